@@ -1,0 +1,1 @@
+//! Our certificates: the demo's own CA, reading certificate files, choosing by name.

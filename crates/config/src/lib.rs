@@ -1,0 +1,1 @@
+//! Settings: type, default, doc and check defined once; all problems reported at once.

@@ -1,0 +1,1 @@
+//! A message leaves the queue: plan, hand over, outcome.

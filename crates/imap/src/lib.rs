@@ -1,0 +1,1 @@
+//! IMAP: frames, codec, session states, response building. Pure: no I/O, no clock.

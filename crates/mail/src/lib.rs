@@ -1,0 +1,1 @@
+//! Words of mail: addresses, headers, the MIME structure, building messages. Pure: no I/O, no clock.

@@ -1,0 +1,1 @@
+//! Accepted messages: who still waits, when next, why. Where receiving and delivering meet.

@@ -1,0 +1,1 @@
+//! A message arrives: connection, sender, recipient, content, verdict, one durable commit.

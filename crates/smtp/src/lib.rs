@@ -1,0 +1,1 @@
+//! SMTP and LMTP: frames, commands, replies, session states. Pure: no I/O, no clock.

@@ -1,0 +1,1 @@
+//! Simulated clock, chance, DNS, network and disk; the story runner. For tests only.
