@@ -1,0 +1,522 @@
+//! The contract between the program and whatever keeps its data. A backend implements [`Store`]; `contract_tests` run
+//! against every backend. A [`Batch`] is data (never a closure), so that one writer thread or one SQL transaction can
+//! run many of them and share one sync.
+
+use std::fmt;
+
+use bytes::Bytes;
+use mail::ids::{AccountId, BlobId, MailboxId, MessageId, QueueId};
+use world::clock::{BoxFuture, UnixMs};
+
+use crate::durable::Durable;
+use crate::flags::{FlagEdit, Flags};
+use crate::uids::UidSet;
+
+/// Rows in one page of a read. Each page is its own snapshot; no read transaction outlives the call.
+pub const PAGE_ROWS: usize = 256;
+/// Bodies up to this size go into the same transaction as their rows: one sync for both.
+pub const INLINE_BODY_BYTES: usize = 64 * 1024;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreError {
+    /// Too much work is waiting; try again soon. Nothing was changed.
+    Busy,
+    /// The disk is full (or nearly: a reserve is kept for deleting). Nothing was changed.
+    Full,
+    /// A precondition did not hold. Nothing of the batch was changed.
+    Conflict(Conflict),
+    /// What was read does not match its checksum, or is missing. The name says which row or body.
+    Damaged(String),
+    /// The disk refused (an I/O error). Nothing of the batch is promised; the text says what to do.
+    Fatal(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("the store has too much work waiting"),
+            Self::Full => f.write_str("the disk is full"),
+            Self::Conflict(conflict) => write!(f, "{conflict:?}"),
+            Self::Damaged(what) => write!(f, "{what} is damaged"),
+            Self::Fatal(what) => write!(f, "the disk refused: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// A precondition that did not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub enum Conflict {
+    NoSuchMailbox,
+    MailboxExists,
+    /// INBOX cannot be deleted; a mailbox cannot move below itself.
+    NotAllowed,
+    HasChildren,
+    TooManyMailboxes,
+    TooManyKeywords,
+    NoSuchAccount,
+    AccountExists,
+    NoSuchDomain,
+    DomainExists,
+    DomainInUse,
+    NoSuchAlias,
+    AliasExists,
+    /// (accepted, recipient, mailbox) was placed before: a replay.
+    AlreadyDelivered,
+    ClaimLost,
+    OverQuota,
+    /// UIDs of this mailbox are used up (2^32 - 1).
+    NoUidsLeft,
+}
+
+/// Results of the store.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Who waits for a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody waits for `250` or `OK`: starts a commit at once.
+    Urgent,
+    /// Joins the next commit, or starts its own within 5 ms.
+    Lazy,
+}
+
+/// Operations that are committed together or not at all.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// who waits
+    pub urgency: Urgency,
+    /// in order; results come back in the same order
+    pub ops: Vec<Op>,
+}
+
+impl Batch {
+    /// A batch of one operation somebody waits for.
+    pub fn urgent(op: Op) -> Self {
+        Self { urgency: Urgency::Urgent, ops: vec![op] }
+    }
+    /// A batch of one operation nobody waits for.
+    pub fn lazy(op: Op) -> Self {
+        Self { urgency: Urgency::Lazy, ops: vec![op] }
+    }
+}
+
+/// A body that is ready to be committed: made by [`BodyStage::finish`].
+#[derive(Debug, Clone)]
+pub struct Body {
+    /// its name, never reused
+    pub blob: BlobId,
+    /// its size
+    pub size_bytes: u64,
+    /// BLAKE3 of its bytes
+    pub hash: [u8; 32],
+    /// where its bytes are until the commit
+    pub place: BodyPlace,
+}
+
+/// Where a staged body's bytes are.
+#[derive(Debug, Clone)]
+pub enum BodyPlace {
+    /// In memory; goes into the same transaction as its rows.
+    Inline(Bytes),
+    /// In the backend's large-body storage, already synced.
+    Staged,
+}
+
+/// Collects the bytes of a body before the commit. Dropping it throws them away.
+pub trait BodyStage: Send {
+    /// Adds bytes.
+    fn write<'a>(&'a mut self, bytes: &'a [u8]) -> BoxFuture<'a, Result<()>>;
+    /// Ends the body. A large one is synced when this returns.
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<Body>>;
+}
+
+/// Which mailbox a message goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The account's INBOX.
+    Inbox,
+    /// This one; falls back to INBOX when it is gone by the time of the commit.
+    Mailbox(MailboxId),
+}
+
+/// A local recipient whose plan is ready.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// position of the recipient in its acceptance (with the queue id, the key that a replay cannot double)
+    pub recipient: u32,
+    /// whose mailbox
+    pub account: AccountId,
+    /// header lines we add, CRLF-terminated: Return-Path, Delivered-To, Received
+    pub prefix: Vec<u8>,
+    /// where to, with initial flags; at least one
+    pub targets: Vec<(Target, Flags)>,
+}
+
+/// A recipient who still waits after the acceptance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// position of the recipient in its acceptance
+    pub recipient: u32,
+    /// the address to deliver to, in wire form
+    pub address: String,
+    /// the local account, if it is one of ours
+    pub account: Option<AccountId>,
+    /// when to try
+    pub due: UnixMs,
+    /// why it waits, in words
+    pub reason: String,
+    /// DSN and other per-recipient parameters, as JSON owned by `queue`
+    pub params: String,
+}
+
+/// A message is accepted: the moment of responsibility.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// given at MAIL FROM
+    pub queue_id: QueueId,
+    /// the bytes
+    pub body: Body,
+    /// envelope sender in wire form; empty for `<>`
+    pub reverse_path: String,
+    /// INTERNALDATE
+    pub received_at: UnixMs,
+    /// header lines that queued copies carry in front of the body (the Received of this hop)
+    pub queue_prefix: Vec<u8>,
+    /// origin, RET, ENVID, account of the submitter …, as JSON owned by `queue`
+    pub envelope: String,
+    /// recipients that are delivered in this very commit
+    pub deliveries: Vec<Delivery>,
+    /// recipients that wait
+    pub waiting: Vec<Waiting>,
+}
+
+/// A claim on one waiting recipient: held in memory, lost at a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// whose message
+    pub queue_id: QueueId,
+    /// which recipient
+    pub recipient: u32,
+    /// fencing token: a later claim of the same row has a larger one
+    pub token: u64,
+}
+
+/// What became of a claimed recipient.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Placed here; the row goes in the same transaction.
+    DeliveredHere(Delivery),
+    /// Handed over to somebody else.
+    DeliveredElsewhere,
+    /// Not now: try again at `due`.
+    Retry {
+        /// when
+        due: UnixMs,
+        /// why, in words
+        reason: String,
+    },
+    /// Given up; the sender has been told (the bounce is another operation of the same batch).
+    Failed {
+        /// why, in words
+        reason: String,
+    },
+}
+
+/// One semantic operation.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)] // fields named like the columns of the contract's table in docs/decisions
+pub enum Op {
+    /// Body, message rows, placements of the ready recipients, queue rows of the waiting ones.
+    Accept(Box<Accept>),
+    /// A claimed recipient's outcome; fails with `ClaimLost`.
+    RecordOutcome { claim: Claim, outcome: Outcome, prior_attempts: u32 },
+
+    /// IMAP APPEND. `OverQuota` when the account has no room.
+    Append { account: AccountId, mailbox: MailboxId, body: Body, flags: Flags, internal_date: UnixMs },
+    /// Changes flags; messages whose modseq is above `unchanged_since` are left alone and named in the result.
+    SetFlags { mailbox: MailboxId, uids: UidSet, edit: FlagEdit, unchanged_since: Option<u64> },
+    /// Copies in UID order. `OverQuota` as for APPEND.
+    Copy { from: MailboxId, uids: UidSet, to: MailboxId },
+    /// Copies and expunges in one transaction (RFC 6851).
+    Move { from: MailboxId, uids: UidSet, to: MailboxId },
+    /// Removes. With `only_deleted`, only those with \Deleted. Leaves tombstones.
+    Expunge { mailbox: MailboxId, uids: UidSet, only_deleted: bool },
+
+    /// `parent: None` is the top. The name is one level, NFC, 1 to 255 bytes.
+    CreateMailbox { account: AccountId, mailbox: MailboxId, parent: Option<MailboxId>, name: String, special_use: Option<SpecialUse> },
+    /// Removes the mailbox and its messages. `HasChildren` while there are some.
+    DeleteMailbox { mailbox: MailboxId },
+    /// Renames or moves one row; the tree below follows.
+    RenameMailbox { mailbox: MailboxId, parent: Option<MailboxId>, name: String },
+    /// RENAME INBOX (RFC 9051 §6.3.6): creates `mailbox` and moves INBOX's messages into it.
+    RenameInbox { account: AccountId, mailbox: MailboxId, parent: Option<MailboxId>, name: String },
+    SetSubscribed { mailbox: MailboxId, subscribed: bool },
+
+    /// `settings` is JSON owned by `directory`.
+    CreateDomain { name: String, settings: String },
+    SetDomain { name: String, settings: String },
+    /// `DomainInUse` while accounts or aliases of it exist.
+    RemoveDomain { name: String },
+    /// Creates the account with INBOX and the given further mailboxes.
+    CreateAccount { account: NewAccount },
+    /// Every `Some` field is replaced.
+    SetAccount { account: AccountId, credential: Option<String>, quota_bytes: Option<u64>, enabled: Option<bool>, settings: Option<String> },
+    /// Removes the account, its mailboxes and messages.
+    RemoveAccount { account: AccountId },
+    /// `key` is an AddressKey's text (`local@domain`, or `@domain` for catch-all).
+    CreateAlias { key: String, targets: Vec<String> },
+    SetAlias { key: String, targets: Vec<String> },
+    RemoveAlias { key: String },
+}
+
+/// A new account.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct NewAccount {
+    pub id: AccountId,
+    /// main address: an AddressKey's text; unique over accounts and aliases
+    pub address: String,
+    /// argon2id PHC string
+    pub credential: Option<String>,
+    /// 0: no limit
+    pub quota_bytes: u64,
+    /// JSON owned by `directory`
+    pub settings: String,
+    pub inbox: MailboxId,
+    /// Drafts, Sent, Junk, Trash, Archive …
+    pub mailboxes: Vec<(MailboxId, String, Option<SpecialUse>)>,
+}
+
+/// RFC 6154.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum SpecialUse {
+    All,
+    Archive,
+    Drafts,
+    Flagged,
+    Junk,
+    Sent,
+    Trash,
+}
+
+/// What one operation did.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum OpResult {
+    Accepted(Accepted),
+    Recorded,
+    Appended(Placed),
+    /// Changed rows, and those left alone because of `unchanged_since`.
+    FlagsSet { modseq: u64, changed: Vec<FlagsRow>, modified: UidSet },
+    /// (source, destination) pairs in UID order.
+    Copied { uidvalidity: u32, pairs: Vec<(u32, u32)> },
+    Moved { uidvalidity: u32, pairs: Vec<(u32, u32)>, modseq: u64 },
+    Expunged { uids: UidSet, modseq: u64 },
+    MailboxCreated { uidvalidity: u32 },
+    Done,
+}
+
+/// Names what an acceptance committed.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct Accepted {
+    pub queue_id: QueueId,
+    pub placed: Vec<Placed>,
+    pub waiting: u32,
+}
+
+/// One placement.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct Placed {
+    pub recipient: u32,
+    pub account: AccountId,
+    pub mailbox: MailboxId,
+    pub message: MessageId,
+    pub uidvalidity: u32,
+    pub uid: u32,
+    pub modseq: u64,
+}
+
+/// Flags of one message after a change.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct FlagsRow {
+    pub uid: u32,
+    pub flags: Flags,
+    pub modseq: u64,
+}
+
+/// What a commit did; one result per operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Receipt {
+    /// in the order of the operations
+    pub results: Vec<OpResult>,
+}
+
+/// A mailbox as stored.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct MailboxRow {
+    pub id: MailboxId,
+    pub account: AccountId,
+    pub parent: Option<MailboxId>,
+    /// one level of the name; "INBOX" for the inbox
+    pub name: String,
+    pub special_use: Option<SpecialUse>,
+    pub subscribed: bool,
+    pub uidvalidity: u32,
+    pub uidnext: u32,
+    /// HIGHESTMODSEQ
+    pub modseq: u64,
+    pub messages: u32,
+    pub unseen: u32,
+    pub deleted: u32,
+    pub size_bytes: u64,
+}
+
+/// A message's place in a mailbox.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct PlacementRow {
+    pub uid: u32,
+    pub message: MessageId,
+    pub flags: Flags,
+    pub modseq: u64,
+}
+
+/// A message as stored: `prefix` followed by the body.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct MessageRow {
+    pub id: MessageId,
+    pub account: AccountId,
+    pub blob: BlobId,
+    pub prefix: Bytes,
+    /// without the prefix
+    pub body_bytes: u64,
+    pub internal_date: UnixMs,
+    pub saved_at: UnixMs,
+}
+
+/// What changed in a mailbox after some modseq.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct Changes {
+    /// New and changed rows, in modseq order, at most `PAGE_ROWS`.
+    pub rows: Vec<PlacementRow>,
+    /// UIDs that went, whether or not the caller ever saw them.
+    pub vanished: UidSet,
+    /// All changes up to here are in this page: continue from it until it equals `highest`.
+    pub upto: u64,
+    /// The mailbox's HIGHESTMODSEQ at the time of the read.
+    pub highest: u64,
+    /// The question reaches back further than tombstones are kept: reload the mailbox.
+    pub too_old: bool,
+}
+
+/// A notice that something was committed. May be lost or merged: always ask `changes_since`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Notice {
+    pub account: AccountId,
+    pub modseq: u64,
+    /// the mailboxes touched; empty: unknown, look at all
+    pub mailboxes: Vec<MailboxId>,
+}
+
+/// An account as stored.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct AccountRow {
+    pub id: AccountId,
+    pub address: String,
+    pub credential: Option<String>,
+    pub quota_bytes: u64,
+    pub used_bytes: u64,
+    pub enabled: bool,
+    pub settings: String,
+}
+
+/// A waiting recipient as stored.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct WaitingRow {
+    pub queue_id: QueueId,
+    pub recipient: u32,
+    pub address: String,
+    pub account: Option<AccountId>,
+    pub due: UnixMs,
+    pub attempts: u32,
+    pub reason: String,
+    pub params: String,
+    pub reverse_path: String,
+    pub envelope: String,
+    pub queue_prefix: Bytes,
+    pub blob: BlobId,
+    pub body_bytes: u64,
+    pub received_at: UnixMs,
+}
+
+/// Whether new work is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Admission {
+    /// All work.
+    Open,
+    /// No mail from strangers: space or time is short.
+    UsersOnly,
+    /// Only work that frees space.
+    DeletingOnly,
+}
+
+/// What a backend does. Every method may be called from any task; none blocks the runtime.
+pub trait Store: Send + Sync + 'static {
+    /// Begins a body. Its name is `blob`, made by the caller's `IdSource`.
+    fn stage(&self, blob: BlobId) -> Box<dyn BodyStage>;
+    /// Commits; returns after the sync. The only source of [`Durable`].
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Durable<Receipt>>>;
+
+    /// Whether new work is taken; cheap.
+    fn admission(&self) -> Admission;
+    /// Notices of commits, from now on.
+    fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Notice>;
+
+    /// All mailboxes of an account.
+    fn mailboxes(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MailboxRow>>>;
+    /// One mailbox, if it exists.
+    fn mailbox(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Option<MailboxRow>>>;
+    /// Placements with a UID above `after_uid`, in UID order, at most `PAGE_ROWS`.
+    fn placements(&self, mailbox: MailboxId, after_uid: u32) -> BoxFuture<'_, Result<Vec<PlacementRow>>>;
+    /// What changed after `modseq`.
+    fn changes_since(&self, mailbox: MailboxId, modseq: u64) -> BoxFuture<'_, Result<Changes>>;
+    /// Message rows, in the order asked; a missing one is left out. At most `PAGE_ROWS`.
+    fn messages(&self, ids: Vec<MessageId>) -> BoxFuture<'_, Result<Vec<MessageRow>>>;
+    /// Bytes of a body, verified against its checksums. `length` is cut at the body's end and at 1 MiB.
+    fn read_body(&self, blob: BlobId, offset: u64, length: u64) -> BoxFuture<'_, Result<Bytes>>;
+    /// Names of the rare keywords used in a mailbox.
+    fn keywords(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<String>>>;
+
+    /// Domains with their settings, after the given name, in name order, at most `PAGE_ROWS`.
+    fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>>;
+    /// Accounts after the given id, in id order, at most `PAGE_ROWS`.
+    fn accounts(&self, after: Option<AccountId>) -> BoxFuture<'_, Result<Vec<AccountRow>>>;
+    /// Aliases after the given key, in key order, at most `PAGE_ROWS`.
+    fn aliases(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, Vec<String>)>>>;
+
+    /// Claims up to `n` recipients that are due.
+    fn claim_due(&self, now: UnixMs, n: usize) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>>;
+    /// Gives a claim back without an outcome.
+    fn release(&self, claim: Claim);
+    /// When the next unclaimed recipient is due.
+    fn next_due(&self) -> BoxFuture<'_, Result<Option<UnixMs>>>;
+    /// Waiting recipients after the given row, in (queue id, recipient) order, at most `PAGE_ROWS`.
+    fn waiting(&self, after: Option<(QueueId, u32)>) -> BoxFuture<'_, Result<Vec<WaitingRow>>>;
+
+    /// The largest raw identifier ever stored, for `IdSource::new`.
+    fn id_floor(&self) -> u64;
+}
