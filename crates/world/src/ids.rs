@@ -20,7 +20,11 @@ impl IdSource {
     /// new ones are larger, whatever the clock says.
     pub fn new(clock: Arc<dyn Clock>, node: u16, floor_raw: u64) -> Self {
         let floor = ((floor_raw >> 21) + u64::from(floor_raw != 0)) << 12;
-        Self { clock, node: u64::from(node & 511), last: AtomicU64::new(floor) }
+        Self {
+            clock,
+            node: u64::from(node & 511),
+            last: AtomicU64::new(floor),
+        }
     }
 
     /// A new identifier, larger than all before it.
@@ -29,7 +33,10 @@ impl IdSource {
         let mut last = self.last.load(Ordering::Relaxed);
         loop {
             let next = now.max(last + 1);
-            match self.last.compare_exchange_weak(last, next, Ordering::Relaxed, Ordering::Relaxed) {
+            match self
+                .last
+                .compare_exchange_weak(last, next, Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => {
                     let (ms, sequence) = (next >> 12, next & 0xfff);
                     return T::from_raw((ms & ((1 << 42) - 1)) << 21 | self.node << 12 | sequence);

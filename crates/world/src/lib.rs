@@ -5,3 +5,5 @@ pub mod clock;
 pub mod dns;
 pub mod events;
 pub mod ids;
+pub mod line;
+pub mod net;
