@@ -1,0 +1,529 @@
+//! Disk faults on the real binary: full, out of inodes, read-only, failing and lying disks (recipes R4 and R5; cases DSK-1 to DSK-10).
+//!
+//! Needs root (loop devices, tmpfs, strace). Each case is a function named after its id.
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::told;
+use crate::report::Summary;
+use super::crash::further_deliveries;
+use super::demo::{Demo, Launch};
+use super::imap_client::Imap;
+use super::ledger::{Findings, Ledger, Oracle, inspect, message};
+use super::smtp_client::{Sent, Smtp};
+
+const USER: &str = "user0@example.test";
+
+/// What to do.
+pub struct Options {
+    /// the program
+    pub binary: PathBuf,
+    /// a place for images and directories
+    pub place: PathBuf,
+    /// rounds of filling and freeing (20 in the long form)
+    pub rounds: usize,
+}
+
+type Case = fn(&Options) -> Result<String, String>;
+
+/// Runs every case.
+pub fn run(options: &Options) -> Result<Summary, String> {
+    let cases: [(&str, Case); 10] = [
+        ("dsk_1 a full disk refuses for now and recovers by itself", dsk_1),
+        ("dsk_2 a full disk still lets people read and delete", dsk_2),
+        ("dsk_3 no inodes left", dsk_3),
+        ("dsk_4 a failed sync is never believed", dsk_4),
+        ("dsk_5 an unreadable message leaves the others readable", dsk_5),
+        ("dsk_6 interrupted writes", dsk_6),
+        ("dsk_7 a disk that turns read-only and back", dsk_7),
+        ("dsk_8 a flipped bit is never served silently", |options| dsk_8(&options.binary, &options.place, &[])),
+        ("dsk_9 files that are not primary may go", dsk_9),
+        ("dsk_10 a very slow disk", dsk_10),
+    ];
+    let mut tally = Summary::new();
+    for (name, case) in cases {
+        told(&mut tally, name, case(options));
+    }
+    Ok(tally)
+}
+
+/// A file system of its own on a loop device or in memory.
+struct SmallDisk {
+    mount: PathBuf,
+    image: Option<PathBuf>,
+}
+
+impl SmallDisk {
+    fn ext4(place: &Path, name: &str, mib: u64) -> Result<Self, String> {
+        let (mount, image) = (place.join(name), place.join(format!("{name}.img")));
+        fs::create_dir_all(&mount).map_err(|error| error.to_string())?;
+        fs::File::create(&image).and_then(|file| file.set_len(mib << 20)).map_err(|error| error.to_string())?;
+        sh(&format!("mkfs.ext4 -q -F -m 0 {0} && mount -o loop {0} {1}", image.display(), mount.display()))?;
+        Ok(Self { mount, image: Some(image) })
+    }
+
+    fn tmpfs(place: &Path, name: &str, inodes: u64) -> Result<Self, String> {
+        let mount = place.join(name);
+        fs::create_dir_all(&mount).map_err(|error| error.to_string())?;
+        sh(&format!("mount -t tmpfs -o size=200m,nr_inodes={inodes} none {}", mount.display()))?;
+        Ok(Self { mount, image: None })
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.mount.join("demo")
+    }
+
+    /// Takes all space but `leave` bytes with one file.
+    fn fill(&self, leave: u64) -> Result<PathBuf, String> {
+        let path = self.mount.join("filler");
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path).map_err(|error| error.to_string())?;
+        let block = vec![b'x'; 64 * 1024];
+        while free_bytes(&self.mount)? > leave {
+            if file.write_all(&block).is_err() {
+                break;
+            }
+        }
+        if leave == 0 {
+            for size in [4096, 512, 1] {
+                while file.write_all(&block[..size]).is_ok() {}
+            }
+        }
+        let _ = file.sync_all();
+        Ok(path)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = sh(&format!("umount -l {}", self.mount.display()));
+        if let Some(image) = &self.image {
+            let _ = fs::remove_file(image);
+        }
+    }
+}
+
+fn sh(script: &str) -> Result<String, String> {
+    let output = Command::new("bash").args(["-c", script]).output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    } else {
+        Err(format!("{script}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    }
+}
+
+fn free_bytes(path: &Path) -> Result<u64, String> {
+    let blocks = sh(&format!("stat -f -c '%a %S' {}", path.display()))?;
+    let mut numbers = blocks.split(' ').filter_map(|number| number.parse::<u64>().ok());
+    Ok(numbers.next().unwrap_or(0) * numbers.next().unwrap_or(0))
+}
+
+fn launch(options: &Options) -> Launch {
+    Launch::plain(&options.binary, 12)
+}
+
+fn fresh(options: &Options, name: &str) -> Result<PathBuf, String> {
+    let dir = options.place.join(name);
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
+    Ok(dir)
+}
+
+/// Offers one message; acknowledges it in the ledger when the server does.
+fn offer(ledger: &Ledger, demo: &Demo, size: usize) -> Sent {
+    let recipients = [USER.to_owned()];
+    let seq = ledger.attempt(&recipients);
+    let Ok(mut session) = Smtp::connect(demo.ports.smtp, false) else { return Sent::BrokenBefore };
+    let sent = session.send("s@remote.test", &recipients, &message(seq, "s@remote.test", USER, size), false);
+    if let Sent::Acknowledged(_) = sent {
+        ledger.acknowledge(seq);
+    }
+    sent
+}
+
+fn is_temporary(sent: &Sent) -> bool {
+    match sent {
+        Sent::Refused(reply) => reply.trim_start().starts_with('4') || reply.contains(" 4."),
+        Sent::BrokenBefore | Sent::BrokenUnanswered => true,
+        Sent::Acknowledged(_) => false,
+    }
+}
+
+fn examine(ledger: &Ledger, demo: &Demo) -> Result<Findings, String> {
+    let findings = Oracle::default().examine(ledger, demo.ports.imap, &demo.password, true).map_err(|error| error.to_string())?;
+    if findings.clean() { Ok(findings) } else { Err(format!("{findings:?}")) }
+}
+
+/// Offers until one is accepted, at most for `limit`.
+fn until_accepted(ledger: &Ledger, demo: &Demo, limit: Duration) -> Result<Duration, String> {
+    let began = Instant::now();
+    loop {
+        let sent = offer(ledger, demo, 2_000);
+        match sent {
+            Sent::Acknowledged(_) => return Ok(began.elapsed()),
+            other if began.elapsed() > limit => return Err(format!("still not accepted after {limit:?}: {other:?}")),
+            _ => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+fn dsk_1(options: &Options) -> Result<String, String> {
+    let disk = SmallDisk::ext4(&options.place, "dsk1", 160)?;
+    let ledger = Arc::new(Ledger::default());
+    let demo = Demo::start(&launch(options), &disk.dir())?;
+    let (mut refused, mut accepted) = (0, 0);
+    for round in 0..options.rounds {
+        until_accepted(&ledger, &demo, Duration::from_secs(10)).map_err(|error| format!("round {round}: {error}"))?;
+        let filler = disk.fill(if round % 2 == 0 { 0 } else { 200_000 })?;
+        for _ in 0..20 {
+            match offer(&ledger, &demo, 60_000) {
+                Sent::Acknowledged(_) => accepted += 1,
+                sent if is_temporary(&sent) => refused += 1,
+                other => return Err(format!("round {round}: a full disk must refuse for now, not {other:?}")),
+            }
+        }
+        Imap::sign_in(demo.ports.imap, USER, &demo.password)
+            .and_then(|mut imap| imap.command("EXAMINE INBOX")?.or_error().and_then(|_| imap.command("FETCH 1 BODY.PEEK[]")?.or_error()))
+            .map_err(|error| format!("round {round}: mail must stay readable: {error}"))?;
+        fs::remove_file(filler).map_err(|error| error.to_string())?;
+    }
+    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    let findings = examine(&ledger, &demo)?;
+    if refused == 0 {
+        return Err("the disk was never full".into());
+    }
+    Ok(format!("{} rounds, {refused} refused for now, {accepted} accepted while full, {} present, 0 lost", options.rounds, findings.present))
+}
+
+fn dsk_2(options: &Options) -> Result<String, String> {
+    let disk = SmallDisk::ext4(&options.place, "dsk2", 160)?;
+    let ledger = Arc::new(Ledger::default());
+    let demo = Demo::start(&launch(options), &disk.dir())?;
+    further_deliveries(&demo, &ledger, 200)?;
+    disk.fill(0)?;
+    let mut imap = Imap::sign_in(demo.ports.imap, USER, &demo.password).map_err(|error| error.to_string())?;
+    let step = |imap: &mut Imap, command: &str| {
+        imap.command(command).and_then(super::imap_client::Answer::or_error).map_err(|error| format!("{command}: {error}"))
+    };
+    step(&mut imap, "SELECT INBOX")?;
+    step(&mut imap, "FETCH 1:5 BODY.PEEK[]")?;
+    step(&mut imap, "STORE 1:5 +FLAGS.SILENT (\\Deleted)")?;
+    let gone = step(&mut imap, "EXPUNGE")?.untagged.iter().filter(|line| line.text.ends_with(" EXPUNGE")).count();
+    if gone == 5 { Ok("with 0 bytes free: FETCH, STORE and EXPUNGE of 5 succeeded".into()) } else { Err(format!("{gone} of 5 expunged")) }
+}
+
+fn dsk_3(options: &Options) -> Result<String, String> {
+    let disk = SmallDisk::tmpfs(&options.place, "dsk3", 200)?;
+    let ledger = Arc::new(Ledger::default());
+    let demo = Demo::start(&launch(options), &disk.dir())?;
+    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    let hoard = disk.mount.join("hoard");
+    fs::create_dir(&hoard).map_err(|error| error.to_string())?;
+    let mut taken = 0;
+    while fs::File::create(hoard.join(taken.to_string())).is_ok() {
+        taken += 1;
+    }
+    let big = offer(&ledger, &demo, 300_000);
+    if !is_temporary(&big) {
+        return Err(format!("with no inode left a large message must be refused for now, not {big:?}"));
+    }
+    fs::remove_dir_all(&hoard).map_err(|error| error.to_string())?;
+    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    examine(&ledger, &demo)?;
+    Ok(format!("{taken} files took the last inodes; refused for now, then accepted again"))
+}
+
+/// strace attached to the server, injecting faults until dropped.
+struct Injection(Child);
+
+impl Injection {
+    fn attach(demo: &Demo, inject: &str) -> Result<Self, String> {
+        let mut child = Command::new("strace")
+            .args(["-f", "-q", "-o", "/dev/null", "-e", inject, "-p", &demo.pid.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("strace: {error}"))?;
+        let began = Instant::now();
+        while !traced(demo.pid) {
+            if began.elapsed() > Duration::from_secs(10) || child.try_wait().ok().flatten().is_some() {
+                return Err("strace did not attach".into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(Self(child))
+    }
+}
+
+fn traced(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0")))
+}
+
+impl Drop for Injection {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(5) {
+            if let Ok(Some(_)) = self.0.try_wait() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn dsk_4(options: &Options) -> Result<String, String> {
+    let dir = fresh(options, "dsk4")?;
+    let ledger = Arc::new(Ledger::default());
+    let mut demo = Demo::start(&launch(options), &dir)?;
+    let (mut accepted, mut refused) = (0, 0);
+    {
+        let _injection = Injection::attach(&demo, "inject=fsync,fdatasync:error=EIO:when=3+7")?;
+        for _ in 0..60 {
+            match offer(&ledger, &demo, 3_000) {
+                Sent::Acknowledged(_) => accepted += 1,
+                sent if is_temporary(&sent) => refused += 1,
+                other => return Err(format!("a failed sync must defer, not {other:?}")),
+            }
+            if !demo.is_running() {
+                demo = Demo::start(&launch(options), &dir)?;
+                break;
+            }
+        }
+    }
+    if refused == 0 {
+        return Err("no sync failed: the injection did not bite".into());
+    }
+    demo.kill();
+    let demo = Demo::start(&launch(options), &dir)?;
+    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    let findings = examine(&ledger, &demo)?;
+    if findings.unacknowledged > 0 {
+        return Err(format!("{} messages whose refusal was read are there all the same", findings.unacknowledged));
+    }
+    Ok(format!("{accepted} accepted and kept, {refused} deferred and not kept; after kill and restart all agree"))
+}
+
+fn dsk_5(options: &Options) -> Result<String, String> {
+    let dir = fresh(options, "dsk5")?;
+    let ledger = Arc::new(Ledger::default());
+    let mut demo = Demo::start(&launch(options), &dir)?;
+    further_deliveries(&demo, &ledger, 1_600)?;
+    demo.stop()?;
+    let demo = Demo::start(&launch(options), &dir)?;
+    let mut imap = Imap::sign_in(demo.ports.imap, USER, &demo.password).map_err(|error| error.to_string())?;
+    imap.command("SELECT INBOX").and_then(super::imap_client::Answer::or_error).map_err(|error| error.to_string())?;
+    let (mut good, mut failed) = (0, 0);
+    {
+        let _injection = Injection::attach(&demo, "inject=pread64:error=EIO:when=20+40")?;
+        for number in 2..=200 {
+            let answer = imap.command(&format!("FETCH {number} BODY.PEEK[]")).map_err(|error| format!("the connection must survive: {error}"))?;
+            let intact = answer.untagged.iter().flat_map(|line| &line.literals).any(|body| matches!(inspect(body), Some((_, true))));
+            match (answer.ok(), intact) {
+                (true, true) => good += 1,
+                (true, false) => return Err(format!("message {number} was served wrong: {answer:?}")),
+                (false, _) => failed += 1,
+            }
+        }
+    }
+    examine(&ledger, &demo)?;
+    if good < 100 || failed == 0 {
+        return Err(format!("{good} readable, {failed} not: the injection did not bite as meant"));
+    }
+    Ok(format!("{failed} fetches answered NO, {good} served intact, all readable afterwards"))
+}
+
+fn dsk_6(options: &Options) -> Result<String, String> {
+    let dir = fresh(options, "dsk6")?;
+    let ledger = Arc::new(Ledger::default());
+    let mut demo = Demo::start(&launch(options), &dir)?;
+    {
+        let _injection = Injection::attach(&demo, "inject=pwrite64:error=EINTR:when=10+13")?;
+        for _ in 0..40 {
+            offer(&ledger, &demo, 5_000);
+        }
+    }
+    demo.kill();
+    let demo = Demo::start(&launch(options), &dir)?;
+    let findings = examine(&ledger, &demo)?;
+    Ok(format!("{} present and intact after interrupted writes and a kill", findings.present))
+}
+
+fn dsk_7(options: &Options) -> Result<String, String> {
+    let disk = SmallDisk::ext4(&options.place, "dsk7", 200)?;
+    let ledger = Arc::new(Ledger::default());
+    let mut demo = Demo::start(&launch(options), &disk.dir())?;
+    further_deliveries(&demo, &ledger, 50)?;
+    // A file system with files open for writing cannot be remounted read-only from user space; an emergency remount can.
+    sh(&format!("mount -o remount,ro,abort {} 2>/dev/null || mount -o remount,ro {}", disk.mount.display(), disk.mount.display())).ok();
+    let read_only = fs::write(disk.mount.join("probe"), b"x").is_err();
+    if !read_only {
+        return Err("could not make the disk read-only here".into());
+    }
+    for _ in 0..10 {
+        let sent = offer(&ledger, &demo, 2_000);
+        if !is_temporary(&sent) {
+            return Err(format!("a read-only disk must defer, not {sent:?}"));
+        }
+    }
+    let read = Imap::sign_in(demo.ports.imap, USER, &demo.password)
+        .and_then(|mut imap| imap.command("EXAMINE INBOX")?.or_error().and_then(|_| imap.command("FETCH 2:4 BODY.PEEK[]")?.or_error()));
+    read.map_err(|error| format!("reads must keep working: {error}"))?;
+    if !demo.is_running() {
+        return Err("the server went away".into());
+    }
+    // After an aborted journal only a new mount can write again: that is the disk's rule, and a restart ours.
+    demo.kill();
+    sh(&format!("umount {0} && mount -o loop {1} {0}", disk.mount.display(), disk.image.as_ref().map(|image| image.display().to_string()).unwrap_or_default()))?;
+    let demo = Demo::start(&launch(options), &disk.dir())?;
+    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    examine(&ledger, &demo)?;
+    Ok("deferred while read-only, reads went on, nothing lost after the remount".into())
+}
+
+/// Flips bytes all over the stopped store and reads everything back: damaged is allowed, wrong is not.
+pub fn dsk_8(binary: &Path, place: &Path, env: &[(&str, &str)]) -> Result<String, String> {
+    let dir = place.join("dsk8");
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
+    let ledger = Arc::new(Ledger::default());
+    let mut launch = Launch::plain(binary, 12);
+    for (name, value) in env {
+        launch = launch.with_env(name, value);
+    }
+    let mut demo = Demo::start(&launch, &dir)?;
+    further_deliveries(&demo, &ledger, 200)?;
+    for _ in 0..4 {
+        offer(&ledger, &demo, 200_000);
+    }
+    demo.stop()?;
+    let flipped = flip_text(&dir, b"as plain as a line can be", 12)?;
+    if flipped == 0 {
+        return Err("no stored text was found to flip".into());
+    }
+    let demo = Demo::start(&launch, &dir)?;
+    let (mut intact, mut refused) = (0, 0);
+    for user in 0..8 {
+        let mut imap = Imap::sign_in(demo.ports.imap, &format!("user{user}@example.test"), &demo.password).map_err(|error| error.to_string())?;
+        let selected = imap.command("EXAMINE INBOX").map_err(|error| error.to_string())?;
+        let uidnext = selected.code_number("UIDNEXT").unwrap_or(1);
+        for uid in 1..uidnext {
+            let answer = imap.command(&format!("UID FETCH {uid} BODY.PEEK[]")).map_err(|error| format!("the connection must survive: {error}"))?;
+            for body in answer.untagged.iter().flat_map(|line| &line.literals) {
+                match inspect(body) {
+                    Some((_, true)) => intact += 1,
+                    Some((seq, false)) => return Err(format!("message {seq} was served with a flipped bit")),
+                    None => {}
+                }
+            }
+            refused += usize::from(!answer.ok());
+        }
+    }
+    if refused == 0 {
+        return Err(format!("{flipped} bytes were flipped and nothing was reported"));
+    }
+    Ok(format!("{flipped} bytes flipped: {refused} messages reported as damaged, {intact} served intact, none wrong"))
+}
+
+/// Flips one letter in up to `most` places where `needle` stands in the store's files, far apart from each other.
+fn flip_text(dir: &Path, needle: &[u8], most: usize) -> Result<usize, String> {
+    let listed = sh(&format!("find {} -type f -size +8k -not -path '*/log/*'", dir.display()))?;
+    let mut flipped = 0;
+    for path in listed.lines() {
+        let bytes = fs::read(path).map_err(|error| error.to_string())?;
+        let mut file = fs::OpenOptions::new().write(true).open(path).map_err(|error| error.to_string())?;
+        let mut at = 0;
+        let mut here = 0;
+        while let Some(found) = find(&bytes[at..], needle) {
+            let place = at + found + 3;
+            file.seek(SeekFrom::Start(place as u64)).and_then(|_| file.write_all(&[bytes[place] ^ 1])).map_err(|error| error.to_string())?;
+            (flipped, here, at) = (flipped + 1, here + 1, place + 40_000);
+            if here >= most || at >= bytes.len() {
+                break;
+            }
+        }
+    }
+    Ok(flipped)
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+fn dsk_9(options: &Options) -> Result<String, String> {
+    let dir = fresh(options, "dsk9")?;
+    let ledger = Arc::new(Ledger::default());
+    let mut demo = Demo::start(&launch(options), &dir)?;
+    further_deliveries(&demo, &ledger, 60)?;
+    let mut done = Vec::new();
+    for pattern in ["*-shm", "reserve", "LOCK", "control.sock", "log/*", "staging"] {
+        demo.kill();
+        sh(&format!("cd {} && find . -path './{pattern}' -o -path './*/{pattern}' | xargs -r rm -rf", dir.display()))?;
+        demo = Demo::start(&launch(options), &dir).map_err(|error| format!("without {pattern}: {error}"))?;
+        examine(&ledger, &demo).map_err(|error| format!("without {pattern}: {error}"))?;
+        done.push(pattern);
+    }
+    Ok(format!("started and complete without each of {done:?}"))
+}
+
+fn dsk_10(options: &Options) -> Result<String, String> {
+    let disk = SmallDisk::ext4(&options.place, "dsk10", 200)?;
+    let ledger = Arc::new(Ledger::default());
+    let demo = Demo::start(&launch(options), &disk.dir())?;
+    further_deliveries(&demo, &ledger, 50)?;
+    let device = sh(&format!("findmnt -n -o MAJ:MIN {}", disk.mount.display()))?;
+    let group = Path::new("/sys/fs/cgroup/blkio/hearthpost-dsk10");
+    fs::create_dir_all(group).map_err(|error| format!("no blkio control group here: {error}"))?;
+    fs::write(group.join("blkio.throttle.write_iops_device"), format!("{} 10", device.trim())).map_err(|error| format!("cannot throttle: {error}"))?;
+    fs::write(group.join("cgroup.procs"), demo.pid.to_string()).map_err(|error| error.to_string())?;
+    let before = resident_kib(demo.pid)?;
+    let senders: Vec<_> = (0..8)
+        .map(|_| {
+            let (ledger, port) = (Arc::clone(&ledger), demo.ports.smtp);
+            std::thread::spawn(move || {
+                let began = Instant::now();
+                while began.elapsed() < Duration::from_secs(6) {
+                    let recipients = [USER.to_owned()];
+                    let seq = ledger.attempt(&recipients);
+                    let Ok(mut session) = Smtp::connect(port, false) else { return };
+                    if let Sent::Acknowledged(_) = session.send("s@remote.test", &recipients, &message(seq, "s@remote.test", USER, 40_000), false) {
+                        ledger.acknowledge(seq);
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut slowest = Duration::ZERO;
+    for _ in 0..10 {
+        let began = Instant::now();
+        Imap::sign_in(demo.ports.imap, USER, &demo.password)
+            .and_then(|mut imap| imap.command("EXAMINE INBOX")?.or_error().and_then(|_| imap.command("FETCH 1:3 BODY.PEEK[]")?.or_error()))
+            .map_err(|error| format!("reads must go on: {error}"))?;
+        slowest = slowest.max(began.elapsed());
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    for sender in senders {
+        sender.join().map_err(|_| "a sender panicked")?;
+    }
+    let grown = resident_kib(demo.pid)?.saturating_sub(before);
+    let _ = fs::write("/sys/fs/cgroup/blkio/cgroup.procs", demo.pid.to_string());
+    let _ = fs::remove_dir(group);
+    examine(&ledger, &demo)?;
+    if slowest > Duration::from_secs(5) || grown > 64 * 1024 {
+        return Err(format!("slowest read {slowest:?} (limit 5 s), memory grew by {grown} KiB (limit 64 MiB)"));
+    }
+    Ok(format!("10 writes a second allowed: slowest read {slowest:?}, memory grew by {grown} KiB, nothing lost"))
+}
+
+fn resident_kib(pid: u32) -> Result<u64, String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| error.to_string())?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).ok_or_else(|| "VmRSS is no number".into())
+}
