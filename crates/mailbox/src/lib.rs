@@ -1,1 +1,49 @@
 //! What a person can do with their mail: the one API behind IMAP and every later door.
+//!
+//! # The journey
+//!
+//! 1. A door signs somebody in and asks [`Mailboxes::person`] for what that person may do: a [`Person`] names one
+//!    account, and nothing it can be asked reaches another.
+//! 2. [`Person::tree`] lists mailboxes by name ([`name::MailboxName`], hierarchy `/`, NFC); `create`, `delete`, `rename`,
+//!    `subscribe` (`folders.rs`) change the tree.
+//! 3. [`Person::open`] opens one: all sessions of a mailbox share one `View` (`view.rs`): an immutable
+//!    [`rows::Snapshot`] of 24 bytes a message, in chunks of 1,024 that are copied only when they change.
+//! 4. What a session keeps of its own ([`session::Opened`]) is which UIDs its client has been told of, and which of them
+//!    are gone without the client knowing it. From these follow its sequence numbers.
+//! 5. Changes (`changes.rs`) are one commit each; they return `Durable<..>`, and the view has them before they return.
+//! 6. The hub (`hub.rs`) listens to the store once for everybody; a notice makes the touched view ask
+//!    `changes_since` and wakes the sessions that wait.
+//! 7. [`session::Opened::updates`] says what the client must be told: EXPUNGE (only where the caller may), EXISTS, flags.
+//!
+//! # Guarantees
+//!
+//! - A view never shows what is not committed. Notices may be lost or merged; every refresh reads `changes_since`.
+//! - A view lives as long as a session has it open; the registry holds it weakly.
+//! - Reading a message holds at most 1 MiB of it, unless its structure is wanted: then the whole, within a budget
+//!   shared by everybody ([`limits::HEAVY_READ_BYTES`]).
+//!
+//! # Absences
+//!
+//! No protocol: this crate knows neither IMAP's words nor its wire. No sharing between accounts yet.
+
+pub mod changes;
+pub mod error;
+pub mod folders;
+mod hub;
+pub mod limits;
+pub mod message;
+pub mod name;
+pub mod person;
+pub mod rows;
+pub mod session;
+pub mod tree;
+mod view;
+
+pub use changes::{Copied, Expunged, FlagsSet, Moved};
+pub use error::{Error, Result};
+pub use message::Message;
+pub use name::MailboxName;
+pub use person::{Mailboxes, Person};
+pub use rows::{Row, Snapshot};
+pub use session::{Expunges, Opened, Updates};
+pub use tree::{Entry, Tree};

@@ -25,6 +25,13 @@ impl<T> Durable<T> {
     }
 }
 
+impl<T> Durable<Option<T>> {
+    /// The proof of the part, if there is one.
+    pub fn transpose(self) -> Option<Durable<T>> {
+        self.committed.map(|committed| Durable { committed })
+    }
+}
+
 impl<T> Durable<Vec<T>> {
     /// One proof per part, for answers per recipient (LMTP).
     pub fn each(self) -> impl Iterator<Item = Durable<T>> {

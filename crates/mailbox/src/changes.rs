@@ -1,0 +1,188 @@
+//! Changes of messages: flags, copy, move, expunge, append. Each is one commit, and the shared view has it before the
+//! call returns, so that whoever is answered sees it.
+
+use mail::ids::MailboxId;
+use store::contract::{Body, FlagsRow, Op, OpResult, Placed, Receipt, StoreError};
+use store::durable::Durable;
+use store::flags::{FlagEdit, Flags};
+use store::uids::UidSet;
+use world::clock::UnixMs;
+
+use crate::error::{Error, Result};
+use crate::person::Person;
+use crate::session::Opened;
+
+/// Flags were set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlagsSet {
+    /// the modseq of the change
+    pub modseq: u64,
+    /// messages whose flags changed
+    pub changed: Vec<FlagsRow>,
+    /// UIDs left alone because of `unchanged_since`
+    pub modified: UidSet,
+}
+
+/// Messages were copied: (source, destination) UIDs in order.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct Copied {
+    pub uidvalidity: u32,
+    pub pairs: Vec<(u32, u32)>,
+}
+
+/// Messages were moved: (source, destination) UIDs in order.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct Moved {
+    pub uidvalidity: u32,
+    pub pairs: Vec<(u32, u32)>,
+    pub modseq: u64,
+}
+
+/// Messages were expunged.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct Expunged {
+    pub uids: UidSet,
+    pub modseq: u64,
+}
+
+impl Person {
+    /// Adds a message that the person brings (IMAP APPEND). `body` comes from [`Person::stage`].
+    pub async fn append(
+        &self,
+        mailbox: MailboxId,
+        body: Body,
+        flags: Flags,
+        internal_date: Option<UnixMs>,
+    ) -> Result<Durable<Placed>> {
+        let internal_date = internal_date.unwrap_or_else(|| self.shared.clock.now());
+        let account = self.account;
+        let receipt = self
+            .commit(vec![Op::Append {
+                account,
+                mailbox,
+                body,
+                flags,
+                internal_date,
+            }])
+            .await?;
+        self.refresh_open(mailbox).await?;
+        one(receipt, |result| match result {
+            OpResult::Appended(placed) => Some(placed),
+            _ => None,
+        })
+    }
+
+    /// Changes flags. Rows above `unchanged_since` are left alone and named (RFC 7162 §3.1.3).
+    pub async fn set_flags(
+        &self,
+        opened: &Opened,
+        uids: UidSet,
+        edit: FlagEdit,
+        unchanged_since: Option<u64>,
+    ) -> Result<Durable<FlagsSet>> {
+        let mailbox = writable(opened)?;
+        let receipt = self
+            .commit(vec![Op::SetFlags {
+                mailbox,
+                uids,
+                edit,
+                unchanged_since,
+            }])
+            .await?;
+        self.refresh(opened).await?;
+        one(receipt, |result| match result {
+            OpResult::FlagsSet {
+                modseq,
+                changed,
+                modified,
+            } => Some(FlagsSet {
+                modseq,
+                changed,
+                modified,
+            }),
+            _ => None,
+        })
+    }
+
+    /// Copies into another mailbox of the same person.
+    pub async fn copy(&self, opened: &Opened, uids: UidSet, to: MailboxId) -> Result<Durable<Copied>> {
+        let receipt = self
+            .commit(vec![Op::Copy {
+                from: opened.id(),
+                uids,
+                to,
+            }])
+            .await?;
+        self.refresh_open(to).await?;
+        one(receipt, |result| match result {
+            OpResult::Copied { uidvalidity, pairs } => Some(Copied { uidvalidity, pairs }),
+            _ => None,
+        })
+    }
+
+    /// Moves into another mailbox of the same person, in one transaction (RFC 6851).
+    pub async fn move_to(&self, opened: &Opened, uids: UidSet, to: MailboxId) -> Result<Durable<Moved>> {
+        let from = writable(opened)?;
+        let receipt = self.commit(vec![Op::Move { from, uids, to }]).await?;
+        self.refresh(opened).await?;
+        self.refresh_open(to).await?;
+        one(receipt, |result| match result {
+            OpResult::Moved {
+                uidvalidity,
+                pairs,
+                modseq,
+            } => Some(Moved {
+                uidvalidity,
+                pairs,
+                modseq,
+            }),
+            _ => None,
+        })
+    }
+
+    /// Removes those of `uids` that have `\Deleted`.
+    pub async fn expunge(&self, opened: &Opened, uids: UidSet) -> Result<Durable<Expunged>> {
+        let mailbox = writable(opened)?;
+        let receipt = self
+            .commit(vec![Op::Expunge {
+                mailbox,
+                uids,
+                only_deleted: true,
+            }])
+            .await?;
+        self.refresh(opened).await?;
+        one(receipt, |result| match result {
+            OpResult::Expunged { uids, modseq } => Some(Expunged { uids, modseq }),
+            _ => None,
+        })
+    }
+
+    /// Brings a mailbox that may be open somewhere up to date.
+    async fn refresh_open(&self, mailbox: MailboxId) -> Result<()> {
+        match self.shared.registry.open_view(mailbox) {
+            Some(view) => view.refresh(self.shared.store.as_ref()).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn writable(opened: &Opened) -> Result<MailboxId> {
+    if opened.read_only() {
+        Err(Error::ReadOnly)
+    } else {
+        Ok(opened.id())
+    }
+}
+
+/// The proof of the only operation of a batch.
+fn one<T>(receipt: Durable<Receipt>, pick: impl Fn(OpResult) -> Option<T>) -> Result<Durable<T>> {
+    let part = receipt.narrow(|receipt| receipt.results.into_iter().next().and_then(pick));
+    part.transpose().ok_or_else(|| {
+        Error::Store(StoreError::Fatal(
+            "the store answered another question".to_owned(),
+        ))
+    })
+}

@@ -1,0 +1,23 @@
+//! The limits of this crate, with their units.
+
+/// Rows in one chunk of a view.
+pub const CHUNK_ROWS: usize = 1024;
+/// Bytes of one level of a mailbox name, in UTF-8 after NFC.
+pub const LEVEL_BYTES: usize = 255;
+/// Bytes of a whole mailbox name.
+pub const NAME_BYTES: usize = 1000;
+/// Levels of a mailbox name.
+pub const NAME_LEVELS: usize = 16;
+/// Bytes of a message that one read returns at most.
+pub const READ_BYTES: u64 = 1024 * 1024;
+/// Bytes of a header section that are looked at; the rest counts as body.
+pub const HEADER_BYTES: u64 = 256 * 1024;
+/// Bytes of all messages larger than [`READ_BYTES`] that are held in memory at one time, in the whole process.
+/// One message larger than this is read alone.
+pub const HEAVY_READ_BYTES: u64 = 64 * 1024 * 1024;
+/// A view forgets told expunges when its log has this many entries.
+pub const LOG_TRIM_ENTRIES: usize = 1024;
+/// How often a refresh is tried again when the store is busy.
+pub const REFRESH_TRIES: u32 = 5;
+/// Milliseconds between those tries.
+pub const REFRESH_PAUSE_MS: u64 = 20;

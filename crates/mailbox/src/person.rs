@@ -1,0 +1,107 @@
+//! Where everything begins: the mailboxes of everybody, and what one signed-in person may do with theirs.
+
+use std::sync::Arc;
+
+use directory::SignedIn;
+use mail::ids::{AccountId, BlobId};
+use store::contract::{BodyStage, Store};
+use tokio::sync::Semaphore;
+use world::clock::Clock;
+use world::ids::IdSource;
+
+use crate::error::{Error, Result};
+use crate::hub;
+use crate::limits::{HEAVY_READ_BYTES, READ_BYTES};
+use crate::name::MailboxName;
+use crate::session::Opened;
+use crate::tree::Tree;
+use crate::view::Registry;
+
+/// The mailboxes of everybody: one value for the process.
+pub struct Mailboxes {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) ids: Arc<IdSource>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) registry: Arc<Registry>,
+    /// one permit is 1 MiB of a large message in memory
+    pub(crate) heavy: Arc<Semaphore>,
+}
+
+impl Mailboxes {
+    /// Begins to listen to the store; must be called inside a runtime. The listener ends when the value is dropped.
+    pub fn start(store: Arc<dyn Store>, ids: Arc<IdSource>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let notices = store.subscribe();
+        let heavy = Arc::new(Semaphore::new((HEAVY_READ_BYTES / READ_BYTES) as usize));
+        let mailboxes = Arc::new(Self {
+            store,
+            ids,
+            clock,
+            registry: Arc::default(),
+            heavy,
+        });
+        tokio::spawn(hub::listen(Arc::downgrade(&mailboxes), notices));
+        mailboxes
+    }
+
+    /// What a signed-in person may do.
+    pub fn person(self: &Arc<Self>, who: &SignedIn) -> Person {
+        Person {
+            shared: Arc::clone(self),
+            account: who.account(),
+        }
+    }
+
+    /// How many mailboxes are open in some session; for tests and for operators.
+    pub fn open_views(&self) -> usize {
+        self.registry.open_views(None).len()
+    }
+}
+
+/// One person's mail. Reaches no other account.
+#[derive(Clone)]
+pub struct Person {
+    pub(crate) shared: Arc<Mailboxes>,
+    pub(crate) account: AccountId,
+}
+
+impl Person {
+    /// Whose mail.
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// All mailboxes by name.
+    pub async fn tree(&self) -> Result<Tree> {
+        Ok(Tree::of(self.shared.store.mailboxes(self.account).await?))
+    }
+
+    /// Opens a mailbox (IMAP SELECT and EXAMINE). Messages that are there are told of at once.
+    pub async fn open(&self, name: &MailboxName, read_only: bool) -> Result<Opened> {
+        let tree = self.tree().await?;
+        let row = tree.find(name).ok_or(Error::NoSuchMailbox)?.row.clone();
+        let view = self.shared.registry.view(self.account, row.id);
+        view.refresh(self.shared.store.as_ref()).await?;
+        Ok(Opened::new(view, row, read_only))
+    }
+
+    /// Brings an open mailbox up to what is committed at this moment. Sessions are woken by notices as well; this is
+    /// for commands that must not miss anything (NOOP).
+    pub async fn refresh(&self, opened: &Opened) -> Result<()> {
+        opened.view().refresh(self.shared.store.as_ref()).await
+    }
+
+    /// Begins to collect the bytes of a new message.
+    pub fn stage(&self) -> Box<dyn BodyStage> {
+        self.shared.store.stage(self.shared.ids.next::<BlobId>())
+    }
+
+    /// The RECENT count of a mailbox that is not open here: messages nobody was told of. Estimated from UIDs: exact
+    /// unless some of them were expunged.
+    pub fn recent(&self, row: &store::contract::MailboxRow) -> u32 {
+        let above = self.shared.registry.recent_above(row.id);
+        row.uidnext
+            .saturating_sub(1)
+            .saturating_sub(above)
+            .min(row.messages)
+    }
+}

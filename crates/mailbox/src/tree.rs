@@ -1,0 +1,80 @@
+//! The mailboxes of one account by full name.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use mail::ids::MailboxId;
+use store::contract::MailboxRow;
+
+use crate::limits::NAME_LEVELS;
+use crate::name::MailboxName;
+
+/// One mailbox of the tree.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// full name, levels apart by `/`
+    pub name: String,
+    /// what is stored
+    pub row: MailboxRow,
+    /// whether mailboxes are below it
+    pub has_children: bool,
+}
+
+/// All mailboxes of an account; INBOX first, then by name.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    entries: Vec<Entry>,
+}
+
+impl Tree {
+    /// From the stored rows.
+    pub fn of(rows: Vec<MailboxRow>) -> Self {
+        let parents: HashSet<MailboxId> = rows.iter().filter_map(|row| row.parent).collect();
+        let names: HashMap<MailboxId, (Option<MailboxId>, String)> = rows
+            .iter()
+            .map(|row| (row.id, (row.parent, row.name.clone())))
+            .collect();
+        let mut entries: BTreeMap<(bool, String), Entry> = BTreeMap::new();
+        for row in rows {
+            let name = full_name(&names, row.id);
+            let has_children = parents.contains(&row.id);
+            let not_inbox = name != crate::name::INBOX && !name.starts_with("INBOX/");
+            entries.insert(
+                (not_inbox, name.clone()),
+                Entry {
+                    name,
+                    row,
+                    has_children,
+                },
+            );
+        }
+        Self {
+            entries: entries.into_values().collect(),
+        }
+    }
+
+    /// All of them.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// By name.
+    pub fn find(&self, name: &MailboxName) -> Option<&Entry> {
+        let name = name.to_string();
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+}
+
+/// Climbs at most [`NAME_LEVELS`] + 1 levels: rows that point at each other cannot make it turn for ever.
+fn full_name(names: &HashMap<MailboxId, (Option<MailboxId>, String)>, id: MailboxId) -> String {
+    let mut levels = Vec::new();
+    let mut next = Some(id);
+    while let Some((parent, name)) = next.and_then(|id| names.get(&id)) {
+        levels.push(name.as_str());
+        next = *parent;
+        if levels.len() > NAME_LEVELS {
+            break;
+        }
+    }
+    levels.reverse();
+    levels.join("/")
+}
