@@ -1,0 +1,165 @@
+//! Signing in with a password, and what somebody who did may do.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mail::address::{Mailbox, Utf8};
+use mail::ids::AccountId;
+
+use crate::directory::Directory;
+use crate::events::DirectoryEvent;
+use crate::hashing::Busy;
+use crate::password::Password;
+
+/// Where a sign-in comes from, for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// which door, for example `submission` or `imaps`
+    pub door: &'static str,
+    /// whose address
+    pub peer: IpAddr,
+}
+
+/// Why nobody is signed in. The peer learns no more than this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthFailure {
+    /// Wrong name or password, or the account is disabled: SMTP 535 5.7.8, IMAP NO [AUTHENTICATIONFAILED].
+    Rejected,
+    /// Too many sign-ins at once: SMTP 454 4.7.0, IMAP NO [UNAVAILABLE].
+    TryLater,
+}
+
+/// Somebody who proved who they are. Only [`Directory::authenticate`] makes one.
+#[derive(Clone)]
+pub struct SignedIn {
+    directory: Arc<Directory>,
+    account: AccountId,
+    address: Mailbox,
+}
+
+impl fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignedIn({})", self.address)
+    }
+}
+
+impl SignedIn {
+    /// Whose.
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The account's main address.
+    pub fn address(&self) -> &Mailbox {
+        &self.address
+    }
+
+    /// Whether mail to `address` reaches this account as the directory stands now (main address, tagged, alias, catch-all):
+    /// then it is one of the addresses it may send as. Never true once the account is disabled or removed.
+    pub fn may_send_as(&self, address: &Mailbox) -> bool {
+        self.directory
+            .resolve(address)
+            .recipients()
+            .iter()
+            .any(|found| found.account() == self.account)
+    }
+
+    /// Whether the account still exists and is enabled. Long sessions ask before they act.
+    pub fn still_welcome(&self) -> bool {
+        self.directory
+            .tables()
+            .accounts
+            .get(&self.account)
+            .is_some_and(|account| account.enabled)
+    }
+}
+
+impl Directory {
+    /// Checks a user name (the main address, in any case) and password. Unknown, disabled and wrong cost one hash each
+    /// and cannot be told apart (threat case LOG-2).
+    pub async fn authenticate(
+        self: &Arc<Self>,
+        user: &str,
+        password: &Password,
+        origin: Origin,
+    ) -> Result<SignedIn, AuthFailure> {
+        let claim = self.claim(user);
+        let checked = self
+            .hashing()
+            .check(claim.as_ref().ok().map(|claim| &*claim.credential), password)
+            .await;
+        let outcome = match (checked, claim) {
+            (Err(Busy), _) => {
+                self.emit(&DirectoryEvent::SignInPostponed {
+                    door: origin.door,
+                    peer: origin.peer,
+                });
+                return Err(AuthFailure::TryLater);
+            }
+            (Ok(true), Ok(claim)) => self.confirm(claim),
+            (Ok(false), Ok(_)) => Err("wrong password"),
+            (Ok(_), Err(reason)) => Err(reason),
+        };
+        match outcome {
+            Ok(signed_in) => {
+                let address = signed_in.address.to_string();
+                self.emit(&DirectoryEvent::SignedIn {
+                    address,
+                    door: origin.door,
+                    peer: origin.peer,
+                });
+                Ok(signed_in)
+            }
+            Err(reason) => {
+                let (door, peer, user) = (origin.door, origin.peer, user.to_owned());
+                self.emit(&DirectoryEvent::SignInRefused {
+                    user,
+                    door,
+                    peer,
+                    reason,
+                });
+                Err(AuthFailure::Rejected)
+            }
+        }
+    }
+
+    /// The enabled account of this name and its verifier, or the operator's reason why there is none.
+    fn claim(&self, user: &str) -> Result<Claim, &'static str> {
+        let address = Mailbox::parse(user, Utf8::Allowed).map_err(|_| "not an address")?;
+        let tables = self.tables();
+        let account = tables.account_by_address(&address).ok_or("unknown user")?;
+        if !account.enabled {
+            return Err("disabled");
+        }
+        let credential = account.credential.clone().ok_or("no password set")?;
+        Ok(Claim {
+            account: account.id,
+            address: account.address.clone(),
+            credential,
+        })
+    }
+
+    /// The hash took its time: the account must still be what was checked.
+    fn confirm(self: &Arc<Self>, claim: Claim) -> Result<SignedIn, &'static str> {
+        let tables = self.tables();
+        let same = tables.accounts.get(&claim.account).is_some_and(|account| {
+            account.enabled && account.credential.as_deref() == Some(&claim.credential)
+        });
+        if same {
+            Ok(SignedIn {
+                directory: self.clone(),
+                account: claim.account,
+                address: claim.address,
+            })
+        } else {
+            Err("changed meanwhile")
+        }
+    }
+}
+
+struct Claim {
+    account: AccountId,
+    address: Mailbox,
+    credential: Arc<str>,
+}
