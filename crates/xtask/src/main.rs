@@ -1,2 +1,89 @@
-//! x
-fn main() {}
+//! The project's own tool: `cargo xtask COMMAND`.
+//!
+//! What it is for: one command that a newcomer, a release and the build machine run alike, and the campaigns that take
+//! longer than a test should. It drives the real `hearthpost` binary from outside and never links the server's crates,
+//! so that it builds in seconds and cannot be fooled by the code it judges.
+//!
+//! The journey of `cargo xtask test` (in [`suite::run`]):
+//!
+//! 1. [`install::ensure`] installs the Debian packages the tests use, or names each that is missing;
+//! 2. formatting, clippy and [`rules::run`]: the house rules as tests with reasons;
+//! 3. unit, property, contract, compile-fail and story tests, then doc tests;
+//! 4. [`clients::run`]: real mail programs against a real server;
+//! 5. the crash, power-cut and disk-fault campaigns, short, and [`fuzz::run`], short;
+//! 6. the summary of [`report::Summary`]: `N passed, N failed, N skipped`.
+//!
+//! Guarantees: every step runs even when an earlier one failed; the exit code is non-zero when anything failed; with
+//! `CI=true` a missing mail program is a failure, not a skip. Absences: it needs no network except the package managers'.
+
+mod campaign;
+mod crash;
+mod demo;
+mod diskfaults;
+mod fuzz;
+mod install;
+mod journey;
+mod process;
+mod report;
+mod rules;
+mod suite;
+mod threats;
+mod tree;
+
+use report::{Outcome, Summary};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test [--quick] [FILTER]   everything: packages, format, clippy, house rules, tests, real clients, campaigns, fuzzing
+                            --quick leaves out clients, campaigns and fuzzing; FILTER chooses unit and story tests
+  rules                     the house rules alone
+  journey [--fix]           check (or update) the line numbers of the journey in ARCHITECTURE.md
+  threats [--fix]           check (or write) docs/reference/threats.md, the list of threat cases and their tests
+  clients [NAME...]         real mail programs against a real server
+  crash [--cycles N]        kill the server again and again under load, then look for lost, torn and doubled mail
+  powercut [--cuts N]       rebuild what a disk may show after a power cut, start on it, look for lost mail
+  diskfaults                full, failing, read-only and damaged disks
+  fuzz [--minutes N]        feed mutated bytes to every parser (also --seconds N, --target NAME)
+  bench [quick] [ROW...]    measure, beside Debian's Postfix and Dovecot, and write bench/RESULTS.md
+  install                   only install the Debian packages that the tests use
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    match dispatch(command, rest) {
+        Ok(Some(summary)) => {
+            summary.print();
+            if summary.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Ok(None) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask {command}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
+    let summary = match command {
+        "test" => suite::run(args)?,
+        "rules" => rules::run(args)?,
+        "journey" => journey::run(args)?,
+        "threats" => threats::run(args)?,
+        "crash" => crash::run(args)?,
+        "diskfaults" => diskfaults::run(args)?,
+        "fuzz" => fuzz::run(args)?,
+        "install" => install::run(args)?,
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            return Ok(None);
+        }
+        other => return Err(format!("no such command: {other}\n\n{HELP}").into()),
+    };
+    Ok(Some(summary))
+}

@@ -1,0 +1,155 @@
+//! `cargo xtask test`: every step in order, none left out because an earlier one failed.
+
+use crate::report::{Outcome, Summary, step};
+use crate::{crash, diskfaults, fuzz, install, process, rules, tree};
+use std::time::Duration;
+
+/// Crash cycles, power cuts and fuzzing seconds of the short campaigns; the long ones are commands of their own.
+const SHORT_CRASH: &[&str] = &["--cycles", "12"];
+const SHORT_POWERCUT: &[&str] = &["--cuts", "25"];
+const SHORT_DISKFAULTS: &[&str] = &["--short"];
+const SHORT_FUZZ: &[&str] = &["--seconds", "75"];
+/// A build and all unit tests from a cold target on two cores take about ten minutes.
+const TESTS_LIMIT: Duration = Duration::from_secs(45 * 60);
+
+/// Runs the whole suite.
+pub fn run(args: &[String]) -> Outcome<Summary> {
+    let quick = args.iter().any(|arg| arg == "--quick");
+    let filter = args.iter().find(|arg| !arg.starts_with("--")).map(String::as_str);
+    let mut total = Summary::new();
+    if filter.is_none() {
+        if !quick {
+            step(&mut total, "packages", || install::ensure(install::TOOLS));
+        }
+        step(&mut total, "format", format);
+        step(&mut total, "clippy", clippy);
+        step(&mut total, "house rules", || rules::run(&[]));
+    }
+    step(&mut total, "unit, property, contract, compile-fail and story tests", || tests(filter));
+    if filter.is_none() {
+        step(&mut total, "doc tests", doc_tests);
+    }
+    if !quick && filter.is_none() {
+        step(&mut total, "crash campaign, short", || crash::run(&owned(SHORT_CRASH)));
+        step(&mut total, "disk faults, short", || diskfaults::run(&owned(SHORT_DISKFAULTS)));
+        step(&mut total, "fuzzing, short", || fuzz::run(&owned(SHORT_FUZZ)));
+    }
+    Ok(total)
+}
+
+fn owned(args: &[&str]) -> Vec<String> {
+    args.iter().map(|arg| (*arg).to_owned()).collect()
+}
+
+fn format() -> Outcome<Summary> {
+    let mut summary = Summary::new();
+    let finished = process::run(tree::cargo().args(["fmt", "--all", "--", "--check"]), Duration::from_secs(120))?;
+    if finished.status.success() {
+        summary.pass("cargo fmt --check");
+    } else {
+        summary.fail("cargo fmt --check", format!("run `cargo fmt`\n{}", process::tail(&finished.both(), 20)));
+    }
+    Ok(summary)
+}
+
+fn clippy() -> Outcome<Summary> {
+    let mut summary = Summary::new();
+    let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    let status = process::show(tree::cargo().args(arguments))?;
+    if status.success() {
+        summary.pass("cargo clippy --workspace --all-targets -- -D warnings");
+    } else {
+        summary.fail("cargo clippy", "warnings are errors, see above");
+    }
+    Ok(summary)
+}
+
+fn tests(filter: Option<&str>) -> Outcome<Summary> {
+    let nextest = process::run(tree::cargo().args(["nextest", "--version"]), Duration::from_secs(30))
+        .is_ok_and(|finished| finished.status.success());
+    let arguments: &[&str] = if nextest {
+        &["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail", "--show-progress", "none"]
+    } else {
+        &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]
+    };
+    // Progress goes to our own terminal while it happens; the counts are read from a copy.
+    let finished = process::run_shown(tree::cargo().args(arguments).args(filter), TESTS_LIMIT)?;
+    let text = finished.both();
+    let counts = if nextest { nextest_counts(&text) } else { libtest_counts(&text) };
+    counted(counts, finished.status.success(), "tests")
+}
+
+fn doc_tests() -> Outcome<Summary> {
+    let finished = process::run_shown(
+        tree::cargo().args(["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]),
+        Duration::from_secs(900),
+    )?;
+    counted(libtest_counts(&finished.both()), finished.status.success(), "doc tests")
+}
+
+/// Passed, failed, skipped.
+type Counts = (u64, u64, u64);
+
+fn counted(counts: Option<Counts>, success: bool, name: &str) -> Outcome<Summary> {
+    let mut summary = Summary::new();
+    let (passed, failed, skipped) = counts.unwrap_or_default();
+    summary.pass_quietly(passed);
+    summary.fail_quietly(failed, name);
+    summary.skip_quietly(skipped, name);
+    if !success && failed == 0 {
+        summary.fail(name, "did not build or did not run, see above");
+    }
+    Ok(summary)
+}
+
+/// `Summary [ 1.2s] 5 tests run: 3 passed (1 slow), 2 failed, 1 skipped`
+fn nextest_counts(text: &str) -> Option<Counts> {
+    let line = text.lines().rev().find(|line| line.contains("Summary [") && line.contains(" run:"))?;
+    let list = line.split(" run:").nth(1)?;
+    let number = |word: &str| -> u64 {
+        let found = list.split([',', '(']).find(|part| part.trim().trim_end_matches(')').ends_with(word));
+        found.and_then(|part| part.split_whitespace().next()).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    };
+    Some((number("passed"), number("failed") + number("timed out"), number("skipped")))
+}
+
+/// `test result: ok. 3 passed; 0 failed; 1 ignored; …`, once for each test program.
+fn libtest_counts(text: &str) -> Option<Counts> {
+    let mut counts = (0, 0, 0);
+    let mut any = false;
+    for line in text.lines().filter_map(|line| line.split_once("test result: ")) {
+        let number = |word: &str| -> u64 {
+            let part = line.1.split([';', '.']).find(|part| part.trim_end().ends_with(word));
+            part.and_then(|part| part.split_whitespace().next()).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+        };
+        counts = (counts.0 + number("passed"), counts.1 + number("failed"), counts.2 + number("ignored"));
+        any = true;
+    }
+    any.then_some(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nextest_summaries_are_read() {
+        let cases: &[(&str, Counts)] = &[
+            ("     Summary [   0.014s] 3 tests run: 3 passed, 0 skipped", (3, 0, 0)),
+            ("     Summary [  10.2s] 12 tests run: 9 passed (2 slow), 3 failed, 4 skipped", (9, 3, 4)),
+            ("     Summary [  10.2s] 2 tests run: 1 passed (1 flaky), 1 timed out, 0 skipped", (1, 1, 0)),
+            ("     Summary [   0.014s] 1 test run: 1 passed, 0 skipped", (1, 0, 0)),
+        ];
+        for (line, counts) in cases {
+            assert_eq!(nextest_counts(line), Some(*counts), "{line}");
+        }
+    }
+
+    #[test]
+    fn libtest_summaries_add_up() {
+        let text = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+                    test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
+        assert_eq!(libtest_counts(text), Some((7, 2, 1)));
+        assert_eq!(libtest_counts("error: could not compile"), None);
+    }
+}

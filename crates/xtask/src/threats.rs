@@ -1,0 +1,248 @@
+//! Threat cases and the tests that hold them: found by name in the tree, written to docs/reference/threats.md.
+//!
+//! A test belongs to a case when its name starts with the case's id (`smg_1_only_crlf_dot_crlf_ends_data`), a story when its
+//! file does, a campaign's check when its text says the id (`"DUR-1 …"`).
+
+use crate::report::{Outcome, Summary};
+use crate::rules::{Findings, function_name};
+use crate::tree;
+use std::collections::{BTreeMap, BTreeSet};
+
+const PLACE: &str = "docs/reference/threats.md";
+
+/// The cases for the doors that exist, with what each is about.
+const CASES: &[(&str, &[(u32, &str)])] = &[
+    (
+        "SMG",
+        &[
+            (1, "sequences that look like the end of DATA"),
+            (2, "bare CR, bare LF and NUL in a message"),
+            (3, "what we write has CRLF only"),
+            (4, "BDAT mixed with DATA, sizes that overflow"),
+            (5, "pipelining where it is not allowed"),
+            (6, "dots survive every road"),
+        ],
+    ),
+    (
+        "SMT",
+        &[
+            (1, "endless command and text lines"),
+            (2, "too many recipients, headers, octets"),
+            (3, "clients that are slow on purpose"),
+            (4, "clients that speak before the banner"),
+            (6, "clients that only make errors"),
+            (8, "odd, illegal and hostile EHLO names"),
+            (9, "HTTP and other languages on mail ports"),
+            (10, "TLS handshakes that never finish"),
+        ],
+    ),
+    (
+        "REL",
+        &[
+            (1, "open relay, plain forms"),
+            (2, "open relay, tricks with addresses"),
+            (3, "an address of the network is no permission"),
+            (5, "a user sends as himself only"),
+            (6, "no submission without sign-in, no sign-in without TLS"),
+            (7, "header injection"),
+            (9, "nothing in a message is ever run"),
+            (10, "loops of Received fields"),
+            (11, "Bcc stays private"),
+        ],
+    ),
+    (
+        "TLS",
+        &[
+            (1, "commands slipped in before STARTTLS finishes"),
+            (3, "nothing said before TLS counts after it"),
+            (7, "versions and ciphers"),
+            (9, "implicit TLS everywhere, clear-text sign-in nowhere"),
+            (10, "handshakes that waste memory or time"),
+        ],
+    ),
+    (
+        "LOG",
+        &[
+            (2, "unknown user, wrong password, disabled account look and last the same"),
+            (3, "how passwords are kept, and how many are checked at once"),
+            (4, "malformed and abusive SASL exchanges"),
+        ],
+    ),
+    (
+        "IMP",
+        &[
+            (1, "what a client may send before sign-in"),
+            (2, "literal sizes after sign-in"),
+            (3, "nesting bombs in commands"),
+            (4, "mailbox names that mean something else"),
+            (9, "an error does not put the session out of step"),
+        ],
+    ),
+    (
+        "MIM",
+        &[
+            (1, "parts within parts within parts"),
+            (2, "a hundred thousand parts"),
+            (3, "header bombs"),
+            (4, "decoders at their edges"),
+            (6, "what reading one message may cost"),
+            (7, "every parser has a fuzz target, and it stays clean"),
+        ],
+    ),
+    (
+        "DUR",
+        &[
+            (1, "kill -9 under load"),
+            (2, "the sync comes before the 250"),
+            (3, "power cut"),
+            (4, "kill during outbound delivery (arrives with outbound delivery)"),
+            (5, "kill during changes over IMAP"),
+            (6, "UIDs, UIDVALIDITY and modseq across crashes"),
+            (7, "SIGTERM under load"),
+            (8, "killed for memory"),
+            (9, "killed while recovering"),
+            (10, "killed while accounts and domains are made"),
+            (11, "leftovers of unfinished deliveries"),
+        ],
+    ),
+    (
+        "DSK",
+        &[
+            (1, "disk full while receiving"),
+            (2, "disk full: reading and deleting still work"),
+            (3, "no inodes left"),
+            (4, "a sync that fails"),
+            (5, "a read that fails"),
+            (6, "short writes and interrupted calls"),
+            (7, "read-only remount"),
+            (8, "a flipped bit in a stored message"),
+            (9, "a file lost or overwritten"),
+            (10, "a very slow disk"),
+        ],
+    ),
+];
+
+/// `cargo xtask threats [--fix]`.
+pub fn run(args: &[String]) -> Outcome<Summary> {
+    let mut summary = Summary::new();
+    let findings = check(args.iter().any(|arg| arg == "--fix"))?;
+    if findings.is_empty() {
+        summary.pass(format!("{PLACE} is in step with the tests"));
+    } else {
+        summary.fail(PLACE, findings.join("\n"));
+    }
+    Ok(summary)
+}
+
+/// Compares the document with what the tree holds now, or writes it.
+pub fn check(fix: bool) -> Outcome<Findings> {
+    let text = document(&tests_by_case()?);
+    if fix {
+        std::fs::write(tree::root().join(PLACE), &text)?;
+    }
+    let same = tree::read(PLACE).unwrap_or_default() == text;
+    Ok(if same { Findings::new() } else { vec![format!("{PLACE} is out of step: run `cargo xtask threats --fix`")] })
+}
+
+type Tests = BTreeMap<String, BTreeSet<String>>;
+
+fn tests_by_case() -> Outcome<Tests> {
+    let mut found = Tests::new();
+    for file in tree::files()? {
+        let shown = tree::shown(&file);
+        if shown == "crates/xtask/src/threats.rs" {
+            continue;
+        }
+        if shown.starts_with("stories/") {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if let Some(case) = case_of(name) {
+                found.entry(case).or_default().insert(format!("`{shown}`"));
+            }
+        }
+        if !shown.ends_with(".rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file)?;
+        for line in text.lines() {
+            if let Some(name) = function_name(line)
+                && let Some(case) = case_of(name)
+            {
+                found.entry(case).or_default().insert(format!("{}: `{name}`", place_of(&shown)));
+            }
+            if shown.starts_with("crates/xtask/") || shown.contains("/tests/") {
+                for case in quoted_cases(line) {
+                    found.entry(case).or_default().insert(format!("check in `{shown}`"));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn place_of(shown: &str) -> &str {
+    shown.strip_prefix("crates/").and_then(|rest| rest.split('/').next()).unwrap_or(shown)
+}
+
+/// `smg_1_only_…` → `SMG-1`
+fn case_of(name: &str) -> Option<String> {
+    let mut parts = name.splitn(3, ['_', '-']);
+    let (group, number, rest) = (parts.next()?, parts.next()?, parts.next()?);
+    let group = CASES.iter().map(|(group, _)| *group).find(|known| known.eq_ignore_ascii_case(group))?;
+    let number: u32 = number.parse().ok()?;
+    (!rest.is_empty()).then(|| format!("{group}-{number}"))
+}
+
+/// Ids inside string literals of a check: `"DUR-1 nothing lost"`, `"DUR-5/6: …"`.
+fn quoted_cases(line: &str) -> Vec<String> {
+    if line.trim_start().starts_with("//") || !line.contains('"') {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (group, _) in CASES {
+        for part in line.split(&format!("{group}-")).skip(1) {
+            let numbers: String = part.chars().take_while(|c| c.is_ascii_digit() || *c == '/').collect();
+            let numbers = numbers.split('/').filter_map(|digits| digits.parse::<u32>().ok());
+            found.extend(numbers.map(|number| format!("{group}-{number}")));
+        }
+    }
+    found
+}
+
+fn document(tests: &Tests) -> String {
+    let mut out = String::from(
+        "# Threat cases and their tests\n\n\
+         Attacks and faults that the server must stand up to, for the doors that exist, and the tests that show it. A test \
+         carries\nthe id of its case in its name; this page is generated from those names (`cargo xtask threats --fix`) and \
+         checked by\n`cargo xtask rules`. A case without a test says so.\n",
+    );
+    let mut held = 0;
+    let mut all = 0;
+    for (group, cases) in CASES {
+        out.push_str(&format!("\n## {group}\n\n| case | about | tests |\n|---|---|---|\n"));
+        for (number, about) in *cases {
+            let id = format!("{group}-{number}");
+            let names: Vec<String> = tests.get(&id).into_iter().flatten().cloned().collect();
+            all += 1;
+            held += usize::from(!names.is_empty());
+            let shown = if names.is_empty() { "none yet".to_owned() } else { names.join("<br>") };
+            out.push_str(&format!("| {id} | {about} | {shown} |\n"));
+        }
+    }
+    out.push_str(&format!("\n{held} of {all} cases have a test.\n"));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_from_names_and_checks() {
+        assert_eq!(case_of("smg_1_only_crlf_dot_crlf_ends_data").as_deref(), Some("SMG-1"));
+        assert_eq!(case_of("tls-10-slow-hello.story").as_deref(), Some("TLS-10"));
+        assert_eq!(case_of("smg_x_y"), None);
+        assert_eq!(case_of("reading_1_x"), None);
+        assert_eq!(quoted_cases(r#"tally.check("DUR-5/6 held", x)"#), ["DUR-5", "DUR-6"]);
+        assert!(quoted_cases("// DUR-1").is_empty());
+    }
+}
