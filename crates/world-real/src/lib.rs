@@ -1,1 +1,24 @@
 //! The real side of the doors: clock, chance, sockets, TLS, the event log. The only crate that touches them.
+//!
+//! What the program does with it, in the order of a start:
+//! 1. [`tcp::Bound::bind`] and [`unix::BoundControl::bind`] take the addresses while privileges are still there, before any runtime;
+//! 2. [`tls::Identity::from_pem`] checks certificates and keys, [`tls::Certificates::new`] keeps them, [`tls::ServerTls::new`]
+//!    makes one acceptor for each door, with the protocols (ALPN) that door speaks;
+//! 3. [`log::LogEvents::open`] starts the log, [`clock::RealClock::new`] and [`chance::RealChance`] open the small doors;
+//! 4. inside the runtime, [`tcp::Bound::listen`] turns the sockets into [`world::net::Listener`]s, and
+//!    [`signals::Signals::install`] hears what the operator wants;
+//! 5. [`tls::Certificates::replace`] exchanges certificates while connections go on;
+//! 6. [`log::LogEvents::close`] writes what is left.
+//!
+//! Afterwards [`log::trace::lines_of`] finds the life of one message in the log.
+//!
+//! Limits are in [`limits`]. Absent: protocols, decisions, retries of anything but `accept`.
+
+pub mod chance;
+pub mod clock;
+pub mod limits;
+pub mod log;
+pub mod signals;
+pub mod tcp;
+pub mod tls;
+pub mod unix;
