@@ -1,0 +1,29 @@
+//! Every limit of the protocol, with its unit.
+
+/// A command line with its CR LF. RFC 5321 §4.5.3.1.4 asks for 512 and more with extensions; 2,048 are tolerated by
+/// most servers. A longer line is answered 500 5.5.6 and the connection is closed, since nothing after it can be trusted.
+pub const COMMAND_LINE_BYTES: usize = 2_048;
+
+/// A line of an AUTH exchange with its CR LF (RFC 4954 §4: 12,288).
+pub const AUTH_LINE_BYTES: usize = 12_288;
+
+/// A line of message text without its CR LF (RFC 5322 §2.1.1, RFC 5321 §4.5.3.1.6: 1,000 with it). A message with a
+/// longer one is refused 550 5.6.0 at its end, not folded: folding would break its signatures.
+pub const TEXT_LINE_BYTES: usize = 998;
+
+/// The name in EHLO, HELO, LHLO (RFC 1035 §2.3.4 and some room for address literals).
+pub const HELLO_NAME_BYTES: usize = 255;
+
+/// Commands that are unknown, malformed, out of order or refused before the session is closed with 421 4.7.0.
+/// Refused recipients do not count: the receiving side has its own limit for them.
+pub const ERRORS_PER_SESSION: u32 = 10;
+
+/// NOOP, RSET, VRFY, EXPN, HELP and repeated greetings without a message accepted in between, before the session is
+/// closed with 421 4.7.0.
+pub const IDLE_COMMANDS: u32 = 100;
+
+/// ESMTP parameters of one command.
+pub const PARAMETERS: usize = 10;
+
+/// A line of a reply without its CR LF (RFC 5321 §4.5.3.1.5: 512 with it). Longer text is cut.
+pub const REPLY_LINE_BYTES: usize = 510;

@@ -1,0 +1,77 @@
+//! `ehlo = "EHLO" SP ( Domain / address-literal ) CRLF` (RFC 5321 §4.1.1.1).
+
+use crate::limits::HELLO_NAME_BYTES;
+use crate::refusal::{Refusal, codes};
+use crate::reply::Reply;
+use crate::session::{Flavour, Hello, HelloName, Session, Stage};
+use crate::steps::Step;
+
+pub(super) fn answer<P>(session: Session<P>, args: &[u8]) -> Step<P> {
+    if session.is_lmtp() {
+        // RFC 2033 §4.1: an LMTP server has neither HELO nor EHLO.
+        return session.error(&Refusal::new(
+            codes::UNKNOWN_COMMAND,
+            "This door speaks LMTP: begin with LHLO",
+        ));
+    }
+    greet(session, args, true)
+}
+
+/// Takes the name; ends any transaction (RFC 5321 §4.1.4) and lists what is offered.
+pub(super) fn greet<P>(session: Session<P>, args: &[u8], extended: bool) -> Step<P> {
+    let Some(name) = name(args) else {
+        let text = "Name yourself with one word of visible letters: a host name or an address literal";
+        return session.error(&Refusal::new(codes::BAD_ARGUMENTS, text));
+    };
+    let again = session.hello().is_some();
+    let take = |mut session: Session<P>| {
+        session.shared.hello = Some(Hello { name, extended });
+        let session = session.at(Stage::Greeted);
+        let lines = if extended {
+            offers(&session)
+        } else {
+            vec![session.setup().host_name.clone()]
+        };
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let reply = Reply::plain(250, &lines);
+        Step::Answer(session, reply)
+    };
+    if again {
+        session.count_idle(take)
+    } else {
+        take(session)
+    }
+}
+
+/// Odd but legal names are taken: underscores, bare addresses, one label. Control characters, spaces and what is not
+/// UTF-8 are not (threat case SMT-8).
+fn name(args: &[u8]) -> Option<HelloName> {
+    let text = std::str::from_utf8(args).ok()?.trim_matches(' ');
+    let legal = !text.is_empty()
+        && text.len() <= HELLO_NAME_BYTES
+        && !text.contains(|letter: char| letter.is_control() || letter.is_whitespace());
+    legal.then(|| HelloName::checked(text.to_owned()))
+}
+
+fn offers<P>(session: &Session<P>) -> Vec<String> {
+    let setup = session.setup();
+    let secured = session.shared.secured;
+    let mut lines = vec![
+        setup.host_name.clone(),
+        "PIPELINING".to_owned(),
+        format!("SIZE {}", setup.max_message_bytes),
+        "8BITMIME".to_owned(),
+        "SMTPUTF8".to_owned(),
+        "CHUNKING".to_owned(),
+        "ENHANCEDSTATUSCODES".to_owned(),
+    ];
+    if setup.starttls && !secured {
+        lines.push("STARTTLS".to_owned());
+    }
+    let may_sign_in = setup.flavour == Flavour::Submission && (secured || setup.insecure_auth);
+    if may_sign_in && !session.signed_in() {
+        lines.push("AUTH PLAIN LOGIN".to_owned());
+    }
+    lines.push("HELP".to_owned());
+    lines
+}
