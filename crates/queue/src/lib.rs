@@ -1,1 +1,37 @@
-//! Accepted messages: who still waits, when next, why. Where receiving and delivering meet.
+//! Accepted messages: who still waits, when next, and why. Where receiving and delivering meet; neither knows the other.
+//!
+//! The way of a message through here:
+//! 1. Its direction is a type: [`Envelope`] of a [`Stranger`], a [`Submitted`], a [`LocalProgram`] or a [`Generated`] origin.
+//!    Only the second and the last have [`Envelope::add_remote`], and it asks for a [`RelayGrant`], which only somebody
+//!    who signed in ([`RelayGrant::for_submitter`]) or the system itself ([`RelayGrant::for_generated`]) has.
+//! 2. [`accept()`] makes a plan for every local recipient ([`Plan`], a function that the program wires in), and commits
+//!    body, placements and waiting recipients **in one commit**. That is the moment of responsibility: before it every
+//!    failure is a reply to the sender; after it every failure is ours. The [`store::durable::Durable`] it returns is what a
+//!    `250` costs.
+//! 3. Recipients without a plan wait. `deliver` claims them when they are due ([`store::contract::Store::claim_due`]), at
+//!    the times of [`schedule`], and records what became of them.
+//! 4. [`list::page`] shows who waits, and why.
+//!
+//! What a crash leaves: before the commit nothing (the sender was not answered and sends again); after it everything.
+//! A recipient is either placed or waiting, because both are one transaction; a replay cannot double a placement, because
+//! (queue id, recipient position, mailbox) is unique in the store.
+//!
+//! Limits: [`limits`]. Absent: bounces and remote delivery (they come with the road to other servers).
+
+#[doc(inline)]
+pub use crate::accept::{Message, accept};
+pub use crate::envelope::{Addressee, Envelope};
+pub use crate::events::QueueEvent;
+pub use crate::origin::{Generated, LocalProgram, MayRelay, Origin, RelayGrant, Stranger, Submitted};
+pub use crate::plan::{Plan, PlanFailed, Planned, inbox_plan};
+pub use crate::queue::Queue;
+
+pub mod accept;
+pub mod envelope;
+pub mod events;
+pub mod limits;
+pub mod list;
+pub mod origin;
+pub mod plan;
+mod queue;
+pub mod schedule;

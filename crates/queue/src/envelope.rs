@@ -1,0 +1,118 @@
+//! Sender and recipients of one message, with its direction in the type.
+
+use directory::LocalRecipient;
+use mail::address::{Mailbox, Path};
+use mail::ids::QueueId;
+use world::clock::UnixMs;
+
+use crate::origin::{MayRelay, Origin, RelayGrant};
+
+/// Sender and recipients of one message from an origin `O`.
+#[derive(Debug)]
+pub struct Envelope<O> {
+    queue_id: QueueId,
+    reverse_path: Path,
+    received_at: UnixMs,
+    origin: O,
+    recipients: Vec<Recipient>,
+    addressees: Vec<Addressee>,
+}
+
+/// Who gets a copy. An account that is reached by two addresses gets one.
+#[derive(Debug)]
+pub(crate) enum Recipient {
+    Local(LocalRecipient),
+    Remote(Mailbox),
+}
+
+/// One accepted RCPT: the positions of the recipients it stands for (an alias stands for several). LMTP answers for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    positions: Vec<u32>,
+}
+
+impl Addressee {
+    /// The recipients' positions, as in [`store::contract::Placed::recipient`]; at least one.
+    pub fn positions(&self) -> &[u32] {
+        &self.positions
+    }
+}
+
+impl<O: Origin> Envelope<O> {
+    /// An envelope without recipients. `received_at` becomes INTERNALDATE.
+    pub fn new(queue_id: QueueId, reverse_path: Path, received_at: UnixMs, origin: O) -> Self {
+        Self { queue_id, reverse_path, received_at, origin, recipients: Vec::new(), addressees: Vec::new() }
+    }
+
+    /// Adds what one address of ours resolved to. `of` holds at least one recipient; an empty one adds nothing.
+    pub fn add_local(&mut self, of: Vec<LocalRecipient>) {
+        let positions: Vec<u32> = of.into_iter().map(|recipient| self.position_of(recipient)).collect();
+        if !positions.is_empty() {
+            self.addressees.push(Addressee { positions });
+        }
+    }
+
+    fn position_of(&mut self, recipient: LocalRecipient) -> u32 {
+        let same = |known: &Recipient| matches!(known, Recipient::Local(known) if known.account() == recipient.account());
+        match self.recipients.iter().position(same) {
+            Some(position) => as_position(position),
+            None => self.push(Recipient::Local(recipient)),
+        }
+    }
+
+    fn push(&mut self, recipient: Recipient) -> u32 {
+        self.recipients.push(recipient);
+        as_position(self.recipients.len() - 1)
+    }
+
+    /// Its name in every log line, in Received, and in the reply.
+    pub fn queue_id(&self) -> QueueId {
+        self.queue_id
+    }
+
+    /// Who gets the bounce.
+    pub fn reverse_path(&self) -> &Path {
+        &self.reverse_path
+    }
+
+    /// When it came.
+    pub fn received_at(&self) -> UnixMs {
+        self.received_at
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> &O {
+        &self.origin
+    }
+
+    /// Accepted RCPTs, in order.
+    pub fn addressees(&self) -> &[Addressee] {
+        &self.addressees
+    }
+
+    /// Whether somebody on another server is among the recipients.
+    pub fn has_remote(&self) -> bool {
+        self.recipients.iter().any(|recipient| matches!(recipient, Recipient::Remote(_)))
+    }
+
+    pub(crate) fn recipients(&self) -> &[Recipient] {
+        &self.recipients
+    }
+}
+
+impl<O: MayRelay> Envelope<O> {
+    /// Adds somebody on another server. The grant shows that the origin may.
+    pub fn add_remote(&mut self, mailbox: Mailbox, grant: &RelayGrant) {
+        debug_assert_eq!(grant.holder(), self.origin.account(), "a grant is for its holder's own messages");
+        let same = |known: &Recipient| matches!(known, Recipient::Remote(known) if *known == mailbox);
+        let position = match self.recipients.iter().position(same) {
+            Some(position) => as_position(position),
+            None => self.push(Recipient::Remote(mailbox)),
+        };
+        self.addressees.push(Addressee { positions: vec![position] });
+    }
+}
+
+fn as_position(index: usize) -> u32 {
+    u32::try_from(index).expect("a message has far fewer than 2^32 recipients")
+}
