@@ -1,0 +1,34 @@
+//! Fuzzing on the stable toolchain: every parser of outside bytes, a kept corpus, seeded mutations.
+//!
+//! The journey: [`TARGETS`] names the entry points of the crates' `fuzzing` modules; the program `fuzz` takes an input of the
+//! corpus (`corpus/TARGET/`), changes it with [`mutate::Mutator`], writes it to a file, and feeds it to the target. A panic,
+//! a stack overflow, more than [`INPUT_LIMIT`] of time or [`MEMORY_LIMIT_KIB`] of memory ends the process; the file then
+//! holds the input. What was found is fixed and the input is kept in the corpus under a name that says what it was;
+//! `tests/replay.rs` feeds the whole corpus to its targets in every test run.
+//!
+//! Absences: no coverage feedback (it needs an unstable compiler); the corpus is shaped like the real thing instead.
+
+use std::time::Duration;
+
+pub mod mutate;
+
+/// Longest time one input may take. The parsers' budgets make it a hundredth of that.
+pub const INPUT_LIMIT: Duration = Duration::from_secs(5);
+/// Largest input that mutation makes, in octets.
+pub const INPUT_LIMIT_BYTES: usize = 64 << 10;
+/// Most memory one input may add, in KiB.
+pub const MEMORY_LIMIT_KIB: u64 = 256 << 10;
+
+/// A parser's entry: it must return, whatever the bytes.
+pub type Entry = fn(&[u8]);
+
+/// Every target: the name of its corpus, and its entry.
+pub const TARGETS: &[(&str, Entry)] = &[
+    ("directory-sasl", directory::fuzzing::fuzz_sasl),
+    ("directory-verifier", directory::fuzzing::fuzz_verifier),
+];
+
+/// The entry of a target.
+pub fn entry(name: &str) -> Option<Entry> {
+    TARGETS.iter().find(|(known, _)| *known == name).map(|(_, entry)| *entry)
+}
