@@ -23,6 +23,7 @@ mod diskfaults;
 mod fuzz;
 mod install;
 mod journey;
+mod life;
 mod process;
 mod report;
 mod rules;
@@ -43,6 +44,8 @@ cargo xtask COMMAND
   threats [--fix]           check (or write) docs/reference/threats.md, the list of threat cases and their tests
   clients [NAME...]         real mail programs against a real server
   crash [--cycles N]        kill the server again and again under load, then look for lost, torn and doubled mail
+                            --plants: the test of the test, three planted faults that must be found
+  life [--short]            the sync before each acknowledgement; SIGTERM and the kernel's kill under load
   powercut [--cuts N]       rebuild what a disk may show after a power cut, start on it, look for lost mail
   diskfaults                full, failing, read-only and damaged disks
   fuzz [--minutes N]        feed mutated bytes to every parser (also --seconds N, --target NAME)
@@ -76,6 +79,7 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
         "journey" => journey::run(args)?,
         "threats" => threats::run(args)?,
         "crash" => crash::run(args)?,
+        "life" => life::run(args)?,
         "diskfaults" => diskfaults::run(args)?,
         "fuzz" => fuzz::run(args)?,
         "install" => install::run(args)?,

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod diskfaults;
 pub mod imap_client;
 pub mod ledger;
+pub mod life;
 pub mod load;
 pub mod people;
 pub mod plants;
