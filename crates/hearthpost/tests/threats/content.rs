@@ -14,11 +14,26 @@ fn digest(server: &Server, message: &str) -> (String, u64) {
     if reply.starts_with("250") {
         let mut imap = server.imap(1);
         imap.imap("s", "EXAMINE INBOX");
-        for item in ["BODYSTRUCTURE", "ENVELOPE", "BODY.PEEK[1.1.1.MIME]", "RFC822.SIZE"] {
+        for item in [
+            "BODYSTRUCTURE",
+            "ENVELOPE",
+            "BODY.PEEK[1.1.1.MIME]",
+            "RFC822.SIZE",
+        ] {
             let answer = imap.imap("f", &format!("FETCH * ({item})"));
-            assert!(answer.last().is_some_and(|line| line.starts_with("f OK") || line.starts_with("f NO")), "{item}: {:?}", answer.last());
+            assert!(
+                answer
+                    .last()
+                    .is_some_and(|line| line.starts_with("f OK") || line.starts_with("f NO")),
+                "{item}: {:?}",
+                answer.last()
+            );
         }
-        assert!(imap.imap("n", "NOOP").last().is_some_and(|line| line.starts_with("n OK")));
+        assert!(
+            imap.imap("n", "NOOP")
+                .last()
+                .is_some_and(|line| line.starts_with("n OK"))
+        );
     }
     (reply, server.cpu_ms() - before)
 }
@@ -29,7 +44,9 @@ fn mim_1_deep_nesting_is_bounded() {
     for depth in [100, 10_000] {
         let mut text = IN.head("mim1");
         for level in 0..depth {
-            text.push_str(&format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n"));
+            text.push_str(&format!(
+                "Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n"
+            ));
         }
         text.push_str("\r\nheart\r\n");
         let (reply, cpu) = digest(&server, &text);
@@ -49,7 +66,10 @@ fn mim_1_deep_nesting_is_bounded() {
 fn mim_2_many_parts_take_linear_time() {
     let server = Server::start();
     for parts in [1_000, 100_000] {
-        let mut text = format!("{}Content-Type: multipart/mixed; boundary=b\r\n\r\n", IN.head("mim2"));
+        let mut text = format!(
+            "{}Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+            IN.head("mim2")
+        );
         for _ in 0..parts {
             text.push_str("--b\r\n\r\nx\r\n");
         }
@@ -58,7 +78,10 @@ fn mim_2_many_parts_take_linear_time() {
         assert!(reply.starts_with("250"), "{reply}");
         assert!(cpu < 5_000, "{parts} parts took {cpu} ms");
     }
-    let mut text = format!("{}Content-Type: multipart/mixed; boundary=aaaaaaaa\r\n\r\n", IN.head("mim2p"));
+    let mut text = format!(
+        "{}Content-Type: multipart/mixed; boundary=aaaaaaaa\r\n\r\n",
+        IN.head("mim2p")
+    );
     for _ in 0..200_000 {
         text.push_str("--aaaaaaa\r\n");
     }
@@ -69,16 +92,27 @@ fn mim_2_many_parts_take_linear_time() {
 #[test]
 fn mim_3_header_bombs_are_bounded() {
     let server = Server::start();
-    let many_addresses: String = (0..5_000).map(|number| format!(" u{number}@remote.test,\r\n")).collect();
-    let continuations: String = (0..1_000).map(|number| format!(";\r\n name*{number}=x")).collect();
+    let many_addresses: String = (0..5_000)
+        .map(|number| format!(" u{number}@remote.test,\r\n"))
+        .collect();
+    let continuations: String = (0..1_000)
+        .map(|number| format!(";\r\n name*{number}=x"))
+        .collect();
     for bomb in [
-        format!("X-Big: {}\r\n", format!("{}\r\n ", "y".repeat(900)).repeat(20_000)),
+        format!(
+            "X-Big: {}\r\n",
+            format!("{}\r\n ", "y".repeat(900)).repeat(20_000)
+        ),
         format!("Cc:{many_addresses} last@remote.test\r\n"),
         format!("Content-Type: text/plain{continuations}\r\n"),
         format!("To: {}x@remote.test\r\n", "(".repeat(900)),
     ] {
         let (reply, cpu) = digest(&server, &format!("{}{bomb}\r\nx\r\n", IN.head("mim3")));
-        assert!(reply.starts_with("250") || reply.starts_with("552") || reply.starts_with("554"), "{:.30}: {reply}", bomb);
+        assert!(
+            reply.starts_with("250") || reply.starts_with("552") || reply.starts_with("554"),
+            "{:.30}: {reply}",
+            bomb
+        );
         assert!(cpu < 3_000, "{:.30} took {cpu} ms", bomb);
     }
 }
@@ -93,7 +127,10 @@ fn mim_4_broken_encodings_are_kept_as_they_came() {
         ("x-uuencode", "begin 644 a\r\n#0V%T\r\n"),
         ("8bit", "\u{fffd}\u{1b}$B"),
     ] {
-        let text = format!("{}Content-Type: text/plain; charset=utf-7\r\nContent-Transfer-Encoding: {kind}\r\n\r\n{body}", IN.head("mim4"));
+        let text = format!(
+            "{}Content-Type: text/plain; charset=utf-7\r\nContent-Transfer-Encoding: {kind}\r\n\r\n{body}",
+            IN.head("mim4")
+        );
         let (reply, _) = digest(&server, &text);
         assert!(reply.starts_with("250"), "{kind}: {reply}");
         let stored = server.inbox(1).pop().expect("it arrived");
@@ -105,7 +142,10 @@ fn mim_4_broken_encodings_are_kept_as_they_came() {
 fn mim_6_the_worst_legal_message_does_not_hold_up_the_others() {
     let server = Server::start();
     let before = server.resident_kib();
-    let mut text = format!("{}Content-Type: multipart/mixed; boundary=b\r\n\r\n", IN.head("mim6"));
+    let mut text = format!(
+        "{}Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+        IN.head("mim6")
+    );
     while text.len() < 24 << 20 {
         text.push_str("--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\n--b-not\r\n");
     }

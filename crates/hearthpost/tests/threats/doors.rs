@@ -39,9 +39,15 @@ impl Server {
             .spawn()
             .expect("the program starts");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("asked for")).read_line(&mut line).expect("the demo's line");
+        BufReader::new(child.stdout.take().expect("asked for"))
+            .read_line(&mut line)
+            .expect("the demo's line");
         let json = serde_json::from_str(&line).expect("one line of JSON");
-        Self { child, json, _dir: dir }
+        Self {
+            child,
+            json,
+            _dir: dir,
+        }
     }
 
     /// The port of a door.
@@ -52,7 +58,10 @@ impl Server {
     /// Address and password of alice (0) or bob (1).
     pub fn user(&self, at: usize) -> (String, String) {
         let user = &self.json["users"][at];
-        (user["address"].as_str().expect("an address").to_owned(), user["password"].as_str().expect("a password").to_owned())
+        (
+            user["address"].as_str().expect("an address").to_owned(),
+            user["password"].as_str().expect("a password").to_owned(),
+        )
     }
 
     /// A TLS client that trusts the demo.
@@ -67,15 +76,28 @@ impl Server {
 
     /// Resident memory of the server in KiB.
     pub fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.json["pid"])).expect("the server runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux tells VmRSS");
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.json["pid"])).expect("the server runs");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .expect("Linux tells VmRSS");
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|kib| kib.parse().ok())
+            .expect("a number")
     }
 
     /// CPU time of the server so far, in milliseconds (clock ticks are 10 ms).
     pub fn cpu_ms(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.json["pid"])).expect("the server runs");
-        let fields: Vec<&str> = stat.rsplit(')').next().expect("a comm field").split_whitespace().collect();
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.json["pid"])).expect("the server runs");
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .expect("a comm field")
+            .split_whitespace()
+            .collect();
         (fields[11].parse::<u64>().expect("utime") + fields[12].parse::<u64>().expect("stime")) * 10
     }
 
@@ -85,7 +107,10 @@ impl Server {
         let mut talk = Talk::connect(self.port("imap"));
         talk.line();
         let answer = talk.imap("l", &format!("LOGIN {address} \"{password}\""));
-        assert!(answer.last().is_some_and(|line| line.starts_with("l OK")), "{answer:?}");
+        assert!(
+            answer.last().is_some_and(|line| line.starts_with("l OK")),
+            "{answer:?}"
+        );
         talk
     }
 
@@ -93,8 +118,15 @@ impl Server {
     pub fn inbox(&self, at: usize) -> Vec<String> {
         let mut talk = self.imap(at);
         let selected = talk.imap("s", "EXAMINE INBOX");
-        let exists = selected.iter().find_map(|line| line.strip_prefix("* ")?.strip_suffix(" EXISTS")?.parse::<usize>().ok());
-        (1..=exists.expect("EXISTS")).map(|number| message(&talk.imap("f", &format!("FETCH {number} BODY.PEEK[]")))).collect()
+        let exists = selected.iter().find_map(|line| {
+            line.strip_prefix("* ")?
+                .strip_suffix(" EXISTS")?
+                .parse::<usize>()
+                .ok()
+        });
+        (1..=exists.expect("EXISTS"))
+            .map(|number| message(&talk.imap("f", &format!("FETCH {number} BODY.PEEK[]"))))
+            .collect()
     }
 }
 
@@ -107,8 +139,14 @@ impl Drop for Server {
 
 /// The literal of a FETCH answer that was read as lines.
 fn message(lines: &[String]) -> String {
-    let first = lines.iter().position(|line| line.contains(" FETCH ")).expect("a FETCH line");
-    let size: usize = lines[first].rsplit_once('{').and_then(|(_, size)| size.trim_end_matches('}').parse().ok()).expect("a literal");
+    let first = lines
+        .iter()
+        .position(|line| line.contains(" FETCH "))
+        .expect("a FETCH line");
+    let size: usize = lines[first]
+        .rsplit_once('{')
+        .and_then(|(_, size)| size.trim_end_matches('}').parse().ok())
+        .expect("a literal");
     let mut text = lines[first + 1..].join("\r\n");
     text.truncate(size);
     text
@@ -129,10 +167,30 @@ pub struct MailDoor {
 
 /// Every door through which mail comes in. A new one joins here.
 pub const MAIL_DOORS: [MailDoor; 4] = [
-    MailDoor { name: "smtp", hello: "EHLO", signs_in: false, tls: false },
-    MailDoor { name: "submission", hello: "EHLO", signs_in: true, tls: false },
-    MailDoor { name: "submissions", hello: "EHLO", signs_in: true, tls: true },
-    MailDoor { name: "lmtp", hello: "LHLO", signs_in: false, tls: false },
+    MailDoor {
+        name: "smtp",
+        hello: "EHLO",
+        signs_in: false,
+        tls: false,
+    },
+    MailDoor {
+        name: "submission",
+        hello: "EHLO",
+        signs_in: true,
+        tls: false,
+    },
+    MailDoor {
+        name: "submissions",
+        hello: "EHLO",
+        signs_in: true,
+        tls: true,
+    },
+    MailDoor {
+        name: "lmtp",
+        hello: "LHLO",
+        signs_in: false,
+        tls: false,
+    },
 ];
 
 /// Every door that speaks lines in the clear first.
@@ -142,7 +200,11 @@ impl MailDoor {
     /// Connected, banner read, nothing said.
     pub fn connect(&self, server: &Server) -> Talk {
         let port = server.port(self.name);
-        let mut talk = if self.tls { Talk::connect_tls(port, &server.tls()) } else { Talk::connect(port) };
+        let mut talk = if self.tls {
+            Talk::connect_tls(port, &server.tls())
+        } else {
+            Talk::connect(port)
+        };
         let banner = talk.reply();
         assert!(banner.starts_with("220"), "{}: {banner}", self.name);
         talk
@@ -164,7 +226,11 @@ impl MailDoor {
 
     /// The envelope sender this door may use.
     pub fn sender(&self) -> &'static str {
-        if self.signs_in { "alice@example.test" } else { "stranger@remote.test" }
+        if self.signs_in {
+            "alice@example.test"
+        } else {
+            "stranger@remote.test"
+        }
     }
 
     /// Up to `354` with bob as the recipient.
@@ -176,7 +242,11 @@ impl MailDoor {
 
     /// MAIL, RCPT, DATA on an open session; panics unless all are taken.
     pub fn envelope(&self, talk: &mut Talk, to: &str) {
-        for (line, wanted) in [(format!("MAIL FROM:<{}>", self.sender()), "250"), (format!("RCPT TO:<{to}>"), "250"), ("DATA".into(), "354")] {
+        for (line, wanted) in [
+            (format!("MAIL FROM:<{}>", self.sender()), "250"),
+            (format!("RCPT TO:<{to}>"), "250"),
+            ("DATA".into(), "354"),
+        ] {
             let reply = talk.ask(&line);
             assert!(reply.starts_with(wanted), "{}: {line}: {reply}", self.name);
         }
@@ -184,6 +254,9 @@ impl MailDoor {
 
     /// A header block that every door takes.
     pub fn head(&self, subject: &str) -> String {
-        format!("From: <{}>\r\nTo: <bob@example.test>\r\nSubject: {subject}\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nMessage-ID: <{subject}@client.test>\r\n", self.sender())
+        format!(
+            "From: <{}>\r\nTo: <bob@example.test>\r\nSubject: {subject}\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nMessage-ID: <{subject}@client.test>\r\n",
+            self.sender()
+        )
     }
 }

@@ -18,7 +18,13 @@ fn imp_1_before_sign_in_a_client_can_hold_little() {
     let server = Server::start();
     let before = server.resident_kib();
     let block = vec![b'('; 1 << 20];
-    for first in ["a LOGIN {4294967295+}\r\n", "a LOGIN {99999999999999999999}\r\n", "a LOGIN {9000}\r\n", "aaaa", "a LOGIN (((("] {
+    for first in [
+        "a LOGIN {4294967295+}\r\n",
+        "a LOGIN {99999999999999999999}\r\n",
+        "a LOGIN {9000}\r\n",
+        "aaaa",
+        "a LOGIN ((((",
+    ] {
         let mut talk = greeted(&server);
         talk.say(first);
         for _ in 0..8 {
@@ -39,14 +45,20 @@ fn imp_2_an_append_that_is_too_big_is_refused_before_it_is_sent() {
     let mut talk = server.imap(0);
     let answer = talk.imap("a", "APPEND INBOX {10737418240}");
     assert!(last(&answer).starts_with("a NO [TOOBIG]"), "{answer:?}");
-    assert!(last(&talk.imap("b", "NOOP")).starts_with("b OK"), "the session goes on");
+    assert!(
+        last(&talk.imap("b", "NOOP")).starts_with("b OK"),
+        "the session goes on"
+    );
     let before = server.resident_kib();
     talk.say("c APPEND INBOX {10737418240+}\r\n");
     let block = vec![b'x'; 1 << 20];
     for _ in 0..64 {
         talk.say(&block);
     }
-    assert!(server.resident_kib().saturating_sub(before) < 16 * 1024, "memory stays flat");
+    assert!(
+        server.resident_kib().saturating_sub(before) < 16 * 1024,
+        "memory stays flat"
+    );
 }
 
 #[test]
@@ -54,7 +66,9 @@ fn imp_3_nesting_bombs_get_bad() {
     let server = Server::start();
     let mut talk = server.imap(0);
     talk.imap("s", "SELECT INBOX");
-    let ranges: Vec<String> = (1..5_000).map(|number| format!("{}:{}", number * 2, number * 2)).collect();
+    let ranges: Vec<String> = (1..5_000)
+        .map(|number| format!("{}:{}", number * 2, number * 2))
+        .collect();
     for bomb in [
         format!("SEARCH {}ALL{}", "(".repeat(10_000), ")".repeat(10_000)),
         format!("SEARCH {}ALL", "NOT ".repeat(12_000)),
@@ -62,10 +76,19 @@ fn imp_3_nesting_bombs_get_bad() {
         format!("FETCH 1 {}FLAGS{}", "(".repeat(60), ")".repeat(60)),
     ] {
         let answer = talk.imap("a", &bomb);
-        assert!(last(&answer).starts_with("a BAD") || last(&answer).starts_with("a NO"), "{:.40}: {:?}", bomb, answer.last());
+        assert!(
+            last(&answer).starts_with("a BAD") || last(&answer).starts_with("a NO"),
+            "{:.40}: {:?}",
+            bomb,
+            answer.last()
+        );
     }
     let answer = talk.imap("r", &format!("UID FETCH {} FLAGS", ranges.join(",")));
-    assert!(last(&answer).starts_with("r OK") || last(&answer).starts_with("r BAD"), "{:?}", answer.last());
+    assert!(
+        last(&answer).starts_with("r OK") || last(&answer).starts_with("r BAD"),
+        "{:?}",
+        answer.last()
+    );
     assert!(last(&talk.imap("z", "NOOP")).starts_with("z OK"));
 }
 
@@ -74,37 +97,81 @@ fn imp_4_mailbox_names_are_only_names() {
     let server = Server::start();
     let mut talk = server.imap(0);
     let listing = |dir: std::path::PathBuf| {
-        let mut names: Vec<_> = std::fs::read_dir(dir).expect("the directory").map(|entry| entry.expect("an entry").file_name()).collect();
+        let mut names: Vec<_> = std::fs::read_dir(dir)
+            .expect("the directory")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
         names.sort();
         names
     };
     let outside = server.dir().parent().expect("a parent").to_owned();
     let (before, parent_before) = (listing(server.dir()), listing(outside.clone()));
     let long = "x".repeat(10_240);
-    for name in ["../x", "/etc/passwd", "a/../../b", "..", ".", "a//b", "/", "&AC8-x", "&AC4ALg-", "&", "&&&", "~root", "%2e%2e%2fx", "inbox/../x", long.as_str()] {
+    for name in [
+        "../x",
+        "/etc/passwd",
+        "a/../../b",
+        "..",
+        ".",
+        "a//b",
+        "/",
+        "&AC8-x",
+        "&AC4ALg-",
+        "&",
+        "&&&",
+        "~root",
+        "%2e%2e%2fx",
+        "inbox/../x",
+        long.as_str(),
+    ] {
         let answer = talk.imap("a", &format!("CREATE \"{name}\""));
         let created = last(&answer).starts_with("a OK");
-        assert!(created || last(&answer).starts_with("a NO") || last(&answer).starts_with("a BAD"), "{name}: {answer:?}");
+        assert!(
+            created || last(&answer).starts_with("a NO") || last(&answer).starts_with("a BAD"),
+            "{name}: {answer:?}"
+        );
         if created {
-            assert!(last(&talk.imap("d", &format!("DELETE \"{name}\""))).starts_with("d OK"), "{name}: what can be made can be removed");
+            assert!(
+                last(&talk.imap("d", &format!("DELETE \"{name}\""))).starts_with("d OK"),
+                "{name}: what can be made can be removed"
+            );
         }
     }
     for inbox in ["INBOX", "inbox", "InBoX"] {
-        assert!(last(&talk.imap("i", &format!("CREATE {inbox}"))).starts_with("i NO"), "{inbox}");
-        assert!(last(&talk.imap("i", &format!("STATUS {inbox} (MESSAGES)"))).starts_with("i OK"), "{inbox}");
+        assert!(
+            last(&talk.imap("i", &format!("CREATE {inbox}"))).starts_with("i NO"),
+            "{inbox}"
+        );
+        assert!(
+            last(&talk.imap("i", &format!("STATUS {inbox} (MESSAGES)"))).starts_with("i OK"),
+            "{inbox}"
+        );
     }
-    assert_eq!(listing(server.dir()), before, "nothing was made in the store's directory");
+    assert_eq!(
+        listing(server.dir()),
+        before,
+        "nothing was made in the store's directory"
+    );
     assert_eq!(listing(outside), parent_before, "nothing was made outside it");
 }
 
 #[test]
 fn imp_9_octets_of_a_refused_literal_are_never_commands() {
     let server = Server::start();
-    for line in ["a FROB {12+}\r\nb LOGOUT\r\n \r\n", "a LOGIN {12+}\r\nb LOGOUT\r\n  extra words\r\n", "a SELECT (((( {12+}\r\nb LOGOUT\r\n )\r\n"] {
+    for line in [
+        "a FROB {12+}\r\nb LOGOUT\r\n \r\n",
+        "a LOGIN {12+}\r\nb LOGOUT\r\n  extra words\r\n",
+        "a SELECT (((( {12+}\r\nb LOGOUT\r\n )\r\n",
+    ] {
         let mut talk = server.imap(0);
         talk.say(line);
         talk.say("z NOOP\r\n");
         let answer = talk.imap_answer("z");
-        assert!(!answer.iter().any(|line| line.starts_with("b OK") || line.starts_with("* BYE") && line.contains("ogging")), "{line:?}: {answer:?}");
+        assert!(
+            !answer
+                .iter()
+                .any(|line| line.starts_with("b OK") || line.starts_with("* BYE") && line.contains("ogging")),
+            "{line:?}: {answer:?}"
+        );
     }
 }

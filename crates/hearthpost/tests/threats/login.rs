@@ -12,38 +12,58 @@ fn base64(text: impl AsRef<[u8]>) -> String {
 fn log_2_unknown_users_and_wrong_passwords_hear_the_same() {
     let server = Server::start();
     for door in MAIL_DOORS.iter().filter(|door| door.signs_in) {
-        let answers: Vec<String> = ["alice@example.test", "nobody@example.test", "alice@elsewhere.test"]
-            .iter()
-            .map(|user| {
-                let mut talk = door.connect(&server);
-                talk.ask("EHLO client.test");
-                talk.ask(&format!("AUTH PLAIN {}", base64(format!("\0{user}\0wrong"))))
-            })
-            .collect();
-        assert!(answers.iter().all(|answer| answer == &answers[0] && answer.starts_with("535")), "{}: {answers:?}", door.name);
+        let answers: Vec<String> = [
+            "alice@example.test",
+            "nobody@example.test",
+            "alice@elsewhere.test",
+        ]
+        .iter()
+        .map(|user| {
+            let mut talk = door.connect(&server);
+            talk.ask("EHLO client.test");
+            talk.ask(&format!("AUTH PLAIN {}", base64(format!("\0{user}\0wrong"))))
+        })
+        .collect();
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer == &answers[0] && answer.starts_with("535")),
+            "{}: {answers:?}",
+            door.name
+        );
     }
     let answers: Vec<String> = ["alice@example.test", "nobody@example.test"]
         .iter()
         .map(|user| {
             let mut talk = Talk::connect(server.port("imap"));
             talk.line();
-            talk.imap("a", &format!("LOGIN {user} wrong")).pop().unwrap_or_default()
+            talk.imap("a", &format!("LOGIN {user} wrong"))
+                .pop()
+                .unwrap_or_default()
         })
         .collect();
-    assert!(answers[0] == answers[1] && answers[0].starts_with("a NO"), "{answers:?}");
+    assert!(
+        answers[0] == answers[1] && answers[0].starts_with("a NO"),
+        "{answers:?}"
+    );
 }
 
 #[test]
 fn log_3_a_flood_of_sign_ins_does_not_take_the_memory() {
     let server = Server::start();
     let before = server.resident_kib();
-    let mut talks: Vec<Talk> = (0..100).map(|_| Talk::connect(server.port("submission"))).collect();
+    let mut talks: Vec<Talk> = (0..100)
+        .map(|_| Talk::connect(server.port("submission")))
+        .collect();
     for talk in &mut talks {
         talk.reply();
         talk.ask("EHLO client.test");
     }
     for (number, talk) in talks.iter_mut().enumerate() {
-        talk.say(format!("AUTH PLAIN {}\r\n", base64(format!("\0alice@example.test\0wrong{number}"))));
+        talk.say(format!(
+            "AUTH PLAIN {}\r\n",
+            base64(format!("\0alice@example.test\0wrong{number}"))
+        ));
     }
     let peak = server.resident_kib();
     for talk in &mut talks {
@@ -61,11 +81,25 @@ fn log_4_malformed_sign_ins_end_cleanly() {
     let server = Server::start();
     for door in MAIL_DOORS.iter().filter(|door| door.signs_in) {
         let long = "A".repeat(13 * 1024);
-        for token in ["!!!", "=", "AGFsaWNl", "====", long.as_str(), &base64("bob@example.test\0alice@example.test\0x"), &base64("\0alice@example.test\0\0x"), &base64([0xff, 0, 0xfe, 0, 0xfd])] {
+        for token in [
+            "!!!",
+            "=",
+            "AGFsaWNl",
+            "====",
+            long.as_str(),
+            &base64("bob@example.test\0alice@example.test\0x"),
+            &base64("\0alice@example.test\0\0x"),
+            &base64([0xff, 0, 0xfe, 0, 0xfd]),
+        ] {
             let mut talk = door.connect(&server);
             talk.ask("EHLO client.test");
             let reply = talk.ask(&format!("AUTH PLAIN {token}"));
-            assert!(reply.starts_with("501") || reply.starts_with("535") || reply.starts_with("500"), "{}: {:.30}: {reply}", door.name, token);
+            assert!(
+                reply.starts_with("501") || reply.starts_with("535") || reply.starts_with("500"),
+                "{}: {:.30}: {reply}",
+                door.name,
+                token
+            );
         }
         let mut talk = door.connect(&server);
         talk.ask("EHLO client.test");
@@ -77,7 +111,11 @@ fn log_4_malformed_sign_ins_end_cleanly() {
         let (address, password) = server.user(0);
         assert!(talk.ask("AUTH LOGIN").starts_with("334"));
         assert!(talk.ask(&base64(&address)).starts_with("334"));
-        assert!(talk.ask(&base64(&password)).starts_with("235"), "{}: the right password still works", door.name);
+        assert!(
+            talk.ask(&base64(&password)).starts_with("235"),
+            "{}: the right password still works",
+            door.name
+        );
     }
     for token in ["!!!", "=", "*"] {
         let mut talk = Talk::connect(server.port("imap"));
@@ -85,7 +123,10 @@ fn log_4_malformed_sign_ins_end_cleanly() {
         talk.say("a AUTHENTICATE PLAIN\r\n");
         assert!(talk.line().is_some_and(|line| line.starts_with('+')));
         let answer = talk.imap_answer_to(token, "a");
-        assert!(answer.starts_with("a BAD") || answer.starts_with("a NO"), "{token}: {answer}");
+        assert!(
+            answer.starts_with("a BAD") || answer.starts_with("a NO"),
+            "{token}: {answer}"
+        );
     }
 }
 

@@ -28,9 +28,17 @@ fn smg_1_only_crlf_dot_crlf_ends_data() {
             let smuggled = "MAIL FROM:<evil@remote.test>\r\nRCPT TO:<alice@example.test>\r\nDATA\r\nSubject: smuggled\r\n\r\nboo\r\n.\r\n";
             talk.say(format!("{}\r\nbody{end}{smuggled}", door.head("smg1")));
             let reply = talk.reply();
-            assert!(reply.starts_with("250") || reply.starts_with("5"), "{} {name}: {reply}", door.name);
+            assert!(
+                reply.starts_with("250") || reply.starts_with("5"),
+                "{} {name}: {reply}",
+                door.name
+            );
             let next = talk.ask("NOOP");
-            assert!(next.starts_with("250") || next.is_empty(), "{} {name}: a second reply came: {next}", door.name);
+            assert!(
+                next.starts_with("250") || next.is_empty(),
+                "{} {name}: a second reply came: {next}",
+                door.name
+            );
         }
     }
     assert_eq!(server.inbox(0).len(), before, "nothing was smuggled to alice");
@@ -45,11 +53,19 @@ fn smg_2_bare_cr_lf_and_nul_are_refused() {
                 for in_header in [true, false] {
                     let mut line = String::from("X-A: aaa");
                     line.insert_str(place, octet);
-                    let text = if in_header { format!("{line}\r\n\r\nbody\r\n") } else { format!("\r\n{line}\r\n") };
+                    let text = if in_header {
+                        format!("{line}\r\n\r\nbody\r\n")
+                    } else {
+                        format!("\r\n{line}\r\n")
+                    };
                     let mut talk = door.at_data(&server);
                     talk.say(format!("{}{text}.\r\n", door.head("smg2")));
                     let reply = talk.reply();
-                    assert!(reply.starts_with("550 5.6.0"), "{} {octet:?} at {place}: {reply}", door.name);
+                    assert!(
+                        reply.starts_with("550 5.6.0"),
+                        "{} {octet:?} at {place}: {reply}",
+                        door.name
+                    );
                     assert!(talk.ask("NOOP").starts_with("250"), "the session goes on");
                 }
             }
@@ -72,7 +88,10 @@ fn smg_3_what_was_accepted_has_only_whole_line_ends() {
     }
     for message in server.inbox(1) {
         let rest = message.replace("\r\n", "");
-        assert!(!rest.contains(['\r', '\n', '\0']), "a bare CR, LF or NUL was stored: {message:?}");
+        assert!(
+            !rest.contains(['\r', '\n', '\0']),
+            "a bare CR, LF or NUL was stored: {message:?}"
+        );
     }
 }
 
@@ -84,18 +103,37 @@ fn smg_4_bdat_is_counted_exactly() {
         // Without a transaction the octets are consumed, then refused.
         talk.say("BDAT 11 LAST\r\nNOOP\r\nNOOP\r");
         assert!(talk.reply().starts_with("503"), "{}", door.name);
-        assert!(talk.ask("NOOP").starts_with("250"), "{}: chunk octets were not taken for commands", door.name);
-        assert!(talk.ask("BDAT 18446744073709551616 LAST").starts_with("501"), "{}", door.name);
+        assert!(
+            talk.ask("NOOP").starts_with("250"),
+            "{}: chunk octets were not taken for commands",
+            door.name
+        );
+        assert!(
+            talk.ask("BDAT 18446744073709551616 LAST").starts_with("501"),
+            "{}",
+            door.name
+        );
         let mut talk = door.ready(&server);
         talk.ask(&format!("MAIL FROM:<{}>", door.sender()));
         assert!(talk.ask("RCPT TO:<bob@example.test>").starts_with("250"));
-        let (head, tail) = (format!("{}\r\n", door.head("smg4")), "two chunks\r\n.\r\nstill the body\r\n");
+        let (head, tail) = (
+            format!("{}\r\n", door.head("smg4")),
+            "two chunks\r\n.\r\nstill the body\r\n",
+        );
         talk.say(format!("BDAT {}\r\n{head}", head.len()));
         assert!(talk.reply().starts_with("250"), "{}", door.name);
-        assert!(talk.ask("DATA").starts_with("503"), "{}: DATA after BDAT", door.name);
+        assert!(
+            talk.ask("DATA").starts_with("503"),
+            "{}: DATA after BDAT",
+            door.name
+        );
         talk.say(format!("BDAT {} LAST\r\n{tail}", tail.len()));
         let reply = talk.reply();
-        assert!(reply.starts_with("250") || reply.starts_with("503"), "{}: {reply}", door.name);
+        assert!(
+            reply.starts_with("250") || reply.starts_with("503"),
+            "{}: {reply}",
+            door.name
+        );
         assert!(talk.ask("NOOP").starts_with("250"), "{}", door.name);
     }
 }
@@ -124,7 +162,11 @@ fn smg_5_unauthorised_pipelining_is_refused() {
         let before = server.inbox(1).len();
         talk.say("DATA\r\nSubject: early\r\n\r\nsmg5\r\n.\r\nNOOP\r\n");
         let reply = talk.reply();
-        assert!(reply.starts_with('5') || reply.is_empty(), "{}: {reply}", door.name);
+        assert!(
+            reply.starts_with('5') || reply.is_empty(),
+            "{}: {reply}",
+            door.name
+        );
         assert_eq!(server.inbox(1).len(), before, "{}", door.name);
     }
 }
@@ -136,11 +178,25 @@ fn smg_6_dot_lines_arrive_as_sent() {
     let body = [".", "..", ".x", "a.", "...", long.as_str(), "", "."];
     for door in MAIL_DOORS {
         let mut talk = door.at_data(&server);
-        let stuffed: String = body.iter().map(|line| if line.starts_with('.') { format!(".{line}\r\n") } else { format!("{line}\r\n") }).collect();
+        let stuffed: String = body
+            .iter()
+            .map(|line| {
+                if line.starts_with('.') {
+                    format!(".{line}\r\n")
+                } else {
+                    format!("{line}\r\n")
+                }
+            })
+            .collect();
         talk.say(format!("{}\r\n{stuffed}.\r\n", door.head("smg6")));
         assert!(talk.reply().starts_with("250"), "{}", door.name);
         let wanted: String = body.iter().map(|line| format!("{line}\r\n")).collect();
         let stored = server.inbox(1).pop().expect("it arrived");
-        assert_eq!(stored.split_once("\r\n\r\n").map(|(_, text)| text), Some(wanted.as_str()), "{}", door.name);
+        assert_eq!(
+            stored.split_once("\r\n\r\n").map(|(_, text)| text),
+            Some(wanted.as_str()),
+            "{}",
+            door.name
+        );
     }
 }

@@ -13,9 +13,15 @@ fn tls_1_commands_injected_before_tls_are_never_executed() {
         talk.say("STARTTLS\r\nEHLO injected.test\r\nMAIL FROM:<injected@remote.test>\r\n");
         let reply = talk.reply();
         if reply.starts_with("220") {
-            assert!(talk.start_tls(&server.tls()).is_err() || talk.ask("NOOP").is_empty(), "{name}: the session went on over TLS");
+            assert!(
+                talk.start_tls(&server.tls()).is_err() || talk.ask("NOOP").is_empty(),
+                "{name}: the session went on over TLS"
+            );
         } else {
-            assert!(reply.starts_with('5') || reply.starts_with("421") || reply.is_empty(), "{name}: {reply}");
+            assert!(
+                reply.starts_with('5') || reply.starts_with("421") || reply.is_empty(),
+                "{name}: {reply}"
+            );
         }
     }
     let mut talk = Talk::connect(server.port("imap"));
@@ -23,7 +29,10 @@ fn tls_1_commands_injected_before_tls_are_never_executed() {
     talk.say("a STARTTLS\r\nb LOGIN alice x\r\n");
     let answer = talk.line().unwrap_or_default();
     if answer.starts_with("a OK") {
-        assert!(talk.start_tls(&server.tls()).is_err() || talk.imap("c", "NOOP").is_empty(), "imap: the session went on over TLS");
+        assert!(
+            talk.start_tls(&server.tls()).is_err() || talk.imap("c", "NOOP").is_empty(),
+            "imap: the session went on over TLS"
+        );
     }
 }
 
@@ -39,19 +48,36 @@ fn tls_3_nothing_said_in_the_clear_counts_after_tls() {
         assert!(talk.ask("STARTTLS").starts_with("220"), "{name}");
         talk.start_tls(&server.tls()).expect("the handshake succeeds");
         let reply = talk.ask("MAIL FROM:<a@remote.test>");
-        assert!(reply.starts_with("503") || reply.starts_with("530"), "{name}: the greeting must be said again: {reply}");
+        assert!(
+            reply.starts_with("503") || reply.starts_with("530"),
+            "{name}: the greeting must be said again: {reply}"
+        );
         let hello = talk.ask("EHLO client.test");
         assert!(!hello.contains("STARTTLS"), "{name}: {hello}");
     }
     let mut talk = Talk::connect(server.port("imap"));
     talk.line();
     let capabilities = talk.imap("a", "CAPABILITY").join(" ");
-    assert!(capabilities.contains("STARTTLS") && capabilities.contains("LOGINDISABLED"), "{capabilities}");
-    assert!(talk.imap("b", "STARTTLS").last().is_some_and(|line| line.starts_with("b OK")));
+    assert!(
+        capabilities.contains("STARTTLS") && capabilities.contains("LOGINDISABLED"),
+        "{capabilities}"
+    );
+    assert!(
+        talk.imap("b", "STARTTLS")
+            .last()
+            .is_some_and(|line| line.starts_with("b OK"))
+    );
     talk.start_tls(&server.tls()).expect("the handshake succeeds");
     let capabilities = talk.imap("c", "CAPABILITY").join(" ");
-    assert!(!capabilities.contains("STARTTLS") && !capabilities.contains("LOGINDISABLED"), "{capabilities}");
-    assert!(talk.imap("d", "SELECT INBOX").last().is_some_and(|line| !line.starts_with("d OK")));
+    assert!(
+        !capabilities.contains("STARTTLS") && !capabilities.contains("LOGINDISABLED"),
+        "{capabilities}"
+    );
+    assert!(
+        talk.imap("d", "SELECT INBOX")
+            .last()
+            .is_some_and(|line| !line.starts_with("d OK"))
+    );
 }
 
 #[test]
@@ -63,9 +89,16 @@ fn tls_9_implicit_tls_works_and_clear_doors_want_tls() {
     let (address, password) = server.user(0);
     let mut talk = Talk::connect_tls(server.port("imaps"), &server.tls());
     talk.line();
-    assert!(talk.imap("a", &format!("LOGIN {address} \"{password}\"")).last().is_some_and(|line| line.starts_with("a OK")));
+    assert!(
+        talk.imap("a", &format!("LOGIN {address} \"{password}\""))
+            .last()
+            .is_some_and(|line| line.starts_with("a OK"))
+    );
     let mut talk = Talk::connect(server.port("imap"));
     talk.line();
     let refused = talk.imap("a", &format!("LOGIN {address} \"{password}\""));
-    assert!(refused.last().is_some_and(|line| line.starts_with("a NO")), "{refused:?}");
+    assert!(
+        refused.last().is_some_and(|line| line.starts_with("a NO")),
+        "{refused:?}"
+    );
 }

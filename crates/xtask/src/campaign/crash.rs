@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::told;
-use crate::report::Summary;
 use super::chance::Chance;
 use super::demo::{Demo, Launch};
 use super::ledger::{Findings, Ledger, Oracle, message};
 use super::load::{Load, Road};
 use super::people::Person;
 use super::smtp_client::{Sent, Smtp};
+use super::told;
+use crate::report::Summary;
 
 /// Mailboxes that receive.
 const RECEIVERS: u64 = 8;
@@ -26,8 +26,17 @@ const PEOPLE: u64 = 4;
 /// Cycles on a fresh directory before the next.
 const CYCLES_A_DIRECTORY: usize = 10;
 const ROADS: [Road; 11] = [
-    Road::Stranger, Road::Stranger, Road::Stranger, Road::Stranger, Road::Stranger, Road::Stranger, Road::Stranger, Road::Stranger,
-    Road::User, Road::User, Road::Program,
+    Road::Stranger,
+    Road::Stranger,
+    Road::Stranger,
+    Road::Stranger,
+    Road::Stranger,
+    Road::Stranger,
+    Road::Stranger,
+    Road::Stranger,
+    Road::User,
+    Road::User,
+    Road::Program,
 ];
 
 /// What to do.
@@ -70,11 +79,14 @@ impl Report {
 /// Runs the campaign and tells it as checks.
 pub fn run(options: &Options) -> Result<(Report, Summary), String> {
     let growing = options.cycles.div_ceil(2);
-    let mut report = Report { fewest_acknowledged: u64::MAX, ..Report::default() };
+    let mut report = Report {
+        fewest_acknowledged: u64::MAX,
+        ..Report::default()
+    };
     run_directory(options, "growing", growing, &mut report)?;
     let mut left = options.cycles - growing;
     let mut round = 0;
-    while left > 0 && !(options.stop_at_first && !report.clean()) {
+    while left > 0 && (report.clean() || !options.stop_at_first) {
         let cycles = left.min(CYCLES_A_DIRECTORY);
         run_directory(options, &format!("fresh-{round}"), cycles, &mut report)?;
         (left, round) = (left - cycles, round + 1);
@@ -87,18 +99,59 @@ fn tell(report: &Report) -> Summary {
     let mut tally = Summary::new();
     let share = report.kills_while_unanswered * 100 / report.cycles.max(1);
     let verdict = |good: bool, text: String| if good { Ok(text) } else { Err(text) };
-    told(&mut tally, "dur_1_dur_11 nothing lost, torn, doubled or invented", verdict(report.findings.clean(), format!("{:?}", report.findings)));
-    told(&mut tally, 
-        "dur_5_dur_6 acknowledged changes, UIDs and UIDVALIDITY hold",
-        verdict(report.wrong.is_empty(), format!("{} changes acknowledged; wrong: {:?}", report.changes_acknowledged, &report.wrong[..report.wrong.len().min(5)])),
+    told(
+        &mut tally,
+        "dur_1_dur_11 nothing lost, torn, doubled or invented",
+        verdict(report.findings.clean(), format!("{:?}", report.findings)),
     );
-    told(&mut tally, "dur_9 recovery may itself be killed", verdict(report.findings.clean(), format!("{} starts killed while recovering", report.recovery_kills)));
-    told(&mut tally, "at least 20 acknowledged deliveries a cycle", verdict(report.fewest_acknowledged >= 20, format!("fewest {}", report.fewest_acknowledged)));
-    told(&mut tally, "at least 60 % of the kills while a DATA is unanswered", verdict(share >= 60, format!("{share} % of {}", report.cycles)));
-    told(&mut tally, "dur_11 1,000 further deliveries, none refused", verdict(report.refusals_after == 0, format!("{} refused", report.refusals_after)));
+    told(
+        &mut tally,
+        "dur_5_dur_6 acknowledged changes, UIDs and UIDVALIDITY hold",
+        verdict(
+            report.wrong.is_empty(),
+            format!(
+                "{} changes acknowledged; wrong: {:?}",
+                report.changes_acknowledged,
+                &report.wrong[..report.wrong.len().min(5)]
+            ),
+        ),
+    );
+    told(
+        &mut tally,
+        "dur_9 recovery may itself be killed",
+        verdict(
+            report.findings.clean(),
+            format!("{} starts killed while recovering", report.recovery_kills),
+        ),
+    );
+    told(
+        &mut tally,
+        "at least 20 acknowledged deliveries a cycle",
+        verdict(
+            report.fewest_acknowledged >= 20,
+            format!("fewest {}", report.fewest_acknowledged),
+        ),
+    );
+    told(
+        &mut tally,
+        "at least 60 % of the kills while a DATA is unanswered",
+        verdict(share >= 60, format!("{share} % of {}", report.cycles)),
+    );
+    told(
+        &mut tally,
+        "dur_11 1,000 further deliveries, none refused",
+        verdict(
+            report.refusals_after == 0,
+            format!("{} refused", report.refusals_after),
+        ),
+    );
     println!(
         "  crash: {} kills, {} deliveries acknowledged, {} present, {} present without a reply read, slowest start {:?}",
-        report.cycles, report.acknowledged, report.findings.present, report.findings.unacknowledged, report.slowest_start
+        report.cycles,
+        report.acknowledged,
+        report.findings.present,
+        report.findings.unacknowledged,
+        report.slowest_start
     );
     tally
 }
@@ -110,8 +163,9 @@ fn run_directory(options: &Options, name: &str, cycles: usize, report: &mut Repo
     let ledger = Arc::new(Ledger::default());
     let mut oracle = Oracle::default();
     let mut chance = Chance::new(options.seed ^ name.len() as u64);
-    let mut people: Vec<Person> =
-        (0..PEOPLE).map(|at| Person::new(&format!("user{}@example.test", RECEIVERS + at), options.seed + at)).collect();
+    let mut people: Vec<Person> = (0..PEOPLE)
+        .map(|at| Person::new(&format!("user{}@example.test", RECEIVERS + at), options.seed + at))
+        .collect();
     for cycle in 0..cycles {
         if cycle % 10 == 9 {
             report.recovery_kills += kill_while_recovering(&launch, &dir, &mut chance);
@@ -124,14 +178,17 @@ fn run_directory(options: &Options, name: &str, cycles: usize, report: &mut Repo
         }
         one_cycle(&mut demo, &ledger, &mut people, &mut chance, report);
         if cycle % 10 == 9 || cycle + 1 == cycles {
-            println!("  crash {name}: {}/{cycles} kills, {} acknowledged so far", cycle + 1, ledger.acknowledged());
+            println!(
+                "  crash {name}: {}/{cycles} kills, {} acknowledged so far",
+                cycle + 1,
+                ledger.acknowledged()
+            );
         }
     }
     let mut demo = Demo::start(&launch, &dir)?;
     compare(&demo, &ledger, &mut oracle, &mut people, true, report)?;
     report.refusals_after += further_deliveries(&demo, &ledger, 1_000)?;
     compare(&demo, &ledger, &mut oracle, &mut people, true, report)?;
-    report.findings.present += 0;
     report.acknowledged += ledger.acknowledged();
     report.changes_acknowledged += people.iter().map(|person| person.acknowledged).sum::<u64>();
     demo.stop()?;
@@ -141,9 +198,22 @@ fn run_directory(options: &Options, name: &str, cycles: usize, report: &mut Repo
     Ok(())
 }
 
-fn one_cycle(demo: &mut Demo, ledger: &Arc<Ledger>, people: &mut Vec<Person>, chance: &mut Chance, report: &mut Report) {
+fn one_cycle(
+    demo: &mut Demo,
+    ledger: &Arc<Ledger>,
+    people: &mut Vec<Person>,
+    chance: &mut Chance,
+    report: &mut Report,
+) {
     let stop = Arc::new(AtomicBool::new(false));
-    let load = Load::start(ledger, demo.ports, &demo.password, &ROADS, RECEIVERS, chance.next());
+    let load = Load::start(
+        ledger,
+        demo.ports,
+        &demo.password,
+        &ROADS,
+        RECEIVERS,
+        chance.next(),
+    );
     let workers: Vec<_> = std::mem::take(people)
         .into_iter()
         .map(|mut person| {
@@ -157,25 +227,40 @@ fn one_cycle(demo: &mut Demo, ledger: &Arc<Ledger>, people: &mut Vec<Person>, ch
     let began = Instant::now();
     let wanted = Duration::from_millis(chance.between(400, 1_500));
     let patience = Duration::from_secs(30);
-    while (began.elapsed() < wanted || load.acknowledged.load(Ordering::Relaxed) < 20) && began.elapsed() < patience {
+    while (began.elapsed() < wanted || load.acknowledged.load(Ordering::Relaxed) < 20)
+        && began.elapsed() < patience
+    {
         std::thread::sleep(Duration::from_micros(200 + chance.between(0, 1_000)));
     }
     demo.kill();
     let acknowledged = load.acknowledged.load(Ordering::Relaxed);
     let end = load.join();
     stop.store(true, Ordering::Relaxed);
-    people.extend(workers.into_iter().map(|worker| worker.join().expect("a reader does not panic")));
+    people.extend(
+        workers
+            .into_iter()
+            .map(|worker| worker.join().expect("a reader does not panic")),
+    );
     report.cycles += 1;
     report.kills_while_unanswered += usize::from(end.unanswered > 0);
     report.fewest_acknowledged = report.fewest_acknowledged.min(acknowledged);
-    report.wrong.extend(end.refusals.into_iter().map(|reply| format!("refused under load: {}", reply.trim())));
+    report.wrong.extend(
+        end.refusals
+            .into_iter()
+            .map(|reply| format!("refused under load: {}", reply.trim())),
+    );
 }
 
 fn kill_while_recovering(launch: &Launch, dir: &Path, chance: &mut Chance) -> usize {
     for _ in 0..3 {
         let mut command = std::process::Command::new(&launch.binary);
-        command.args(["demo", "--json", "--insecure-auth", "--dir"]).arg(dir).args(["--users", &launch.users.to_string()]);
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        command
+            .args(["demo", "--json", "--insecure-auth", "--dir"])
+            .arg(dir)
+            .args(["--users", &launch.users.to_string()]);
+        command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
         let Ok(mut child) = command.spawn() else { return 0 };
         std::thread::sleep(Duration::from_millis(chance.between(5, 120)));
         let _ = child.kill();
@@ -184,8 +269,17 @@ fn kill_while_recovering(launch: &Launch, dir: &Path, chance: &mut Chance) -> us
     3
 }
 
-fn compare(demo: &Demo, ledger: &Arc<Ledger>, oracle: &mut Oracle, people: &mut [Person], whole: bool, report: &mut Report) -> Result<(), String> {
-    let findings = oracle.examine(ledger, demo.ports.imap, &demo.password, whole).map_err(|error| format!("the oracle could not read: {error}"))?;
+fn compare(
+    demo: &Demo,
+    ledger: &Arc<Ledger>,
+    oracle: &mut Oracle,
+    people: &mut [Person],
+    whole: bool,
+    report: &mut Report,
+) -> Result<(), String> {
+    let findings = oracle
+        .examine(ledger, demo.ports.imap, &demo.password, whole)
+        .map_err(|error| format!("the oracle could not read: {error}"))?;
     let total = &mut report.findings;
     total.lost = total.lost.max(findings.lost);
     total.duplicate = total.duplicate.max(findings.duplicate);
@@ -196,19 +290,28 @@ fn compare(demo: &Demo, ledger: &Arc<Ledger>, oracle: &mut Oracle, people: &mut 
     total.present = total.present.max(findings.present);
     total.unacknowledged = total.unacknowledged.max(findings.unacknowledged);
     for person in people {
-        report.wrong.extend(person.compare(demo.ports.imap, &demo.password).map_err(|error| format!("a reader could not read: {error}"))?);
+        report.wrong.extend(
+            person
+                .compare(demo.ports.imap, &demo.password)
+                .map_err(|error| format!("a reader could not read: {error}"))?,
+        );
     }
     Ok(())
 }
 
 /// Sends `count` small messages in one road after another; how many were not accepted.
-pub fn further_deliveries(demo: &Demo, ledger: &Arc<Ledger>, count: usize) -> Result<usize, String> {
+pub fn further_deliveries(demo: &Demo, ledger: &Ledger, count: usize) -> Result<usize, String> {
     let mut refused = 0;
     let mut session = Smtp::connect(demo.ports.smtp, false).map_err(|error| error.to_string())?;
     for at in 0..count {
         let recipients = [format!("user{}@example.test", at as u64 % RECEIVERS)];
         let seq = ledger.attempt(&recipients);
-        match session.send("after@remote.test", &recipients, &message(seq, "after@remote.test", &recipients[0], 1_000), false) {
+        match session.send(
+            "after@remote.test",
+            &recipients,
+            &message(seq, "after@remote.test", &recipients[0], 1_000),
+            false,
+        ) {
             Sent::Acknowledged(_) => ledger.acknowledge(seq),
             _ => {
                 refused += 1;

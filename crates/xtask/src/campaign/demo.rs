@@ -23,7 +23,12 @@ pub struct Launch {
 impl Launch {
     /// The binary without anything special.
     pub fn plain(binary: &Path, users: usize) -> Self {
-        Self { binary: binary.to_owned(), users, env: Vec::new(), wrapper: Vec::new() }
+        Self {
+            binary: binary.to_owned(),
+            users,
+            env: Vec::new(),
+            wrapper: Vec::new(),
+        }
     }
 
     /// With one more environment variable.
@@ -33,9 +38,15 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let mut words = self.wrapper.iter().cloned().chain([self.binary.clone().into_os_string()]);
+        let mut words = self
+            .wrapper
+            .iter()
+            .cloned()
+            .chain([self.binary.clone().into_os_string()]);
         let mut command = Command::new(words.next().expect("the program is always there"));
-        command.args(words).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+            .args(words)
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -67,12 +78,21 @@ impl Demo {
     /// Starts on `dir` and waits until every door is open.
     pub fn start(launch: &Launch, dir: &Path) -> Result<Self, String> {
         let users = launch.users.to_string();
-        let running = Running::start_with(launch.command(), dir, &["--insecure-auth", "--users", &users]).map_err(|error| error.to_string())?;
+        let running = Running::start_with(launch.command(), dir, &["--insecure-auth", "--users", &users])
+            .map_err(|error| error.to_string())?;
         let port = |door: &str| running.port(door).map_err(|error| error.to_string());
         Ok(Self {
-            ports: Ports { smtp: port("smtp")?, submission: port("submission")?, lmtp: port("lmtp")?, imap: port("imap")? },
+            ports: Ports {
+                smtp: port("smtp")?,
+                submission: port("submission")?,
+                lmtp: port("lmtp")?,
+                imap: port("imap")?,
+            },
             pid: running.pid(),
-            password: running.json["bulk"]["password"].as_str().unwrap_or_default().to_owned(),
+            password: running.json["bulk"]["password"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
             start_took: running.start_time,
             running: Some(running),
         })
@@ -87,7 +107,11 @@ impl Demo {
 
     /// SIGTERM; how long the end took, or an error when it took too long.
     pub fn stop(&mut self) -> Result<Duration, String> {
-        self.running.take().ok_or("not running")?.stop().map_err(|error| error.to_string())
+        self.running
+            .take()
+            .ok_or("not running")?
+            .stop()
+            .map_err(|error| error.to_string())
     }
 
     /// Whether the process is still there.

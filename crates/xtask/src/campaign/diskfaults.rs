@@ -9,13 +9,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::told;
-use crate::report::Summary;
 use super::crash::further_deliveries;
 use super::demo::{Demo, Launch};
 use super::imap_client::Imap;
 use super::ledger::{Findings, Ledger, Oracle, inspect, message};
 use super::smtp_client::{Sent, Smtp};
+use super::told;
+use crate::report::Summary;
 
 const USER: &str = "user0@example.test";
 
@@ -41,7 +41,9 @@ pub fn run(options: &Options) -> Result<Summary, String> {
         ("dsk_5 an unreadable message leaves the others readable", dsk_5),
         ("dsk_6 interrupted writes", dsk_6),
         ("dsk_7 a disk that turns read-only and back", dsk_7),
-        ("dsk_8 a flipped bit is never served silently", |options| dsk_8(&options.binary, &options.place, &[])),
+        ("dsk_8 a flipped bit is never served silently", |options| {
+            dsk_8(&options.binary, &options.place, &[])
+        }),
         ("dsk_9 files that are not primary may go", dsk_9),
         ("dsk_10 a very slow disk", dsk_10),
     ];
@@ -62,15 +64,27 @@ impl SmallDisk {
     fn ext4(place: &Path, name: &str, mib: u64) -> Result<Self, String> {
         let (mount, image) = (place.join(name), place.join(format!("{name}.img")));
         fs::create_dir_all(&mount).map_err(|error| error.to_string())?;
-        fs::File::create(&image).and_then(|file| file.set_len(mib << 20)).map_err(|error| error.to_string())?;
-        sh(&format!("mkfs.ext4 -q -F -m 0 {0} && mount -o loop {0} {1}", image.display(), mount.display()))?;
-        Ok(Self { mount, image: Some(image) })
+        fs::File::create(&image)
+            .and_then(|file| file.set_len(mib << 20))
+            .map_err(|error| error.to_string())?;
+        sh(&format!(
+            "mkfs.ext4 -q -F -m 0 {0} && mount -o loop {0} {1}",
+            image.display(),
+            mount.display()
+        ))?;
+        Ok(Self {
+            mount,
+            image: Some(image),
+        })
     }
 
     fn tmpfs(place: &Path, name: &str, inodes: u64) -> Result<Self, String> {
         let mount = place.join(name);
         fs::create_dir_all(&mount).map_err(|error| error.to_string())?;
-        sh(&format!("mount -t tmpfs -o size=200m,nr_inodes={inodes} none {}", mount.display()))?;
+        sh(&format!(
+            "mount -t tmpfs -o size=200m,nr_inodes={inodes} none {}",
+            mount.display()
+        ))?;
         Ok(Self { mount, image: None })
     }
 
@@ -81,7 +95,11 @@ impl SmallDisk {
     /// Takes all space but `leave` bytes with one file.
     fn fill(&self, leave: u64) -> Result<PathBuf, String> {
         let path = self.mount.join("filler");
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path).map_err(|error| error.to_string())?;
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|error| error.to_string())?;
         let block = vec![b'x'; 64 * 1024];
         while free_bytes(&self.mount)? > leave {
             if file.write_all(&block).is_err() {
@@ -108,11 +126,17 @@ impl Drop for SmallDisk {
 }
 
 fn sh(script: &str) -> Result<String, String> {
-    let output = Command::new("bash").args(["-c", script]).output().map_err(|error| error.to_string())?;
+    let output = Command::new("bash")
+        .args(["-c", script])
+        .output()
+        .map_err(|error| error.to_string())?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     } else {
-        Err(format!("{script}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        Err(format!(
+            "{script}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ))
     }
 }
 
@@ -137,8 +161,15 @@ fn fresh(options: &Options, name: &str) -> Result<PathBuf, String> {
 fn offer(ledger: &Ledger, demo: &Demo, size: usize) -> Sent {
     let recipients = [USER.to_owned()];
     let seq = ledger.attempt(&recipients);
-    let Ok(mut session) = Smtp::connect(demo.ports.smtp, false) else { return Sent::BrokenBefore };
-    let sent = session.send("s@remote.test", &recipients, &message(seq, "s@remote.test", USER, size), false);
+    let Ok(mut session) = Smtp::connect(demo.ports.smtp, false) else {
+        return Sent::BrokenBefore;
+    };
+    let sent = session.send(
+        "s@remote.test",
+        &recipients,
+        &message(seq, "s@remote.test", USER, size),
+        false,
+    );
     if let Sent::Acknowledged(_) = sent {
         ledger.acknowledge(seq);
     }
@@ -154,8 +185,14 @@ fn is_temporary(sent: &Sent) -> bool {
 }
 
 fn examine(ledger: &Ledger, demo: &Demo) -> Result<Findings, String> {
-    let findings = Oracle::default().examine(ledger, demo.ports.imap, &demo.password, true).map_err(|error| error.to_string())?;
-    if findings.clean() { Ok(findings) } else { Err(format!("{findings:?}")) }
+    let findings = Oracle::default()
+        .examine(ledger, demo.ports.imap, &demo.password, true)
+        .map_err(|error| error.to_string())?;
+    if findings.clean() {
+        Ok(findings)
+    } else {
+        Err(format!("{findings:?}"))
+    }
 }
 
 /// Offers until one is accepted, at most for `limit`.
@@ -165,7 +202,9 @@ fn until_accepted(ledger: &Ledger, demo: &Demo, limit: Duration) -> Result<Durat
         let sent = offer(ledger, demo, 2_000);
         match sent {
             Sent::Acknowledged(_) => return Ok(began.elapsed()),
-            other if began.elapsed() > limit => return Err(format!("still not accepted after {limit:?}: {other:?}")),
+            other if began.elapsed() > limit => {
+                return Err(format!("still not accepted after {limit:?}: {other:?}"));
+            }
             _ => std::thread::sleep(Duration::from_millis(50)),
         }
     }
@@ -177,17 +216,26 @@ fn dsk_1(options: &Options) -> Result<String, String> {
     let demo = Demo::start(&launch(options), &disk.dir())?;
     let (mut refused, mut accepted) = (0, 0);
     for round in 0..options.rounds {
-        until_accepted(&ledger, &demo, Duration::from_secs(10)).map_err(|error| format!("round {round}: {error}"))?;
+        until_accepted(&ledger, &demo, Duration::from_secs(10))
+            .map_err(|error| format!("round {round}: {error}"))?;
         let filler = disk.fill(if round % 2 == 0 { 0 } else { 200_000 })?;
         for _ in 0..20 {
             match offer(&ledger, &demo, 60_000) {
                 Sent::Acknowledged(_) => accepted += 1,
                 sent if is_temporary(&sent) => refused += 1,
-                other => return Err(format!("round {round}: a full disk must refuse for now, not {other:?}")),
+                other => {
+                    return Err(format!(
+                        "round {round}: a full disk must refuse for now, not {other:?}"
+                    ));
+                }
             }
         }
         Imap::sign_in(demo.ports.imap, USER, &demo.password)
-            .and_then(|mut imap| imap.command("EXAMINE INBOX")?.or_error().and_then(|_| imap.command("FETCH 1 BODY.PEEK[]")?.or_error()))
+            .and_then(|mut imap| {
+                imap.command("EXAMINE INBOX")?
+                    .or_error()
+                    .and_then(|_| imap.command("FETCH 1 BODY.PEEK[]")?.or_error())
+            })
             .map_err(|error| format!("round {round}: mail must stay readable: {error}"))?;
         fs::remove_file(filler).map_err(|error| error.to_string())?;
     }
@@ -196,7 +244,10 @@ fn dsk_1(options: &Options) -> Result<String, String> {
     if refused == 0 {
         return Err("the disk was never full".into());
     }
-    Ok(format!("{} rounds, {refused} refused for now, {accepted} accepted while full, {} present, 0 lost", options.rounds, findings.present))
+    Ok(format!(
+        "{} rounds, {refused} refused for now, {accepted} accepted while full, {} present, 0 lost",
+        options.rounds, findings.present
+    ))
 }
 
 fn dsk_2(options: &Options) -> Result<String, String> {
@@ -207,13 +258,23 @@ fn dsk_2(options: &Options) -> Result<String, String> {
     disk.fill(0)?;
     let mut imap = Imap::sign_in(demo.ports.imap, USER, &demo.password).map_err(|error| error.to_string())?;
     let step = |imap: &mut Imap, command: &str| {
-        imap.command(command).and_then(super::imap_client::Answer::or_error).map_err(|error| format!("{command}: {error}"))
+        imap.command(command)
+            .and_then(super::imap_client::Answer::or_error)
+            .map_err(|error| format!("{command}: {error}"))
     };
     step(&mut imap, "SELECT INBOX")?;
     step(&mut imap, "FETCH 1:5 BODY.PEEK[]")?;
     step(&mut imap, "STORE 1:5 +FLAGS.SILENT (\\Deleted)")?;
-    let gone = step(&mut imap, "EXPUNGE")?.untagged.iter().filter(|line| line.text.ends_with(" EXPUNGE")).count();
-    if gone == 5 { Ok("with 0 bytes free: FETCH, STORE and EXPUNGE of 5 succeeded".into()) } else { Err(format!("{gone} of 5 expunged")) }
+    let gone = step(&mut imap, "EXPUNGE")?
+        .untagged
+        .iter()
+        .filter(|line| line.text.ends_with(" EXPUNGE"))
+        .count();
+    if gone == 5 {
+        Ok("with 0 bytes free: FETCH, STORE and EXPUNGE of 5 succeeded".into())
+    } else {
+        Err(format!("{gone} of 5 expunged"))
+    }
 }
 
 fn dsk_3(options: &Options) -> Result<String, String> {
@@ -229,12 +290,16 @@ fn dsk_3(options: &Options) -> Result<String, String> {
     }
     let big = offer(&ledger, &demo, 300_000);
     if !is_temporary(&big) {
-        return Err(format!("with no inode left a large message must be refused for now, not {big:?}"));
+        return Err(format!(
+            "with no inode left a large message must be refused for now, not {big:?}"
+        ));
     }
     fs::remove_dir_all(&hoard).map_err(|error| error.to_string())?;
     until_accepted(&ledger, &demo, Duration::from_secs(10))?;
     examine(&ledger, &demo)?;
-    Ok(format!("{taken} files took the last inodes; refused for now, then accepted again"))
+    Ok(format!(
+        "{taken} files took the last inodes; refused for now, then accepted again"
+    ))
 }
 
 /// strace attached to the server, injecting faults until dropped.
@@ -243,7 +308,16 @@ struct Injection(Child);
 impl Injection {
     fn attach(demo: &Demo, inject: &str) -> Result<Self, String> {
         let mut child = Command::new("strace")
-            .args(["-f", "-q", "-o", "/dev/null", "-e", inject, "-p", &demo.pid.to_string()])
+            .args([
+                "-f",
+                "-q",
+                "-o",
+                "/dev/null",
+                "-e",
+                inject,
+                "-p",
+                &demo.pid.to_string(),
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -261,12 +335,18 @@ impl Injection {
 }
 
 fn traced(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0")))
+    fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| {
+        status
+            .lines()
+            .any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+    })
 }
 
 impl Drop for Injection {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        let _ = Command::new("kill")
+            .args(["-INT", &self.0.id().to_string()])
+            .status();
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(5) {
             if let Ok(Some(_)) = self.0.try_wait() {
@@ -306,9 +386,14 @@ fn dsk_4(options: &Options) -> Result<String, String> {
     until_accepted(&ledger, &demo, Duration::from_secs(10))?;
     let findings = examine(&ledger, &demo)?;
     if findings.unacknowledged > 0 {
-        return Err(format!("{} messages whose refusal was read are there all the same", findings.unacknowledged));
+        return Err(format!(
+            "{} messages whose refusal was read are there all the same",
+            findings.unacknowledged
+        ));
     }
-    Ok(format!("{accepted} accepted and kept, {refused} deferred and not kept; after kill and restart all agree"))
+    Ok(format!(
+        "{accepted} accepted and kept, {refused} deferred and not kept; after kill and restart all agree"
+    ))
 }
 
 fn dsk_5(options: &Options) -> Result<String, String> {
@@ -319,13 +404,21 @@ fn dsk_5(options: &Options) -> Result<String, String> {
     demo.stop()?;
     let demo = Demo::start(&launch(options), &dir)?;
     let mut imap = Imap::sign_in(demo.ports.imap, USER, &demo.password).map_err(|error| error.to_string())?;
-    imap.command("SELECT INBOX").and_then(super::imap_client::Answer::or_error).map_err(|error| error.to_string())?;
+    imap.command("SELECT INBOX")
+        .and_then(super::imap_client::Answer::or_error)
+        .map_err(|error| error.to_string())?;
     let (mut good, mut failed) = (0, 0);
     {
         let _injection = Injection::attach(&demo, "inject=pread64:error=EIO:when=20+40")?;
         for number in 2..=200 {
-            let answer = imap.command(&format!("FETCH {number} BODY.PEEK[]")).map_err(|error| format!("the connection must survive: {error}"))?;
-            let intact = answer.untagged.iter().flat_map(|line| &line.literals).any(|body| matches!(inspect(body), Some((_, true))));
+            let answer = imap
+                .command(&format!("FETCH {number} BODY.PEEK[]"))
+                .map_err(|error| format!("the connection must survive: {error}"))?;
+            let intact = answer
+                .untagged
+                .iter()
+                .flat_map(|line| &line.literals)
+                .any(|body| matches!(inspect(body), Some((_, true))));
             match (answer.ok(), intact) {
                 (true, true) => good += 1,
                 (true, false) => return Err(format!("message {number} was served wrong: {answer:?}")),
@@ -335,9 +428,13 @@ fn dsk_5(options: &Options) -> Result<String, String> {
     }
     examine(&ledger, &demo)?;
     if good < 100 || failed == 0 {
-        return Err(format!("{good} readable, {failed} not: the injection did not bite as meant"));
+        return Err(format!(
+            "{good} readable, {failed} not: the injection did not bite as meant"
+        ));
     }
-    Ok(format!("{failed} fetches answered NO, {good} served intact, all readable afterwards"))
+    Ok(format!(
+        "{failed} fetches answered NO, {good} served intact, all readable afterwards"
+    ))
 }
 
 fn dsk_6(options: &Options) -> Result<String, String> {
@@ -353,7 +450,10 @@ fn dsk_6(options: &Options) -> Result<String, String> {
     demo.kill();
     let demo = Demo::start(&launch(options), &dir)?;
     let findings = examine(&ledger, &demo)?;
-    Ok(format!("{} present and intact after interrupted writes and a kill", findings.present))
+    Ok(format!(
+        "{} present and intact after interrupted writes and a kill",
+        findings.present
+    ))
 }
 
 fn dsk_7(options: &Options) -> Result<String, String> {
@@ -362,7 +462,12 @@ fn dsk_7(options: &Options) -> Result<String, String> {
     let mut demo = Demo::start(&launch(options), &disk.dir())?;
     further_deliveries(&demo, &ledger, 50)?;
     // A file system with files open for writing cannot be remounted read-only from user space; an emergency remount can.
-    sh(&format!("mount -o remount,ro,abort {} 2>/dev/null || mount -o remount,ro {}", disk.mount.display(), disk.mount.display())).ok();
+    sh(&format!(
+        "mount -o remount,ro,abort {} 2>/dev/null || mount -o remount,ro {}",
+        disk.mount.display(),
+        disk.mount.display()
+    ))
+    .ok();
     let read_only = fs::write(disk.mount.join("probe"), b"x").is_err();
     if !read_only {
         return Err("could not make the disk read-only here".into());
@@ -373,15 +478,25 @@ fn dsk_7(options: &Options) -> Result<String, String> {
             return Err(format!("a read-only disk must defer, not {sent:?}"));
         }
     }
-    let read = Imap::sign_in(demo.ports.imap, USER, &demo.password)
-        .and_then(|mut imap| imap.command("EXAMINE INBOX")?.or_error().and_then(|_| imap.command("FETCH 2:4 BODY.PEEK[]")?.or_error()));
+    let read = Imap::sign_in(demo.ports.imap, USER, &demo.password).and_then(|mut imap| {
+        imap.command("EXAMINE INBOX")?
+            .or_error()
+            .and_then(|_| imap.command("FETCH 2:4 BODY.PEEK[]")?.or_error())
+    });
     read.map_err(|error| format!("reads must keep working: {error}"))?;
     if !demo.is_running() {
         return Err("the server went away".into());
     }
     // After an aborted journal only a new mount can write again: that is the disk's rule, and a restart ours.
     demo.kill();
-    sh(&format!("umount {0} && mount -o loop {1} {0}", disk.mount.display(), disk.image.as_ref().map(|image| image.display().to_string()).unwrap_or_default()))?;
+    sh(&format!(
+        "umount {0} && mount -o loop {1} {0}",
+        disk.mount.display(),
+        disk.image
+            .as_ref()
+            .map(|image| image.display().to_string())
+            .unwrap_or_default()
+    ))?;
     let demo = Demo::start(&launch(options), &disk.dir())?;
     until_accepted(&ledger, &demo, Duration::from_secs(10))?;
     examine(&ledger, &demo)?;
@@ -411,11 +526,18 @@ pub fn dsk_8(binary: &Path, place: &Path, env: &[(&str, &str)]) -> Result<String
     let demo = Demo::start(&launch, &dir)?;
     let (mut intact, mut refused) = (0, 0);
     for user in 0..8 {
-        let mut imap = Imap::sign_in(demo.ports.imap, &format!("user{user}@example.test"), &demo.password).map_err(|error| error.to_string())?;
+        let mut imap = Imap::sign_in(
+            demo.ports.imap,
+            &format!("user{user}@example.test"),
+            &demo.password,
+        )
+        .map_err(|error| error.to_string())?;
         let selected = imap.command("EXAMINE INBOX").map_err(|error| error.to_string())?;
         let uidnext = selected.code_number("UIDNEXT").unwrap_or(1);
         for uid in 1..uidnext {
-            let answer = imap.command(&format!("UID FETCH {uid} BODY.PEEK[]")).map_err(|error| format!("the connection must survive: {error}"))?;
+            let answer = imap
+                .command(&format!("UID FETCH {uid} BODY.PEEK[]"))
+                .map_err(|error| format!("the connection must survive: {error}"))?;
             for body in answer.untagged.iter().flat_map(|line| &line.literals) {
                 match inspect(body) {
                     Some((_, true)) => intact += 1,
@@ -429,21 +551,31 @@ pub fn dsk_8(binary: &Path, place: &Path, env: &[(&str, &str)]) -> Result<String
     if refused == 0 {
         return Err(format!("{flipped} bytes were flipped and nothing was reported"));
     }
-    Ok(format!("{flipped} bytes flipped: {refused} messages reported as damaged, {intact} served intact, none wrong"))
+    Ok(format!(
+        "{flipped} bytes flipped: {refused} messages reported as damaged, {intact} served intact, none wrong"
+    ))
 }
 
 /// Flips one letter in up to `most` places where `needle` stands in the store's files, far apart from each other.
 fn flip_text(dir: &Path, needle: &[u8], most: usize) -> Result<usize, String> {
-    let listed = sh(&format!("find {} -type f -size +8k -not -path '*/log/*'", dir.display()))?;
+    let listed = sh(&format!(
+        "find {} -type f -size +8k -not -path '*/log/*'",
+        dir.display()
+    ))?;
     let mut flipped = 0;
     for path in listed.lines() {
         let bytes = fs::read(path).map_err(|error| error.to_string())?;
-        let mut file = fs::OpenOptions::new().write(true).open(path).map_err(|error| error.to_string())?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .open(path)
+            .map_err(|error| error.to_string())?;
         let mut at = 0;
         let mut here = 0;
         while let Some(found) = find(&bytes[at..], needle) {
             let place = at + found + 3;
-            file.seek(SeekFrom::Start(place as u64)).and_then(|_| file.write_all(&[bytes[place] ^ 1])).map_err(|error| error.to_string())?;
+            file.seek(SeekFrom::Start(place as u64))
+                .and_then(|_| file.write_all(&[bytes[place] ^ 1]))
+                .map_err(|error| error.to_string())?;
             (flipped, here, at) = (flipped + 1, here + 1, place + 40_000);
             if here >= most || at >= bytes.len() {
                 break;
@@ -465,7 +597,10 @@ fn dsk_9(options: &Options) -> Result<String, String> {
     let mut done = Vec::new();
     for pattern in ["*-shm", "reserve", "LOCK", "control.sock", "log/*", "staging"] {
         demo.kill();
-        sh(&format!("cd {} && find . -path './{pattern}' -o -path './*/{pattern}' | xargs -r rm -rf", dir.display()))?;
+        sh(&format!(
+            "cd {} && find . -path './{pattern}' -o -path './*/{pattern}' | xargs -r rm -rf",
+            dir.display()
+        ))?;
         demo = Demo::start(&launch(options), &dir).map_err(|error| format!("without {pattern}: {error}"))?;
         examine(&ledger, &demo).map_err(|error| format!("without {pattern}: {error}"))?;
         done.push(pattern);
@@ -481,7 +616,11 @@ fn dsk_10(options: &Options) -> Result<String, String> {
     let device = sh(&format!("findmnt -n -o MAJ:MIN {}", disk.mount.display()))?;
     let group = Path::new("/sys/fs/cgroup/blkio/hearthpost-dsk10");
     fs::create_dir_all(group).map_err(|error| format!("no blkio control group here: {error}"))?;
-    fs::write(group.join("blkio.throttle.write_iops_device"), format!("{} 10", device.trim())).map_err(|error| format!("cannot throttle: {error}"))?;
+    fs::write(
+        group.join("blkio.throttle.write_iops_device"),
+        format!("{} 10", device.trim()),
+    )
+    .map_err(|error| format!("cannot throttle: {error}"))?;
     fs::write(group.join("cgroup.procs"), demo.pid.to_string()).map_err(|error| error.to_string())?;
     let before = resident_kib(demo.pid)?;
     let senders: Vec<_> = (0..8)
@@ -492,8 +631,15 @@ fn dsk_10(options: &Options) -> Result<String, String> {
                 while began.elapsed() < Duration::from_secs(6) {
                     let recipients = [USER.to_owned()];
                     let seq = ledger.attempt(&recipients);
-                    let Ok(mut session) = Smtp::connect(port, false) else { return };
-                    if let Sent::Acknowledged(_) = session.send("s@remote.test", &recipients, &message(seq, "s@remote.test", USER, 40_000), false) {
+                    let Ok(mut session) = Smtp::connect(port, false) else {
+                        return;
+                    };
+                    if let Sent::Acknowledged(_) = session.send(
+                        "s@remote.test",
+                        &recipients,
+                        &message(seq, "s@remote.test", USER, 40_000),
+                        false,
+                    ) {
                         ledger.acknowledge(seq);
                     }
                 }
@@ -504,7 +650,11 @@ fn dsk_10(options: &Options) -> Result<String, String> {
     for _ in 0..10 {
         let began = Instant::now();
         Imap::sign_in(demo.ports.imap, USER, &demo.password)
-            .and_then(|mut imap| imap.command("EXAMINE INBOX")?.or_error().and_then(|_| imap.command("FETCH 1:3 BODY.PEEK[]")?.or_error()))
+            .and_then(|mut imap| {
+                imap.command("EXAMINE INBOX")?
+                    .or_error()
+                    .and_then(|_| imap.command("FETCH 1:3 BODY.PEEK[]")?.or_error())
+            })
             .map_err(|error| format!("reads must go on: {error}"))?;
         slowest = slowest.max(began.elapsed());
         std::thread::sleep(Duration::from_millis(300));
@@ -517,13 +667,23 @@ fn dsk_10(options: &Options) -> Result<String, String> {
     let _ = fs::remove_dir(group);
     examine(&ledger, &demo)?;
     if slowest > Duration::from_secs(5) || grown > 64 * 1024 {
-        return Err(format!("slowest read {slowest:?} (limit 5 s), memory grew by {grown} KiB (limit 64 MiB)"));
+        return Err(format!(
+            "slowest read {slowest:?} (limit 5 s), memory grew by {grown} KiB (limit 64 MiB)"
+        ));
     }
-    Ok(format!("10 writes a second allowed: slowest read {slowest:?}, memory grew by {grown} KiB, nothing lost"))
+    Ok(format!(
+        "10 writes a second allowed: slowest read {slowest:?}, memory grew by {grown} KiB, nothing lost"
+    ))
 }
 
 fn resident_kib(pid: u32) -> Result<u64, String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| error.to_string())?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).ok_or_else(|| "VmRSS is no number".into())
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .ok_or("no VmRSS")?;
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse().ok())
+        .ok_or_else(|| "VmRSS is no number".into())
 }

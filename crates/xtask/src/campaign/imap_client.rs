@@ -37,16 +37,27 @@ impl Answer {
 
     /// The answer if it is OK, else an error with its text.
     pub fn or_error(self) -> std::io::Result<Self> {
-        if self.ok() { Ok(self) } else { Err(std::io::Error::other(self.status)) }
+        if self.ok() {
+            Ok(self)
+        } else {
+            Err(std::io::Error::other(self.status))
+        }
     }
 
     /// A number in a response code of any line, for example `UIDNEXT`.
     pub fn code_number(&self, name: &str) -> Option<u64> {
-        let texts = self.untagged.iter().map(|line| line.text.as_str()).chain([self.status.as_str()]);
+        let texts = self
+            .untagged
+            .iter()
+            .map(|line| line.text.as_str())
+            .chain([self.status.as_str()]);
         let mut found = None;
         for text in texts {
             if let Some(at) = text.find(&format!("[{name} ")) {
-                let digits = text[at + name.len() + 2..].chars().take_while(char::is_ascii_digit).collect::<String>();
+                let digits = text[at + name.len() + 2..]
+                    .chars()
+                    .take_while(char::is_ascii_digit)
+                    .collect::<String>();
                 found = digits.parse().ok();
             }
         }
@@ -61,9 +72,15 @@ impl Imap {
         writer.set_nodelay(true)?;
         writer.set_read_timeout(Some(Duration::from_secs(60)))?;
         writer.set_write_timeout(Some(Duration::from_secs(60)))?;
-        let mut session = Self { reader: BufReader::new(writer.try_clone()?), writer, tag: 0 };
+        let mut session = Self {
+            reader: BufReader::new(writer.try_clone()?),
+            writer,
+            tag: 0,
+        };
         session.line()?;
-        session.command(&format!("LOGIN {user} \"{password}\""))?.or_error()?;
+        session
+            .command(&format!("LOGIN {user} \"{password}\""))?
+            .or_error()?;
         Ok(session)
     }
 
@@ -90,7 +107,11 @@ impl Imap {
         let mut answer = Answer::default();
         loop {
             let line = self.line()?;
-            if let Some(status) = line.text.strip_prefix(tag).and_then(|rest| rest.strip_prefix(' ')) {
+            if let Some(status) = line
+                .text
+                .strip_prefix(tag)
+                .and_then(|rest| rest.strip_prefix(' '))
+            {
                 answer.status = status.to_owned();
                 return Ok(answer);
             }
@@ -108,7 +129,10 @@ impl Imap {
             }
             octets.truncate(octets.len() - 2);
             let text = String::from_utf8_lossy(&octets).into_owned();
-            let literal = text.strip_suffix('}').and_then(|rest| rest.rsplit_once('{')).map(|(_, size)| size.parse::<usize>());
+            let literal = text
+                .strip_suffix('}')
+                .and_then(|rest| rest.rsplit_once('{'))
+                .map(|(_, size)| size.parse::<usize>());
             whole.text.push_str(&text);
             let Some(Ok(size)) = literal else { return Ok(whole) };
             let mut bytes = vec![0; size];
@@ -121,6 +145,10 @@ impl Imap {
 /// The number after `name ` in a FETCH or SELECT line.
 pub fn number_after(text: &str, name: &str) -> Option<u64> {
     let at = text.find(&format!("{name} "))? + name.len() + 1;
-    let digits: String = text[at..].trim_start_matches('(').chars().take_while(char::is_ascii_digit).collect();
+    let digits: String = text[at..]
+        .trim_start_matches('(')
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
     digits.parse().ok()
 }

@@ -26,17 +26,29 @@ impl Ledger {
     /// Writes `attempt` before anything is sent; gives the sequence number.
     pub fn attempt(&self, recipients: &[String]) -> u64 {
         let seq = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let entry = Entry { recipients: recipients.to_vec(), acknowledged: false };
-        self.entries.lock().expect("no client panics while it holds the ledger").insert(seq, entry);
+        let entry = Entry {
+            recipients: recipients.to_vec(),
+            acknowledged: false,
+        };
+        self.entries
+            .lock()
+            .expect("no client panics while it holds the ledger")
+            .insert(seq, entry);
         seq
     }
 
     /// Writes `ack`, after the final reply was read.
     pub fn acknowledge(&self, seq: u64) {
-        let mut entries = self.entries.lock().expect("no client panics while it holds the ledger");
-        let entry = entries.get_mut(&seq).expect("only attempted messages are acknowledged");
+        let mut entries = self
+            .entries
+            .lock()
+            .expect("no client panics while it holds the ledger");
+        let entry = entries
+            .get_mut(&seq)
+            .expect("only attempted messages are acknowledged");
         entry.acknowledged = true;
-        self.acknowledged.fetch_add(entry.recipients.len() as u64, Ordering::Relaxed);
+        self.acknowledged
+            .fetch_add(entry.recipients.len() as u64, Ordering::Relaxed);
     }
 
     /// Deliveries acknowledged so far.
@@ -53,7 +65,9 @@ pub fn message(seq: u64, from: &str, to: &str, size: usize) -> Vec<u8> {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        text.push_str(&format!("line {state:016x} of message {seq}, as plain as a line can be\r\n"));
+        text.push_str(&format!(
+            "line {state:016x} of message {seq}, as plain as a line can be\r\n"
+        ));
     }
     let hash = blake3::hash(text.as_bytes()).to_hex();
     format!(
@@ -69,12 +83,17 @@ pub fn inspect(message: &[u8]) -> Option<(u64, bool)> {
     let head = String::from_utf8_lossy(&message[..split + 2]);
     let seq = header(&head, "X-Seq")?.parse().ok()?;
     let wanted = header(&head, "X-Hash")?;
-    Some((seq, blake3::hash(&message[split + 4..]).to_hex().as_str() == wanted))
+    Some((
+        seq,
+        blake3::hash(&message[split + 4..]).to_hex().as_str() == wanted,
+    ))
 }
 
 /// The value of a header field of our own making (unfolded).
 pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::trim)
+    head.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        .map(str::trim)
 }
 
 /// Findings of the oracle; all but `unacknowledged` must be 0.
@@ -118,10 +137,23 @@ pub struct Oracle {
 
 impl Oracle {
     /// Reads what is new in each recipient's INBOX (everything, if `whole`) and compares with the ledger.
-    pub fn examine(&mut self, ledger: &Ledger, port: u16, password: &str, whole: bool) -> std::io::Result<Findings> {
+    pub fn examine(
+        &mut self,
+        ledger: &Ledger,
+        port: u16,
+        password: &str,
+        whole: bool,
+    ) -> std::io::Result<Findings> {
         let mut findings = Findings::default();
-        let entries = ledger.entries.lock().expect("no client panics while it holds the ledger").clone();
-        let mut users: Vec<String> = entries.values().flat_map(|entry| entry.recipients.clone()).collect();
+        let entries = ledger
+            .entries
+            .lock()
+            .expect("no client panics while it holds the ledger")
+            .clone();
+        let mut users: Vec<String> = entries
+            .values()
+            .flat_map(|entry| entry.recipients.clone())
+            .collect();
         users.sort();
         users.dedup();
         let mut seen: HashMap<(u64, String), u64> = HashMap::new();
@@ -136,7 +168,9 @@ impl Oracle {
             findings.present += count;
             findings.duplicate += count - 1;
             match entries.get(&key.0) {
-                Some(entry) if entry.recipients.contains(&key.1) => findings.unacknowledged += u64::from(!entry.acknowledged),
+                Some(entry) if entry.recipients.contains(&key.1) => {
+                    findings.unacknowledged += u64::from(!entry.acknowledged)
+                }
                 _ => findings.phantom += 1,
             }
         }
@@ -149,13 +183,21 @@ impl Oracle {
     }
 }
 
-fn read_inbox(known: &mut Known, user: &str, port: u16, password: &str, whole: bool, findings: &mut Findings) -> std::io::Result<()> {
+fn read_inbox(
+    known: &mut Known,
+    user: &str,
+    port: u16,
+    password: &str,
+    whole: bool,
+    findings: &mut Findings,
+) -> std::io::Result<()> {
     let mut imap = Imap::sign_in(port, user, password)?;
     let selected = imap.command("EXAMINE INBOX")?.or_error()?;
     let number = |name: &str| selected.code_number(name).unwrap_or_default();
     let (uidvalidity, uidnext, modseq) = (number("UIDVALIDITY"), number("UIDNEXT"), number("HIGHESTMODSEQ"));
     let changed = known.uidvalidity != 0 && known.uidvalidity != uidvalidity;
-    findings.uid_broken += u64::from(changed) + u64::from(uidnext < known.uidnext) + u64::from(modseq < known.modseq);
+    findings.uid_broken +=
+        u64::from(changed) + u64::from(uidnext < known.uidnext) + u64::from(modseq < known.modseq);
     let first = if whole { 1 } else { known.uidnext.max(1) };
     (known.uidvalidity, known.uidnext, known.modseq) = (uidvalidity, uidnext, modseq);
     let mut reread: HashMap<u64, u64> = HashMap::new();
@@ -165,9 +207,15 @@ fn read_inbox(known: &mut Known, user: &str, port: u16, password: &str, whole: b
         if !answer.ok() {
             findings.damaged += 1;
         }
-        for line in answer.untagged.iter().filter(|line| line.text.contains(" FETCH ")) {
+        for line in answer
+            .untagged
+            .iter()
+            .filter(|line| line.text.contains(" FETCH "))
+        {
             let uid = number_after(&line.text, "UID").unwrap_or_default();
-            let Some(body) = line.literals.first() else { continue };
+            let Some(body) = line.literals.first() else {
+                continue;
+            };
             match inspect(body) {
                 Some((seq, intact)) => {
                     findings.torn += u64::from(!intact);

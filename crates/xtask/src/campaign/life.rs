@@ -28,10 +28,18 @@ pub struct Options {
 /// Runs all three.
 pub fn run(options: &Options) -> Summary {
     let mut summary = Summary::new();
-    told(&mut summary, "dur_2 the sync comes before 250, and a lone message costs one", dur_2(options));
+    told(
+        &mut summary,
+        "dur_2 the sync comes before 250, and a lone message costs one",
+        dur_2(options),
+    );
     told(&mut summary, "dur_7 SIGTERM under load", dur_7(options));
     match memory_group() {
-        Ok(group) => told(&mut summary, "dur_8 killed for want of memory", dur_8(options, &group)),
+        Ok(group) => told(
+            &mut summary,
+            "dur_8 killed for want of memory",
+            dur_8(options, &group),
+        ),
         Err(why) => summary.skip("dur_8 killed for want of memory", why),
     }
     summary
@@ -44,7 +52,10 @@ fn dur_2(options: &Options) -> Result<String, String> {
     Demo::start(&launch, &dir)?.stop()?;
     let calls = "trace=write,writev,sendto,sendmsg,fsync,fdatasync";
     let words = ["strace", "-f", "-y", "-s", "400", "-e", calls, "-o"].map(OsString::from);
-    launch.wrapper = words.into_iter().chain([trace.clone().into_os_string()]).collect();
+    launch.wrapper = words
+        .into_iter()
+        .chain([trace.clone().into_os_string()])
+        .collect();
     let mut demo = Demo::start(&launch, &dir)?;
     let messages = 50;
     let refused = further_deliveries(&demo, &Ledger::default(), messages)?;
@@ -61,7 +72,11 @@ fn judge_order(trace: &str, messages: usize) -> Result<String, String> {
     let (mut acknowledged, mut since, mut extra) = (0, 0, 0);
     let mut began = false;
     for line in trace.lines() {
-        let sync = (line.contains("fdatasync(") || line.contains("fsync(") || line.contains("fdatasync resumed") || line.contains("fsync resumed")) && line.contains("= 0");
+        let sync = (line.contains("fdatasync(")
+            || line.contains("fsync(")
+            || line.contains("fdatasync resumed")
+            || line.contains("fsync resumed"))
+            && line.contains("= 0");
         let answered = line.contains("queued as q");
         began |= line.contains("354 ");
         if sync && began {
@@ -69,17 +84,24 @@ fn judge_order(trace: &str, messages: usize) -> Result<String, String> {
         } else if answered {
             acknowledged += 1;
             if since == 0 {
-                return Err(format!("acknowledgement {acknowledged} came before any sync: {line:.200}"));
+                return Err(format!(
+                    "acknowledgement {acknowledged} came before any sync: {line:.200}"
+                ));
             }
             extra += since - 1;
             since = 0;
         }
     }
     match acknowledged {
-        count if count != messages => Err(format!("{count} acknowledgements in the trace, {messages} expected")),
+        count if count != messages => Err(format!(
+            "{count} acknowledgements in the trace, {messages} expected"
+        )),
         // Background work may sync too; it may not be what a message waits for.
         _ if extra > messages / 5 => Err(format!("{} syncs for {messages} lone messages", messages + extra)),
-        _ => Ok(format!("{messages} lone messages, each after its sync; {} syncs in all", messages + extra)),
+        _ => Ok(format!(
+            "{messages} lone messages, each after its sync; {} syncs in all",
+            messages + extra
+        )),
     }
 }
 
@@ -91,24 +113,39 @@ fn dur_7(options: &Options) -> Result<String, String> {
     let mut slowest = Duration::ZERO;
     for _ in 0..options.stops {
         let mut demo = Demo::start(&launch, &dir)?;
-        let load = Load::start(&ledger, demo.ports, &demo.password, &[Road::Stranger, Road::Stranger, Road::User, Road::Program], 8, chance.next());
+        let load = Load::start(
+            &ledger,
+            demo.ports,
+            &demo.password,
+            &[Road::Stranger, Road::Stranger, Road::User, Road::Program],
+            8,
+            chance.next(),
+        );
         std::thread::sleep(Duration::from_millis(chance.between(100, 400)));
         slowest = slowest.max(demo.stop()?);
         load.join();
     }
     let demo = Demo::start(&launch, &dir)?;
-    let findings = Oracle::default().examine(&ledger, demo.ports.imap, &demo.password, true).map_err(|error| error.to_string())?;
+    let findings = Oracle::default()
+        .examine(&ledger, demo.ports.imap, &demo.password, true)
+        .map_err(|error| error.to_string())?;
     if !findings.clean() {
         return Err(format!("{findings:?}"));
     }
-    Ok(format!("{} stops under load, the slowest took {slowest:?}; {} acknowledged, none lost", options.stops, ledger.acknowledged()))
+    Ok(format!(
+        "{} stops under load, the slowest took {slowest:?}; {} acknowledged, none lost",
+        options.stops,
+        ledger.acknowledged()
+    ))
 }
 
 /// A memory control group of our own, version 1.
 fn memory_group() -> Result<PathBuf, String> {
     let group = Path::new("/sys/fs/cgroup/memory").join(format!("hearthpost-{}", std::process::id()));
-    fs::create_dir_all(&group).map_err(|error| format!("no memory control group can be made here: {error}"))?;
-    fs::metadata(group.join("memory.limit_in_bytes")).map_err(|_| "memory control groups are not of version 1 here".to_owned())?;
+    fs::create_dir_all(&group)
+        .map_err(|error| format!("no memory control group can be made here: {error}"))?;
+    fs::metadata(group.join("memory.limit_in_bytes"))
+        .map_err(|_| "memory control groups are not of version 1 here".to_owned())?;
     Ok(group)
 }
 
@@ -133,12 +170,21 @@ fn dur_8(options: &Options, group: &Path) -> Result<String, String> {
     load.join();
     let _ = fs::remove_dir(group);
     let demo = Demo::start(&launch, &dir)?;
-    let findings = Oracle::default().examine(&ledger, demo.ports.imap, &demo.password, true).map_err(|error| error.to_string())?;
+    let findings = Oracle::default()
+        .examine(&ledger, demo.ports.imap, &demo.password, true)
+        .map_err(|error| error.to_string())?;
     if !findings.clean() {
         return Err(format!("{findings:?}"));
     }
-    let how = if killed { "killed by the kernel" } else { "survived the smallest limit, then killed" };
-    Ok(format!("{how}; {} acknowledged, none lost", ledger.acknowledged()))
+    let how = if killed {
+        "killed by the kernel"
+    } else {
+        "survived the smallest limit, then killed"
+    };
+    Ok(format!(
+        "{how}; {} acknowledged, none lost",
+        ledger.acknowledged()
+    ))
 }
 
 #[cfg(test)]

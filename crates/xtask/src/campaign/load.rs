@@ -39,7 +39,14 @@ pub struct LoadEnd {
 
 impl Load {
     /// Starts senders to `user0..user{users}`; sizes mostly small, some above the inline limit.
-    pub fn start(ledger: &Arc<Ledger>, ports: Ports, password: &str, roads: &[Road], users: u64, seed: u64) -> Self {
+    pub fn start(
+        ledger: &Arc<Ledger>,
+        ports: Ports,
+        password: &str,
+        roads: &[Road],
+        users: u64,
+        seed: u64,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(AtomicU64::new(0));
         let threads = roads
@@ -59,7 +66,11 @@ impl Load {
                 std::thread::spawn(move || sender.run())
             })
             .collect();
-        Self { stop, threads, acknowledged }
+        Self {
+            stop,
+            threads,
+            acknowledged,
+        }
     }
 
     /// Waits for all senders (they end when the server is gone, or at `stop`).
@@ -128,20 +139,26 @@ impl Sender {
     fn one(&mut self, session: &mut Smtp) -> Sent {
         let first = self.chance.between(0, self.users);
         let count = if self.chance.between(0, 10) == 0 { 3 } else { 1 };
-        let recipients: Vec<String> =
-            (0..count.min(self.users)).map(|step| format!("user{}@example.test", (first + step) % self.users)).collect();
+        let recipients: Vec<String> = (0..count.min(self.users))
+            .map(|step| format!("user{}@example.test", (first + step) % self.users))
+            .collect();
         let size = match self.chance.between(0, 40) {
             0 => 100_000,
             1..10 => 12_000,
             _ => 2_000,
         };
-        let from = if self.road == Road::User { "user0@example.test" } else { "sender@remote.test" };
+        let from = if self.road == Road::User {
+            "user0@example.test"
+        } else {
+            "sender@remote.test"
+        };
         let seq = self.ledger.attempt(&recipients);
         let body = message(seq, from, &recipients[0], size);
         let sent = session.send(from, &recipients, &body, self.road == Road::Program);
         if let Sent::Acknowledged(_) = sent {
             self.ledger.acknowledge(seq);
-            self.acknowledged.fetch_add(recipients.len() as u64, Ordering::Relaxed);
+            self.acknowledged
+                .fetch_add(recipients.len() as u64, Ordering::Relaxed);
         }
         sent
     }

@@ -3,7 +3,10 @@
 //! `crash`: kill -9 under load, then the oracle. `powercut`: recorded writes, every state a disk may show after a cut, then
 //! the oracle. `diskfaults`: full, read-only, failing and lying disks. All three print what they counted and fail loudly.
 
-#![allow(clippy::disallowed_methods, reason = "campaigns look at the program from outside, in real time, over real sockets")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "campaigns look at the program from outside, in real time, over real sockets"
+)]
 
 pub mod chance;
 pub mod crash;
@@ -36,7 +39,9 @@ pub fn number(args: &[String], flag: &str, default: u64) -> Outcome<u64> {
         None => Ok(default),
         Some(at) => {
             let value = args.get(at + 1).ok_or_else(|| format!("{flag} wants a number"))?;
-            value.parse().map_err(|_| format!("{flag} wants a number, not {value:?}").into())
+            value
+                .parse()
+                .map_err(|_| format!("{flag} wants a number, not {value:?}").into())
         }
     }
 }
@@ -46,12 +51,20 @@ pub fn binary(args: &[String]) -> Outcome<PathBuf> {
     if let Some(at) = args.iter().position(|arg| arg == "--binary") {
         return Ok(PathBuf::from(args.get(at + 1).ok_or("--binary wants a path")?));
     }
-    tree::build("hearthpost", if args.iter().any(|arg| arg == "--release") { "release" } else { "dev" })
+    tree::build(
+        "hearthpost",
+        if args.iter().any(|arg| arg == "--release") {
+            "release"
+        } else {
+            "dev"
+        },
+    )
 }
 
 /// A fresh place for a campaign's directories, below `$HEARTHPOST_CAMPAIGN_DIR` or the system's place for temporary files.
 pub fn place(name: &str) -> Outcome<PathBuf> {
-    let base = std::env::var_os("HEARTHPOST_CAMPAIGN_DIR").map_or_else(|| tree::root().join("target/campaign"), PathBuf::from);
+    let base = std::env::var_os("HEARTHPOST_CAMPAIGN_DIR")
+        .map_or_else(|| tree::root().join("target/campaign"), PathBuf::from);
     let place = base.join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&place)?;
     Ok(place)

@@ -24,7 +24,7 @@ struct State {
 #[derive(Clone, Debug)]
 enum Pending {
     Append(u64),
-    Flag(u64, bool),
+    Flag(u64),
     Move(u64),
     Expunge(u64),
     Rename,
@@ -64,7 +64,9 @@ impl Person {
 
     /// Works until `stop` or until the server is gone.
     pub fn work(&mut self, port: u16, password: &str, stop: &Arc<AtomicBool>) {
-        let Ok(mut imap) = Imap::sign_in(port, &self.user, password) else { return };
+        let Ok(mut imap) = Imap::sign_in(port, &self.user, password) else {
+            return;
+        };
         while !stop.load(Ordering::Relaxed) {
             if self.step(&mut imap).is_err() {
                 return;
@@ -93,38 +95,66 @@ impl Person {
         self.pending = Some(Pending::Append(seq));
         let body = message(seq, &self.user, &self.user, 1_500);
         let answer = imap.command_with_literal("APPEND INBOX", &body)?.or_error()?;
-        let uid = after_code(&answer.status, "APPENDUID", 1).ok_or_else(|| std::io::Error::other(answer.status.clone()))?;
-        self.messages.insert(seq, State { folder: 0, uid, flagged: false });
+        let uid = after_code(&answer.status, "APPENDUID", 1)
+            .ok_or_else(|| std::io::Error::other(answer.status.clone()))?;
+        self.messages.insert(
+            seq,
+            State {
+                folder: 0,
+                uid,
+                flagged: false,
+            },
+        );
         self.done()
     }
 
     fn flag(&mut self, imap: &mut Imap, seq: u64) -> std::io::Result<()> {
         let state = self.messages[&seq].clone();
-        self.pending = Some(Pending::Flag(seq, !state.flagged));
-        imap.command(&format!("SELECT {}", FOLDERS[state.folder]))?.or_error()?;
+        self.pending = Some(Pending::Flag(seq));
+        imap.command(&format!("SELECT {}", FOLDERS[state.folder]))?
+            .or_error()?;
         let sign = if state.flagged { '-' } else { '+' };
-        imap.command(&format!("UID STORE {} {sign}FLAGS (\\Flagged)", state.uid))?.or_error()?;
-        self.messages.entry(seq).and_modify(|message| message.flagged = !state.flagged);
+        imap.command(&format!("UID STORE {} {sign}FLAGS (\\Flagged)", state.uid))?
+            .or_error()?;
+        self.messages
+            .entry(seq)
+            .and_modify(|message| message.flagged = !state.flagged);
         self.done()
     }
 
     fn relocate(&mut self, imap: &mut Imap, seq: u64) -> std::io::Result<()> {
         let state = self.messages[&seq].clone();
         self.pending = Some(Pending::Move(seq));
-        imap.command(&format!("SELECT {}", FOLDERS[state.folder]))?.or_error()?;
-        let answer = imap.command(&format!("UID MOVE {} {}", state.uid, FOLDERS[1 - state.folder]))?.or_error()?;
-        let texts = answer.untagged.iter().map(|line| line.text.as_str()).chain([answer.status.as_str()]);
+        imap.command(&format!("SELECT {}", FOLDERS[state.folder]))?
+            .or_error()?;
+        let answer = imap
+            .command(&format!("UID MOVE {} {}", state.uid, FOLDERS[1 - state.folder]))?
+            .or_error()?;
+        let texts = answer
+            .untagged
+            .iter()
+            .map(|line| line.text.as_str())
+            .chain([answer.status.as_str()]);
         let uid = texts.filter_map(|text| after_code(text, "COPYUID", 2)).next();
         let uid = uid.ok_or_else(|| std::io::Error::other("MOVE without COPYUID"))?;
-        self.messages.insert(seq, State { folder: 1 - state.folder, uid, ..state });
+        self.messages.insert(
+            seq,
+            State {
+                folder: 1 - state.folder,
+                uid,
+                ..state
+            },
+        );
         self.done()
     }
 
     fn expunge(&mut self, imap: &mut Imap, seq: u64) -> std::io::Result<()> {
         let state = self.messages[&seq].clone();
-        imap.command(&format!("SELECT {}", FOLDERS[state.folder]))?.or_error()?;
+        imap.command(&format!("SELECT {}", FOLDERS[state.folder]))?
+            .or_error()?;
         self.pending = Some(Pending::Expunge(seq));
-        imap.command(&format!("UID STORE {} +FLAGS.SILENT (\\Deleted)", state.uid))?.or_error()?;
+        imap.command(&format!("UID STORE {} +FLAGS.SILENT (\\Deleted)", state.uid))?
+            .or_error()?;
         imap.command(&format!("UID EXPUNGE {}", state.uid))?.or_error()?;
         self.messages.remove(&seq);
         self.gone.insert(seq);
@@ -133,7 +163,11 @@ impl Person {
 
     fn rename(&mut self, imap: &mut Imap) -> std::io::Result<()> {
         self.pending = Some(Pending::Rename);
-        let answer = imap.command(&format!("RENAME {} {}", RENAMED[self.renamed], RENAMED[1 - self.renamed]))?;
+        let answer = imap.command(&format!(
+            "RENAME {} {}",
+            RENAMED[self.renamed],
+            RENAMED[1 - self.renamed]
+        ))?;
         if answer.ok() {
             self.renamed = 1 - self.renamed;
         } else {
@@ -163,39 +197,72 @@ impl Person {
         for seq in found.keys().filter(|seq| !self.messages.contains_key(seq)) {
             match pending {
                 Some(Pending::Append(under_way)) if under_way == *seq => {}
-                _ if self.gone.contains(seq) => wrong.push(format!("message {seq} was expunged and came back")),
+                _ if self.gone.contains(seq) => {
+                    wrong.push(format!("message {seq} was expunged and came back"))
+                }
                 _ => wrong.push(format!("message {seq} was never stored")),
             }
         }
-        if let Some(Pending::Expunge(seq)) = pending {
-            if !found.contains_key(&seq) {
-                self.gone.insert(seq);
-            }
+        if let Some(Pending::Expunge(seq)) = pending
+            && !found.contains_key(&seq)
+        {
+            self.gone.insert(seq);
         }
         self.messages = found;
         self.compare_renamed(&mut imap, &mut wrong)?;
-        Ok(wrong.into_iter().map(|what| format!("{}: {what}", self.user)).collect())
+        Ok(wrong
+            .into_iter()
+            .map(|what| format!("{}: {what}", self.user))
+            .collect())
     }
 
-    fn read_folder(&mut self, imap: &mut Imap, folder: usize, found: &mut BTreeMap<u64, State>, wrong: &mut Vec<String>) -> std::io::Result<()> {
+    fn read_folder(
+        &mut self,
+        imap: &mut Imap,
+        folder: usize,
+        found: &mut BTreeMap<u64, State>,
+        wrong: &mut Vec<String>,
+    ) -> std::io::Result<()> {
         let name = FOLDERS[folder];
         let selected = imap.command(&format!("EXAMINE {name}"))?.or_error()?;
         let number = |code: &str| selected.code_number(code).unwrap_or_default();
         let now = (number("UIDVALIDITY"), number("UIDNEXT"), number("HIGHESTMODSEQ"));
-        if let Some(before) = self.high.insert(folder, now) {
-            if before.0 != now.0 || before.1 > now.1 || before.2 > now.2 {
-                wrong.push(format!("{name}: UIDVALIDITY, UIDNEXT, HIGHESTMODSEQ went from {before:?} to {now:?}"));
-            }
+        if let Some(before) = self.high.insert(folder, now)
+            && (before.0 != now.0 || before.1 > now.1 || before.2 > now.2)
+        {
+            wrong.push(format!(
+                "{name}: UIDVALIDITY, UIDNEXT, HIGHESTMODSEQ went from {before:?} to {now:?}"
+            ));
         }
-        let answer = imap.command("UID FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (X-Seq)])")?.or_error()?;
-        for line in answer.untagged.iter().filter(|line| line.text.contains(" FETCH ")) {
+        let answer = imap
+            .command("UID FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (X-Seq)])")?
+            .or_error()?;
+        for line in answer
+            .untagged
+            .iter()
+            .filter(|line| line.text.contains(" FETCH "))
+        {
             let uid = number_after(&line.text, "UID").unwrap_or_default();
-            let head = line.literals.first().map(|head| String::from_utf8_lossy(head).into_owned()).unwrap_or_default();
-            let Some(seq) = header(&head, "X-Seq").and_then(|seq| seq.parse().ok()) else { continue };
-            if self.identity.insert((folder, uid), seq).is_some_and(|before| before != seq) {
+            let head = line
+                .literals
+                .first()
+                .map(|head| String::from_utf8_lossy(head).into_owned())
+                .unwrap_or_default();
+            let Some(seq) = header(&head, "X-Seq").and_then(|seq| seq.parse().ok()) else {
+                continue;
+            };
+            if self
+                .identity
+                .insert((folder, uid), seq)
+                .is_some_and(|before| before != seq)
+            {
                 wrong.push(format!("{name}: UID {uid} names another message than before"));
             }
-            let state = State { folder, uid, flagged: line.text.contains("\\Flagged") };
+            let state = State {
+                folder,
+                uid,
+                flagged: line.text.contains("\\Flagged"),
+            };
             if found.insert(seq, state).is_some() {
                 wrong.push(format!("message {seq} is in two places"));
             }
@@ -205,8 +272,14 @@ impl Person {
 
     fn compare_renamed(&mut self, imap: &mut Imap, wrong: &mut Vec<String>) -> std::io::Result<()> {
         let listed = imap.command("LIST \"\" Work-%")?.or_error()?;
-        let there: Vec<usize> =
-            (0..2).filter(|at| listed.untagged.iter().any(|line| line.text.contains(RENAMED[*at]))).collect();
+        let there: Vec<usize> = (0..2)
+            .filter(|at| {
+                listed
+                    .untagged
+                    .iter()
+                    .any(|line| line.text.contains(RENAMED[*at]))
+            })
+            .collect();
         match there.as_slice() {
             [one] => self.renamed = *one,
             [] => {}
@@ -216,7 +289,13 @@ impl Person {
     }
 }
 
-fn judge(seq: u64, wanted: &State, found: Option<&State>, pending: Option<&Pending>, wrong: &mut Vec<String>) {
+fn judge(
+    seq: u64,
+    wanted: &State,
+    found: Option<&State>,
+    pending: Option<&Pending>,
+    wrong: &mut Vec<String>,
+) {
     let Some(found) = found else {
         match pending {
             Some(Pending::Expunge(under_way)) if *under_way == seq => {}
@@ -224,9 +303,11 @@ fn judge(seq: u64, wanted: &State, found: Option<&State>, pending: Option<&Pendi
         }
         return;
     };
-    let flag_may_differ = matches!(pending, Some(Pending::Flag(under_way, _)) if *under_way == seq);
+    let flag_may_differ = matches!(pending, Some(Pending::Flag(under_way)) if *under_way == seq);
     if found.flagged != wanted.flagged && !flag_may_differ {
-        wrong.push(format!("message {seq} lost a flag change: {wanted:?}, found {found:?}"));
+        wrong.push(format!(
+            "message {seq} lost a flag change: {wanted:?}, found {found:?}"
+        ));
     }
     let may_have_moved = matches!(pending, Some(Pending::Move(under_way)) if *under_way == seq);
     if (found.folder, found.uid) != (wanted.folder, wanted.uid) && !may_have_moved {
@@ -246,17 +327,45 @@ mod tests {
 
     #[test]
     fn codes_are_read() {
-        assert_eq!(after_code("OK [APPENDUID 38505 3955] done", "APPENDUID", 1), Some(3955));
-        assert_eq!(after_code("* OK [COPYUID 432432 304 3956] x", "COPYUID", 2), Some(3956));
+        assert_eq!(
+            after_code("OK [APPENDUID 38505 3955] done", "APPENDUID", 1),
+            Some(3955)
+        );
+        assert_eq!(
+            after_code("* OK [COPYUID 432432 304 3956] x", "COPYUID", 2),
+            Some(3956)
+        );
     }
 
     #[test]
     fn a_lost_message_and_a_lost_flag_are_noticed() {
-        let state = State { folder: 0, uid: 3, flagged: true };
+        let state = State {
+            folder: 0,
+            uid: 3,
+            flagged: true,
+        };
         let mut wrong = Vec::new();
         judge(1, &state, None, None, &mut wrong);
-        judge(1, &state, Some(&State { flagged: false, ..state.clone() }), None, &mut wrong);
-        judge(1, &state, Some(&State { flagged: false, ..state.clone() }), Some(&Pending::Flag(1, false)), &mut wrong);
+        judge(
+            1,
+            &state,
+            Some(&State {
+                flagged: false,
+                ..state.clone()
+            }),
+            None,
+            &mut wrong,
+        );
+        judge(
+            1,
+            &state,
+            Some(&State {
+                flagged: false,
+                ..state.clone()
+            }),
+            Some(&Pending::Flag(1)),
+            &mut wrong,
+        );
         judge(1, &state, None, Some(&Pending::Expunge(1)), &mut wrong);
         assert_eq!(wrong.len(), 2, "{wrong:?}");
     }

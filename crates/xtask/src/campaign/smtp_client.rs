@@ -32,9 +32,16 @@ impl Smtp {
         writer.set_nodelay(true)?;
         writer.set_read_timeout(Some(Duration::from_secs(60)))?;
         writer.set_write_timeout(Some(Duration::from_secs(60)))?;
-        let mut session = Self { reader: BufReader::new(writer.try_clone()?), writer };
+        let mut session = Self {
+            reader: BufReader::new(writer.try_clone()?),
+            writer,
+        };
         session.expect(session_reply_is(2))?;
-        session.command(if lmtp { "LHLO campaign.test" } else { "EHLO campaign.test" })?;
+        session.command(if lmtp {
+            "LHLO campaign.test"
+        } else {
+            "EHLO campaign.test"
+        })?;
         Ok(session)
     }
 
@@ -68,13 +75,19 @@ impl Smtp {
 
     fn expect(&mut self, wanted: impl Fn(u8) -> bool) -> std::io::Result<String> {
         let reply = self.reply()?;
-        if wanted(reply.as_bytes()[0]) { Ok(reply) } else { Err(std::io::Error::other(reply)) }
+        if wanted(reply.as_bytes()[0]) {
+            Ok(reply)
+        } else {
+            Err(std::io::Error::other(reply))
+        }
     }
 
     /// One message. `body` is complete, CRLF lines, no line begins with a dot.
     pub fn send(&mut self, from: &str, to: &[String], body: &[u8], lmtp: bool) -> Sent {
         match self.offer(from, to) {
-            Err(error) if error.kind() == std::io::ErrorKind::Other => return Sent::Refused(error.to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::Other => {
+                return Sent::Refused(error.to_string());
+            }
             Err(_) => return Sent::BrokenBefore,
             Ok(()) => {}
         }
