@@ -1,1 +1,27 @@
-//! Our certificates: the demo's own CA, reading certificate files, choosing by name.
+//! Our certificates: the demo's own authority, and reading certificate files for `serve`.
+//!
+//! 1. [`demo::provide`] makes or finds the demo's authority and server certificate in its directory.
+//! 2. [`files::read`] reads the PEM files that settings name, with an error that says which file and what to do.
+//!
+//! Whether key and certificate fit together is checked where they are used (`world-real::tls`). Keys are written with
+//! mode 0600. Absences: no ACME yet, no renewal, no choice by name.
+
+pub mod demo;
+pub mod files;
+
+/// A certificate chain and its key, both PEM.
+#[derive(Clone)]
+pub struct Pem {
+    /// our certificate first, then those between it and its root
+    pub chain: Vec<u8>,
+    /// the private key
+    pub key: Vec<u8>,
+}
+
+impl std::fmt::Debug for Pem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pem")
+            .field("chain_bytes", &self.chain.len())
+            .finish_non_exhaustive()
+    }
+}
