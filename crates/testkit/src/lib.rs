@@ -1,3 +1,18 @@
 //! Simulated clock, chance, DNS, network and disk; the story runner. For tests only.
+//!
+//! In the order in which a test meets them:
+//! 1. [`clock::SimClock`] stands still until the test moves it; [`clock::TokioClock`] follows tokio's paused time and so moves by itself;
+//! 2. [`chance::SeededChance`] repeats itself for the same seed;
+//! 3. [`net::wire_pair`] and [`net::SimNetwork`] are wires without sockets, which can deliver in random pieces;
+//! 4. [`dns::SimDns`] answers from a zone written as text, and fails where the zone says so;
+//! 5. [`events::CollectEvents`] keeps what was emitted;
+//! 6. [`disk::SimDisk`] knows what a disk may show after a power cut, and [`powercut`] replays a recorded program on it;
+//! 7. [`story`] plays dialogues written as text against the real program.
+//!
+//! A failure is a seed or a line number. Nothing here sleeps for a fixed time except [`story`], which polls a real process.
 
-pub mod talk;
+pub mod chance;
+pub mod clock;
+pub mod dns;
+pub mod events;
+pub mod net;

@@ -1,0 +1,289 @@
+//! Wires without sockets.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc;
+use world::clock::BoxFuture;
+use world::net::{BoxWire, Listener, Network, Peer};
+
+use crate::chance::Rng;
+
+/// How many bytes may be under way in one direction.
+const CAPACITY_BYTES: usize = 64 * 1024;
+
+/// One end of a simulated connection.
+pub struct SimWire {
+    incoming: Arc<Mutex<Pipe>>,
+    outgoing: Arc<Mutex<Pipe>>,
+}
+
+struct Pipe {
+    bytes: VecDeque<u8>,
+    capacity: usize,
+    ended: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    /// Delivers in random pieces.
+    pieces: Option<Rng>,
+}
+
+/// Two connected wires. What one writes, the other reads, as it was written.
+pub fn wire_pair() -> (SimWire, SimWire) {
+    pair(CAPACITY_BYTES, None)
+}
+
+/// Two connected wires that deliver in random pieces, down to a single byte, with pauses.
+pub fn wire_pair_in_pieces(seed: u64) -> (SimWire, SimWire) {
+    pair(CAPACITY_BYTES, Some(seed))
+}
+
+/// Two connected wires that hold at most `capacity_bytes` in each direction: for peers that do not read.
+pub fn wire_pair_with_capacity(capacity_bytes: usize) -> (SimWire, SimWire) {
+    pair(capacity_bytes, None)
+}
+
+fn pair(capacity: usize, seed: Option<u64>) -> (SimWire, SimWire) {
+    let pipe = |salt: u64| {
+        Arc::new(Mutex::new(Pipe {
+            bytes: VecDeque::new(),
+            capacity,
+            ended: false,
+            reader: None,
+            writer: None,
+            pieces: seed.map(|seed| Rng::new(seed ^ salt)),
+        }))
+    };
+    let (one, other) = (pipe(0), pipe(1 << 63));
+    (
+        SimWire {
+            incoming: Arc::clone(&one),
+            outgoing: Arc::clone(&other),
+        },
+        SimWire {
+            incoming: other,
+            outgoing: one,
+        },
+    )
+}
+
+/// A peer for wires whose addresses do not matter: `192.0.2.1:1000` at `192.0.2.25:25` (RFC 5737).
+pub fn some_peer() -> Peer {
+    Peer {
+        addr: ([192, 0, 2, 1], 1000).into(),
+        local: ([192, 0, 2, 25], 25).into(),
+    }
+}
+
+impl AsyncRead for SimWire {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut pipe = self.incoming.lock();
+        if pipe.bytes.is_empty() {
+            if pipe.ended {
+                return Poll::Ready(Ok(()));
+            }
+            pipe.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let mut count = pipe.bytes.len().min(to.remaining());
+        if let Some(pieces) = &mut pipe.pieces {
+            if pieces.percent(25) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let largest = if pieces.percent(50) { 3 } else { 5000 };
+            count = count.min(1 + usize::try_from(pieces.below(largest)).expect("a small number"));
+        }
+        let bytes: Vec<u8> = pipe.bytes.drain(..count).collect();
+        to.put_slice(&bytes);
+        if let Some(writer) = pipe.writer.take() {
+            writer.wake();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for SimWire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        let mut pipe = self.outgoing.lock();
+        if pipe.ended {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let count = from.len().min(pipe.capacity - pipe.bytes.len());
+        if count == 0 && !from.is_empty() {
+            pipe.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        pipe.bytes.extend(&from[..count]);
+        if let Some(reader) = pipe.reader.take() {
+            reader.wake();
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.outgoing.lock().end();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Pipe {
+    fn end(&mut self) {
+        self.ended = true;
+        for waker in [self.reader.take(), self.writer.take()].into_iter().flatten() {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for SimWire {
+    fn drop(&mut self) {
+        self.outgoing.lock().end();
+        self.incoming.lock().end();
+    }
+}
+
+type Waiting = (BoxWire, Peer);
+
+/// A network of listeners by address.
+#[derive(Default)]
+pub struct SimNetwork {
+    listeners: Mutex<HashMap<SocketAddr, mpsc::UnboundedSender<Waiting>>>,
+    seed: Option<u64>,
+    ports: Mutex<u16>,
+}
+
+impl SimNetwork {
+    /// Bytes arrive as they were sent.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes arrive in random pieces.
+    pub fn in_pieces(seed: u64) -> Self {
+        Self {
+            seed: Some(seed),
+            ..Self::default()
+        }
+    }
+
+    /// Listens at `addr`.
+    pub fn listen(&self, addr: SocketAddr) -> SimListener {
+        let (sender, waiting) = mpsc::unbounded_channel();
+        self.listeners.lock().insert(addr, sender);
+        SimListener {
+            addr,
+            waiting: tokio::sync::Mutex::new(waiting),
+        }
+    }
+
+    fn open(&self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<Waiting> {
+        let listeners = self.listeners.lock();
+        let Some(listener) = listeners.get(&to) else {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        };
+        let mut ports = self.ports.lock();
+        *ports += 1;
+        let own = SocketAddr::new(from.unwrap_or([192, 0, 2, 1].into()), 40_000 + *ports);
+        let (client, server) = match self.seed {
+            Some(seed) => wire_pair_in_pieces(seed.wrapping_add(u64::from(*ports))),
+            None => wire_pair(),
+        };
+        listener
+            .send((Box::new(server), Peer { addr: own, local: to }))
+            .map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        Ok((Box::new(client), Peer { addr: to, local: own }))
+    }
+}
+
+impl Network for SimNetwork {
+    fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> BoxFuture<'_, io::Result<(BoxWire, Peer)>> {
+        Box::pin(std::future::ready(self.open(to, from)))
+    }
+}
+
+/// A simulated listener.
+pub struct SimListener {
+    addr: SocketAddr,
+    waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Waiting>>,
+}
+
+impl Listener for SimListener {
+    fn accept(&self) -> BoxFuture<'_, io::Result<(BoxWire, Peer)>> {
+        Box::pin(async {
+            self.waiting
+                .lock()
+                .await
+                .recv()
+                .await
+                .ok_or(io::ErrorKind::NotConnected.into())
+        })
+    }
+
+    fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn pieces_arrive_whole_and_in_order() {
+        for seed in 0..32 {
+            let (mut client, mut server) = wire_pair_in_pieces(seed);
+            let sent: Vec<u8> = (0..20_000u32).map(|n| n.to_le_bytes()[0]).collect();
+            let copy = sent.clone();
+            let writing = tokio::spawn(async move {
+                client.write_all(&copy).await.unwrap();
+                client.shutdown().await.unwrap();
+                client
+            });
+            let mut read = Vec::new();
+            server.read_to_end(&mut read).await.unwrap();
+            assert!(read == sent, "seed {seed}");
+            writing.await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_wire_holds_the_writer_until_the_other_side_reads() {
+        let (mut client, mut server) = wire_pair_with_capacity(4);
+        assert_eq!(client.write(b"123456").await.unwrap(), 4);
+        let mut write = Box::pin(client.write(b"56"));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(write.as_mut().poll(&mut cx).is_pending());
+        let mut bytes = [0; 4];
+        server.read_exact(&mut bytes).await.unwrap();
+        assert!(write.as_mut().poll(&mut cx).is_ready());
+    }
+
+    #[tokio::test]
+    async fn the_network_connects_to_listeners_and_refuses_elsewhere() {
+        let network = SimNetwork::new();
+        let at: SocketAddr = "198.51.100.7:25".parse().unwrap();
+        let listener = network.listen(at);
+        let (mut client, peer) = network.connect(at, None).await.unwrap();
+        let (mut server, seen) = listener.accept().await.unwrap();
+        assert_eq!((peer.addr, seen.local, seen.addr), (at, at, peer.local));
+        client.write_all(b"hi").await.unwrap();
+        drop(client);
+        let mut text = String::new();
+        server.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "hi");
+        let nobody = network.connect("198.51.100.8:25".parse().unwrap(), None).await;
+        assert_eq!(nobody.err().unwrap().kind(), io::ErrorKind::ConnectionRefused);
+    }
+}
