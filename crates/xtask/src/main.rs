@@ -17,6 +17,7 @@
 //! `CI=true` a missing mail program is a failure, not a skip. Absences: it needs no network except the package managers'.
 
 mod campaign;
+mod clients;
 mod crash;
 mod demo;
 mod diskfaults;
@@ -78,6 +79,7 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
         "rules" => rules::run(args)?,
         "journey" => journey::run(args)?,
         "threats" => threats::run(args)?,
+        "clients" => clients::run(args)?,
         "crash" => crash::run(args)?,
         "life" => life::run(args)?,
         "diskfaults" => diskfaults::run(args)?,

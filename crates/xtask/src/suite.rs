@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every step in order, none left out because an earlier one failed.
 
 use crate::report::{Outcome, Summary, step};
-use crate::{crash, diskfaults, fuzz, install, life, process, rules, tree};
+use crate::{clients, crash, diskfaults, fuzz, install, life, process, rules, tree};
 use std::time::Duration;
 
 /// Crash cycles, power cuts and fuzzing seconds of the short campaigns; the long ones are commands of their own.
@@ -30,6 +30,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         step(&mut total, "doc tests", doc_tests);
     }
     if !quick && filter.is_none() {
+        step(&mut total, "real clients", || clients::run(&[]));
         step(&mut total, "crash campaign, short", || crash::run(&owned(SHORT_CRASH)));
         step(&mut total, "test of the crash test: three planted faults", || crash::run(&owned(&["--plants"])));
         step(&mut total, "acknowledgement and end of life, short", || life::run(&owned(&["--short"])));

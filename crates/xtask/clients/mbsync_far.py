@@ -1,0 +1,25 @@
+"""mbsync_far.py STEP...: the far side of the mbsync test, as another mail program would change it."""
+
+import sys
+
+from look import find, imap
+
+session = imap("bob")
+for step in sys.argv[1:]:
+    action, folder, subject = step.split(":")
+    uids = find(session, folder, subject)
+    if action == "deliver":
+        text = f"Subject: {subject}\r\nFrom: <x@remote.test>\r\n\r\nfar\r\n".encode()
+        assert session.append(folder, None, None, text)[0] == "OK"
+        continue
+    assert len(uids) == 1, (step, uids)
+    session.select(folder)
+    if action == "delete":
+        session.uid("STORE", uids[0], "+FLAGS", r"(\Deleted)")
+        session.expunge()
+    elif action == "flagged":
+        data = session.uid("FETCH", uids[0], "(FLAGS)")[1][0]
+        assert rb"\Flagged" in data, data
+    else:
+        raise SystemExit(f"what is {action}?")
+session.logout()
