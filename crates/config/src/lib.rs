@@ -45,10 +45,10 @@ pub struct Config {
     pub connections: u64,
     /// what happens to bare CR and LF in incoming mail
     pub bare_newlines: BareNewlines,
-    /// how log lines look
-    pub log_format: LogFormat,
-    /// where log lines go; `None` is standard error
-    pub log_file: Option<PathBuf>,
+    /// what of the log goes to standard error
+    pub log_stderr: LogStderr,
+    /// directory of the log files; `None` is `log` in the data directory
+    pub log_dir: Option<PathBuf>,
 }
 
 /// Addresses of each door; empty is off.
@@ -95,13 +95,15 @@ pub enum BareNewlines {
     Normalise,
 }
 
-/// How log lines look.
+/// What of the log goes to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// for people
+pub enum LogStderr {
+    /// lines for people
     Human,
     /// one JSON object a line
     Json,
+    /// nothing
+    Off,
 }
 
 /// Reads `hearthpost.toml`. All problems are reported, in the order of their lines.

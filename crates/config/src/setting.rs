@@ -146,20 +146,20 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"normalise\"",
     },
     Setting {
-        name: "log.format",
-        kind: Kind::Choice(&["human", "json"]),
-        default: Some("\"human\""),
-        required: false,
-        doc: "How log lines look: for people, or one JSON object a line. `hearthpost trace` reads both.",
-        example: "\"json\"",
-    },
-    Setting {
-        name: "log.file",
+        name: "log.dir",
         kind: Kind::AbsolutePath,
         default: None,
         required: false,
-        doc: "Where log lines go. Without it they go to <data_dir>/log.",
-        example: "\"/var/log/hearthpost.log\"",
+        doc: "The directory of the log files (JSON lines, rotated at 64 MiB). Without it they are in <data_dir>/log.",
+        example: "\"/var/log/hearthpost\"",
+    },
+    Setting {
+        name: "log.stderr",
+        kind: Kind::Choice(&["human", "json", "off"]),
+        default: Some("\"human\""),
+        required: false,
+        doc: "What of the log also goes to standard error: lines for people, the JSON lines, or nothing.",
+        example: "\"off\"",
     },
 ];
 

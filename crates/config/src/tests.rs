@@ -33,7 +33,7 @@ fn a_good_configuration_is_read() {
     assert_eq!(config.message_bytes, 100 * 1024 * 1024);
     assert_eq!(config.connections, 20_000);
     assert_eq!(config.bare_newlines, BareNewlines::Normalise);
-    assert_eq!(config.log_format, LogFormat::Human);
+    assert_eq!(config.log_stderr, LogStderr::Human);
     assert_eq!(
         config.tls.unwrap().key,
         PathBuf::from("/etc/hearthpost/privkey.pem")

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::problem::Problem;
 use crate::value::Value;
-use crate::{BareNewlines, Config, Doors, LogFormat, TlsFiles};
+use crate::{BareNewlines, Config, Doors, LogStderr, TlsFiles};
 
 type Values = BTreeMap<&'static str, (Value, Option<usize>)>;
 
@@ -165,11 +165,11 @@ pub(crate) fn build(values: Values) -> Config {
         } else {
             BareNewlines::Refuse
         },
-        log_format: if word("log.format") == "json" {
-            LogFormat::Json
-        } else {
-            LogFormat::Human
+        log_stderr: match word("log.stderr") {
+            "json" => LogStderr::Json,
+            "off" => LogStderr::Off,
+            _ => LogStderr::Human,
         },
-        log_file: path("log.file"),
+        log_dir: path("log.dir"),
     }
 }
