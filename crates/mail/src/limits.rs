@@ -18,8 +18,6 @@ pub const PREFERRED_LINE_BYTES: usize = 78;
 pub const HEADER_BLOCK_BYTES: usize = 256 * 1024;
 /// Fields in the header block of a message that we accept (the receiver answers 554 above it).
 pub const HEADER_FIELDS: usize = 1_000;
-/// Octets of a part's header block that the structure parser reads fields from; what follows is skipped as header.
-pub const PART_HEADER_BYTES: usize = 256 * 1024;
 /// Parts of one message that get a node of their own. Later parts stay bytes of their parent's body.
 pub const MIME_PARTS: usize = 10_000;
 /// Levels of multipart and message/rfc822 inside one another. A part at this level is a leaf whatever its type says.
