@@ -1,0 +1,759 @@
+//! What a client asks: the commands as values. Made by [`crate::parse::request`], never by hand except in tests.
+//!
+//! Everything here is owned and already checked: numbers fit, names are canonical, texts are UTF-8.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use crate::date::{Date, DateTime};
+use crate::flag::Flag;
+use crate::name::MailboxName;
+use crate::pattern::ListPattern;
+use crate::set::SequenceSet;
+
+/// The client's name for a command (RFC 3501 §2.2.1): 1..=128 ASTRING-CHARs without `+`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Tag(Box<str>);
+
+impl Tag {
+    /// From the wire; `None` when it is empty, too long, or has another character than the grammar allows.
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let fits = !text.is_empty() && text.len() <= crate::limits::TAG_BYTES;
+        let clean = text.iter().all(|&byte| byte != b'+' && crate::parse::chars::is_astring_char(byte));
+        let text = std::str::from_utf8(text).ok()?;
+        (fits && clean).then(|| Self(text.into()))
+    }
+
+    /// As the client wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Bytes that never appear in logs or in `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes the bytes in.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for the one who checks them.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// A command with its tag.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// to be repeated in the tagged response
+    pub tag: Tag,
+    /// what is asked
+    pub command: Command,
+}
+
+/// How message numbers of a command are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// message sequence numbers
+    Sequence,
+    /// unique identifiers: the `UID` form of the command
+    Uid,
+}
+
+/// A command. The section of RFC 3501 (or the extension) stands at each parser, `src/parse/*.rs`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// CAPABILITY
+    Capability,
+    /// NOOP
+    Noop,
+    /// LOGOUT
+    Logout,
+    /// STARTTLS
+    StartTls,
+    /// AUTHENTICATE, perhaps with an initial response (SASL-IR)
+    Authenticate(Authenticate),
+    /// LOGIN
+    Login(Login),
+    /// ENABLE: upper-case names, unknown ones included
+    Enable(Vec<String>),
+    /// ID: what the client says about itself; `None` for NIL
+    Id(Option<Vec<(String, Option<String>)>>),
+    /// SELECT
+    Select(Select),
+    /// EXAMINE
+    Examine(Select),
+    /// CREATE
+    Create(Create),
+    /// DELETE
+    Delete(MailboxName),
+    /// RENAME
+    Rename(Rename),
+    /// SUBSCRIBE
+    Subscribe(MailboxName),
+    /// UNSUBSCRIBE
+    Unsubscribe(MailboxName),
+    /// LIST
+    List(List),
+    /// LSUB
+    Lsub(ListPattern),
+    /// NAMESPACE
+    Namespace,
+    /// STATUS
+    Status(Status),
+    /// APPEND up to the announcement of its message; the octets come separately ([`crate::frame`])
+    Append(Append),
+    /// IDLE; the line `DONE` that ends it is read raw
+    Idle,
+    /// CHECK
+    Check,
+    /// CLOSE
+    Close,
+    /// UNSELECT
+    Unselect,
+    /// EXPUNGE
+    Expunge,
+    /// UID EXPUNGE
+    UidExpunge(SequenceSet),
+    /// SEARCH and UID SEARCH
+    Search(Search),
+    /// FETCH and UID FETCH
+    Fetch(Fetch),
+    /// STORE and UID STORE
+    Store(Store),
+    /// COPY and UID COPY
+    Copy(Transfer),
+    /// MOVE and UID MOVE
+    Move(Transfer),
+}
+
+/// Which command it is, without its arguments: for the state table, logs and counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Verb {
+    Capability,
+    Noop,
+    Logout,
+    StartTls,
+    Authenticate,
+    Login,
+    Enable,
+    Id,
+    Select,
+    Examine,
+    Create,
+    Delete,
+    Rename,
+    Subscribe,
+    Unsubscribe,
+    List,
+    Lsub,
+    Namespace,
+    Status,
+    Append,
+    Idle,
+    Check,
+    Close,
+    Unselect,
+    Expunge,
+    UidExpunge,
+    Search,
+    Fetch,
+    Store,
+    Copy,
+    Move,
+}
+
+impl Verb {
+    /// All of them.
+    pub const ALL: [Self; 31] = [
+        Self::Capability,
+        Self::Noop,
+        Self::Logout,
+        Self::StartTls,
+        Self::Authenticate,
+        Self::Login,
+        Self::Enable,
+        Self::Id,
+        Self::Select,
+        Self::Examine,
+        Self::Create,
+        Self::Delete,
+        Self::Rename,
+        Self::Subscribe,
+        Self::Unsubscribe,
+        Self::List,
+        Self::Lsub,
+        Self::Namespace,
+        Self::Status,
+        Self::Append,
+        Self::Idle,
+        Self::Check,
+        Self::Close,
+        Self::Unselect,
+        Self::Expunge,
+        Self::UidExpunge,
+        Self::Search,
+        Self::Fetch,
+        Self::Store,
+        Self::Copy,
+        Self::Move,
+    ];
+
+    /// The name on the wire; also used for the completion text (`FETCH completed`).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Capability => "CAPABILITY",
+            Self::Noop => "NOOP",
+            Self::Logout => "LOGOUT",
+            Self::StartTls => "STARTTLS",
+            Self::Authenticate => "AUTHENTICATE",
+            Self::Login => "LOGIN",
+            Self::Enable => "ENABLE",
+            Self::Id => "ID",
+            Self::Select => "SELECT",
+            Self::Examine => "EXAMINE",
+            Self::Create => "CREATE",
+            Self::Delete => "DELETE",
+            Self::Rename => "RENAME",
+            Self::Subscribe => "SUBSCRIBE",
+            Self::Unsubscribe => "UNSUBSCRIBE",
+            Self::List => "LIST",
+            Self::Lsub => "LSUB",
+            Self::Namespace => "NAMESPACE",
+            Self::Status => "STATUS",
+            Self::Append => "APPEND",
+            Self::Idle => "IDLE",
+            Self::Check => "CHECK",
+            Self::Close => "CLOSE",
+            Self::Unselect => "UNSELECT",
+            Self::Expunge => "EXPUNGE",
+            Self::UidExpunge => "UID EXPUNGE",
+            Self::Search => "SEARCH",
+            Self::Fetch => "FETCH",
+            Self::Store => "STORE",
+            Self::Copy => "COPY",
+            Self::Move => "MOVE",
+        }
+    }
+
+    /// Whether success means that something durable changed, so that its `OK` needs a proof ([`crate::answer`]).
+    /// FETCH may set `\Seen`, but does not promise it; it counts as reading.
+    pub const fn changes(self) -> bool {
+        match self {
+            Self::Create
+            | Self::Delete
+            | Self::Rename
+            | Self::Subscribe
+            | Self::Unsubscribe
+            | Self::Append
+            | Self::Close
+            | Self::Expunge
+            | Self::UidExpunge
+            | Self::Store
+            | Self::Copy
+            | Self::Move => true,
+            Self::Capability
+            | Self::Noop
+            | Self::Logout
+            | Self::StartTls
+            | Self::Authenticate
+            | Self::Login
+            | Self::Enable
+            | Self::Id
+            | Self::Select
+            | Self::Examine
+            | Self::List
+            | Self::Lsub
+            | Self::Namespace
+            | Self::Status
+            | Self::Idle
+            | Self::Check
+            | Self::Unselect
+            | Self::Search
+            | Self::Fetch => false,
+        }
+    }
+}
+
+impl Command {
+    /// Which command it is.
+    pub const fn verb(&self) -> Verb {
+        match self {
+            Self::Capability => Verb::Capability,
+            Self::Noop => Verb::Noop,
+            Self::Logout => Verb::Logout,
+            Self::StartTls => Verb::StartTls,
+            Self::Authenticate(_) => Verb::Authenticate,
+            Self::Login(_) => Verb::Login,
+            Self::Enable(_) => Verb::Enable,
+            Self::Id(_) => Verb::Id,
+            Self::Select(_) => Verb::Select,
+            Self::Examine(_) => Verb::Examine,
+            Self::Create(_) => Verb::Create,
+            Self::Delete(_) => Verb::Delete,
+            Self::Rename(_) => Verb::Rename,
+            Self::Subscribe(_) => Verb::Subscribe,
+            Self::Unsubscribe(_) => Verb::Unsubscribe,
+            Self::List(_) => Verb::List,
+            Self::Lsub(_) => Verb::Lsub,
+            Self::Namespace => Verb::Namespace,
+            Self::Status(_) => Verb::Status,
+            Self::Append(_) => Verb::Append,
+            Self::Idle => Verb::Idle,
+            Self::Check => Verb::Check,
+            Self::Close => Verb::Close,
+            Self::Unselect => Verb::Unselect,
+            Self::Expunge => Verb::Expunge,
+            Self::UidExpunge(_) => Verb::UidExpunge,
+            Self::Search(_) => Verb::Search,
+            Self::Fetch(_) => Verb::Fetch,
+            Self::Store(_) => Verb::Store,
+            Self::Copy(_) => Verb::Copy,
+            Self::Move(_) => Verb::Move,
+        }
+    }
+}
+
+/// AUTHENTICATE (RFC 3501 §6.2.2, RFC 4959).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Authenticate {
+    /// upper case
+    pub mechanism: String,
+    /// the initial response, decoded; `Some` of nothing when the client wrote `=`
+    pub initial: Option<Secret>,
+}
+
+/// LOGIN (RFC 3501 §6.2.3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Login {
+    /// as sent; octets, since old clients send other charsets than UTF-8
+    pub user: Vec<u8>,
+    /// as sent
+    pub password: Secret,
+}
+
+/// SELECT and EXAMINE (RFC 3501 §6.3.1, RFC 7162 §3.1.8).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Select {
+    /// which
+    pub mailbox: MailboxName,
+    /// `(CONDSTORE)`: the client wants MODSEQ in its FETCH responses from now on
+    pub condstore: bool,
+}
+
+/// CREATE (RFC 3501 §6.3.3, RFC 6154 §3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Create {
+    /// which; a trailing `/` was dropped, as §6.3.3 demands
+    pub mailbox: MailboxName,
+    /// `(USE (\Drafts))`
+    pub special_use: Vec<SpecialUse>,
+}
+
+/// RENAME (RFC 3501 §6.3.5).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rename {
+    /// the old name; INBOX has its own rule there
+    pub from: MailboxName,
+    /// the new name
+    pub to: MailboxName,
+}
+
+/// What a mailbox is for (RFC 6154 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SpecialUse {
+    /// `\All`
+    All,
+    /// `\Archive`
+    Archive,
+    /// `\Drafts`
+    Drafts,
+    /// `\Flagged`
+    Flagged,
+    /// `\Junk`
+    Junk,
+    /// `\Sent`
+    Sent,
+    /// `\Trash`
+    Trash,
+}
+
+impl SpecialUse {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::All, Self::Archive, Self::Drafts, Self::Flagged, Self::Junk, Self::Sent, Self::Trash];
+
+    /// On the wire, with the backslash.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "\\All",
+            Self::Archive => "\\Archive",
+            Self::Drafts => "\\Drafts",
+            Self::Flagged => "\\Flagged",
+            Self::Junk => "\\Junk",
+            Self::Sent => "\\Sent",
+            Self::Trash => "\\Trash",
+        }
+    }
+}
+
+/// LIST (RFC 3501 §6.3.8, RFC 5258, RFC 5819, RFC 6154).
+#[derive(Debug, Clone, PartialEq)]
+pub struct List {
+    /// each joined with the reference; one of them may ask for the delimiter only
+    pub patterns: Vec<ListPattern>,
+    /// selection options
+    pub select: ListSelect,
+    /// return options
+    pub returns: ListReturn,
+    /// whether the extended syntax was used: `\NoInferiors` etc. follow RFC 5258 then
+    pub extended: bool,
+}
+
+/// Selection options of LIST (RFC 5258 §3.1, RFC 6154 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListSelect {
+    /// only subscribed names, existing or not
+    pub subscribed: bool,
+    /// accepted and without effect: there are no remote mailboxes
+    pub remote: bool,
+    /// also parents of subscribed names that match; with CHILDINFO
+    pub recursive_match: bool,
+    /// only mailboxes with a special use
+    pub special_use: bool,
+}
+
+/// Return options of LIST (RFC 5258 §3.2, RFC 5819, RFC 6154).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListReturn {
+    /// say `\Subscribed`
+    pub subscribed: bool,
+    /// say `\HasChildren` or `\HasNoChildren`
+    pub children: bool,
+    /// say the special uses
+    pub special_use: bool,
+    /// a STATUS response for each mailbox, with these items; empty when not asked
+    pub status: Vec<StatusItem>,
+}
+
+/// STATUS (RFC 3501 §6.3.10).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// which
+    pub mailbox: MailboxName,
+    /// at least one
+    pub items: Vec<StatusItem>,
+}
+
+/// What STATUS can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StatusItem {
+    /// how many messages
+    Messages,
+    /// how many with `\Recent`
+    Recent,
+    /// the next UID
+    UidNext,
+    /// the UIDVALIDITY
+    UidValidity,
+    /// how many without `\Seen`
+    Unseen,
+    /// how many with `\Deleted` (RFC 9051)
+    Deleted,
+    /// sum of RFC822.SIZE (RFC 8438)
+    Size,
+    /// RFC 7162
+    HighestModSeq,
+    /// RFC 7889
+    AppendLimit,
+    /// RFC 8474
+    MailboxId,
+}
+
+impl StatusItem {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Messages,
+        Self::Recent,
+        Self::UidNext,
+        Self::UidValidity,
+        Self::Unseen,
+        Self::Deleted,
+        Self::Size,
+        Self::HighestModSeq,
+        Self::AppendLimit,
+        Self::MailboxId,
+    ];
+
+    /// On the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Messages => "MESSAGES",
+            Self::Recent => "RECENT",
+            Self::UidNext => "UIDNEXT",
+            Self::UidValidity => "UIDVALIDITY",
+            Self::Unseen => "UNSEEN",
+            Self::Deleted => "DELETED",
+            Self::Size => "SIZE",
+            Self::HighestModSeq => "HIGHESTMODSEQ",
+            Self::AppendLimit => "APPENDLIMIT",
+            Self::MailboxId => "MAILBOXID",
+        }
+    }
+}
+
+/// APPEND without its message (RFC 3501 §6.3.11).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Append {
+    /// where to
+    pub mailbox: MailboxName,
+    /// may be empty
+    pub flags: Vec<Flag>,
+    /// the INTERNALDATE; now, if absent
+    pub date: Option<DateTime>,
+    /// announced octets of the message: not to be trusted, nor allocated
+    pub size_bytes: u64,
+    /// `~{n}`: the message may hold NUL (RFC 3516)
+    pub binary: bool,
+}
+
+/// SEARCH (RFC 3501 §6.4.4).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Search {
+    /// which numbers the answer holds
+    pub numbers: Numbers,
+    /// all must hold; at least one
+    pub keys: Vec<SearchKey>,
+}
+
+impl Search {
+    /// Whether any key needs mod-sequences, which also enables CONDSTORE (RFC 7162 §3.1).
+    pub fn uses_modseq(&self) -> bool {
+        self.keys.iter().any(SearchKey::uses_modseq)
+    }
+}
+
+/// One condition of SEARCH. Texts are UTF-8 whatever the charset was.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SearchKey {
+    /// every message
+    All,
+    /// `( … )`: all of them
+    And(Vec<SearchKey>),
+    /// has the flag: ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, KEYWORD
+    Has(Flag),
+    /// has it not: UNANSWERED … UNKEYWORD
+    HasNot(Flag),
+    /// RECENT
+    Recent,
+    /// OLD: not recent
+    Old,
+    /// NEW: recent and unseen
+    New,
+    /// BCC, CC, FROM, SUBJECT, TO, HEADER: the decoded field contains the text; an empty text: the field exists
+    Header(String, String),
+    /// BODY
+    Body(String),
+    /// TEXT: header or body
+    Text(String),
+    /// BEFORE: internal date, its day only
+    Before(Date),
+    /// ON
+    On(Date),
+    /// SINCE
+    Since(Date),
+    /// SENTBEFORE: the Date field, its day only, without zone
+    SentBefore(Date),
+    /// SENTON
+    SentOn(Date),
+    /// SENTSINCE
+    SentSince(Date),
+    /// LARGER: more octets than
+    Larger(u64),
+    /// SMALLER: fewer octets than
+    Smaller(u64),
+    /// OLDER: arrived at least so many seconds ago (RFC 5032)
+    Older(NonZeroU32),
+    /// YOUNGER: arrived at most so many seconds ago (RFC 5032)
+    Younger(NonZeroU32),
+    /// NOT
+    Not(Box<SearchKey>),
+    /// OR
+    Or(Box<SearchKey>, Box<SearchKey>),
+    /// message sequence numbers
+    Sequence(SequenceSet),
+    /// UID
+    Uid(SequenceSet),
+    /// MODSEQ: at least this mod-sequence (RFC 7162 §3.1.5); the entry name is of no effect here
+    ModSeq(u64),
+    /// EMAILID (RFC 8474)
+    EmailId(String),
+    /// THREADID (RFC 8474)
+    ThreadId(String),
+}
+
+impl SearchKey {
+    fn uses_modseq(&self) -> bool {
+        match self {
+            Self::ModSeq(_) => true,
+            Self::Not(key) => key.uses_modseq(),
+            Self::Or(one, other) => one.uses_modseq() || other.uses_modseq(),
+            Self::And(keys) => keys.iter().any(Self::uses_modseq),
+            _ => false,
+        }
+    }
+}
+
+/// FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fetch {
+    /// how `set` is meant; with `Uid`, the response must say UID even if unasked
+    pub numbers: Numbers,
+    /// which messages
+    pub set: SequenceSet,
+    /// macros are already spelled out; at least one
+    pub items: Vec<FetchItem>,
+    /// `(CHANGEDSINCE n)`: only messages with a larger mod-sequence, and MODSEQ in the response
+    pub changed_since: Option<u64>,
+}
+
+impl Fetch {
+    /// Whether some item sets `\Seen` (RFC 3501 §6.4.5).
+    pub fn sets_seen(&self) -> bool {
+        self.items.iter().any(|item| match item {
+            FetchItem::Section(section) => !section.peek,
+            FetchItem::Rfc822 | FetchItem::Rfc822Text => true,
+            _ => false,
+        })
+    }
+}
+
+/// One thing to fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchItem {
+    /// ENVELOPE
+    Envelope,
+    /// FLAGS
+    Flags,
+    /// INTERNALDATE
+    InternalDate,
+    /// RFC822.SIZE
+    Rfc822Size,
+    /// RFC822: like `BODY[]`
+    Rfc822,
+    /// RFC822.HEADER: like `BODY.PEEK[HEADER]`
+    Rfc822Header,
+    /// RFC822.TEXT: like `BODY[TEXT]`
+    Rfc822Text,
+    /// BODY without extension data
+    Body,
+    /// BODYSTRUCTURE
+    BodyStructure,
+    /// UID
+    Uid,
+    /// MODSEQ (RFC 7162)
+    ModSeq,
+    /// EMAILID (RFC 8474)
+    EmailId,
+    /// THREADID (RFC 8474)
+    ThreadId,
+    /// `BODY[…]<…>` and `BODY.PEEK[…]<…>`
+    Section(FetchSection),
+}
+
+/// `BODY[section]<partial>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchSection {
+    /// `BODY.PEEK`: does not set `\Seen`
+    pub peek: bool,
+    /// which part of the message
+    pub section: Section,
+    /// only some octets of it
+    pub partial: Option<Partial>,
+}
+
+/// Which part of a message (RFC 3501 §6.4.5).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Section {
+    /// part numbers, counted from 1; empty for the message itself
+    pub part: Vec<NonZeroU32>,
+    /// what of that part
+    pub text: SectionText,
+}
+
+/// What of a part.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SectionText {
+    /// all of it; for a part number its body without the MIME header
+    #[default]
+    All,
+    /// `HEADER`: of the message, or of a message/rfc822 part
+    Header,
+    /// `HEADER.FIELDS (…)`: names as asked, in that order
+    HeaderFields(Vec<String>),
+    /// `HEADER.FIELDS.NOT (…)`
+    HeaderFieldsNot(Vec<String>),
+    /// `TEXT`: the body of the message, or of a message/rfc822 part
+    Text,
+    /// `MIME`: the header of a part
+    Mime,
+}
+
+/// `<offset.length>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partial {
+    /// first octet, counted from 0
+    pub offset: u32,
+    /// at most so many
+    pub length: NonZeroU32,
+}
+
+/// STORE (RFC 3501 §6.4.6, RFC 7162 §3.1.3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Store {
+    /// how `set` is meant
+    pub numbers: Numbers,
+    /// which messages
+    pub set: SequenceSet,
+    /// `(UNCHANGEDSINCE n)`: only messages whose mod-sequence is not larger
+    pub unchanged_since: Option<u64>,
+    /// replace, add, remove
+    pub action: StoreAction,
+    /// `.SILENT`: the client does not want the new flags
+    pub silent: bool,
+    /// may be empty
+    pub flags: Vec<Flag>,
+}
+
+/// What STORE does with the flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreAction {
+    /// `FLAGS`
+    Replace,
+    /// `+FLAGS`
+    Add,
+    /// `-FLAGS`
+    Remove,
+}
+
+/// COPY and MOVE (RFC 3501 §6.4.7, RFC 6851).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transfer {
+    /// how `set` is meant
+    pub numbers: Numbers,
+    /// which messages
+    pub set: SequenceSet,
+    /// where to
+    pub mailbox: MailboxName,
+}

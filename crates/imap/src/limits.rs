@@ -1,0 +1,48 @@
+//! Every limit of this crate, with its unit. Threat cases IMP-1, IMP-2, IMP-3.
+
+/// Before sign-in: a whole command, lines and literals together (octets).
+pub const COMMAND_BEFORE_SIGN_IN_BYTES: usize = 8 * 1024;
+/// Before sign-in: one literal (octets).
+pub const LITERAL_BEFORE_SIGN_IN_BYTES: u64 = 8 * 1024;
+/// Before sign-in: one non-synchronising literal (octets); RFC 7888 §5, LITERAL-.
+pub const LITERAL_MINUS_BYTES: u64 = 4096;
+/// After sign-in: one line, without the literals it announces (octets).
+pub const LINE_BYTES: usize = 64 * 1024;
+/// After sign-in: one literal that is not the message of an APPEND (octets); the default of the setting.
+pub const LITERAL_BYTES: u64 = 64 * 1024;
+/// After sign-in: a whole command, lines and literals together (octets).
+pub const COMMAND_BYTES: usize = 256 * 1024;
+/// Before sign-in: octets of a refused command that are read and thrown away; beyond that the connection closes.
+pub const DRAIN_BEFORE_SIGN_IN_BYTES: u64 = 64 * 1024;
+/// After sign-in: octets of a refused command that are read and thrown away; beyond that the connection closes.
+pub const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
+/// A client's line in the middle of a command: `DONE`, an AUTHENTICATE response (octets).
+pub const RAW_LINE_BYTES: usize = 16 * 1024;
+/// Octets of a literal's announcement that are worth reading: `~{`, 20 digits, `+}`, CR LF.
+pub const LITERAL_HEADER_BYTES: usize = 26;
+/// A tag (octets).
+pub const TAG_BYTES: usize = 128;
+/// Tokens (atoms, strings, numbers, ranges, parentheses) in one command.
+pub const TOKENS: u32 = 10_000;
+/// Nested parentheses, NOTs and ORs in one command, and levels of a section's part number.
+pub const DEPTH: u32 = 50;
+/// One flag or keyword (octets).
+pub const FLAG_BYTES: usize = 128;
+/// A whole mailbox name as UTF-8 (octets): 20 levels of 255 and the separators.
+pub const NAME_BYTES: usize = NAME_LEVELS * (NAME_LEVEL_BYTES + 1);
+/// One level of a mailbox name as UTF-8 in NFC (octets).
+pub const NAME_LEVEL_BYTES: usize = 255;
+/// Levels of a mailbox name.
+pub const NAME_LEVELS: usize = 20;
+/// A LIST pattern with its reference as UTF-8 (octets).
+pub const PATTERN_BYTES: usize = 1024;
+/// Patterns in one LIST command.
+pub const PATTERNS: usize = 64;
+/// Field-value pairs in ID; RFC 2971 §3.3.
+pub const ID_PAIRS: usize = 30;
+/// A field name in ID (octets); RFC 2971 §3.3.
+pub const ID_FIELD_BYTES: usize = 30;
+/// A value in ID (octets); RFC 2971 §3.3.
+pub const ID_VALUE_BYTES: usize = 1024;
+/// Header field names in one `HEADER.FIELDS` list.
+pub const HEADER_FIELDS: usize = 200;

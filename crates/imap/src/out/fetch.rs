@@ -1,0 +1,199 @@
+//! `* n FETCH (…)` (RFC 3501 §7.4.2).
+
+use super::{Envelope, Out, Structure};
+use crate::command::{FetchItem, FetchSection, Section, SectionText};
+use crate::date::DateTime;
+
+/// One FETCH response being written; each method adds an item. [`FetchLine::finish`] ends it.
+#[derive(Debug)]
+#[must_use = "an unfinished FETCH response breaks the session"]
+pub struct FetchLine<'o> {
+    out: &'o mut Out,
+    empty: bool,
+    /// octets of a streamed item that are still owed
+    owed: u64,
+}
+
+/// The octets of a message item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Octets<'a> {
+    /// the part does not exist
+    Nil,
+    /// these; they may be long and hold any octet but NUL
+    Of(&'a [u8]),
+}
+
+impl Out {
+    /// Begins `* n FETCH (`.
+    pub fn fetch(&mut self, sequence: u32) -> FetchLine<'_> {
+        self.raw(b"* ");
+        self.number(u64::from(sequence));
+        self.raw(b" FETCH (");
+        FetchLine { out: self, empty: true, owed: 0 }
+    }
+}
+
+impl FetchLine<'_> {
+    /// `UID n`
+    pub fn uid(&mut self, uid: u32) {
+        self.item(b"UID ");
+        self.out.number(u64::from(uid));
+    }
+
+    /// `FLAGS (…)`; names on the wire, `\Recent` included where it holds.
+    pub fn flags<'f>(&mut self, flags: impl IntoIterator<Item = &'f str>) {
+        self.item(b"FLAGS ");
+        self.out.flags(flags);
+    }
+
+    /// `INTERNALDATE "…"`
+    pub fn internal_date(&mut self, moment: DateTime) {
+        self.item(b"INTERNALDATE ");
+        self.out.string(moment.to_string().as_bytes());
+    }
+
+    /// `RFC822.SIZE n`
+    pub fn size(&mut self, size_bytes: u64) {
+        self.item(b"RFC822.SIZE ");
+        self.out.number(size_bytes);
+    }
+
+    /// `MODSEQ (n)` (RFC 7162 §3.1.4.2)
+    pub fn modseq(&mut self, modseq: u64) {
+        self.item(b"MODSEQ (");
+        self.out.number(modseq);
+        self.out.raw(b")");
+    }
+
+    /// `EMAILID (id)` (RFC 8474 §5.1)
+    pub fn email_id(&mut self, id: &str) {
+        self.item(b"EMAILID (");
+        self.out.text(id);
+        self.out.raw(b")");
+    }
+
+    /// `THREADID (id)`, or NIL (RFC 8474 §5.2)
+    pub fn thread_id(&mut self, id: Option<&str>) {
+        self.item(b"THREADID ");
+        match id {
+            Some(id) => {
+                self.out.raw(b"(");
+                self.out.text(id);
+                self.out.raw(b")");
+            }
+            None => self.out.raw(b"NIL"),
+        }
+    }
+
+    /// `ENVELOPE (…)`
+    pub fn envelope(&mut self, envelope: &Envelope<'_>) {
+        self.item(b"ENVELOPE ");
+        envelope.write(self.out);
+    }
+
+    /// `BODY (…)`: the structure without extension data
+    pub fn body(&mut self, structure: &Structure<'_>) {
+        self.item(b"BODY ");
+        structure.write(self.out, false);
+    }
+
+    /// `BODYSTRUCTURE (…)`
+    pub fn body_structure(&mut self, structure: &Structure<'_>) {
+        self.item(b"BODYSTRUCTURE ");
+        structure.write(self.out, true);
+    }
+
+    /// `BODY[…]<offset>`, `RFC822`, `RFC822.HEADER` or `RFC822.TEXT` with its octets, which are already cut to the partial.
+    pub fn octets(&mut self, item: &FetchItem, octets: Octets<'_>) {
+        self.octets_label(item);
+        match octets {
+            Octets::Nil => self.out.raw(b"NIL"),
+            Octets::Of(octets) => self.out.literal(octets),
+        }
+    }
+
+    /// Like `octets`, for a long item: only the announcement; exactly `size_bytes` must follow by `stream`.
+    pub fn octets_streamed(&mut self, item: &FetchItem, size_bytes: u64) {
+        self.octets_label(item);
+        self.out.literal_header(size_bytes);
+        self.owed = size_bytes;
+    }
+
+    /// Octets of the announced item; more than are owed are cut off.
+    pub fn stream(&mut self, octets: &[u8]) {
+        let take = usize::try_from(self.owed).unwrap_or(usize::MAX).min(octets.len());
+        self.out.raw(&octets[..take]);
+        self.owed -= take as u64;
+    }
+
+    /// What was written so far, to be sent while the rest is still to come; empties the buffer.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.out.take()
+    }
+
+    /// Octets still owed after `octets_streamed`. If they cannot be had (the store failed), the connection must be closed.
+    pub fn owed(&self) -> u64 {
+        self.owed
+    }
+
+    /// Ends the response.
+    pub fn finish(self) {
+        debug_assert!(self.owed == 0, "an announced literal was not written");
+        self.out.raw(b")\r\n");
+    }
+
+    fn octets_label(&mut self, item: &FetchItem) {
+        match item {
+            FetchItem::Rfc822 => self.item(b"RFC822 "),
+            FetchItem::Rfc822Header => self.item(b"RFC822.HEADER "),
+            FetchItem::Rfc822Text => self.item(b"RFC822.TEXT "),
+            FetchItem::Section(section) => self.section_label(section),
+            _ => debug_assert!(false, "this item has no octets"),
+        }
+    }
+
+    fn section_label(&mut self, fetched: &FetchSection) {
+        self.item(b"BODY[");
+        write_section(self.out, &fetched.section);
+        self.out.raw(b"]");
+        if let Some(partial) = fetched.partial {
+            self.out.raw(b"<");
+            self.out.number(u64::from(partial.offset));
+            self.out.raw(b">");
+        }
+        self.out.raw(b" ");
+    }
+
+    fn item(&mut self, label: &[u8]) {
+        debug_assert!(self.owed == 0, "an announced literal was not written");
+        if !self.empty {
+            self.out.raw(b" ");
+        }
+        self.empty = false;
+        self.out.raw(label);
+    }
+}
+
+fn write_section(out: &mut Out, section: &Section) {
+    for (at, number) in section.part.iter().enumerate() {
+        if at > 0 {
+            out.raw(b".");
+        }
+        out.number(u64::from(number.get()));
+    }
+    let (name, fields): (&[u8], &[String]) = match &section.text {
+        SectionText::All => return,
+        SectionText::Header => (b"HEADER", &[]),
+        SectionText::HeaderFields(fields) => (b"HEADER.FIELDS ", fields),
+        SectionText::HeaderFieldsNot(fields) => (b"HEADER.FIELDS.NOT ", fields),
+        SectionText::Text => (b"TEXT", &[]),
+        SectionText::Mime => (b"MIME", &[]),
+    };
+    if !section.part.is_empty() {
+        out.raw(b".");
+    }
+    out.raw(name);
+    if !fields.is_empty() {
+        out.list(fields, |out, field| out.astring(field.as_bytes()));
+    }
+}

@@ -1,0 +1,2 @@
+//! From a frame to a command.
+pub(crate) mod chars;
