@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(60);
 pub fn run(args: &[String]) -> Outcome<Summary> {
     let options = Options::read(args)?;
     let mut summary = Summary::new();
-    let fuzzer = tree::build("fuzz", "fuzz")?;
+    let fuzzer = tree::build("fuzz", options.profile)?;
     let listed = process::must(Command::new(&fuzzer).arg("list"), Duration::from_secs(10))?;
     let targets: Vec<&str> = listed.stdout.lines().filter(|name| options.wants(name)).collect();
     if targets.is_empty() {
@@ -36,6 +36,8 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
 }
 
 struct Options {
+    /// The short run uses what the tests built; the long one is worth an optimised build with checks.
+    profile: &'static str,
     seconds: u64,
     seed: u64,
     target: Option<String>,
@@ -43,12 +45,15 @@ struct Options {
 
 impl Options {
     fn read(args: &[String]) -> Outcome<Self> {
-        let mut options = Self { seconds: 60, seed: u64::from(std::process::id()), target: None };
+        let mut options = Self { profile: "dev", seconds: 60, seed: u64::from(std::process::id()), target: None };
         let mut words = args.iter();
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
             match word.as_str() {
-                "--minutes" => options.seconds = value.parse::<u64>()? * 60,
+                "--minutes" => {
+                    options.seconds = value.parse::<u64>()? * 60;
+                    options.profile = "fuzz";
+                }
                 "--seconds" => options.seconds = value.parse()?,
                 "--seed" => options.seed = value.parse()?,
                 "--target" => options.target = Some(value.clone()),
