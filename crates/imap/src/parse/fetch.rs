@@ -1,0 +1,82 @@
+//! FETCH and UID FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4, RFC 8474 §5).
+
+use super::Trouble;
+use super::common::{item_name, sequence_set};
+use super::cursor::{Cursor, Parsed};
+use super::section;
+use crate::command::{Command, Fetch, FetchItem, FetchSection, Numbers};
+
+/// `fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
+/// [SP "(" fetch-modifier *(SP fetch-modifier) ")"]`
+pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Command> {
+    cursor.space()?;
+    let set = sequence_set(cursor)?;
+    cursor.space()?;
+    let items = items(cursor)?;
+    let modifiers = if cursor.more() { cursor.filled_list(modifier)? } else { Vec::new() };
+    Ok(Command::Fetch(Fetch { numbers, set, items, changed_since: modifiers.last().copied() }))
+}
+
+fn items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
+    for (name, items) in MACROS {
+        if cursor.eat_word(name) {
+            return Ok(items.to_vec());
+        }
+    }
+    if cursor.peek() == Some(b'(') { cursor.filled_list(item) } else { Ok(vec![item(cursor)?]) }
+}
+
+/// RFC 3501 §6.4.5: macros stand alone, not in a list.
+const MACROS: [(&str, &[FetchItem]); 3] = [
+    ("FAST", &[FetchItem::Flags, FetchItem::InternalDate, FetchItem::Rfc822Size]),
+    ("ALL", &[FetchItem::Flags, FetchItem::InternalDate, FetchItem::Rfc822Size, FetchItem::Envelope]),
+    (
+        "FULL",
+        &[FetchItem::Flags, FetchItem::InternalDate, FetchItem::Rfc822Size, FetchItem::Envelope, FetchItem::Body],
+    ),
+];
+
+/// `fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "BODY" ["STRUCTURE"] / "UID" /
+/// "BODY" section ["<" number "." nz-number ">"] / "BODY.PEEK" section ["<" number "." nz-number ">"]`, and `"MODSEQ" / "EMAILID" /
+/// "THREADID"`
+fn item(cursor: &mut Cursor<'_>) -> Parsed<FetchItem> {
+    let name = item_name(cursor)?;
+    let sectioned = cursor.peek() == Some(b'[');
+    match (name.as_str(), sectioned) {
+        ("BODY" | "BODY.PEEK", true) => {
+            let (section, partial) = section::section_and_partial(cursor)?;
+            Ok(FetchItem::Section(FetchSection { peek: name.ends_with("PEEK"), section, partial }))
+        }
+        (name, false) => plain_item(name).ok_or(Trouble::bad("Unknown FETCH item")),
+        _ => Err(Trouble::bad("Unknown FETCH item")),
+    }
+}
+
+fn plain_item(name: &str) -> Option<FetchItem> {
+    Some(match name {
+        "ENVELOPE" => FetchItem::Envelope,
+        "FLAGS" => FetchItem::Flags,
+        "INTERNALDATE" => FetchItem::InternalDate,
+        "RFC822" => FetchItem::Rfc822,
+        "RFC822.HEADER" => FetchItem::Rfc822Header,
+        "RFC822.SIZE" => FetchItem::Rfc822Size,
+        "RFC822.TEXT" => FetchItem::Rfc822Text,
+        "BODY" => FetchItem::Body,
+        "BODYSTRUCTURE" => FetchItem::BodyStructure,
+        "UID" => FetchItem::Uid,
+        "MODSEQ" => FetchItem::ModSeq,
+        "EMAILID" => FetchItem::EmailId,
+        "THREADID" => FetchItem::ThreadId,
+        _ => return None,
+    })
+}
+
+/// `fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value` (RFC 7162 §7)
+fn modifier(cursor: &mut Cursor<'_>) -> Parsed<u64> {
+    cursor.token()?;
+    if !cursor.eat_word("CHANGEDSINCE") {
+        return Err(Trouble::bad("Unknown FETCH modifier"));
+    }
+    cursor.space()?;
+    cursor.number64()
+}
