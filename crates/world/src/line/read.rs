@@ -82,6 +82,11 @@ impl Driver {
         self.input.consume(count);
     }
 
+    /// Drops everything that is buffered.
+    pub fn consume_all(&mut self) {
+        self.input.consume(self.input.len());
+    }
+
     /// Waits until at least one more byte is buffered, and returns how many came; `Ok(0)` means that the peer has finished.
     /// Cancel-safe. Holds no buffer while it waits.
     pub async fn fill(&mut self, deadline: Monotonic) -> Result<usize, ReadError> {
@@ -127,7 +132,7 @@ impl Driver {
                 Found::More(seen) => scanned = seen,
             }
             if self.fill(deadline).await? == 0 {
-                self.input.consume(self.input.len());
+                self.consume_all();
                 return Err(ReadError::Closed);
             }
         }
@@ -211,10 +216,9 @@ fn find_line(bytes: &[u8], scanned: usize, limit_bytes: usize) -> Found {
         };
     };
     match (window[at], bytes.get(at + 1)) {
-        (b'\r', Some(b'\n')) if at + 2 <= limit_bytes => Found::Line(at),
-        (b'\r', Some(b'\n')) => Found::TooLong,
-        (b'\r', None) if at + 2 <= limit_bytes => Found::More(at),
-        (b'\r', None) => Found::TooLong,
+        (b'\r', _) if at + 2 > limit_bytes => Found::TooLong,
+        (b'\r', Some(b'\n')) => Found::Line(at),
+        (b'\r', None) => Found::More(at),
         (b'\r', Some(_)) => Found::Fault(at + 1, ReadError::BareCr),
         (b'\n', _) => Found::Fault(at + 1, ReadError::BareLf),
         _ => Found::Fault(at + 1, ReadError::Nul),

@@ -88,7 +88,7 @@ impl Driver {
                 .map(|()| Err(WriteError::TimedOut))
         })
         .await?;
-        self.input.consume(self.input.len());
+        self.consume_all();
         // Unread bytes in the socket would turn our close into a reset, which can overtake the last reply.
         let mut budget = LINGER_MAX_BYTES;
         let _ = self.poll_discard(&mut budget, &mut Context::from_waker(Waker::noop()));
