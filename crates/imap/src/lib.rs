@@ -24,6 +24,7 @@ pub mod answer;
 pub mod capability;
 pub mod command;
 pub mod date;
+pub mod describe;
 pub mod flag;
 pub mod frame;
 pub mod limits;
@@ -31,7 +32,10 @@ pub mod name;
 pub mod out;
 pub mod parse;
 pub mod pattern;
+pub mod section;
 pub mod set;
 pub mod state;
 pub mod utf7;
 
+#[doc(hidden)]
+pub mod fuzzing;

@@ -1,0 +1,90 @@
+//! Entries for fuzz targets; each panics when a promise is broken.
+
+use crate::frame::{Framer, Progress};
+use crate::{describe, name, out, parse, section};
+
+/// Frames and parses a stream of octets as a session would, in two chunkings that must agree; the first octet chooses the
+/// state and the size of the chunks.
+pub fn fuzz_session(bytes: &[u8]) {
+    let Some((&choice, stream)) = bytes.split_first() else { return };
+    let signed_in = choice & 1 == 1;
+    let chunk = usize::from(choice >> 1) + 1;
+    assert_eq!(events(stream, signed_in, stream.len().max(1)), events(stream, signed_in, chunk));
+}
+
+/// Mailbox names and patterns: what is accepted comes back the same.
+pub fn fuzz_names(bytes: &[u8]) {
+    if let Ok(accepted) = name::MailboxName::from_wire(bytes) {
+        let again = name::MailboxName::from_wire(accepted.to_wire().as_bytes());
+        assert_eq!(again.as_ref(), Ok(&accepted));
+        assert!(accepted.levels().all(|level| !level.is_empty() && level != ".."));
+    }
+    let (reference, pattern) = bytes.split_at(bytes.len() / 2);
+    if let Some(pattern) = crate::pattern::ListPattern::new(reference, pattern) {
+        let _ = pattern.matches(&name::MailboxName::inbox());
+        let _ = pattern.may_match_below(&name::MailboxName::inbox());
+    }
+}
+
+/// Sections, ENVELOPE and BODYSTRUCTURE of any message: the first line is a FETCH item list, the rest the message.
+pub fn fuzz_sections(bytes: &[u8]) {
+    let line_end = memchr::memchr(b'\n', bytes).map_or(0, |at| at + 1);
+    let (items, message) = bytes.split_at(line_end);
+    let found = mail::mime::Structure::parse(message);
+    let mut out = out::Out::new();
+    let mut line = out.fetch(1);
+    line.envelope(&describe::envelope(message));
+    line.body_structure(&describe::structure(message, &found));
+    let frame = [b"A FETCH 1 ", items].concat();
+    if let Ok(crate::command::Request { command: crate::command::Command::Fetch(fetch), .. }) = parse::request(&frame) {
+        for item in &fetch.items {
+            section::with_octets(message, &found, item, |octets| line.octets(item, octets));
+        }
+    }
+    line.finish();
+}
+
+/// What the framer said, with consecutive message octets joined.
+#[doc(hidden)]
+pub fn events(stream: &[u8], signed_in: bool, chunk: usize) -> Vec<String> {
+    let mut framer = Framer::default();
+    if signed_in {
+        framer.signed_in();
+    }
+    let mut events: Vec<String> = Vec::new();
+    let mut message_octets = 0;
+    for piece in stream.chunks(chunk) {
+        let mut rest = piece;
+        loop {
+            let (used, progress) = framer.feed(rest);
+            rest = &rest[used..];
+            match progress {
+                Progress::NeedMore => break,
+                Progress::AppendOctets => {
+                    message_octets += used;
+                    continue;
+                }
+                Progress::Close(why) => {
+                    events.push(format!("close {why:?} after {message_octets}"));
+                    return events;
+                }
+                Progress::Append(frame) => {
+                    events.push(append_event(&mut framer, frame.bytes()));
+                }
+                Progress::Command(frame) => {
+                    let command = parse::request(frame.bytes());
+                    events.push(format!("{command:?} {}", frame.bytes().escape_ascii()));
+                }
+                other => events.push(format!("{other:?} after {message_octets}")),
+            }
+        }
+    }
+    events
+}
+
+fn append_event(framer: &mut Framer, head: &[u8]) -> String {
+    match parse::request(head) {
+        Ok(request) => format!("append {request:?}, continue: {}", framer.accept_append()),
+        Err(fault) => format!("append {fault:?}, {:?}", framer.refuse_append()),
+    }
+}
