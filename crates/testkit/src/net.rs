@@ -1,7 +1,8 @@
 //! Wires without sockets.
 
 use std::collections::{HashMap, VecDeque};
-use std::io;
+use std::fmt;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -81,6 +82,12 @@ pub fn some_peer() -> Peer {
     }
 }
 
+impl fmt::Debug for SimWire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimWire").finish_non_exhaustive()
+    }
+}
+
 impl AsyncRead for SimWire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut pipe = self.incoming.lock();
@@ -111,20 +118,19 @@ impl AsyncRead for SimWire {
 
 impl AsyncWrite for SimWire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        let mut pipe = self.outgoing.lock();
-        if pipe.ended {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        let count = from.len().min(pipe.capacity - pipe.bytes.len());
-        if count == 0 && !from.is_empty() {
-            pipe.writer = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        pipe.bytes.extend(&from[..count]);
-        if let Some(reader) = pipe.reader.take() {
-            reader.wake();
-        }
-        Poll::Ready(Ok(count))
+        self.outgoing.lock().poll_write(cx, &[IoSlice::new(from)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.outgoing.lock().poll_write(cx, from)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -138,6 +144,24 @@ impl AsyncWrite for SimWire {
 }
 
 impl Pipe {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        if self.ended {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let offered: usize = from.iter().map(|slice| slice.len()).sum();
+        let count = offered.min(self.capacity - self.bytes.len());
+        if count == 0 && offered > 0 {
+            self.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        self.bytes
+            .extend(from.iter().flat_map(|slice| slice.iter()).take(count));
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        Poll::Ready(Ok(count))
+    }
+
     fn end(&mut self) {
         self.ended = true;
         for waker in [self.reader.take(), self.writer.take()].into_iter().flatten() {

@@ -1,5 +1,7 @@
 //! The line driver against simulated wires and a simulated clock.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails should fail loudly")]
+
 use std::future::Future;
 use std::io;
 use std::sync::Arc;

@@ -71,8 +71,10 @@ struct Shared {
 struct Waiting {
     file: Vec<u8>,
     stderr: Vec<u8>,
+    /// lost and not told yet
+    untold: u64,
+    /// lost since the start
     dropped: u64,
-    dropped_ever: u64,
     /// The writer sleeps and has to be woken.
     idle: bool,
     /// Do not gather, write now.
@@ -84,7 +86,7 @@ struct Waiting {
 
 impl Waiting {
     fn has_lines(&self) -> bool {
-        !self.file.is_empty() || !self.stderr.is_empty() || self.dropped > 0
+        !self.file.is_empty() || !self.stderr.is_empty() || self.untold > 0
     }
 }
 
@@ -125,7 +127,7 @@ impl LogEvents {
 
     /// How many events were lost since the start because the disk was too slow.
     pub fn dropped(&self) -> u64 {
-        self.shared.waiting.lock().dropped_ever
+        self.shared.waiting.lock().dropped
     }
 
     /// Writes what waits and ends the writer. Later events are lost.
@@ -155,8 +157,8 @@ impl Events for LogEvents {
         let human = (shared.stderr == Stderr::Human).then(|| human_tail(event));
         let mut waiting = shared.waiting.lock();
         if waiting.file.len() + waiting.stderr.len() > LOG_QUEUE_MAX_BYTES {
+            waiting.untold += 1;
             waiting.dropped += 1;
-            waiting.dropped_ever += 1;
             return;
         }
         // Asked under the lock, so that lines stand in the order of their times.
@@ -205,7 +207,7 @@ fn write_lines(shared: &Shared, mut file: Option<LogFile>) {
         }
         std::mem::swap(&mut to_file, &mut waiting.file);
         std::mem::swap(&mut to_stderr, &mut waiting.stderr);
-        let dropped = std::mem::take(&mut waiting.dropped);
+        let dropped = std::mem::take(&mut waiting.untold);
         let closing = waiting.closing;
         waiting.urgent = false;
         waiting.busy = true;
