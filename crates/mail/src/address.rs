@@ -451,3 +451,6 @@ impl fmt::Debug for AddressKey {
         f.write_str(&self.text)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,3 +120,6 @@ impl From<Entry> for EnvelopeAddress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,12 @@
 
 pub mod address;
 pub mod budget;
+pub mod build;
 pub mod date;
 pub mod decode;
 pub mod envelope;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod header;
 pub mod ids;
 pub mod limits;

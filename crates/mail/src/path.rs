@@ -205,3 +205,6 @@ fn domain(text: &str, utf8: Utf8) -> Result<(Domain, &str), BadAddress> {
     }
     Ok((Domain::parse(name)?, rest))
 }
+
+#[cfg(test)]
+mod tests;

@@ -217,3 +217,6 @@ pub fn comma_list(value: &[u8]) -> Vec<Vec<u8>> {
     }
     items
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn run(mut self) -> Structure {
         let mut at = self.open(0, None, DefaultType::TextPlain);
         while let Some(delimiter) = self.next_delimiter(at) {
-            self.close_above(delimiter.frame, self.before_line_end(delimiter.line_start));
+            self.close_above(delimiter.frame, self.end_before(delimiter.line_start));
             at = self.after_delimiter(&delimiter);
         }
         self.close_above_all(self.message.len());
@@ -278,11 +278,17 @@ impl<'a> Scanner<'a> {
         self.open(delimiter.line_end, Some(delimiter.frame), default_type)
     }
 
-    /// The line end before a delimiter belongs to the delimiter (RFC 2046 §5.1.1).
-    fn before_line_end(&self, line_start: usize) -> usize {
+    /// The line end before a delimiter belongs to the delimiter (RFC 2046 §5.1.1), unless it is the blank line that
+    /// ends the header of an empty part.
+    fn end_before(&self, line_start: usize) -> usize {
         let before = &self.message[..line_start];
         let before = before.strip_suffix(b"\n").unwrap_or(before);
-        before.strip_suffix(b"\r").unwrap_or(before).len()
+        let end = before.strip_suffix(b"\r").unwrap_or(before).len();
+        let innermost = self
+            .frames
+            .last()
+            .map_or(0, |frame| self.parts[frame.part.index()].body.start as usize);
+        end.max(innermost)
     }
 
     fn close_above(&mut self, frame: usize, end: usize) {
