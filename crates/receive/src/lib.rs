@@ -1,1 +1,48 @@
-//! A message arrives: connection, sender, recipient, content, verdict, one durable commit.
+//! A message arrives.
+//!
+//! The journey of a connection and of each message on it:
+//! 1. **Connection** ([`serve_connection`], `serve.rs`): TLS first on port 465; a client that speaks before the banner is
+//!    turned away ([`connection::greet`]); then the loop of `talk.rs` frames commands and runs the pure states of `smtp`.
+//! 2. **Sign-in** (`sign_in.rs`): runs the SASL exchange and asks the directory.
+//! 3. **Sender** ([`sender::decide`]): is there room, may this sender send? A queue id is given here.
+//! 4. **Recipient** ([`recipient::decide`]): ours, unknown, remote, no room? A stranger's transaction has no way to hold a
+//!    remote recipient (`transaction.rs`, [`queue::Envelope`]).
+//! 5. **Content** (`intake.rs` streams the body to the store; [`content::decide`] looks at the header once it is whole:
+//!    size, hops, and for submissions the author, [`author::decide`], and what is added or removed).
+//! 6. **Verdict and the moment of responsibility** (`verdict.rs`): [`queue::accept()`], one durable commit, then, with its
+//!    proof, `250`. Before the commit every failure is a reply; after it every failure is ours.
+//!
+//! Guarantees: no `250` without the commit (the types of `smtp` and `store` see to it); every answer about a message is given
+//! in the session, never by a later bounce to a stranger; nothing is believed because of where a client connects from;
+//! a submission carries nothing of its client's network; one parse of the header decides; replies of pipelined commands go
+//! out together; a body is never held whole (64 KiB and less in the store's own stage).
+//!
+//! Limits: [`limits`]. Absent: greylisting, blocklists, authentication checks, spam score, per-address limits (they come
+//! with `guard`, `msgauth` and `spam`).
+
+pub mod author;
+pub mod connection;
+pub mod content;
+pub mod context;
+mod edits;
+pub mod events;
+#[doc(hidden)]
+pub mod fuzzing;
+mod intake;
+pub mod limits;
+pub mod received;
+pub mod recipient;
+pub mod refusals;
+pub mod sender;
+mod serve;
+mod sign_in;
+mod talk;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod transfer;
+mod verdict;
+
+pub use context::{Context, Door, DoorKind, DoorSettings};
+pub use events::ReceiveEvent;
+pub use serve::serve_connection;

@@ -1,0 +1,81 @@
+//! Step 5, for submissions: who says they wrote it? A pure function over the header.
+//!
+//! RFC 6409 §6.1 and RFC 5322 §3.6.2: exactly one From, at most one Sender; every mailbox in From, Sender, Resent-From and
+//! Resent-Sender must be the submitter's own. What another program could read as another author is refused.
+
+use mail::address::Mailbox;
+use mail::header::Header;
+use mail::value::addresses::{HeaderMailbox, mailboxes};
+use smtp::Refusal;
+use smtp::refusal::codes;
+
+/// The fields that name an author.
+const AUTHOR_FIELDS: [&str; 4] = ["From", "Sender", "Resent-From", "Resent-Sender"];
+
+/// Holds a submission's header to its submitter. `owns` says whether an address is theirs.
+pub fn decide(header: &Header<'_>, owns: impl Fn(&Mailbox) -> bool) -> Result<(), Refusal> {
+    if !header.from_fields().is_single() {
+        let text = "A message has exactly one From field with your address: add it, or remove the others";
+        return Err(Refusal::new(codes::BAD_CONTENT, text));
+    }
+    if header.count("Sender") > 1 {
+        return Err(Refusal::new(codes::BAD_CONTENT, "A message has at most one Sender field: remove the others"));
+    }
+    for name in AUTHOR_FIELDS {
+        for field in header.all(name) {
+            let named = mailboxes(field.value());
+            if named.is_empty() {
+                return Err(Refusal::new(codes::BAD_CONTENT, format!("The {name} field names nobody: write your address")));
+            }
+            if !named.iter().all(|mailbox| is_own(mailbox, &owns)) {
+                let text = format!("The {name} field has an address that is not yours: send as one of your own");
+                return Err(Refusal::new(codes::NOT_YOUR_ADDRESS, text));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_own(named: &HeaderMailbox, owns: &impl Fn(&Mailbox) -> bool) -> bool {
+    named.well_formed && named.to_mailbox().is_ok_and(|mailbox| owns(&mailbox))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mail::address::AddressKey;
+
+    #[test]
+    fn rel_5_every_author_is_the_submitters_own() {
+        let table: &[(&str, u16)] = &[
+            ("From: alice@example.test\r\n", 250),
+            ("From: Alice <Alice@EXAMPLE.test>\r\n", 250),
+            ("From: \"Bob\" <alice+tag@example.test>\r\n", 250),
+            ("FROM:alice@example.test\r\nSender: alice@example.test\r\n", 250),
+            ("From: alice@example.test, alice+b@example.test\r\nSender: alice@example.test\r\n", 250),
+            ("From: bob@example.test\r\n", 550),
+            ("From: alice@example.test, bob@example.test\r\n", 550),
+            ("From: alice@example.test\r\nSender: bob@example.test\r\n", 550),
+            ("From: alice@example.test\r\nResent-From: bob@example.test\r\n", 550),
+            ("From: alice@example.test\r\nResent-Sender: bob@example.test\r\n", 550),
+            ("From: alice@example.test\r\nSender: alice@example.test\r\nSender: alice@example.test\r\n", 550),
+            ("From: alice@example.test\r\nFrom: bob@example.test\r\n", 550),
+            ("From: alice@example.test\r\nFrom : bob@example.test\r\n", 550),
+            ("Subject: x\r\n", 550),
+            ("From:\r\n", 550),
+            ("From: nobody:;\r\n", 550),
+            ("From: <alice@example.test> <bob@example.test>\r\n", 550),
+            ("From: alice@example.test <bob@example.test>\r\n", 550),
+            ("From: <@bob.example:alice@example.test>\r\n", 550),
+            ("From: alice@example.test@bob.example\r\n", 550),
+            ("From: alice@example.test\0@bob.example\r\n", 550),
+        ];
+        let own = |mailbox: &Mailbox| AddressKey::split(mailbox, '+').0.as_str() == "alice@example.test";
+        for (text, want) in table {
+            let block = format!("{text}\r\n");
+            let header = Header::scan(block.as_bytes()).expect("small");
+            let got = decide(&header, own).map_or_else(|refusal| refusal.code.code(), |()| 250);
+            assert_eq!(got, *want, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Step 5: what the header says against the message. A pure function; the body is not looked at here.
+
+use mail::address::Mailbox;
+use mail::header::{Header, HeaderFault};
+use smtp::Refusal;
+use smtp::refusal::codes;
+
+use crate::author;
+use crate::edits::{self, Missing};
+use crate::limits::HOPS;
+
+/// What a submission is held to and given.
+pub(crate) struct Submitter<'a> {
+    /// whether an address is the submitter's own
+    pub owns: &'a (dyn Fn(&Mailbox) -> bool + Sync),
+    /// what is added when it is missing
+    pub missing: Missing,
+}
+
+/// Looks at the whole header block. The result is the block as it is kept.
+pub(crate) fn decide(block: Vec<u8>, submitter: Option<&Submitter<'_>>) -> Result<Vec<u8>, Refusal> {
+    let header = Header::scan(&block).map_err(|fault| of_header(&fault))?;
+    hops(&header)?;
+    let Some(submitter) = submitter else {
+        return Ok(block);
+    };
+    author::decide(&header, submitter.owns)?;
+    let edited = edits::apply(&block, &header, &submitter.missing);
+    Ok(edited)
+}
+
+/// 554 5.4.6 above the limit (RFC 5321 §6.3): the message goes in circles.
+pub fn hops(header: &Header<'_>) -> Result<(), Refusal> {
+    if header.received_count() > HOPS {
+        let text = "The message has passed more than 50 servers and is going in circles: check your forwarding";
+        return Err(Refusal::new(codes::MAIL_LOOP, text));
+    }
+    Ok(())
+}
+
+/// 552 or 554 for a header above its limits.
+pub fn of_header(fault: &HeaderFault) -> Refusal {
+    match fault {
+        HeaderFault::TooLarge => {
+            Refusal::new(codes::HEADER_TOO_LARGE, "The header has more than 256 KiB: shorten it and send it again")
+        }
+        HeaderFault::TooManyFields => {
+            Refusal::new(codes::TOO_MANY_FIELDS, "The header has more than 1000 fields: shorten it and send it again")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::HEADER_BYTES;
+
+    fn code(block: String) -> u16 {
+        decide(block.into_bytes(), None).map_or_else(|refusal| refusal.code.code(), |_| 250)
+    }
+
+    #[test]
+    fn rel_10_more_than_fifty_hops_are_a_loop() {
+        assert_eq!(code(format!("{}\r\n", "Received: x\r\n".repeat(50))), 250);
+        assert_eq!(code(format!("{}\r\n", "Received: x\r\n".repeat(51))), 554);
+    }
+
+    #[test]
+    fn smt_2_a_header_has_at_most_1000_fields_and_256_kib() {
+        assert_eq!(code(format!("{}\r\n", "X: y\r\n".repeat(1000))), 250);
+        assert_eq!(code(format!("{}\r\n", "X: y\r\n".repeat(1001))), 554);
+        let line = format!("X: {}\r\n", "y".repeat(995));
+        assert_eq!(code(format!("{}\r\n", line.repeat(HEADER_BYTES / line.len()))), 250);
+        assert_eq!(code(format!("{}\r\n", line.repeat(HEADER_BYTES / line.len() + 1))), 552);
+    }
+}

@@ -1,0 +1,112 @@
+//! What a session needs, and which door it came through.
+
+use std::sync::Arc;
+
+use directory::Directory;
+use queue::Queue;
+use smtp::{Flavour, Setup, TextRules};
+use tokio::sync::watch;
+use world::chance::Chance;
+use world::ids::IdSource;
+use world::net::TlsServer;
+
+/// Everything a session needs, shared by all of them.
+pub struct Context {
+    /// where accepted messages go; holds the store, the clock and the log
+    pub queue: Arc<Queue>,
+    /// who is here
+    pub directory: Arc<Directory>,
+    /// for Message-IDs
+    pub chance: Arc<dyn Chance>,
+    /// for queue and blob ids
+    pub ids: Arc<IdSource>,
+    /// turns true when the program stops: sessions end with 421 between two commands
+    pub shutdown: watch::Receiver<bool>,
+}
+
+/// The kinds of doors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DoorKind {
+    /// Mail from other servers, port 25.
+    Mx,
+    /// Mail from users, port 587, with STARTTLS.
+    Submission,
+    /// Mail from users, port 465, inside TLS.
+    Submissions,
+    /// Mail from local programs (RFC 2033).
+    Lmtp,
+}
+
+impl DoorKind {
+    /// Its name in logs and settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mx => "smtp",
+            Self::Submission => "submission",
+            Self::Submissions => "submissions",
+            Self::Lmtp => "lmtp",
+        }
+    }
+
+    pub(crate) const fn flavour(self) -> Flavour {
+        match self {
+            Self::Mx => Flavour::Mx,
+            Self::Submission | Self::Submissions => Flavour::Submission,
+            Self::Lmtp => Flavour::Lmtp,
+        }
+    }
+}
+
+/// What can be set about a door.
+#[derive(Debug, Clone)]
+pub struct DoorSettings {
+    /// our name in the banner, EHLO and Received
+    pub host_name: String,
+    /// a message's octets; see [`crate::limits::MESSAGE_BYTES`]
+    pub max_message_bytes: u64,
+    /// rules for bare CR, LF, NUL and long lines
+    pub text: TextRules,
+    /// sign-in without TLS: the demo's measuring tools alone
+    pub insecure_auth: bool,
+}
+
+impl DoorSettings {
+    /// The defaults for a host of this name.
+    pub fn new(host_name: impl Into<String>) -> Self {
+        Self {
+            host_name: host_name.into(),
+            max_message_bytes: crate::limits::MESSAGE_BYTES,
+            text: TextRules::default(),
+            insecure_auth: false,
+        }
+    }
+}
+
+/// A door: its kind, its TLS, its settings.
+#[derive(Clone)]
+pub struct Door {
+    pub(crate) kind: DoorKind,
+    pub(crate) tls: Option<Arc<dyn TlsServer>>,
+    pub(crate) setup: Arc<Setup>,
+}
+
+impl Door {
+    /// STARTTLS is offered when there is a `tls`; [`DoorKind::Submissions`] cannot be without one: its connections are
+    /// closed then.
+    pub fn new(kind: DoorKind, tls: Option<Arc<dyn TlsServer>>, settings: DoorSettings) -> Self {
+        let setup = Setup {
+            host_name: settings.host_name,
+            flavour: kind.flavour(),
+            starttls: tls.is_some() && kind != DoorKind::Submissions,
+            insecure_auth: settings.insecure_auth,
+            max_message_bytes: settings.max_message_bytes,
+            text: settings.text,
+        };
+        Self { kind, tls, setup: Arc::new(setup) }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> DoorKind {
+        self.kind
+    }
+}

@@ -1,0 +1,59 @@
+//! What a submission's header gains and loses (RFC 6409 §8, RFC 5322 §3.6.3). A pure function.
+
+use mail::header::Header;
+
+/// Fields that are for the submitter's eyes alone (threat case REL-11).
+const PRIVATE_FIELDS: [&str; 2] = ["Bcc", "Resent-Bcc"];
+
+/// What is added when it is missing. Both lines are made here, without CR LF.
+#[derive(Debug, Clone)]
+pub(crate) struct Missing {
+    /// `Date: …`
+    pub date: String,
+    /// `Message-ID: …`
+    pub message_id: String,
+}
+
+/// The header block after the edits. `block` ends with its empty line if the message has one.
+pub(crate) fn apply(block: &[u8], header: &Header<'_>, missing: &Missing) -> Vec<u8> {
+    let mut edited = Vec::with_capacity(block.len() + 128);
+    for (name, line) in [("Date", &missing.date), ("Message-ID", &missing.message_id)] {
+        if header.first(name).is_none() {
+            edited.extend_from_slice(line.as_bytes());
+            edited.extend_from_slice(b"\r\n");
+        }
+    }
+    let mut kept_from = 0;
+    for field in header.fields() {
+        if PRIVATE_FIELDS.iter().any(|private| field.is(private)) {
+            let range = field.range();
+            edited.extend_from_slice(&block[kept_from..range.start]);
+            kept_from = range.end;
+        }
+    }
+    edited.extend_from_slice(&block[kept_from..]);
+    edited
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rel_11_bcc_goes_and_what_is_missing_comes() {
+        let missing = Missing { date: "Date: D".to_owned(), message_id: "Message-ID: <M>".to_owned() };
+        let table: &[(&str, &str)] = &[
+            ("From: a\r\n\r\n", "Date: D\r\nMessage-ID: <M>\r\nFrom: a\r\n\r\n"),
+            ("Date: x\r\nmessage-id: <own>\r\n\r\n", "Date: x\r\nmessage-id: <own>\r\n\r\n"),
+            (
+                "Date: x\r\nBcc: a,\r\n b\r\nTo: c\r\nBCC : d\r\nresent-bcc: e\r\nMessage-ID: <own>\r\n\r\n",
+                "Date: x\r\nTo: c\r\nMessage-ID: <own>\r\n\r\n",
+            ),
+        ];
+        for (block, want) in table {
+            let header = Header::scan(block.as_bytes()).expect("small");
+            let edited = apply(block.as_bytes(), &header, &missing);
+            assert_eq!(String::from_utf8_lossy(&edited), *want);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What this crate tells the log: what happens before the moment of responsibility.
+
+use std::net::IpAddr;
+
+use mail::ids::QueueId;
+use world::events::{Event, Severity, Value};
+
+/// One thing that happened in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiveEvent {
+    /// `receive.sender-refused`: MAIL was refused.
+    SenderRefused {
+        /// which message
+        queue_id: QueueId,
+        /// which door
+        door: &'static str,
+        /// from where
+        peer: IpAddr,
+        /// envelope sender; empty for `<>`
+        from: String,
+        /// the reply
+        code: u64,
+        /// its text
+        reason: String,
+    },
+    /// `receive.recipient-refused`: RCPT was refused.
+    RecipientRefused {
+        /// which message
+        queue_id: QueueId,
+        /// which door
+        door: &'static str,
+        /// from where
+        peer: IpAddr,
+        /// for whom it was
+        to: String,
+        /// the reply
+        code: u64,
+        /// its text
+        reason: String,
+    },
+    /// `receive.message-refused`: the message came and was refused.
+    MessageRefused {
+        /// which message
+        queue_id: QueueId,
+        /// which door
+        door: &'static str,
+        /// from where
+        peer: IpAddr,
+        /// envelope sender; empty for `<>`
+        from: String,
+        /// octets that came
+        size_bytes: u64,
+        /// the reply
+        code: u64,
+        /// its text
+        reason: String,
+    },
+    /// `receive.store-refused`: a message was turned away because the store failed.
+    StoreRefused {
+        /// which message
+        queue_id: QueueId,
+        /// what the store said
+        reason: String,
+    },
+    /// `receive.cut-off`: the connection ended while a message was coming; nothing of it is kept.
+    CutOff {
+        /// which message
+        queue_id: QueueId,
+        /// which door
+        door: &'static str,
+        /// from where
+        peer: IpAddr,
+        /// octets that came
+        size_bytes: u64,
+    },
+    /// `receive.session-closed`: we closed a session that broke the rules.
+    SessionClosed {
+        /// which door
+        door: &'static str,
+        /// from where
+        peer: IpAddr,
+        /// our last reply; empty if there was none
+        reason: String,
+    },
+}
+
+impl Event for ReceiveEvent {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::SenderRefused { .. } => "receive.sender-refused",
+            Self::RecipientRefused { .. } => "receive.recipient-refused",
+            Self::MessageRefused { .. } => "receive.message-refused",
+            Self::StoreRefused { .. } => "receive.store-refused",
+            Self::CutOff { .. } => "receive.cut-off",
+            Self::SessionClosed { .. } => "receive.session-closed",
+        }
+    }
+
+    fn severity(&self) -> Severity {
+        match self {
+            Self::StoreRefused { .. } => Severity::Alert,
+            _ => Severity::Info,
+        }
+    }
+
+    fn queue_id(&self) -> Option<QueueId> {
+        match self {
+            Self::SenderRefused { queue_id, .. }
+            | Self::RecipientRefused { queue_id, .. }
+            | Self::MessageRefused { queue_id, .. }
+            | Self::StoreRefused { queue_id, .. }
+            | Self::CutOff { queue_id, .. } => Some(*queue_id),
+            Self::SessionClosed { .. } => None,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        match self {
+            Self::SenderRefused { from, code, reason, .. } => format!("Refused the sender <{from}>: {code} {reason}"),
+            Self::RecipientRefused { to, code, reason, .. } => format!("Refused the recipient {to}: {code} {reason}"),
+            Self::MessageRefused { from, code, reason, .. } => format!("Refused a message from <{from}>: {code} {reason}"),
+            Self::StoreRefused { reason, .. } => format!("A message was turned away because {reason}: look at the disk"),
+            Self::CutOff { peer, .. } => format!("{peer} went away in the middle of a message; nothing of it is kept"),
+            Self::SessionClosed { peer, reason, .. } => format!("Closed the session of {peer}: {reason}"),
+        }
+    }
+
+    fn fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
+        let mut at = |door: &'static str, peer: &IpAddr| {
+            field("door", Value::Text(door));
+            field("peer", Value::Text(&peer.to_string()));
+        };
+        match self {
+            Self::SenderRefused { door, peer, from, code, reason, .. } => {
+                at(door, peer);
+                field("from", Value::Text(from));
+                field("code", Value::Number(*code));
+                field("reason", Value::Text(reason));
+            }
+            Self::RecipientRefused { door, peer, to, code, reason, .. } => {
+                at(door, peer);
+                field("to", Value::Text(to));
+                field("code", Value::Number(*code));
+                field("reason", Value::Text(reason));
+            }
+            Self::MessageRefused { door, peer, from, size_bytes, code, reason, .. } => {
+                at(door, peer);
+                field("from", Value::Text(from));
+                field("size_bytes", Value::Number(*size_bytes));
+                field("code", Value::Number(*code));
+                field("reason", Value::Text(reason));
+            }
+            Self::StoreRefused { reason, .. } => field("reason", Value::Text(reason)),
+            Self::CutOff { door, peer, size_bytes, .. } => {
+                at(door, peer);
+                field("size_bytes", Value::Number(*size_bytes));
+            }
+            Self::SessionClosed { door, peer, reason } => {
+                at(door, peer);
+                field("reason", Value::Text(reason));
+            }
+        }
+    }
+}

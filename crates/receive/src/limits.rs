@@ -1,0 +1,34 @@
+//! Every limit of a session, with its unit. Those of the protocol itself are in [`smtp::limits`].
+
+use std::time::Duration;
+
+/// From the banner to EHLO (threat case SMT-3); absolute, whatever else is sent meanwhile.
+pub const GREETING: Duration = Duration::from_secs(30);
+/// Waiting for a command (RFC 5321 §4.5.3.2.7).
+pub const COMMAND: Duration = Duration::from_secs(5 * 60);
+/// A TLS handshake, from its first octet awaited to its end.
+pub const HANDSHAKE: Duration = Duration::from_secs(30);
+/// Sending replies that the client does not read.
+pub const REPLY: Duration = Duration::from_secs(60);
+/// A whole message, from 354 to its end, at most. Before that [`world::line::Pace`] asks for a minimum rate.
+pub const MESSAGE: Duration = Duration::from_secs(60 * 60);
+/// How long a closing connection waits for the client to have read the last reply.
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// Recipients of one message; the next is answered 452 4.5.3 (RFC 5321 §4.5.3.1.8 asks for at least 100).
+pub const RECIPIENTS: usize = 1_000;
+/// Recipients who do not exist, in one session. Above this the session is closed with 421, unless more recipients exist
+/// than not: a list of many members may have many who left (threat case SMT-7).
+pub const UNKNOWN_RECIPIENTS: u32 = 10;
+/// The same, whatever else was asked.
+pub const UNKNOWN_RECIPIENTS_EVER: u32 = 100;
+
+/// A message's octets, unless the settings say otherwise; announced with SIZE, held at MAIL and while it comes (552).
+pub const MESSAGE_BYTES: u64 = 25 * 1024 * 1024;
+/// A message that is too large is read to its end, so that it can be refused properly, up to this factor of the limit;
+/// then the connection is closed.
+pub const OVERSIZE_FACTOR: u64 = 2;
+/// The header block: 552 5.3.4 above. The same number as [`mail::limits::HEADER_BLOCK_BYTES`].
+pub const HEADER_BYTES: usize = mail::limits::HEADER_BLOCK_BYTES;
+/// Received fields: 554 5.4.6 above (RFC 5321 §6.3).
+pub const HOPS: usize = 50;

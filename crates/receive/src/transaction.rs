@@ -1,0 +1,117 @@
+//! A mail transaction, from MAIL to its end. Its direction is in its type: only the user's variant has a relay grant,
+//! and only its envelope could take a remote recipient.
+
+use std::net::IpAddr;
+
+use directory::{LocalRecipient, Reservation, SignedIn};
+use mail::address::{Mailbox, Path};
+use mail::ids::QueueId;
+use queue::{Envelope, LocalProgram, RelayGrant, Stranger, Submitted};
+use smtp::MailFrom;
+use world::clock::UnixMs;
+
+use crate::intake::Intake;
+
+/// Sender and recipients, by origin.
+pub(crate) enum Direction {
+    /// from another server
+    Stranger(Envelope<Stranger>),
+    /// from a program on this machine
+    Local(Envelope<LocalProgram>),
+    /// from somebody who signed in
+    User { envelope: Envelope<Submitted>, grant: RelayGrant, user: SignedIn },
+}
+
+/// A transaction that MAIL opened.
+pub(crate) struct Transaction {
+    pub direction: Direction,
+    pub mail: MailFrom,
+    /// room held in the recipients' mailboxes
+    pub reservations: Vec<Reservation>,
+    /// the first recipient; named in Received when it stays the only one
+    pub first_recipient: Option<Mailbox>,
+    /// RCPTs that were taken
+    pub recipients: usize,
+    /// the message, while it comes in chunks
+    pub intake: Option<Intake>,
+}
+
+impl Transaction {
+    pub fn new(direction: Direction, mail: MailFrom) -> Self {
+        let (reservations, first_recipient, recipients, intake) = (Vec::new(), None, 0, None);
+        Self { direction, mail, reservations, first_recipient, recipients, intake }
+    }
+
+    pub fn queue_id(&self) -> QueueId {
+        match &self.direction {
+            Direction::Stranger(envelope) => envelope.queue_id(),
+            Direction::Local(envelope) => envelope.queue_id(),
+            Direction::User { envelope, .. } => envelope.queue_id(),
+        }
+    }
+
+    pub fn received_at(&self) -> UnixMs {
+        match &self.direction {
+            Direction::Stranger(envelope) => envelope.received_at(),
+            Direction::Local(envelope) => envelope.received_at(),
+            Direction::User { envelope, .. } => envelope.received_at(),
+        }
+    }
+
+    pub fn user(&self) -> Option<&SignedIn> {
+        match &self.direction {
+            Direction::User { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+
+    pub fn may_relay(&self) -> bool {
+        matches!(self.direction, Direction::User { .. })
+    }
+
+    pub fn add_local(&mut self, asked_for: Option<&Mailbox>, of: Vec<LocalRecipient>) {
+        match &mut self.direction {
+            Direction::Stranger(envelope) => envelope.add_local(of),
+            Direction::Local(envelope) => envelope.add_local(of),
+            Direction::User { envelope, .. } => envelope.add_local(of),
+        }
+        self.count(asked_for);
+    }
+
+    /// Adds a recipient on another server; false when the direction does not allow it.
+    pub fn add_remote(&mut self, mailbox: &Mailbox) -> bool {
+        let Direction::User { envelope, grant, .. } = &mut self.direction else {
+            return false;
+        };
+        envelope.add_remote(mailbox.clone(), grant);
+        self.count(Some(mailbox));
+        true
+    }
+
+    fn count(&mut self, asked_for: Option<&Mailbox>) {
+        if self.recipients == 0 {
+            self.first_recipient = asked_for.cloned();
+        }
+        self.recipients += 1;
+    }
+
+    /// The only recipient, if there is one only.
+    pub fn only_recipient(&self) -> Option<&Mailbox> {
+        self.first_recipient.as_ref().filter(|_| self.recipients == 1)
+    }
+
+    /// The envelope sender for the log; empty for `<>`.
+    pub fn from_text(&self) -> String {
+        sender_text(&self.mail.reverse_path)
+    }
+}
+
+/// The envelope sender for the log; empty for `<>`.
+pub(crate) fn sender_text(path: &Path) -> String {
+    path.mailbox().map(ToString::to_string).unwrap_or_default()
+}
+
+/// The address of a peer in its shortest family.
+pub(crate) fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}

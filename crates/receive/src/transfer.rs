@@ -1,0 +1,179 @@
+//! Reads message text from the connection: after DATA to its end, or a chunk of BDAT.
+
+use smtp::refusal::codes;
+use smtp::{AskData, Refusal, Step, TakeChunk, Taken};
+use world::clock::Monotonic;
+use world::line::{Pace, ReadError};
+
+use crate::edits::Missing;
+use crate::intake::{Intake, Submission};
+use crate::limits::{MESSAGE, OVERSIZE_FACTOR};
+use crate::talk::{Proof, Talk};
+use crate::transaction::Transaction;
+use crate::verdict;
+use mail::date;
+
+/// DATA: 354, the text, the verdict. `None` when the connection ended before the message did.
+pub(crate) async fn data(talk: &mut Talk<'_>, ask: AskData<Proof>) -> Option<Step<Proof>> {
+    let Some(mut transaction) = talk.open.take() else {
+        return Some(ask.refuse(&out_of_step()));
+    };
+    let mut intake = intake_for(talk, &transaction);
+    let (mut receiving, reply) = ask.go_on();
+    talk.conn.write(reply.as_bytes());
+    let most = talk.door.setup.max_message_bytes.saturating_mul(OVERSIZE_FACTOR);
+    let mut pace = talk.pace();
+    let mut raw_bytes = 0u64;
+    loop {
+        let piece = receiving.next(talk.conn.buffered());
+        let (consumed, end) = (piece.consumed, piece.end);
+        intake.take(piece.text).await;
+        talk.conn.consume(consumed);
+        raw_bytes += consumed as u64;
+        if end {
+            break;
+        }
+        if raw_bytes > most {
+            return Some(receiving.abandon(&far_too_large()));
+        }
+        if !talk.conn.buffered().is_empty() {
+            continue;
+        }
+        match more(talk, &mut pace).await {
+            More::Bytes => {}
+            More::TooSlow => return Some(receiving.abandon(&too_slow())),
+            More::Gone => {
+                talk.tell_cut_off(&transaction, intake.size_bytes());
+                return None;
+            }
+        }
+    }
+    let Ok(verdict) = receiving.finish() else {
+        return None;
+    };
+    let refused = verdict::fault_of(&verdict);
+    if let Some(fault) = refused {
+        talk.tell_refused(&transaction, intake.size_bytes(), &Refusal::new(codes::BAD_CONTENT, fault.sentence()));
+    }
+    transaction.intake = Some(intake);
+    Some(verdict::decide(talk, transaction, verdict).await)
+}
+
+/// BDAT: exactly the chunk's octets, then the answer to it. `None` when the connection ended within it.
+pub(crate) async fn chunk(talk: &mut Talk<'_>, mut chunk: TakeChunk<Proof>) -> Option<Step<Proof>> {
+    let mut transaction = if chunk.is_text() { talk.open.take() } else { None };
+    let mut intake = match &mut transaction {
+        Some(transaction) => transaction.intake.take().or_else(|| Some(intake_for(talk, transaction))),
+        None => None,
+    };
+    let mut pace = talk.pace();
+    while chunk.remaining_bytes() > 0 {
+        if talk.conn.buffered().is_empty() {
+            match more(talk, &mut pace).await {
+                More::Bytes => {}
+                More::TooSlow => return Some(chunk.abandon(&too_slow())),
+                More::Gone => {
+                    if let (Some(transaction), Some(intake)) = (&transaction, &intake) {
+                        talk.tell_cut_off(transaction, intake.size_bytes());
+                    }
+                    return None;
+                }
+            }
+        }
+        let piece = chunk.next(talk.conn.buffered());
+        let consumed = piece.consumed;
+        if let Some(intake) = &mut intake {
+            intake.take(piece.text).await;
+        }
+        talk.conn.consume(consumed);
+    }
+    let most = talk.door.setup.max_message_bytes.saturating_mul(OVERSIZE_FACTOR);
+    match (chunk.finish().ok()?, transaction, intake) {
+        (Taken::Discarded(step), ..) => Some(step),
+        (Taken::More(more), Some(transaction), Some(intake)) => {
+            if let Some(fault) = more.fault() {
+                let refusal = Refusal::new(codes::BAD_CONTENT, fault.sentence());
+                talk.tell_refused(&transaction, intake.size_bytes(), &refusal);
+                return Some(more.refuse(&refusal));
+            }
+            if intake.size_bytes() > most {
+                return Some(more.refuse(&far_too_large()));
+            }
+            talk.open = Some(Box::new(Transaction { intake: Some(intake), ..*transaction }));
+            Some(more.go_on())
+        }
+        (Taken::Last { verdict, tail }, Some(mut transaction), Some(mut intake)) => {
+            intake.take(tail).await;
+            if let Some(fault) = verdict::fault_of(&verdict) {
+                let refusal = Refusal::new(codes::BAD_CONTENT, fault.sentence());
+                talk.tell_refused(&transaction, intake.size_bytes(), &refusal);
+            }
+            transaction.intake = Some(intake);
+            Some(verdict::decide(talk, transaction, verdict).await)
+        }
+        (Taken::More(more), ..) => Some(more.refuse(&out_of_step())),
+        (Taken::Last { verdict, .. }, ..) => Some(verdict.refuse(&out_of_step())),
+    }
+}
+
+enum More {
+    Bytes,
+    TooSlow,
+    Gone,
+}
+
+async fn more(talk: &mut Talk<'_>, pace: &mut Pace) -> More {
+    if talk.flush().await.is_err() {
+        return More::Gone;
+    }
+    match talk.conn.fill(pace.deadline()).await {
+        Ok(0) => More::Gone,
+        Ok(bytes) => {
+            pace.received(talk.now(), bytes);
+            More::Bytes
+        }
+        Err(ReadError::TimedOut) => More::TooSlow,
+        Err(_) => More::Gone,
+    }
+}
+
+impl Talk<'_> {
+    fn pace(&self) -> Pace {
+        let now = self.now();
+        Pace::start(now, Monotonic(now.0 + MESSAGE))
+    }
+}
+
+/// The message will be read into this.
+fn intake_for(talk: &Talk<'_>, transaction: &Transaction) -> Intake {
+    let context = talk.context;
+    let submission = transaction.user().map(|user| Submission {
+        user: user.clone(),
+        missing: Missing {
+            // The time zone of a user is nobody's business (threat case PRV-3): UTC.
+            date: format!("Date: {}", date::rfc5322(transaction.received_at().0)),
+            message_id: message_id(context, user.address().domain()),
+        },
+    });
+    Intake::new(context.queue.store.clone(), context.ids.next(), submission, talk.door.setup.max_message_bytes)
+}
+
+/// 128 random bits at the sender's own domain: tells no host, user or time (threat case PRV-3).
+fn message_id(context: &crate::Context, domain: &mail::address::Domain) -> String {
+    let mut random = [0u8; 16];
+    context.chance.fill(&mut random);
+    format!("Message-ID: <{:032x}@{domain}>", u128::from_be_bytes(random))
+}
+
+fn too_slow() -> Refusal {
+    Refusal::new(codes::TIMED_OUT, "The message comes too slowly: closing, please try again")
+}
+
+fn far_too_large() -> Refusal {
+    Refusal::new(codes::TOO_LARGE, "The message is far larger than the limit of SIZE: closing, please send a smaller one")
+}
+
+/// Cannot happen while the states of `smtp` and the transaction agree; if it does, the client comes back.
+fn out_of_step() -> Refusal {
+    Refusal::new(codes::SYSTEM_FAULT, "Something is wrong here: please try again later")
+}

@@ -1,0 +1,149 @@
+//! Step 6: the verdict on a whole message, and the moment of responsibility.
+
+use mail::address::Mailbox;
+use queue::{Addressee, Envelope, Message, Origin};
+use smtp::{EachVerdict, Fault, Refusal, Step, Verdict};
+use store::contract::{Accepted, StoreError};
+use store::durable::Durable;
+
+use crate::events::ReceiveEvent;
+use crate::intake::{Problem, Staged};
+use crate::received::{self, Hop, Protocol};
+use crate::refusals;
+use crate::talk::{Proof, Talk};
+use crate::transaction::{Direction, Transaction};
+
+/// Said with 250 when somebody on another server is among the recipients.
+const WAITS_FOR_A_ROAD: &str = "recipients on other servers wait here: there is no road to other servers yet";
+
+/// The fault of a message whose text has one.
+pub(crate) fn fault_of(verdict: &Verdict<Proof>) -> Option<Fault> {
+    match verdict {
+        Verdict::Faulty(faulty) => Some(faulty.fault()),
+        Verdict::One(_) | Verdict::Each(_) => None,
+    }
+}
+
+/// Refuses, or commits and acknowledges.
+pub(crate) async fn decide(talk: &mut Talk<'_>, mut transaction: Box<Transaction>, verdict: Verdict<Proof>) -> Step<Proof> {
+    if let Verdict::Faulty(faulty) = verdict {
+        return faulty.refuse();
+    }
+    let Some(intake) = transaction.intake.take() else {
+        return verdict.refuse(&refusals::of_store(&StoreError::Busy));
+    };
+    let size_bytes = intake.size_bytes();
+    let staged = match intake.finish().await {
+        Ok(staged) => staged,
+        Err(problem) => {
+            let refusal = of_problem(talk, &transaction, problem);
+            talk.tell_refused(&transaction, size_bytes, &refusal);
+            return verdict.refuse(&refusal);
+        }
+    };
+    let received = received::field(&hop(talk, &transaction));
+    let committed = match &transaction.direction {
+        Direction::Stranger(envelope) => accept(talk, envelope, &staged, &received).await,
+        Direction::Local(envelope) => accept(talk, envelope, &staged, &received).await,
+        Direction::User { envelope, .. } => accept(talk, envelope, &staged, &received).await,
+    };
+    match committed {
+        Ok(proof) => acknowledge(*transaction, proof, verdict),
+        Err(error) => {
+            let refusal = of_problem(talk, &transaction, Problem::Store(error));
+            talk.tell_refused(&transaction, size_bytes, &refusal);
+            verdict.refuse(&refusal)
+        }
+    }
+}
+
+async fn accept<O: Origin>(
+    talk: &Talk<'_>,
+    envelope: &Envelope<O>,
+    staged: &Staged,
+    received: &[u8],
+) -> store::contract::Result<Durable<Accepted>> {
+    let message = Message { body: staged.body.clone(), header: &staged.header, received };
+    queue::accept(&talk.context.queue, envelope, message).await
+}
+
+/// 250, with the proof used up; for LMTP one per recipient.
+fn acknowledge(transaction: Transaction, proof: Proof, verdict: Verdict<Proof>) -> Step<Proof> {
+    let queue_id = transaction.queue_id();
+    let waits = matches!(&transaction.direction, Direction::User { envelope, .. } if envelope.has_remote());
+    let note = waits.then_some(WAITS_FOR_A_ROAD);
+    for reservation in transaction.reservations {
+        reservation.keep();
+    }
+    match verdict {
+        Verdict::One(one) => one.accept(proof, queue_id, note),
+        Verdict::Each(mut each) => {
+            acknowledge_each(&transaction.direction, proof, &mut each, note);
+            each.finish()
+        }
+        Verdict::Faulty(faulty) => faulty.refuse(),
+    }
+}
+
+fn acknowledge_each(direction: &Direction, proof: Proof, each: &mut EachVerdict<Proof>, note: Option<&str>) {
+    let addressees = match direction {
+        Direction::Stranger(envelope) => envelope.addressees(),
+        Direction::Local(envelope) => envelope.addressees(),
+        Direction::User { envelope, .. } => envelope.addressees(),
+    };
+    let parts = proof.narrow(|accepted| addressees.iter().map(|addressee| part(&accepted, addressee)).collect::<Vec<_>>());
+    for proof in parts.each() {
+        let queue_id = proof.committed().queue_id;
+        each.accept(proof, queue_id, note);
+    }
+}
+
+/// What of the acceptance is one addressee's.
+fn part(accepted: &Accepted, addressee: &Addressee) -> Accepted {
+    let placed: Vec<_> = accepted
+        .placed
+        .iter()
+        .filter(|placed| addressee.positions().contains(&placed.recipient))
+        .cloned()
+        .collect();
+    let placed_positions = |position: &&u32| !placed.iter().any(|placed| placed.recipient == **position);
+    let waiting = addressee.positions().iter().filter(placed_positions).count();
+    Accepted { queue_id: accepted.queue_id, waiting: u32::try_from(waiting).unwrap_or(u32::MAX), placed }
+}
+
+fn of_problem(talk: &Talk<'_>, transaction: &Transaction, problem: Problem) -> Refusal {
+    match problem {
+        Problem::Refused(refusal) => refusal,
+        Problem::Store(error) => {
+            let refusal = refusals::of_store(&error);
+            let queue_id = transaction.queue_id();
+            talk.tell(&ReceiveEvent::StoreRefused { queue_id, reason: error.to_string() });
+            refusal
+        }
+    }
+}
+
+fn hop<'a>(talk: &'a Talk<'_>, transaction: &'a Transaction) -> Hop<'a> {
+    let stranger = matches!(transaction.direction, Direction::Stranger(_));
+    let from = stranger.then(|| received::From {
+        hello: talk.hello.as_deref().unwrap_or(""),
+        address: talk.conn.peer().addr.ip(),
+        tls: talk.tls,
+    });
+    let for_recipient: Option<&Mailbox> = if stranger { transaction.only_recipient() } else { None };
+    let with = Protocol {
+        lmtp: matches!(transaction.direction, Direction::Local(_)),
+        extended: talk.extended,
+        utf8: transaction.mail.smtputf8,
+        tls: talk.tls.is_some(),
+        signed_in: matches!(transaction.direction, Direction::User { .. }),
+    };
+    Hop {
+        from,
+        by: &talk.door.setup.host_name,
+        with,
+        queue_id: transaction.queue_id(),
+        for_recipient,
+        at: transaction.received_at(),
+    }
+}
