@@ -16,6 +16,7 @@
 //! Guarantees: every step runs even when an earlier one failed; the exit code is non-zero when anything failed; with
 //! `CI=true` a missing mail program is a failure, not a skip. Absences: it needs no network except the package managers'.
 
+mod bench;
 mod campaign;
 mod clients;
 mod crash;
@@ -84,6 +85,7 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
         "life" => life::run(args)?,
         "diskfaults" => diskfaults::run(args)?,
         "fuzz" => fuzz::run(args)?,
+        "bench" => bench::run(args)?,
         "install" => install::run(args)?,
         "help" | "--help" | "-h" => {
             print!("{HELP}");

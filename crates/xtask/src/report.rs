@@ -76,20 +76,6 @@ impl Summary {
         self.notes.push(line.to_string());
     }
 
-    /// Records `result` under `name`.
-    pub fn record<T>(&mut self, name: impl Display, result: Outcome<T>) -> Option<T> {
-        match result {
-            Ok(value) => {
-                self.pass(name);
-                Some(value)
-            }
-            Err(why) => {
-                self.fail(name, why);
-                None
-            }
-        }
-    }
-
     /// Adds another summary's counts and lines.
     pub fn merge(&mut self, other: Summary) {
         self.passed += other.passed;

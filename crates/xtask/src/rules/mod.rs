@@ -22,6 +22,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     check(&mut summary, "no private keys in the tree", words::no_secrets()?);
     check(&mut summary, "no open ends: TODO, FIXME, XXX, commented-out code markers", words::no_open_ends()?);
     check(&mut summary, "CHANGELOG.md has an Unreleased section", words::changelog_is_open()?);
+    check(&mut summary, "every parser of outside bytes is a fuzz target", words::every_parser_is_fuzzed()?);
     check(&mut summary, "every decision is in the list of decisions", words::decisions_are_listed(fix)?);
     check(&mut summary, "links between documents lead somewhere", words::links_lead_somewhere()?);
     check(&mut summary, "licences of all dependencies are allowed by deny.toml", licences::allowed()?);

@@ -1,0 +1,72 @@
+"""idle_connections.py imap|imaps PORT PASSWORD COUNT SECONDS PID: KiB of RSS that each signed-in idle connection adds.
+
+The clients are spread over several processes; RSS of the server is read before, and after SECONDS of idleness."""
+
+import json
+import multiprocessing
+import socket
+import ssl
+import sys
+import time
+
+WORKERS = 5
+
+
+def rss_kib(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
+def worker(door, port, password, numbers, ready, leave):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connections = []
+    for number in numbers:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        if door == "imaps":
+            connection = context.wrap_socket(connection, server_hostname="localhost")
+        data = b""
+        while b"\r\n" not in data:
+            data += connection.recv(4096)
+        connection.sendall(f'a LOGIN "user{number % 100}@example.test" "{password}"\r\n'.encode())
+        data = b""
+        while b"\r\na " not in b"\r\n" + data or not data.endswith(b"\r\n"):
+            more = connection.recv(4096)
+            assert more, "closed"
+            data += more
+        assert b"a OK" in data, data
+        connections.append(connection)
+    ready.release()
+    leave.wait()
+    for connection in connections:
+        connection.settimeout(1)
+        try:
+            connection.sendall(b"b NOOP\r\n")
+            assert b"b OK" in connection.recv(4096)
+        except OSError as error:
+            raise SystemExit(f"an idle connection had gone: {error}")
+        connection.close()
+
+
+def main():
+    door, port, password, count, seconds, pid = sys.argv[1], int(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:7])
+    before = rss_kib(pid)
+    ready, leave = multiprocessing.Semaphore(0), multiprocessing.Event()
+    shares = [range(at, count, WORKERS) for at in range(WORKERS)]
+    arguments = (door, port, password)
+    workers = [multiprocessing.Process(target=worker, args=(*arguments, share, ready, leave)) for share in shares]
+    for process in workers:
+        process.start()
+    for _ in workers:
+        while not ready.acquire(timeout=1):
+            assert all(process.exitcode in (None, 0) for process in workers), "a client failed"
+    time.sleep(seconds)
+    after = rss_kib(pid)
+    leave.set()
+    for process in workers:
+        process.join()
+        assert process.exitcode == 0, "a client failed"
+    print(json.dumps({"count": count, "before_kib": before, "after_kib": after, "kib_each": (after - before) / max(count, 1)}))
+
+
+main()

@@ -1,0 +1,175 @@
+//! Durable inbound until visible over IMAP, both servers alternately.
+
+use super::lab::{Lab, median};
+use super::peer::{self, Peer};
+use super::results::{Goal, Results};
+use super::Options;
+use crate::demo::Demo;
+use crate::report::Outcome;
+use serde_json::Value;
+
+/// Messages of the run that finds out how fast a server is.
+const TRIAL: usize = 200;
+/// Most messages of a run, so that the load generator keeps them in memory.
+const MOST_MESSAGES: [(usize, usize); 2] = [(4096, 40_000), (102_400, 4_000)];
+
+/// One combination of size, sessions and mailboxes.
+#[derive(Clone, Copy)]
+struct Case {
+    size: usize,
+    sessions: usize,
+    mailboxes: usize,
+}
+
+/// A server as the load generator addresses it.
+struct Target {
+    name: &'static str,
+    args: Vec<String>,
+}
+
+impl Target {
+    fn hearthpost(lab: &Lab, demo: &Demo) -> Outcome<Self> {
+        let password = demo.json["bulk"]["password"].as_str().ok_or("the demo named no bulk users")?;
+        let args = vec![
+            "--smtp".into(),
+            format!("127.0.0.1:{}", demo.port("smtp")?),
+            "--imap".into(),
+            format!("127.0.0.1:{}", demo.port("imap")?),
+            "--user".into(),
+            "user%d@example.test".into(),
+            "--rcpt".into(),
+            "user%d@example.test".into(),
+            "--password".into(),
+            password.to_owned(),
+            "--cgroup".into(),
+            lab.group("hearthpost").display().to_string(),
+        ];
+        Ok(Self { name: "hearthpost", args })
+    }
+
+    fn peer(lab: &Lab) -> Self {
+        let args = vec![
+            "--smtp".into(),
+            format!("127.0.0.1:{}", peer::SMTP_PORT),
+            "--imap".into(),
+            format!("127.0.0.1:{}", peer::IMAP_PORT),
+            "--user".into(),
+            "u%d@bench.test".into(),
+            "--rcpt".into(),
+            "u%d@bench.test".into(),
+            "--password".into(),
+            peer::PASSWORD.into(),
+            "--cgroup".into(),
+            lab.group("peer").display().to_string(),
+        ];
+        Self { name: "postfix-dovecot", args }
+    }
+
+    fn run(&self, lab: &Lab, case: Case, messages: usize) -> Outcome<Run> {
+        let mut args = vec!["inbound".to_owned()];
+        args.extend(self.args.iter().cloned());
+        for (flag, value) in [
+            ("--n", messages.to_string()),
+            ("--size", case.size.to_string()),
+            ("--conc", case.sessions.to_string()),
+            ("--mailboxes", case.mailboxes.to_string()),
+            ("--runs", "1".to_owned()),
+            ("--peer", self.name.to_owned()),
+            ("--settle", "0.5".to_owned()),
+            ("--deadline", "120".to_owned()),
+        ] {
+            args.extend([flag.to_owned(), value]);
+        }
+        Run::read(&lab.mailbench(&args)?)
+    }
+}
+
+/// What one run showed.
+struct Run {
+    per_s: f64,
+    cpu_s_per_1000: f64,
+    seconds: f64,
+}
+
+impl Run {
+    fn read(lines: &[Value]) -> Outcome<Self> {
+        let metrics = &lines.last().ok_or("no result")?["metrics"];
+        let number = |name: &str| metrics[name].as_f64().unwrap_or(f64::NAN);
+        if number("err") > 0.0 || number("missing") > 0.0 {
+            return Err(format!("{} refused, {} missing", number("err"), number("missing")).into());
+        }
+        Ok(Self { per_s: number("visible_per_s"), cpu_s_per_1000: number("cpu_s_per_1000"), seconds: number("visible_s") })
+    }
+}
+
+/// Measures every case; both servers run all the time and take turns.
+pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()> {
+    let demo = lab.hearthpost("inbound", 100)?;
+    let _peer = Peer::start(lab, 100)?;
+    let targets = [Target::hearthpost(lab, &demo)?, Target::peer(lab)];
+    for case in cases(options) {
+        let mut rates = [Vec::new(), Vec::new()];
+        let mut cpus = [Vec::new(), Vec::new()];
+        let mut syncs = Vec::new();
+        let sizes = [trial(lab, options, &targets[0], case)?, trial(lab, options, &targets[1], case)?];
+        for _ in 0..options.runs {
+            syncs.push(lab.sync_ms()?);
+            for (at, target) in targets.iter().enumerate() {
+                let run = target.run(lab, case, sizes[at])?;
+                println!(
+                    "  {:>6} B, {:>2} sessions, {:>3} mailboxes: {:<16} {:>7.1}/s, {:.3} CPU s per 1000 ({:.1} s)",
+                    case.size, case.sessions, case.mailboxes, target.name, run.per_s, run.cpu_s_per_1000, run.seconds
+                );
+                rates[at].push(run.per_s);
+                cpus[at].push(run.cpu_s_per_1000);
+            }
+        }
+        record(results, case, rates.map(median), cpus.map(median), median(syncs));
+    }
+    Ok(())
+}
+
+fn cases(options: &Options) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for size in [4096, 102_400] {
+        for sessions in [1, 10, 50] {
+            for mailboxes in [1, 100] {
+                let essential = size == 4096 && (mailboxes == 100 || sessions == 1);
+                if !options.quick || essential {
+                    cases.push(Case { size, sessions, mailboxes });
+                }
+            }
+        }
+    }
+    cases
+}
+
+/// How many messages make a run long enough.
+fn trial(lab: &Lab, options: &Options, target: &Target, case: Case) -> Outcome<usize> {
+    target.run(lab, case, TRIAL)?;
+    let run = target.run(lab, case, TRIAL * 2)?;
+    let most = MOST_MESSAGES.iter().find(|(size, _)| *size == case.size).map_or(TRIAL, |(_, most)| *most);
+    Ok(((run.per_s * options.run_s * 1.4) as usize).clamp(TRIAL, most))
+}
+
+fn record(results: &mut Results, case: Case, rates: [f64; 2], cpus: [f64; 2], sync_ms: f64) {
+    let name = format!("{} KB, {} sessions, {} mailboxes", case.size / 1024, case.sessions, case.mailboxes);
+    let factor = match (case.size, case.sessions) {
+        (4096, 50) => Some(8.0),
+        (4096, 10) => Some(5.0),
+        (4096, 1) => Some(1.0),
+        _ => None,
+    };
+    let times = rates[0] / rates[1];
+    let goal = factor.map(|factor| Goal::at_least(factor, format!("≥ {factor} × the peer")));
+    results.compared(format!("visible/s, {name}"), rates[0], rates[1], Some(times), goal, times);
+    if case.size == 4096 && case.sessions <= 10 {
+        let due = 0.7 * case.sessions as f64 / (sync_ms / 1e3);
+        let share = rates[0] / (case.sessions as f64 / (sync_ms / 1e3));
+        let goal = Goal::at_least(0.7, format!("≥ 70 % of sessions ÷ sync ({due:.0}/s at {sync_ms:.2} ms)"));
+        results.own(format!("share of what the disk allows, {name}"), share, format!("{:.0} %", share * 100.0), Some(goal));
+    }
+    let part = if case.size == 4096 && case.sessions >= 10 { 10.0 } else { 6.0 };
+    let goal = Goal::at_most(1.0 / part, format!("≤ 1/{part:.0} of the peer"));
+    results.compared(format!("CPU ms per message, {name}"), cpus[0], cpus[1], Some(cpus[0] / cpus[1]), Some(goal), cpus[0] / cpus[1]);
+}

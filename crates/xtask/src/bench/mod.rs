@@ -1,0 +1,105 @@
+//! `cargo xtask bench [quick] [--rows inbound,alone,calls,idle,start,memory,history] [--messages N] [--connections N]`
+//!
+//! Measures the release build beside Debian's Postfix and Dovecot, alternately in the same run, in a network namespace of
+//! its own, and writes `bench/RESULTS.md`: every goal beside its figure, met or not. The load comes from the shared load
+//! generator (`mailbench/mailbench.py`) when it is there; without it the comparison is skipped aloud.
+//!
+//! `quick` takes 3 runs of at least 2 s of the rows that matter most; the full form 5 runs of at least 5 s of every row.
+
+mod inbound;
+mod lab;
+mod peer;
+mod results;
+mod single;
+
+use crate::install;
+use crate::report::{Outcome, Summary};
+use lab::Lab;
+use results::Results;
+
+/// What the command line asked for.
+pub struct Options {
+    /// Runs per figure; the median is given.
+    pub runs: usize,
+    /// Shortest run.
+    pub run_s: f64,
+    /// Only the rows that matter most.
+    pub quick: bool,
+    /// Messages in the store for the start-up row.
+    pub messages: usize,
+    /// Idle connections for the memory rows.
+    pub connections: usize,
+    rows: Vec<String>,
+}
+
+const ROWS: &[&str] = &["inbound", "alone", "calls", "idle", "start", "memory", "history"];
+
+impl Options {
+    fn read(args: &[String]) -> Outcome<Self> {
+        let quick = args.iter().any(|arg| arg == "quick");
+        let value = |flag: &str| args.iter().position(|arg| arg == flag).and_then(|at| args.get(at + 1));
+        let number = |flag: &str, default: usize| -> Outcome<usize> {
+            value(flag).map_or(Ok(default), |text| Ok(text.parse().map_err(|_| format!("{flag} wants a number"))?))
+        };
+        let rows: Vec<String> = value("--rows").map_or_else(
+            || ROWS.iter().map(|row| (*row).to_owned()).collect(),
+            |list| list.split(',').map(str::to_owned).collect(),
+        );
+        if let Some(unknown) = rows.iter().find(|row| !ROWS.contains(&row.as_str())) {
+            return Err(format!("no such row: {unknown}; there are {}", ROWS.join(", ")).into());
+        }
+        Ok(Self {
+            runs: if quick { 3 } else { 5 },
+            run_s: if quick { 2.0 } else { 5.0 },
+            quick,
+            messages: number("--messages", if quick { 20_000 } else { 1_000_000 })?,
+            connections: number("--connections", if quick { 2_000 } else { 10_000 })?,
+            rows,
+        })
+    }
+
+    fn wants(&self, row: &str) -> bool {
+        self.rows.iter().any(|wanted| wanted == row)
+    }
+}
+
+/// A row: its name, and what measures it.
+type Row = (&'static str, fn(&Lab, &Options, &mut Results) -> Outcome<()>);
+
+const MEASURES: &[Row] = &[
+    ("inbound", inbound::compare),
+    ("alone", single::syncs_of_a_lone_message),
+    ("calls", single::system_calls),
+    ("idle", single::notices),
+    ("start", single::starts),
+    ("memory", single::idle_connections),
+    ("history", single::long_history),
+];
+
+/// Measures and writes the results; a row that cannot be measured is a failure, a goal that is not met is not.
+pub fn run(args: &[String]) -> Outcome<Summary> {
+    let options = Options::read(args)?;
+    let mut summary = Summary::new();
+    if !install::is_root()? {
+        return Err("the benchmark needs root, for its network namespace and for Postfix".into());
+    }
+    summary.merge(install::ensure(install::TOOLS)?);
+    summary.merge(install::ensure(install::BENCH_TOOLS)?);
+    let lab = Lab::new()?;
+    let mut results = Results::new(&lab, &options)?;
+    for (name, measure) in MEASURES.iter().filter(|(name, _)| options.wants(name)) {
+        println!("\n=== {name}");
+        match measure(&lab, &options, &mut results) {
+            Ok(()) => summary.pass(format!("measured {name}")),
+            Err(error) => {
+                summary.fail(format!("measuring {name}"), &error);
+                results.remark(format!("Row `{name}` was not measured: {}", crate::process::tail(&error.to_string(), 3)));
+            }
+        }
+        // Written after every row, so that an interrupted run leaves what it has.
+        results.write()?;
+    }
+    let (met, missed) = results.goals();
+    summary.note(format!("goals: {met} met, {missed} not met; see bench/RESULTS.md"));
+    Ok(summary)
+}

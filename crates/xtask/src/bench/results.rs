@@ -1,0 +1,140 @@
+//! `bench/RESULTS.md`: figures beside goals.
+
+use super::Options;
+use super::lab::Lab;
+use crate::process::{self, Finished};
+use crate::report::Outcome;
+use crate::tree;
+use std::process::Command;
+use std::time::Duration;
+
+/// What a figure should be.
+pub struct Goal {
+    text: String,
+    limit: f64,
+    at_least: bool,
+}
+
+impl Goal {
+    /// Met by values of at least `limit`.
+    pub fn at_least(limit: f64, text: String) -> Self {
+        Self { text, limit, at_least: true }
+    }
+
+    /// Met by values of at most `limit`.
+    pub fn at_most(limit: f64, text: String) -> Self {
+        Self { text, limit, at_least: false }
+    }
+
+    fn met(&self, value: f64) -> bool {
+        if self.at_least { value >= self.limit } else { value <= self.limit }
+    }
+}
+
+struct Line {
+    name: String,
+    ours: String,
+    theirs: String,
+    goal: Option<(String, bool)>,
+}
+
+/// Everything measured in this run.
+pub struct Results {
+    head: String,
+    lines: Vec<Line>,
+    remarks: Vec<String>,
+}
+
+impl Results {
+    /// Notes the machine, the versions and the disk.
+    pub fn new(lab: &Lab, options: &Options) -> Outcome<Self> {
+        let say = |program: &str, args: &[&str]| -> String {
+            let said = process::run(Command::new(program).args(args), Duration::from_secs(20));
+            said.map(|said: Finished| said.stdout.lines().next().unwrap_or_default().trim().to_owned()).unwrap_or_default()
+        };
+        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        let head = format!(
+            "# Measured\n\n\
+             {date}, {cores} cores ({cpu}), Linux {kernel}; server and load generator share them.\n\
+             Hearthpost {commit} (release build); Postfix {postfix} and Dovecot {dovecot} from Debian, Maildir, Debian's defaults with\n\
+             limits per client lifted; both in one network namespace, taking turns. Medians of {runs} runs of at least {run_s} s each.\n\
+             The disk's own 4 KB append and fdatasync at the start: **{sync:.2} ms** (median of 300).\n\n\
+             Written by `cargo xtask bench{quick}`; do not edit.\n",
+            date = say("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
+            cpu = cpu.trim_start_matches([' ', '\t', ':']),
+            kernel = say("uname", &["-r"]),
+            commit = say("git", &["-C", &tree::root().display().to_string(), "rev-parse", "--short", "HEAD"]),
+            postfix = say("postconf", &["-d", "-h", "mail_version"]),
+            dovecot = say("dovecot", &["--version"]),
+            runs = options.runs,
+            run_s = options.run_s,
+            sync = lab.sync_ms()?,
+            quick = if options.quick { " quick" } else { "" },
+        );
+        Ok(Self { head, lines: Vec::new(), remarks: Vec::new() })
+    }
+
+    /// A figure with the peer's beside it; the goal judges `judged`.
+    pub fn compared(&mut self, name: String, ours: f64, theirs: f64, ratio: Option<f64>, goal: Option<Goal>, judged: f64) {
+        let ours = match ratio {
+            Some(ratio) => format!("{} (× {ratio:.2})", figure(ours)),
+            None => figure(ours),
+        };
+        self.push(name, ours, figure(theirs), goal, judged);
+    }
+
+    /// A figure of ours alone.
+    pub fn own(&mut self, name: String, value: f64, shown: String, goal: Option<Goal>) {
+        self.push(name, shown, "–".into(), goal, value);
+    }
+
+    fn push(&mut self, name: String, ours: String, theirs: String, goal: Option<Goal>, judged: f64) {
+        let goal = goal.map(|goal| (goal.text.clone(), goal.met(judged)));
+        let verdict = goal.as_ref().map_or(String::new(), |(text, met)| format!("{text}: {}", if *met { "met" } else { "NOT MET" }));
+        println!("  {name}: {ours} | {theirs} | {verdict}");
+        self.lines.push(Line { name, ours, theirs, goal });
+    }
+
+    /// A sentence below the table.
+    pub fn remark(&mut self, text: String) {
+        self.remarks.push(text);
+    }
+
+    /// Goals met, goals not met.
+    pub fn goals(&self) -> (usize, usize) {
+        let verdicts: Vec<bool> = self.lines.iter().filter_map(|line| line.goal.as_ref().map(|(_, met)| *met)).collect();
+        (verdicts.iter().filter(|met| **met).count(), verdicts.iter().filter(|met| !**met).count())
+    }
+
+    /// Writes the page.
+    pub fn write(&self) -> Outcome<()> {
+        let mut out = self.head.clone();
+        out.push_str("\n| what | Hearthpost | Postfix + Dovecot | goal | |\n|---|---:|---:|---|---|\n");
+        for line in &self.lines {
+            let (goal, met) = match &line.goal {
+                Some((text, true)) => (text.as_str(), "met"),
+                Some((text, false)) => (text.as_str(), "**not met**"),
+                None => ("", ""),
+            };
+            out.push_str(&format!("| {} | {} | {} | {goal} | {met} |\n", line.name, line.ours, line.theirs));
+        }
+        let (met, missed) = self.goals();
+        out.push_str(&format!("\n{met} goals met, {missed} not met.\n"));
+        for remark in &self.remarks {
+            out.push_str(&format!("\n{remark}\n"));
+        }
+        Ok(std::fs::write(tree::root().join("bench/RESULTS.md"), out)?)
+    }
+}
+
+/// Three significant digits.
+fn figure(value: f64) -> String {
+    match value {
+        value if !value.is_finite() => "–".into(),
+        value if value.abs() >= 100.0 => format!("{value:.0}"),
+        value if value.abs() >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.3}"),
+    }
+}
