@@ -13,6 +13,8 @@
 
 pub mod chance;
 pub mod clock;
+pub mod disk;
 pub mod dns;
 pub mod events;
 pub mod net;
+pub mod powercut;
