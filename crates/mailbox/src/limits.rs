@@ -7,7 +7,7 @@ pub const LEVEL_BYTES: usize = 255;
 /// Bytes of a whole mailbox name.
 pub const NAME_BYTES: usize = 1000;
 /// Levels of a mailbox name.
-pub const NAME_LEVELS: usize = 16;
+pub const NAME_LEVELS: usize = 20;
 /// Bytes of a message that one read returns at most.
 pub const READ_BYTES: u64 = 1024 * 1024;
 /// Bytes of a header section that are looked at; the rest counts as body.

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+pub use bytes::Bytes;
+use mail::header::Fields;
 use mail::ids::MessageId;
 use store::contract::{MessageRow, PAGE_ROWS, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
@@ -138,13 +139,9 @@ impl Message {
 /// Most header sections fit.
 const FIRST_LOOK_BYTES: u64 = 16 * 1024;
 
-/// Where the body begins: after the first empty line.
+/// Where the body begins, if the empty line before it is among these bytes.
 fn header_end(bytes: &[u8]) -> Option<usize> {
-    if bytes.starts_with(b"\r\n") {
-        return Some(2);
-    }
-    bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map(|at| at + 4)
+    let mut fields = Fields::new(bytes);
+    fields.by_ref().for_each(drop);
+    fields.has_blank_line().then(|| fields.body_start())
 }

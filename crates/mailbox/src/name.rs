@@ -38,7 +38,7 @@ impl fmt::Display for BadName {
             Self::Empty => "a mailbox name cannot be empty",
             Self::EmptyLevel => "a mailbox name cannot have an empty level",
             Self::TooLong => "this mailbox name is too long: 255 bytes a level and 1000 in all are allowed",
-            Self::TooDeep => "this mailbox name has more than 16 levels",
+            Self::TooDeep => "this mailbox name has more than 20 levels",
             Self::Control => "a mailbox name cannot contain control characters",
             Self::Wildcard => "a mailbox name cannot contain % or *",
             Self::Dots => "a level of a mailbox name cannot be . or ..",
@@ -148,7 +148,7 @@ mod tests {
             ("a\u{85}b", Err(BadName::Control)),
             ("a%", Err(BadName::Wildcard)),
             ("a*", Err(BadName::Wildcard)),
-            ("a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", Err(BadName::TooDeep)),
+            ("a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u", Err(BadName::TooDeep)),
         ] {
             assert_eq!(
                 MailboxName::parse(text).map(|name| name.to_string()),

@@ -127,6 +127,11 @@ impl Snapshot {
         self.keywords.get(&uid).map_or(&[], Vec::as_slice)
     }
 
+    /// All rare keywords of all messages, with repetitions.
+    pub fn rare_keywords(&self) -> impl Iterator<Item = &str> {
+        self.keywords.values().flatten().map(String::as_str)
+    }
+
     /// The snapshot after more changes were committed: newer rows replace older ones, vanished ones go. Returns the
     /// UIDs that were here and are gone, ascending. Idempotent, so that pages may overlap.
     pub(crate) fn apply(&mut self, rows: Vec<PlacementRow>, vanished: &UidSet, modseq: u64) -> Vec<u32> {

@@ -216,7 +216,18 @@ impl Opened {
 
     /// The known messages that are in `uids`, as (sequence number, row), ascending; expunged ones are left out.
     pub fn select<'a>(&'a self, uids: &'a UidSet) -> impl Iterator<Item = (u32, &'a Row)> + 'a {
-        uids.ranges().iter().flat_map(move |&(first, last)| {
+        self.select_from(uids, 0)
+    }
+
+    /// The same, of UIDs from `from` on: for going through a mailbox page by page.
+    pub fn select_from<'a>(
+        &'a self,
+        uids: &'a UidSet,
+        from: u32,
+    ) -> impl Iterator<Item = (u32, &'a Row)> + 'a {
+        let done = uids.ranges().partition_point(|range| range.1 < from);
+        uids.ranges()[done..].iter().flat_map(move |&(first, last)| {
+            let first = first.max(from);
             let last = last.min(self.known_uid);
             let mut live = self.snapshot.rank(first);
             let mut untold = self.untold.partition_point(|&uid| uid < first);

@@ -1,0 +1,26 @@
+//! CLOSE (RFC 3501 §6.4.2): expunges without telling, unless the mailbox was opened read-only.
+
+use mailbox::Opened;
+use store::uids::UidSet;
+
+use super::expunge::deleted;
+use crate::imap::io::Stop;
+use crate::imap::session::{Change, Cx, User};
+
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &Opened,
+    answer: Change,
+) -> Result<(), Stop> {
+    let uids = deleted(opened, &UidSet::from_ranges([(1, u32::MAX)]));
+    if opened.read_only() || uids.is_empty() {
+        answer.unchanged(&mut cx.io.out, None);
+        return Ok(());
+    }
+    match user.person.expunge(opened, uids).await {
+        Ok(proof) => answer.ok(&mut cx.io.out, proof.narrow(|_| ()), None),
+        Err(error) => cx.no_change(user, answer, &error),
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! ENABLE (RFC 5161): CONDSTORE is all there is to enable.
+
+use mailbox::Opened;
+
+use crate::imap::session::{Cx, Reading, User};
+use imap::capability::CAN_BE_ENABLED;
+use imap::out::Code;
+
+pub(crate) fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    opened: Option<&Opened>,
+    names: &[String],
+    answer: Reading,
+) {
+    let enabled: Vec<&str> = CAN_BE_ENABLED
+        .into_iter()
+        .filter(|known| names.iter().any(|name| name == known))
+        .collect();
+    if enabled.contains(&"CONDSTORE") {
+        condstore(cx, user, opened);
+    }
+    cx.io.out.enabled(enabled);
+    answer.ok(&mut cx.io.out, None);
+}
+
+/// The client knows mod-sequences from now on. If a mailbox is open, it learns the highest (RFC 7162 §3.1.2).
+pub(crate) fn condstore(cx: &mut Cx<'_, '_>, user: &mut User, opened: Option<&Opened>) {
+    if !std::mem::replace(&mut user.condstore, true)
+        && let Some(opened) = opened
+    {
+        cx.io.out.ok(
+            Some(&Code::HighestModSeq(opened.applied_modseq().max(1))),
+            "Mod-sequences are told from now on",
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! EXPUNGE and UID EXPUNGE (RFC 3501 §6.4.3, RFC 4315 §2.1).
+
+use imap::out::Code;
+use imap::set::SequenceSet;
+use mailbox::{Expunges, Opened};
+use store::flags::DELETED;
+use store::uids::UidSet;
+
+use super::numbers;
+use crate::imap::io::Stop;
+use crate::imap::session::{Change, Cx, User};
+
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &mut Opened,
+    set: Option<&SequenceSet>,
+    answer: Change,
+) -> Result<(), Stop> {
+    opened.look();
+    let wanted = match set {
+        Some(set) => numbers::uids_of(opened, set),
+        None => UidSet::from_ranges([(1, u32::MAX)]),
+    };
+    if opened.read_only() {
+        cx.no_change(user, answer, &mailbox::Error::ReadOnly);
+        return Ok(());
+    }
+    let uids = deleted(opened, &wanted);
+    if uids.is_empty() {
+        cx.tell(user, opened, Expunges::Tell)?;
+        answer.unchanged(&mut cx.io.out, None);
+        return Ok(());
+    }
+    match user.person.expunge(opened, uids).await {
+        Ok(expunged) => {
+            cx.tell(user, opened, Expunges::Tell)?;
+            let highest = Code::HighestModSeq(expunged.committed().modseq);
+            let code = user.condstore.then_some(highest);
+            answer.ok(&mut cx.io.out, expunged.narrow(|_| ()), code);
+        }
+        Err(error) => cx.no_change(user, answer, &error),
+    }
+    Ok(())
+}
+
+/// Messages with `\Deleted` that the client knows of: what another session marks meanwhile is not touched.
+pub(crate) fn deleted(opened: &Opened, wanted: &UidSet) -> UidSet {
+    let marked = opened.select(wanted).filter(|(_, row)| row.bits & DELETED != 0);
+    UidSet::from_uids(marked.map(|(_, row)| row.uid))
+}

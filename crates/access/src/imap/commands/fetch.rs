@@ -1,0 +1,262 @@
+//! FETCH and UID FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4).
+//!
+//! 1. The rows come from the shared view; with CHANGEDSINCE only the newer ones.
+//! 2. If more than rows is asked, messages are read page by page ([`PAGE_MESSAGES`]); each is sent before the next is read.
+//! 3. Items that set `\Seen` do so in one commit for each page; the new flags are told at the end, before the `OK`.
+//! 4. A message that cannot be read costs a `NO` that names it; the others are sent (DSK-5).
+
+use std::collections::HashMap;
+
+use imap::command::{Fetch, FetchItem, Numbers};
+use imap::out::{Code, FetchLine, Out};
+use mail::ids::MessageId;
+use mailbox::{Expunges, Message, Opened, Row};
+use store::contract::StoreError;
+use store::flags::{FlagEdit, Flags, SEEN};
+use store::uids::UidSet;
+
+use super::{enable, numbers};
+use crate::events::AccessEvent;
+use crate::imap::content::{Content, Needs};
+use crate::imap::io::Stop;
+use crate::imap::session::{Cx, Reading, User};
+use crate::imap::updates::flag_names;
+use crate::limits::PAGE_MESSAGES;
+
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    opened: &mut Opened,
+    fetch: &Fetch,
+    answer: Reading,
+) -> Result<(), Stop> {
+    opened.look();
+    let Some(uids) = numbers::uids(opened, fetch.numbers, &fetch.set) else {
+        answer.bad(&mut cx.io.out, None, "There is no message of that number");
+        return Ok(());
+    };
+    let items = items(fetch);
+    if items.contains(&FetchItem::ModSeq) {
+        enable::condstore(cx, user, Some(opened));
+    }
+    let needs = Needs::of(&items);
+    let failed = if needs.message {
+        contents(cx, user, opened, (fetch, &items, needs), &uids).await?
+    } else {
+        rows(cx, opened, (fetch, &items), &uids).await?;
+        Failed::default()
+    };
+    let expunges = if fetch.numbers == Numbers::Uid {
+        Expunges::Tell
+    } else {
+        Expunges::Hold
+    };
+    cx.tell(user, opened, expunges)?;
+    match failed.sentence() {
+        None => answer.ok(&mut cx.io.out, None),
+        Some((code, sentence)) => answer.no(&mut cx.io.out, Some(code), &sentence),
+    }
+    Ok(())
+}
+
+/// What is told of each message: UID with UID FETCH, MODSEQ with CHANGEDSINCE, even if unasked.
+fn items(fetch: &Fetch) -> Vec<FetchItem> {
+    let mut items = fetch.items.clone();
+    if fetch.numbers == Numbers::Uid && !items.contains(&FetchItem::Uid) {
+        items.insert(0, FetchItem::Uid);
+    }
+    if fetch.changed_since.is_some() && !items.contains(&FetchItem::ModSeq) {
+        items.push(FetchItem::ModSeq);
+    }
+    items
+}
+
+/// Only what the view knows: nothing is read.
+async fn rows(
+    cx: &mut Cx<'_, '_>,
+    opened: &Opened,
+    (fetch, items): (&Fetch, &[FetchItem]),
+    uids: &UidSet,
+) -> Result<(), Stop> {
+    let since = fetch.changed_since.unwrap_or(0);
+    for (seq, row) in opened.select(uids).filter(|(_, row)| row.modseq > since) {
+        let mut line = cx.io.out.fetch(seq);
+        for item in items {
+            row_item(&mut line, opened, row, item);
+        }
+        line.finish();
+        cx.io.send().await?;
+    }
+    Ok(())
+}
+
+/// False if the item is not about the row.
+fn row_item(line: &mut FetchLine<'_>, opened: &Opened, row: &Row, item: &FetchItem) -> bool {
+    match item {
+        FetchItem::Uid => line.uid(row.uid),
+        FetchItem::Flags => line.flags(flag_names(opened, row)),
+        FetchItem::ModSeq => line.modseq(row.modseq),
+        FetchItem::EmailId => line.email_id(&row.message.to_string()),
+        FetchItem::ThreadId => line.thread_id(None),
+        _ => return false,
+    }
+    true
+}
+
+/// Messages that could not be read.
+#[derive(Default)]
+struct Failed {
+    messages: Vec<String>,
+    /// why the first one could not
+    first: Option<mailbox::Error>,
+}
+
+impl Failed {
+    fn add(&mut self, cx: &Cx<'_, '_>, user: &User, row: &Row, error: mailbox::Error) {
+        let (message, reason) = (row.message.to_string(), error.to_string());
+        let address = user.who.address().to_string();
+        cx.ctx.events.emit(&AccessEvent::MessageDamaged {
+            message: message.clone(),
+            address,
+            reason,
+        });
+        self.messages.push(message);
+        self.first.get_or_insert(error);
+    }
+
+    fn sentence(&self) -> Option<(Code<'static>, String)> {
+        let first = self.messages.first()?;
+        let text = match (&self.first, self.messages.len()) {
+            (Some(mailbox::Error::Store(StoreError::Busy)), _) => {
+                return Some((
+                    Code::Unavailable,
+                    "The server is busy; try again in a moment".to_owned(),
+                ));
+            }
+            (_, 1) => format!("Message {first} cannot be read; the operator was told. All others were sent"),
+            (_, more) => {
+                format!("{more} messages cannot be read, the first is {first}; the operator was told")
+            }
+        };
+        Some((Code::ServerBug, text))
+    }
+}
+
+async fn contents(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &mut Opened,
+    (fetch, items, needs): (&Fetch, &[FetchItem], Needs),
+    uids: &UidSet,
+) -> Result<Failed, Stop> {
+    let since = fetch.changed_since.unwrap_or(0);
+    let mut failed = Failed::default();
+    let mut from = 0;
+    loop {
+        let page: Vec<(u32, Row)> = opened
+            .select_from(uids, from)
+            .filter(|(_, row)| row.modseq > since)
+            .take(PAGE_MESSAGES)
+            .map(|(seq, row)| (seq, *row))
+            .collect();
+        let Some(last) = page.last() else {
+            return Ok(failed);
+        };
+        from = last.1.uid.saturating_add(1);
+        let mut messages = read_rows(cx, user, &page).await;
+        let mut sent = Vec::with_capacity(page.len());
+        for (seq, row) in &page {
+            // A message that went meanwhile is told as EXPUNGE, in its time.
+            let Some(message) = messages.remove(&row.message) else {
+                continue;
+            };
+            let loaded = match message {
+                Ok(message) => Content::load(message, needs).await,
+                Err(error) => Err(error),
+            };
+            match loaded {
+                Ok(content) => {
+                    send(cx, opened, (*seq, row), items, content).await?;
+                    sent.push(*row);
+                }
+                Err(error) => failed.add(cx, user, row, error),
+            }
+        }
+        if fetch.sets_seen() {
+            mark_seen(cx, user, opened, &sent).await;
+        }
+    }
+}
+
+/// The messages of a page by id. If the page cannot be read, every message of it failed.
+async fn read_rows(
+    cx: &Cx<'_, '_>,
+    user: &User,
+    page: &[(u32, Row)],
+) -> HashMap<MessageId, mailbox::Result<Message>> {
+    let ids: Vec<MessageId> = page.iter().map(|(_, row)| row.message).collect();
+    match user.person.messages(ids).await {
+        Ok(messages) => messages
+            .into_iter()
+            .map(|message| (message.row.id, Ok(message)))
+            .collect(),
+        Err(error) => {
+            drop(cx.refusal(user, &error));
+            page.iter()
+                .map(|(_, row)| (row.message, Err(error.clone())))
+                .collect()
+        }
+    }
+}
+
+/// One response. What is large is read and sent piece by piece, after the rest.
+async fn send(
+    cx: &mut Cx<'_, '_>,
+    opened: &Opened,
+    (seq, row): (u32, &Row),
+    items: &[FetchItem],
+    content: Content,
+) -> Result<(), Stop> {
+    let mut out = Out::new();
+    let mut line = out.fetch(seq);
+    let mut rest = Vec::new();
+    for item in items {
+        if !row_item(&mut line, opened, row, item) {
+            rest.extend(content.write(&mut line, item));
+        }
+    }
+    let message = content.into_message();
+    for rest in rest {
+        line.octets_streamed(rest.item, rest.end - rest.start);
+        let mut at = rest.start;
+        while at < rest.end {
+            // What is announced must follow: if it cannot be read any more, only closing is left.
+            let octets = message.range(at, rest.end - at).await.map_err(|_| Stop::Gone)?;
+            if octets.is_empty() {
+                return Err(Stop::Gone);
+            }
+            at += octets.len() as u64;
+            line.stream(&octets);
+            cx.io.write(&line.take()).await?;
+        }
+    }
+    line.finish();
+    cx.io.write(&out.take()).await
+}
+
+/// Sets `\Seen` durably on what was sent without it. A failure is not the client's: it has the messages, and they stay unseen.
+async fn mark_seen(cx: &Cx<'_, '_>, user: &User, opened: &mut Opened, sent: &[Row]) {
+    let unseen = UidSet::from_uids(sent.iter().filter(|row| row.bits & SEEN == 0).map(|row| row.uid));
+    if opened.read_only() || unseen.is_empty() {
+        return;
+    }
+    match user
+        .person
+        .set_flags(opened, unseen, FlagEdit::Add(Flags::bits(SEEN)), None)
+        .await
+    {
+        // The view has the change; it is told with all others.
+        Ok(_set) => {}
+        Err(error) => drop(cx.refusal(user, &error)),
+    }
+}

@@ -1,0 +1,45 @@
+//! IDLE (RFC 2177): tells what changes as it changes, until the client says DONE.
+
+use imap::frame::Progress;
+use mailbox::{Expunges, Opened};
+
+use crate::imap::io::Stop;
+use crate::imap::session::{Cx, Next, Reading, User};
+use crate::limits::IDLE;
+
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    mut opened: Option<&mut Opened>,
+    answer: Reading,
+) -> Result<Next, Stop> {
+    cx.io.out.continuation("Idling; end with DONE");
+    cx.io.framer.expect_line();
+    let until = cx.io.after(IDLE);
+    let line = loop {
+        if let Some(opened) = opened.as_deref_mut() {
+            cx.tell(user, opened, Expunges::Tell)?;
+        }
+        tokio::select! {
+            biased;
+            line = cx.io.next(until) => break line?,
+            () = changed(opened.as_deref_mut()) => {}
+        }
+    };
+    match line {
+        Progress::Line(line) if line.eq_ignore_ascii_case(b"DONE") => answer.ok(&mut cx.io.out, None),
+        Progress::Line(_) => answer.bad(&mut cx.io.out, None, "IDLE ends with DONE"),
+        _ => {
+            answer.bad(&mut cx.io.out, None, "That line is too long");
+            return Ok(Next::Close);
+        }
+    }
+    Ok(Next::Go)
+}
+
+async fn changed(opened: Option<&mut Opened>) {
+    match opened {
+        Some(opened) => opened.changed().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,94 @@
+//! LSUB (RFC 3501 §6.3.9): subscribed names. A parent of a subscribed name that does not match itself shows as `\Noselect`,
+//! so that a client that asks with `%` finds its way down.
+
+use std::collections::BTreeMap;
+
+use imap::name::MailboxName;
+use imap::out::ListLine;
+use imap::pattern::ListPattern;
+
+use crate::imap::io::Stop;
+use crate::imap::session::{Cx, Reading, User};
+
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    pattern: &ListPattern,
+    answer: Reading,
+) -> Result<(), Stop> {
+    if pattern.asks_separator() {
+        cx.io.out.list_separator();
+    }
+    let tree = match user.person.tree().await {
+        Ok(tree) => tree,
+        Err(error) => {
+            cx.no_reading(user, answer, &error);
+            return Ok(());
+        }
+    };
+    let subscribed = tree.entries().iter().filter(|entry| entry.row.subscribed);
+    let names = subscribed.filter_map(|entry| MailboxName::from_utf8(&entry.name).ok());
+    for (name, selectable) in shown(names, pattern) {
+        let attributes = if selectable { vec![] } else { vec!["\\Noselect"] };
+        cx.io.out.lsub_line(&ListLine {
+            attributes,
+            name: &name,
+            child_info: false,
+        });
+        cx.io.send().await?;
+    }
+    answer.ok(&mut cx.io.out, None);
+    Ok(())
+}
+
+/// Names to show, and whether they are subscribed themselves.
+fn shown(names: impl Iterator<Item = MailboxName>, pattern: &ListPattern) -> BTreeMap<MailboxName, bool> {
+    let mut shown = BTreeMap::new();
+    for name in names {
+        if pattern.matches(&name) {
+            shown.insert(name, true);
+            continue;
+        }
+        let parents = std::iter::successors(name.parent(), MailboxName::parent);
+        for parent in parents.filter(|parent| pattern.matches(parent)) {
+            shown.entry(parent).or_insert(false);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_of_subscribed_names_show_the_way() {
+        let names = ["INBOX", "Work/Plans", "Work/Old/2020", "News"];
+        let names = || names.iter().map(|name| MailboxName::from_utf8(name).unwrap());
+        for (pattern, expected) in [
+            (
+                "*",
+                vec![
+                    ("INBOX", true),
+                    ("News", true),
+                    ("Work/Old/2020", true),
+                    ("Work/Plans", true),
+                ],
+            ),
+            ("%", vec![("INBOX", true), ("News", true), ("Work", false)]),
+            ("Work/%", vec![("Work/Old", false), ("Work/Plans", true)]),
+            ("Nothing", vec![]),
+        ] {
+            let pattern = ListPattern::new(b"", pattern.as_bytes()).unwrap();
+            let found: Vec<(String, bool)> = shown(names(), &pattern)
+                .into_iter()
+                .map(|(name, own)| (name.to_string(), own))
+                .collect();
+            let expected: Vec<(String, bool)> = expected
+                .into_iter()
+                .map(|(name, own)| (name.to_owned(), own))
+                .collect();
+            assert_eq!(found, expected);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! MOVE and UID MOVE (RFC 6851): one commit; COPYUID is told before the EXPUNGEs (§4.3).
+
+use imap::command::Transfer;
+use imap::out::Code;
+use mailbox::{Expunges, Opened};
+
+use super::copy::{both_sides, prepare};
+use crate::imap::io::Stop;
+use crate::imap::session::{Change, Cx, User};
+
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &mut Opened,
+    moved: &Transfer,
+    answer: Change,
+) -> Result<(), Stop> {
+    if opened.read_only() {
+        cx.no_change(user, answer, &mailbox::Error::ReadOnly);
+        return Ok(());
+    }
+    let Some((uids, to, answer)) = prepare(cx, user, opened, moved, answer).await? else {
+        return Ok(());
+    };
+    match user.person.move_to(opened, uids, to).await {
+        Ok(moved) => {
+            let done = moved.committed();
+            let (from, into) = both_sides(&done.pairs);
+            if !done.pairs.is_empty() {
+                let code = Code::CopyUid(done.uidvalidity, from.ranges(), into.ranges());
+                cx.io.out.ok(Some(&code), "Moved");
+            }
+            cx.tell(user, opened, Expunges::Tell)?;
+            let code = user.condstore.then_some(Code::HighestModSeq(done.modseq));
+            answer.ok(&mut cx.io.out, moved.narrow(|_| ()), code);
+        }
+        Err(error) => cx.no_change(user, answer, &error),
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Which messages a command means.
+
+use imap::command::Numbers;
+use imap::set::SequenceSet;
+use mailbox::Opened;
+use store::uids::UidSet;
+
+/// The UIDs that a set names: known to the client, perhaps expunged meanwhile. `None` when a sequence number does not
+/// exist, which is the client's mistake. `*` in an empty mailbox names nothing and is none.
+pub(crate) fn uids(opened: &Opened, numbers: Numbers, set: &SequenceSet) -> Option<UidSet> {
+    match numbers {
+        Numbers::Uid => Some(uids_of(opened, set)),
+        Numbers::Sequence if opened.exists() == 0 && names_all(set) => Some(UidSet::new()),
+        Numbers::Sequence => opened.uids_of_seqs(&set.resolve_within(opened.exists())?),
+    }
+}
+
+/// The same for UIDs, where nothing is a mistake.
+pub(crate) fn uids_of(opened: &Opened, set: &SequenceSet) -> UidSet {
+    UidSet::from_ranges(set.resolve(opened.last_known_uid()))
+}
+
+/// `1:*` and `*`: clients send them without looking whether there are messages.
+fn names_all(set: &SequenceSet) -> bool {
+    use imap::set::Bound::{Largest, Number};
+    let all = |&(from, to): &(imap::set::Bound, imap::set::Bound)| match (from, to) {
+        (Largest, Largest) => true,
+        (Number(one), Largest) | (Largest, Number(one)) => one.get() == 1,
+        (Number(_), Number(_)) => false,
+    };
+    set.as_written().iter().all(all)
+}

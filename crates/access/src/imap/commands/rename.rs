@@ -1,0 +1,24 @@
+//! RENAME (RFC 3501 §6.3.5).
+
+use imap::command::Rename;
+
+use crate::imap::io::Stop;
+use crate::imap::refusal;
+use crate::imap::session::{Change, Cx, User};
+
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    rename: &Rename,
+    answer: Change,
+) -> Result<(), Stop> {
+    let renamed = match (refusal::name(&rename.from), refusal::name(&rename.to)) {
+        (Ok(from), Ok(to)) => user.person.rename(&from, &to).await,
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    };
+    match renamed {
+        Ok(proof) => answer.ok(&mut cx.io.out, proof, None),
+        Err(error) => cx.no_change(user, answer, &error),
+    }
+    Ok(())
+}

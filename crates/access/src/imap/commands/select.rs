@@ -1,0 +1,78 @@
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2).
+
+use std::collections::BTreeSet;
+
+use imap::command::Select;
+use imap::out::{Code, Out};
+use mailbox::{Opened, Snapshot};
+use store::flags::SEEN;
+
+use crate::imap::io::Stop;
+use crate::imap::refusal;
+use crate::imap::session::{Cx, Reading, User};
+use crate::imap::updates::{SYSTEM, bit_names};
+
+/// The mailbox, if it could be opened.
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    select: &Select,
+    read_only: bool,
+    answer: Reading,
+) -> Result<Option<Opened>, Stop> {
+    let opened = match refusal::name(&select.mailbox) {
+        Ok(name) => user.person.open(&name, read_only).await,
+        Err(error) => Err(error),
+    };
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            cx.no_reading(user, answer, &error);
+            return Ok(None);
+        }
+    };
+    user.condstore |= select.condstore;
+    describe(&mut cx.io.out, &opened);
+    let code = if read_only {
+        Code::ReadOnly
+    } else {
+        Code::ReadWrite
+    };
+    answer.ok(&mut cx.io.out, Some(code));
+    Ok(Some(opened))
+}
+
+fn describe(out: &mut Out, opened: &Opened) {
+    let snapshot = opened.snapshot();
+    let flags = flags_in_use(snapshot);
+    let names: Vec<&str> = flags.iter().map(String::as_str).collect();
+    out.mailbox_flags(names.iter().copied());
+    out.exists(opened.exists());
+    out.recent(opened.recent());
+    if let Some(unseen) = snapshot.iter().position(|row| row.bits & SEEN == 0) {
+        out.ok(Some(&Code::Unseen(unseen as u32 + 1)), "The first unseen message");
+    }
+    out.ok(Some(&Code::UidValidity(opened.uidvalidity())), "UIDs are valid");
+    out.ok(Some(&Code::UidNext(opened.uidnext())), "The next UID");
+    let may_change: &[&str] = if opened.read_only() { &[] } else { &names };
+    out.ok(
+        Some(&Code::PermanentFlags(may_change, !opened.read_only())),
+        "Flags that are kept",
+    );
+    out.ok(
+        Some(&Code::HighestModSeq(opened.applied_modseq().max(1))),
+        "The highest mod-sequence",
+    );
+    out.ok(
+        Some(&Code::MailboxId(&opened.id().to_string())),
+        "The mailbox's identifier",
+    );
+}
+
+/// System flags, and the keywords that some message has.
+fn flags_in_use(snapshot: &Snapshot) -> Vec<String> {
+    let system = SYSTEM.iter().fold(0, |bits, (bit, _)| bits | bit);
+    let used = snapshot.iter().fold(0, |bits, row| bits | row.bits);
+    let rare: BTreeSet<&str> = snapshot.rare_keywords().collect();
+    bit_names(used | system).chain(rare).map(str::to_owned).collect()
+}

@@ -1,0 +1,126 @@
+//! STORE and UID STORE (RFC 3501 §6.4.6, RFC 7162 §3.1.3).
+
+use std::sync::Arc;
+
+use imap::command::{Numbers, Store, StoreAction};
+use imap::out::Code;
+use imap::set::ranges_of;
+use mailbox::{Expunges, FlagsSet, Opened};
+use store::flags::FlagEdit;
+use store::uids::UidSet;
+
+use super::{enable, numbers};
+use crate::imap::io::Stop;
+use crate::imap::session::{Change, Cx, User};
+use crate::imap::updates::{flag_names, stored_flags};
+
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    opened: &mut Opened,
+    command: &Store,
+    answer: Change,
+) -> Result<(), Stop> {
+    opened.look();
+    let Some(wanted) = numbers::uids(opened, command.numbers, &command.set) else {
+        answer.bad(&mut cx.io.out, None, "There is no message of that number");
+        return Ok(());
+    };
+    if command.unchanged_since.is_some() {
+        enable::condstore(cx, user, Some(opened));
+    }
+    let uids = UidSet::from_uids(opened.select(&wanted).map(|(_, row)| row.uid));
+    if uids.is_empty() {
+        cx.tell(user, opened, expunges(command.numbers))?;
+        answer.unchanged(&mut cx.io.out, None);
+        return Ok(());
+    }
+    let edit = edit(command);
+    let before = Arc::clone(opened.snapshot());
+    let set = match user
+        .person
+        .set_flags(opened, uids.clone(), edit.clone(), command.unchanged_since)
+        .await
+    {
+        Ok(set) => set,
+        Err(error) => {
+            cx.no_change(user, answer, &error);
+            return Ok(());
+        }
+    };
+    opened.look();
+    report(cx, user, opened, command, &uids, set.committed()).await?;
+    if command.silent {
+        opened.hush_silent(set.committed(), &edit, &before);
+    } else {
+        opened.hush(set.committed().modseq);
+    }
+    let modified = modified(opened, command.numbers, set.committed());
+    cx.tell(user, opened, expunges(command.numbers))?;
+    if modified.is_empty() {
+        answer.ok(&mut cx.io.out, set.narrow(|_| ()), None);
+    } else {
+        answer.partly(
+            &mut cx.io.out,
+            Some(set.narrow(|_| ())),
+            Some(Code::Modified(&modified)),
+        );
+    }
+    Ok(())
+}
+
+/// The new flags; with `.SILENT` only the new mod-sequences, to a client that knows them.
+async fn report(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &Opened,
+    command: &Store,
+    uids: &UidSet,
+    set: &FlagsSet,
+) -> Result<(), Stop> {
+    if command.silent && !user.condstore {
+        return Ok(());
+    }
+    for (seq, row) in opened
+        .select(uids)
+        .filter(|(_, row)| !set.modified.contains(row.uid))
+    {
+        let mut line = cx.io.out.fetch(seq);
+        if command.numbers == Numbers::Uid || user.condstore {
+            line.uid(row.uid);
+        }
+        if user.condstore {
+            line.modseq(row.modseq);
+        }
+        if !command.silent {
+            line.flags(flag_names(opened, row));
+        }
+        line.finish();
+        cx.io.send().await?;
+    }
+    Ok(())
+}
+
+/// Messages that were left alone, by the numbers the client used.
+fn modified(opened: &Opened, numbers: Numbers, set: &FlagsSet) -> Vec<(u32, u32)> {
+    match numbers {
+        Numbers::Uid => set.modified.ranges().to_vec(),
+        Numbers::Sequence => ranges_of(set.modified.iter().filter_map(|uid| opened.seq_of(uid))),
+    }
+}
+
+fn edit(command: &Store) -> FlagEdit {
+    let flags = stored_flags(&command.flags);
+    match command.action {
+        StoreAction::Replace => FlagEdit::Replace(flags),
+        StoreAction::Add => FlagEdit::Add(flags),
+        StoreAction::Remove => FlagEdit::Remove(flags),
+    }
+}
+
+fn expunges(numbers: Numbers) -> Expunges {
+    match numbers {
+        Numbers::Sequence => Expunges::Hold,
+        Numbers::Uid => Expunges::Tell,
+    }
+}

@@ -1,0 +1,335 @@
+//! What FETCH needs of one message: loaded first, so that nothing is announced that cannot be read; then written.
+//!
+//! 1. [`Needs::of`] says from the items how much of a message must be read.
+//! 2. [`Content::load`] reads it: nothing, the row, the header, or the whole (a large one within the budget of all).
+//! 3. [`Content::write`] writes the items that are in memory; of a large message it leaves ranges to be streamed.
+
+use imap::command::{FetchItem, Section, SectionText};
+use imap::date::DateTime;
+use imap::describe;
+use imap::out::{FetchLine, Octets};
+use imap::section;
+use mail::mime::Structure;
+use mailbox::Message;
+use mailbox::message::{Bytes, Whole};
+
+/// How much of each message a FETCH reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Needs {
+    /// its row: size and date
+    pub(crate) message: bool,
+    header: bool,
+    /// its octets as they stand, but not what they mean
+    octets: bool,
+    structure: bool,
+}
+
+impl Needs {
+    pub(crate) fn of(items: &[FetchItem]) -> Self {
+        items.iter().fold(Self::default(), |needs, item| needs.and(item))
+    }
+
+    fn and(self, item: &FetchItem) -> Self {
+        let message = Self {
+            message: true,
+            ..self
+        };
+        match item {
+            FetchItem::Flags
+            | FetchItem::Uid
+            | FetchItem::ModSeq
+            | FetchItem::EmailId
+            | FetchItem::ThreadId => self,
+            FetchItem::InternalDate | FetchItem::Rfc822Size => message,
+            FetchItem::Envelope | FetchItem::Rfc822Header => Self {
+                header: true,
+                ..message
+            },
+            FetchItem::Body | FetchItem::BodyStructure => Self {
+                structure: true,
+                ..message
+            },
+            FetchItem::Rfc822 => Self {
+                octets: true,
+                ..message
+            },
+            FetchItem::Rfc822Text => Self {
+                octets: true,
+                header: true,
+                ..message
+            },
+            FetchItem::Section(fetched) => match Reach::of(&fetched.section) {
+                Reach::Everything => Self {
+                    octets: true,
+                    ..message
+                },
+                Reach::BehindHeader => Self {
+                    octets: true,
+                    header: true,
+                    ..message
+                },
+                Reach::Header => Self {
+                    header: true,
+                    ..message
+                },
+                Reach::Part => Self {
+                    structure: true,
+                    ..message
+                },
+            },
+        }
+    }
+}
+
+/// Where the octets of a section are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Everything,
+    BehindHeader,
+    Header,
+    Part,
+}
+
+impl Reach {
+    fn of(section: &Section) -> Self {
+        match (&section.text, section.part.is_empty()) {
+            (_, false) | (SectionText::Mime, true) => Self::Part,
+            (SectionText::All, true) => Self::Everything,
+            (SectionText::Text, true) => Self::BehindHeader,
+            (SectionText::Header | SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_), true) => {
+                Self::Header
+            }
+        }
+    }
+}
+
+/// What was read of one message.
+pub(crate) struct Content {
+    message: Message,
+    header: Option<(Bytes, Structure)>,
+    whole: Option<Whole>,
+    structure: Option<Structure>,
+}
+
+/// Octets of an item that are still to be read and sent.
+pub(crate) struct Rest<'i> {
+    pub(crate) item: &'i FetchItem,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+impl Content {
+    pub(crate) async fn load(message: Message, needs: Needs) -> mailbox::Result<Self> {
+        let small = message.size_bytes() <= mailbox::limits::READ_BYTES;
+        let whole = if needs.structure || (needs.octets && small) {
+            Some(message.whole().await?)
+        } else {
+            None
+        };
+        let header = match &whole {
+            _ if !needs.header => None,
+            Some(whole) => Some(whole.bytes.slice(..mail::header::body_start(&whole.bytes))),
+            None => Some(message.header().await?),
+        };
+        let header = header.map(|bytes| {
+            let structure = Structure::parse(&bytes);
+            (bytes, structure)
+        });
+        let structure = whole
+            .as_ref()
+            .filter(|_| needs.structure)
+            .map(|whole| Structure::parse(&whole.bytes));
+        Ok(Self {
+            message,
+            header,
+            whole,
+            structure,
+        })
+    }
+
+    /// Writes what is in memory of an item; or says what is to be streamed.
+    pub(crate) fn write<'i>(&self, line: &mut FetchLine<'_>, item: &'i FetchItem) -> Option<Rest<'i>> {
+        match item {
+            FetchItem::InternalDate => line.internal_date(internal_date(&self.message)),
+            FetchItem::Rfc822Size => line.size(self.message.size_bytes()),
+            FetchItem::Envelope => line.envelope(&describe::envelope(self.header_octets())),
+            FetchItem::Body => line.body(&self.described()?),
+            FetchItem::BodyStructure => line.body_structure(&self.described()?),
+            _ => return self.write_octets(line, item),
+        }
+        None
+    }
+
+    /// Lets go of a large message's bytes before the slow part: sending.
+    pub(crate) fn into_message(self) -> Message {
+        self.message
+    }
+
+    fn write_octets<'i>(&self, line: &mut FetchLine<'_>, item: &'i FetchItem) -> Option<Rest<'i>> {
+        let (section, partial) = section::section_of(item)?;
+        let size = self.message.size_bytes();
+        let (start, end) = match Reach::of(&section) {
+            Reach::Everything => (0, size),
+            Reach::BehindHeader => ((self.header_octets().len() as u64).min(size), size),
+            Reach::Header => {
+                let (header, structure) = self.header.as_ref()?;
+                section::with_octets(header, structure, item, |octets| line.octets(item, octets));
+                return None;
+            }
+            Reach::Part => return self.write_part(line, item, &section),
+        };
+        let (start, end) = match partial {
+            Some(partial) => {
+                let start = (start + u64::from(partial.offset)).min(end);
+                (start, (start + u64::from(partial.length.get())).min(end))
+            }
+            None => (start, end),
+        };
+        let Some(whole) = self
+            .whole
+            .as_ref()
+            .filter(|whole| whole.bytes.len() as u64 == size)
+        else {
+            return Some(Rest { item, start, end });
+        };
+        line.octets(item, Octets::Of(&whole.bytes[start as usize..end as usize]));
+        None
+    }
+
+    /// A part of a large message is streamed from where it was found.
+    fn write_part<'i>(
+        &self,
+        line: &mut FetchLine<'_>,
+        item: &'i FetchItem,
+        section: &Section,
+    ) -> Option<Rest<'i>> {
+        let (whole, structure) = (self.whole.as_ref()?, self.structure.as_ref()?);
+        let message: &[u8] = &whole.bytes;
+        if (message.len() as u64) <= mailbox::limits::READ_BYTES {
+            section::with_octets(message, structure, item, |octets| line.octets(item, octets));
+            return None;
+        }
+        let found = section::resolve(message, structure, section);
+        let place = found.as_deref().and_then(|octets| place_of(message, octets));
+        let Some((start, end)) = place else {
+            section::with_octets(message, structure, item, |octets| line.octets(item, octets));
+            return None;
+        };
+        let (_, partial) = section::section_of(item)?;
+        let Some(partial) = partial else {
+            return Some(Rest { item, start, end });
+        };
+        let start = (start + u64::from(partial.offset)).min(end);
+        Some(Rest {
+            item,
+            start,
+            end: (start + u64::from(partial.length.get())).min(end),
+        })
+    }
+
+    fn header_octets(&self) -> &[u8] {
+        self.header.as_ref().map_or(&[], |(bytes, _)| bytes)
+    }
+
+    fn described(&self) -> Option<imap::out::Structure<'_>> {
+        Some(describe::structure(
+            &self.whole.as_ref()?.bytes,
+            self.structure.as_ref()?,
+        ))
+    }
+}
+
+/// Where `octets` stand in `message`, if they are a part of it and not a copy.
+fn place_of(message: &[u8], octets: &[u8]) -> Option<(u64, u64)> {
+    let start = octets.as_ptr().addr().checked_sub(message.as_ptr().addr())?;
+    let end = start.checked_add(octets.len())?;
+    (end <= message.len()).then_some((start as u64, end as u64))
+}
+
+fn internal_date(message: &Message) -> DateTime {
+    DateTime {
+        unix_seconds: i64::try_from(message.row.internal_date.0 / 1000).unwrap_or(i64::MAX),
+        zone_minutes: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_needed_is_read() {
+        let section = |part: &[u32], text| {
+            let part = part.iter().map(|&number| number.try_into().unwrap()).collect();
+            FetchItem::Section(imap::command::FetchSection {
+                peek: true,
+                section: Section { part, text },
+                partial: None,
+            })
+        };
+        let message = Needs {
+            message: true,
+            ..Needs::default()
+        };
+        let header = Needs {
+            header: true,
+            ..message
+        };
+        for (item, needs) in [
+            (FetchItem::Flags, Needs::default()),
+            (FetchItem::EmailId, Needs::default()),
+            (FetchItem::Rfc822Size, message),
+            (FetchItem::Envelope, header),
+            (
+                section(&[], SectionText::HeaderFields(vec!["Subject".to_owned()])),
+                header,
+            ),
+            (
+                section(&[], SectionText::All),
+                Needs {
+                    octets: true,
+                    ..message
+                },
+            ),
+            (
+                section(&[], SectionText::Text),
+                Needs {
+                    octets: true,
+                    ..header
+                },
+            ),
+            (
+                section(&[1], SectionText::All),
+                Needs {
+                    structure: true,
+                    ..message
+                },
+            ),
+            (
+                section(&[2], SectionText::Mime),
+                Needs {
+                    structure: true,
+                    ..message
+                },
+            ),
+            (
+                FetchItem::BodyStructure,
+                Needs {
+                    structure: true,
+                    ..message
+                },
+            ),
+        ] {
+            assert_eq!(Needs::of(std::slice::from_ref(&item)), needs, "{item:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_has_no_place() {
+        let message = b"abcdef".to_vec();
+        assert_eq!(place_of(&message, &message[2..4]), Some((2, 4)));
+        assert_eq!(place_of(&message, &message[6..]), Some((6, 6)));
+        let other = b"cd".to_vec();
+        assert_eq!(place_of(&message, &other), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! Reading whole commands from the wire and sending responses: the framer and the line driver together.
+
+use std::time::Duration;
+
+use imap::frame::{Framer, Progress};
+use imap::out::Out;
+use tokio::sync::watch;
+use world::clock::Monotonic;
+use world::line::{Driver, ReadError};
+
+use crate::limits::{GOODBYE, OUTPUT_BYTES, WRITE};
+
+/// The connection is of no more use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The client left, or the wire failed, or something promised could not be sent.
+    Gone,
+    /// The client was silent for too long.
+    TimedOut,
+    /// The server is about to stop.
+    Shutdown,
+    /// The open mailbox was deleted by another session.
+    MailboxGone,
+}
+
+/// The two directions of one connection.
+pub(crate) struct Io<'d> {
+    driver: &'d mut Driver,
+    pub(crate) framer: Framer,
+    /// responses that are being made; [`Io::send`] hands them on
+    pub(crate) out: Out,
+    shutdown: watch::Receiver<bool>,
+}
+
+impl<'d> Io<'d> {
+    pub(crate) fn new(driver: &'d mut Driver, shutdown: watch::Receiver<bool>) -> Self {
+        Self {
+            driver,
+            framer: Framer::default(),
+            out: Out::new(),
+            shutdown,
+        }
+    }
+
+    /// The moment after which a wait that begins now is over.
+    pub(crate) fn after(&self, wait: Duration) -> Monotonic {
+        Monotonic(self.now().0 + wait)
+    }
+
+    pub(crate) fn now(&self) -> Monotonic {
+        self.driver.clock().monotonic()
+    }
+
+    /// The next thing the client sent. What waits to be sent goes out before it waits. Cancel-safe.
+    pub(crate) async fn next(&mut self, deadline: Monotonic) -> Result<Progress, Stop> {
+        loop {
+            let (used, progress) = self.framer.feed(self.driver.buffered());
+            self.driver.consume(used);
+            match progress {
+                Progress::NeedMore => self.more(deadline).await?,
+                Progress::Continue => self.go_ahead(),
+                progress => return Ok(progress),
+            }
+        }
+    }
+
+    /// Like `next`, inside the message of an APPEND: octets stay in [`Io::buffered`] until [`Io::consume`].
+    pub(crate) fn feed(&mut self) -> (usize, Progress) {
+        self.framer.feed(self.driver.buffered())
+    }
+
+    pub(crate) fn buffered(&self) -> &[u8] {
+        self.driver.buffered()
+    }
+
+    pub(crate) fn consume(&mut self, used: usize) {
+        self.driver.consume(used);
+    }
+
+    /// Waits for more octets, or for the order to stop. Cancel-safe.
+    pub(crate) async fn more(&mut self, deadline: Monotonic) -> Result<(), Stop> {
+        self.flush().await?;
+        if *self.shutdown.borrow() {
+            return Err(Stop::Shutdown);
+        }
+        let Self { driver, shutdown, .. } = self;
+        tokio::select! {
+            biased;
+            read = driver.fill(deadline) => match read {
+                Ok(0) => Err(Stop::Gone),
+                Ok(_) => Ok(()),
+                Err(ReadError::TimedOut) => Err(Stop::TimedOut),
+                Err(_) => Err(Stop::Gone),
+            },
+            () = stopping(shutdown) => Err(Stop::Shutdown),
+        }
+    }
+
+    /// Asks for the literal (RFC 3501 §4.3).
+    pub(crate) fn go_ahead(&mut self) {
+        self.out.continuation("OK");
+    }
+
+    /// Hands responses on; sends when much waits.
+    pub(crate) async fn send(&mut self) -> Result<(), Stop> {
+        if self.out.len() + self.driver.unsent() > OUTPUT_BYTES {
+            self.flush().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Adds octets that were made elsewhere, after what waits; sends when much waits.
+    pub(crate) async fn write(&mut self, octets: &[u8]) -> Result<(), Stop> {
+        self.hold();
+        self.driver.write(octets);
+        self.send().await
+    }
+
+    /// Sends everything now.
+    pub(crate) async fn flush(&mut self) -> Result<(), Stop> {
+        if !self.out.is_empty() {
+            let responses = self.out.take();
+            self.driver.write(&responses);
+        }
+        if self.driver.unsent() == 0 {
+            return Ok(());
+        }
+        let deadline = self.after(WRITE);
+        self.driver.flush(deadline).await.map_err(|_| Stop::Gone)
+    }
+
+    /// Puts responses where `into_tls` finds them, unsent.
+    pub(crate) fn hold(&mut self) {
+        let responses = self.out.take();
+        self.driver.write(&responses);
+    }
+
+    /// The last words, and the end.
+    pub(crate) async fn goodbye(&mut self, text: &str) {
+        self.out.bye(None, text);
+        self.hold();
+        self.close().await;
+    }
+
+    /// Sends what waits and ends.
+    pub(crate) async fn close(&mut self) {
+        self.hold();
+        let deadline = self.after(GOODBYE);
+        // Whether the client still listens does not matter any more.
+        let _left = self.driver.close_lingering(deadline).await;
+    }
+
+    /// Waits without reading.
+    pub(crate) async fn pause(&mut self, pause: Duration) -> Result<(), Stop> {
+        self.flush().await?;
+        let wake = self.driver.clock().sleep_until(self.after(pause));
+        tokio::select! {
+            () = wake => Ok(()),
+            () = stopping(&mut self.shutdown) => Err(Stop::Shutdown),
+        }
+    }
+}
+
+/// Completes when the server is to stop; never, when nobody can tell us any more.
+async fn stopping(shutdown: &mut watch::Receiver<bool>) {
+    if shutdown.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,353 @@
+//! Whether a message matches the keys of SEARCH (RFC 3501 §6.4.4).
+//!
+//! Each key is asked with what is known so far: the row, then the message's row, its header, its whole. `None` means that
+//! more must be read. So a search reads only what decides it.
+
+use imap::command::{Numbers, SearchKey};
+use imap::date::Date;
+use mail::header::Fields;
+use mail::mime::{Kind, Structure};
+use mailbox::{Message, Opened, Row};
+use store::flags::{Flags, SEEN};
+use store::uids::UidSet;
+use world::clock::UnixMs;
+
+use super::commands::numbers;
+use super::updates::stored_flags;
+
+/// A key, ready to be asked of many messages.
+#[derive(Debug, Clone)]
+pub(crate) enum Key {
+    All,
+    And(Vec<Key>),
+    Or(Box<Key>, Box<Key>),
+    Not(Box<Key>),
+    /// has this flag
+    Has(Flags),
+    Recent,
+    Unseen,
+    Uids(UidSet),
+    /// changed at this mod-sequence or later
+    ModSeq(u64),
+    EmailId(String),
+    /// larger than
+    Larger(u64),
+    Smaller(u64),
+    /// internal date: days since 1970, first to last
+    Arrived(i64, i64),
+    /// internal date: seconds since 1970, first to last
+    ArrivedAt(i64, i64),
+    /// Date field: days since 1970, first to last
+    Sent(i64, i64),
+    /// a field whose text contains the (folded) needle
+    Header(String, String),
+    Body(String),
+    Text(String),
+    Never,
+}
+
+/// What is known of a message.
+pub(crate) struct Known<'m> {
+    pub(crate) row: &'m Row,
+    /// rare keywords
+    pub(crate) rare: &'m [String],
+    pub(crate) recent: bool,
+    pub(crate) message: Option<&'m Message>,
+    pub(crate) header: Option<&'m [u8]>,
+    pub(crate) whole: Option<&'m [u8]>,
+}
+
+/// Makes the keys ready; `None` when a sequence number does not exist.
+pub(crate) fn prepare(keys: &[SearchKey], opened: &Opened, now: UnixMs) -> Option<Key> {
+    keys.iter()
+        .map(|key| ready(key, opened, now))
+        .collect::<Option<Vec<_>>>()
+        .map(Key::And)
+}
+
+fn ready(key: &SearchKey, opened: &Opened, now: UnixMs) -> Option<Key> {
+    let seconds = i64::try_from(now.0 / 1000).unwrap_or(i64::MAX);
+    let ago = |count: &std::num::NonZeroU32| seconds - i64::from(count.get());
+    Some(match key {
+        SearchKey::All => Key::All,
+        SearchKey::And(keys) => prepare(keys, opened, now)?,
+        SearchKey::Or(one, other) => Key::Or(
+            Box::new(ready(one, opened, now)?),
+            Box::new(ready(other, opened, now)?),
+        ),
+        SearchKey::Not(key) => Key::Not(Box::new(ready(key, opened, now)?)),
+        SearchKey::Has(flag) => Key::Has(stored_flags(std::slice::from_ref(flag))),
+        SearchKey::HasNot(flag) => Key::Not(Box::new(Key::Has(stored_flags(std::slice::from_ref(flag))))),
+        SearchKey::Recent => Key::Recent,
+        SearchKey::Old => Key::Not(Box::new(Key::Recent)),
+        SearchKey::New => Key::And(vec![Key::Recent, Key::Unseen]),
+        SearchKey::Header(name, text) => Key::Header(name.clone(), fold(text)),
+        SearchKey::Body(text) => Key::Body(fold(text)),
+        SearchKey::Text(text) => Key::Text(fold(text)),
+        SearchKey::Before(date) => Key::Arrived(i64::MIN, day(*date) - 1),
+        SearchKey::On(date) => Key::Arrived(day(*date), day(*date)),
+        SearchKey::Since(date) => Key::Arrived(day(*date), i64::MAX),
+        SearchKey::SentBefore(date) => Key::Sent(i64::MIN, day(*date) - 1),
+        SearchKey::SentOn(date) => Key::Sent(day(*date), day(*date)),
+        SearchKey::SentSince(date) => Key::Sent(day(*date), i64::MAX),
+        SearchKey::Larger(size) => Key::Larger(*size),
+        SearchKey::Smaller(size) => Key::Smaller(*size),
+        SearchKey::Older(count) => Key::ArrivedAt(i64::MIN, ago(count)),
+        SearchKey::Younger(count) => Key::ArrivedAt(ago(count), i64::MAX),
+        SearchKey::Sequence(set) => Key::Uids(numbers::uids(opened, Numbers::Sequence, set)?),
+        SearchKey::Uid(set) => Key::Uids(numbers::uids_of(opened, set)),
+        SearchKey::ModSeq(modseq) => Key::ModSeq(*modseq),
+        SearchKey::EmailId(id) => Key::EmailId(id.clone()),
+        // There are no threads yet (RFC 8474 §5.2: THREADID is NIL).
+        SearchKey::ThreadId(_) => Key::Never,
+    })
+}
+
+fn day(date: Date) -> i64 {
+    date.days_since_1970()
+}
+
+/// Text as it is compared: without case.
+pub(crate) fn fold(text: &str) -> String {
+    text.to_lowercase()
+}
+
+impl Key {
+    /// Whether it matches; `None` if more must be known.
+    pub(crate) fn matches(&self, known: &Known<'_>) -> Option<bool> {
+        match self {
+            Self::All => Some(true),
+            Self::Never => Some(false),
+            Self::And(keys) => all(keys, known),
+            Self::Or(one, other) => match (one.matches(known), other.matches(known)) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (Some(false), Some(false)) => Some(false),
+                _ => None,
+            },
+            Self::Not(key) => key.matches(known).map(|matches| !matches),
+            Self::Has(flags) => Some(has(known, flags)),
+            Self::Recent => Some(known.recent),
+            Self::Unseen => Some(known.row.bits & SEEN == 0),
+            Self::Uids(uids) => Some(uids.contains(known.row.uid)),
+            Self::ModSeq(modseq) => Some(known.row.modseq >= *modseq),
+            Self::EmailId(id) => Some(known.row.message.to_string() == *id),
+            _ => self.matches_content(known),
+        }
+    }
+
+    fn matches_content(&self, known: &Known<'_>) -> Option<bool> {
+        match self {
+            Self::Larger(size) => known.message.map(|message| message.size_bytes() > *size),
+            Self::Smaller(size) => known.message.map(|message| message.size_bytes() < *size),
+            Self::Arrived(first, last) => known
+                .message
+                .map(|message| (first..=last).contains(&&arrived(message).div_euclid(86_400))),
+            Self::ArrivedAt(first, last) => known
+                .message
+                .map(|message| (first..=last).contains(&&arrived(message))),
+            Self::Sent(first, last) => known
+                .header
+                .map(|header| sent(header).is_some_and(|day| (*first..=*last).contains(&day))),
+            Self::Header(name, needle) => known.header.map(|header| header_contains(header, name, needle)),
+            Self::Text(needle) => match known.header.map(|header| any_header_contains(header, needle)) {
+                Some(true) => Some(true),
+                _ => known
+                    .whole
+                    .map(|whole| any_header_contains(whole, needle) || body_contains(whole, needle)),
+            },
+            Self::Body(needle) => known.whole.map(|whole| body_contains(whole, needle)),
+            _ => Some(false),
+        }
+    }
+
+    /// Whether the answer tells mod-sequences.
+    pub(crate) fn needs_header(&self) -> bool {
+        match self {
+            Self::And(keys) => keys.iter().any(Self::needs_header),
+            Self::Or(one, other) => one.needs_header() || other.needs_header(),
+            Self::Not(key) => key.needs_header(),
+            Self::Sent(..) | Self::Header(..) | Self::Text(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// One that does not match decides, whatever the others need.
+fn all(keys: &[Key], known: &Known<'_>) -> Option<bool> {
+    let mut decided = Some(true);
+    for key in keys {
+        match key.matches(known) {
+            Some(false) => return Some(false),
+            Some(true) => {}
+            None => decided = None,
+        }
+    }
+    decided
+}
+
+fn has(known: &Known<'_>, flags: &Flags) -> bool {
+    let rare = |wanted: &String| {
+        known
+            .rare
+            .iter()
+            .any(|keyword| keyword.eq_ignore_ascii_case(wanted))
+    };
+    known.row.bits & flags.bits == flags.bits && flags.keywords.iter().all(rare)
+}
+
+fn arrived(message: &Message) -> i64 {
+    i64::try_from(message.row.internal_date.0 / 1000).unwrap_or(i64::MAX)
+}
+
+/// The day of the Date field, "disregarding time and timezone" (RFC 3501 §6.4.4).
+fn sent(header: &[u8]) -> Option<i64> {
+    let field = Fields::new(header).find(|field| field.is("Date"))?;
+    let date = mail::date::DateTime::parse(field.value())?;
+    let local = date.unix_ms() + i64::from(date.offset_minutes) * 60_000;
+    Some(local.div_euclid(86_400_000))
+}
+
+fn header_contains(header: &[u8], name: &str, needle: &str) -> bool {
+    let mut fields = Fields::new(header).filter(|field| field.is(name));
+    // An empty needle asks whether the field is there (RFC 3501 §6.4.4).
+    fields.any(|field| needle.is_empty() || fold(&mail::decode::text(field.value())).contains(needle))
+}
+
+fn any_header_contains(header: &[u8], needle: &str) -> bool {
+    Fields::new(header).any(|field| {
+        let name = String::from_utf8_lossy(field.name());
+        fold(&format!("{name}: {}", mail::decode::text(field.value()))).contains(needle)
+    })
+}
+
+/// The decoded text of text parts, and the headers of messages inside.
+fn body_contains(message: &[u8], needle: &str) -> bool {
+    let structure = Structure::parse(message);
+    structure
+        .parts()
+        .iter()
+        .enumerate()
+        .any(|(at, part)| match part.kind {
+            Kind::Multipart => false,
+            Kind::Message | Kind::Leaf(_) => {
+                let content_type = part.content_type(message);
+                let inner_header = at > 0
+                    && part
+                        .parent
+                        .is_some_and(|parent| structure.part(parent).kind == Kind::Message);
+                let header = inner_header && any_header_contains(part.header.of(message), needle);
+                let is_text = content_type.kind == "text";
+                header
+                    || (is_text && {
+                        let text = mail::decode::body_text(
+                            &content_type,
+                            part.encoding(message),
+                            part.body.of(message),
+                        );
+                        fold(&text).contains(needle)
+                    })
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use mail::ids::{Id as _, MessageId};
+
+    use super::*;
+
+    const MAIL: &[u8] = b"From: =?utf-8?q?J=C3=BCrgen?= <j@example.test>\r\n\
+        Subject: Gr\xc3\xbc\xc3\x9fe\r\n\
+        Date: Mon, 23 Nov 2026 23:30:00 -0800\r\n\
+        X-Empty:\r\n\
+        Content-Type: multipart/mixed; boundary=b\r\n\r\n\
+        --b\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+        Stra=DFe am K=D6NIGSplatz, a long li=\r\nne\r\n\
+        --b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\nc2VjcmV0\r\n--b--\r\n";
+
+    fn row() -> Row {
+        Row {
+            modseq: 7,
+            message: MessageId::from_raw(1),
+            uid: 3,
+            bits: SEEN,
+        }
+    }
+
+    fn ask(key: &Key, header: bool, whole: bool) -> Option<bool> {
+        let row = row();
+        let header = header.then(|| &MAIL[..mail::header::body_start(MAIL)]);
+        key.matches(&Known {
+            row: &row,
+            rare: &[],
+            recent: false,
+            message: None,
+            header,
+            whole: whole.then_some(MAIL),
+        })
+    }
+
+    #[test]
+    fn texts_are_found_decoded_and_without_case() {
+        let header = |name: &str, text: &str| Key::Header(name.to_owned(), fold(text));
+        for (key, expected) in [
+            (header("From", "jürgen"), true),
+            (header("from", "JÜRGEN"), true),
+            (header("Subject", "grüße"), true),
+            (header("Subject", "q?J"), false),
+            (header("X-Empty", ""), true),
+            (header("X-Absent", ""), false),
+            (Key::Body(fold("königsplatz")), true),
+            (Key::Body(fold("a long line")), true),
+            (Key::Body(fold("Grüße")), false),
+            (Key::Body(fold("secret")), false),
+            (Key::Text(fold("grüße")), true),
+            (Key::Text(fold("straße")), true),
+            (Key::Text(fold("absent")), false),
+            (Key::Sent(day(Date::new(2026, 11, 23).unwrap()), i64::MAX), true),
+            (Key::Sent(day(Date::new(2026, 11, 24).unwrap()), i64::MAX), false),
+        ] {
+            assert_eq!(ask(&key, true, true), Some(expected), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn no_more_is_read_than_decides() {
+        let body = || Key::Body("x".to_owned());
+        let seen = || Key::Has(Flags::bits(SEEN));
+        let unseen = || Key::Not(Box::new(seen()));
+        for (key, expected) in [
+            (Key::And(vec![body(), unseen()]), Some(false)),
+            (Key::And(vec![body(), seen()]), None),
+            (Key::Or(Box::new(body()), Box::new(seen())), Some(true)),
+            (Key::Or(Box::new(body()), Box::new(unseen())), None),
+            (Key::Not(Box::new(body())), None),
+            (Key::Text("x".to_owned()), None),
+        ] {
+            assert_eq!(ask(&key, false, false), expected, "{key:?}");
+        }
+        assert_eq!(
+            ask(&Key::Text(fold("jürgen")), true, false),
+            Some(true),
+            "the header decides"
+        );
+    }
+
+    #[test]
+    fn rows_are_compared() {
+        for (key, expected) in [
+            (Key::Uids(UidSet::from_uids([1, 3])), true),
+            (Key::Uids(UidSet::from_uids([4])), false),
+            (Key::ModSeq(7), true),
+            (Key::ModSeq(8), false),
+            (
+                Key::Has(stored_flags(&[imap::flag::Flag::keyword("$Forwarded").unwrap()])),
+                false,
+            ),
+            (Key::Recent, false),
+            (Key::EmailId(MessageId::from_raw(1).to_string()), true),
+        ] {
+            assert_eq!(ask(&key, false, false), Some(expected), "{key:?}");
+        }
+    }
+}

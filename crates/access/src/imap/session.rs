@@ -1,0 +1,679 @@
+//! One session: its state, and which file handles which command.
+
+use std::sync::Arc;
+
+use directory::SignedIn;
+use imap::answer::Answer;
+use imap::capability::{Offer, capabilities};
+use imap::command::{Command, Request};
+use imap::frame::{Frame, Progress};
+use imap::out::Code;
+use imap::parse;
+use imap::state::{Authenticated, NotAuthenticated, Permit, Selected, Stage, permit};
+use mailbox::{Expunges, Opened, Person};
+use store::durable::Durable;
+use world::clock::Monotonic;
+use world::line::Driver;
+use world::net::Peer;
+
+use super::Context;
+use super::commands;
+use super::io::{Io, Stop};
+use super::refusal::Refusal;
+use super::updates::tell;
+use crate::events::AccessEvent;
+use crate::limits::{BEFORE_SIGN_IN, COMMANDS_A_SECOND, ERRORS, ERRORS_BEFORE_SIGN_IN, IDLE};
+
+/// The proof that a change's `OK` takes.
+pub(crate) type Proof = Durable<()>;
+/// The answer owed to a reading command.
+pub(crate) type Reading = imap::answer::Reading;
+/// The answer owed to a change.
+pub(crate) type Change = imap::answer::Change<Proof>;
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The connection is closed.
+    Closed,
+    /// The go-ahead for TLS waits in the driver.
+    StartTls,
+}
+
+/// What comes after a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// the next one
+    Go,
+    /// the handshake
+    StartTls,
+    /// the end; the last words are written
+    Close,
+}
+
+/// Somebody signed in.
+pub(crate) struct User {
+    pub(crate) who: SignedIn,
+    pub(crate) person: Person,
+    /// the client knows mod-sequences (RFC 7162 §3.1)
+    pub(crate) condstore: bool,
+}
+
+/// What a command is given.
+pub(crate) struct Cx<'s, 'd> {
+    pub(crate) ctx: &'s Context,
+    pub(crate) io: &'s mut Io<'d>,
+    pub(crate) peer: Peer,
+}
+
+enum State {
+    Guest(NotAuthenticated),
+    User(Box<Authenticated<User>>),
+    Mailbox(Box<Selected<User, Opened>>),
+    /// only while one state becomes another
+    Moving,
+}
+
+/// One session.
+pub(crate) struct Session<'c> {
+    ctx: &'c Arc<Context>,
+    peer: Peer,
+    begun: Monotonic,
+    state: State,
+    can_start_tls: bool,
+    errors: u32,
+    refused_sign_ins: u32,
+    /// commands taken since `window`, before sign-in
+    taken: u32,
+    window: Monotonic,
+}
+
+impl<'c> Session<'c> {
+    pub(crate) fn new(
+        ctx: &'c Arc<Context>,
+        peer: Peer,
+        begun: Monotonic,
+        private: bool,
+        can_start_tls: bool,
+    ) -> Self {
+        Self {
+            ctx,
+            peer,
+            begun,
+            state: State::Guest(NotAuthenticated::new(private)),
+            can_start_tls,
+            errors: 0,
+            refused_sign_ins: 0,
+            taken: 0,
+            window: begun,
+        }
+    }
+
+    /// Greets, then serves.
+    pub(crate) async fn greet(&mut self, driver: &mut Driver) -> End {
+        let mut out = imap::out::Out::new();
+        out.ok(Some(&Code::Capability(&self.capabilities())), "Hearthpost ready");
+        driver.write(out.bytes());
+        drop(out);
+        self.serve(driver).await
+    }
+
+    /// Serves commands until the end. Between commands nothing but this future is held.
+    pub(crate) async fn serve(&mut self, driver: &mut Driver) -> End {
+        let mut io = Io::new(driver, self.ctx.shutdown.clone());
+        loop {
+            let deadline = self.deadline(&io);
+            let next = match io.next(deadline).await {
+                Ok(progress) => Box::pin(self.act(&mut io, progress)).await,
+                Err(stop) => Err(stop),
+            };
+            match next {
+                Ok(Next::Go) => {}
+                Ok(Next::StartTls) => {
+                    io.hold();
+                    return End::StartTls;
+                }
+                Ok(Next::Close) => {
+                    Box::pin(io.close()).await;
+                    return End::Closed;
+                }
+                Err(stop) => {
+                    Box::pin(farewell(&mut io, stop)).await;
+                    return End::Closed;
+                }
+            }
+        }
+    }
+
+    /// Before sign-in one deadline for everything, after it one for each wait.
+    fn deadline(&self, io: &Io<'_>) -> Monotonic {
+        match self.state {
+            State::Guest(_) => Monotonic(self.begun.0 + BEFORE_SIGN_IN),
+            _ => io.after(IDLE),
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        match &self.state {
+            State::Guest(guest) => guest.stage(),
+            State::User(_) => Stage::Authenticated,
+            State::Mailbox(_) => Stage::Selected,
+            State::Moving => Stage::Logout,
+        }
+    }
+
+    /// What CAPABILITY says now.
+    fn capabilities(&self) -> String {
+        let offer = Offer {
+            can_start_tls: self.can_start_tls,
+            append_limit_bytes: self.ctx.append_limit_bytes,
+        };
+        capabilities(self.stage(), offer)
+    }
+
+    async fn act(&mut self, io: &mut Io<'_>, progress: Progress) -> Result<Next, Stop> {
+        let next = match progress {
+            Progress::Command(frame) => self.command(io, &frame).await?,
+            Progress::Append(frame) => self.append(io, &frame).await?,
+            Progress::Refused(refused) if refused.why.is_limit() => {
+                io.out.refuse_no(
+                    refused.tag.as_ref(),
+                    Some(&Code::TooBig),
+                    &refused.why.to_string(),
+                );
+                self.mistake(io)
+            }
+            Progress::Refused(refused) => {
+                io.out
+                    .refuse(refused.tag.as_ref(), None, &refused.why.to_string());
+                self.mistake(io)
+            }
+            Progress::Close(why) => {
+                io.out.bye(None, &why.to_string());
+                Next::Close
+            }
+            // Raw lines and messages are asked for inside the commands that take them.
+            _ => {
+                io.out.bye(None, "The server lost its place in the conversation");
+                Next::Close
+            }
+        };
+        io.send().await?;
+        Ok(next)
+    }
+
+    async fn command(&mut self, io: &mut Io<'_>, frame: &Frame) -> Result<Next, Stop> {
+        if matches!(self.state, State::Guest(_)) {
+            if is_other_protocol(frame.bytes()) {
+                self.ctx.events.emit(&AccessEvent::OtherProtocol {
+                    peer: self.peer.addr.ip(),
+                });
+                return Ok(Next::Close);
+            }
+            self.keep_pace(io).await?;
+        }
+        let request = match parse::request(frame.bytes()) {
+            Ok(request) => request,
+            Err(bad) => {
+                bad.write(&mut io.out);
+                return Ok(self.mistake(io));
+            }
+        };
+        let answer = Answer::<Proof>::to(&request);
+        match permit(self.stage(), self.can_start_tls, request.command.verb()) {
+            Permit::Yes => {}
+            Permit::NeedsPrivacy => {
+                answer.no(
+                    &mut io.out,
+                    Some(Code::PrivacyRequired),
+                    Permit::NeedsPrivacy.text(),
+                );
+                return Ok(self.mistake(io));
+            }
+            other => {
+                answer.bad(&mut io.out, None, other.text());
+                return Ok(self.mistake(io));
+            }
+        }
+        self.permitted(io, request, answer).await
+    }
+
+    async fn permitted(
+        &mut self,
+        io: &mut Io<'_>,
+        request: Request,
+        answer: Answer<Proof>,
+    ) -> Result<Next, Stop> {
+        match (request.command, answer) {
+            (Command::Capability, Answer::Reading(answer)) => {
+                io.out.capability(&self.capabilities());
+                answer.ok(&mut io.out, None);
+            }
+            (Command::Id(_), Answer::Reading(answer)) => {
+                io.out
+                    .id(&[("name", "Hearthpost"), ("version", env!("CARGO_PKG_VERSION"))]);
+                answer.ok(&mut io.out, None);
+            }
+            (Command::Logout, Answer::Reading(answer)) => {
+                io.out.bye(None, "Until next time");
+                answer.ok(&mut io.out, None);
+                return Ok(Next::Close);
+            }
+            (Command::StartTls, Answer::Reading(answer)) => {
+                answer.ok_with(&mut io.out, None, "Begin TLS now");
+                return Ok(Next::StartTls);
+            }
+            (Command::Login(login), Answer::Reading(answer)) => {
+                let mut cx = Cx {
+                    ctx: self.ctx,
+                    io,
+                    peer: self.peer,
+                };
+                let outcome = Box::pin(commands::login::run(&mut cx, &login, self.can_start_tls)).await?;
+                return self.sign_in(io, outcome, answer).await;
+            }
+            (Command::Authenticate(authenticate), Answer::Reading(answer)) => {
+                let until = self.deadline(io);
+                let mut cx = Cx {
+                    ctx: self.ctx,
+                    io,
+                    peer: self.peer,
+                };
+                let signing_in =
+                    commands::authenticate::run(&mut cx, authenticate, self.can_start_tls, until);
+                let outcome = Box::pin(signing_in).await?;
+                return self.sign_in(io, outcome, answer).await;
+            }
+            (Command::Noop, Answer::Reading(answer)) if matches!(self.state, State::Guest(_)) => {
+                answer.ok(&mut io.out, None);
+            }
+            (command, answer) => return self.signed_in(io, command, answer).await,
+        }
+        Ok(Next::Go)
+    }
+
+    /// Commands of somebody who signed in.
+    async fn signed_in(
+        &mut self,
+        io: &mut Io<'_>,
+        command: Command,
+        answer: Answer<Proof>,
+    ) -> Result<Next, Stop> {
+        let (ctx, peer) = (self.ctx, self.peer);
+        let welcome = match &self.state {
+            State::User(user) => user.who.who.still_welcome(),
+            State::Mailbox(selected) => selected.who.who.still_welcome(),
+            State::Guest(_) | State::Moving => false,
+        };
+        if !welcome {
+            io.out.bye(None, "This account is not enabled any more");
+            return Ok(Next::Close);
+        }
+        let mut cx = Cx { ctx, io, peer };
+        match (command, answer) {
+            (Command::Select(select), Answer::Reading(answer)) => {
+                let user = self.leave_mailbox();
+                let opened = Box::pin(commands::select::run(
+                    &mut cx,
+                    &mut user.who,
+                    &select,
+                    false,
+                    answer,
+                ))
+                .await?;
+                self.enter_mailbox(opened);
+            }
+            (Command::Examine(select), Answer::Reading(answer)) => {
+                let user = self.leave_mailbox();
+                let opened = Box::pin(commands::select::run(
+                    &mut cx,
+                    &mut user.who,
+                    &select,
+                    true,
+                    answer,
+                ))
+                .await?;
+                self.enter_mailbox(opened);
+            }
+            (Command::Unselect, Answer::Reading(answer)) => {
+                self.leave_mailbox();
+                answer.ok(&mut cx.io.out, None);
+            }
+            (Command::Close, Answer::Change(answer)) => {
+                if let State::Mailbox(selected) = &self.state {
+                    Box::pin(commands::close::run(
+                        &mut cx,
+                        &selected.who,
+                        &selected.mailbox,
+                        answer,
+                    ))
+                    .await?;
+                }
+                self.leave_mailbox();
+            }
+            (command, answer) => match &mut self.state {
+                State::Mailbox(selected) => {
+                    let Selected { who, mailbox } = selected.as_mut();
+                    return in_mailbox(&mut cx, who, mailbox, command, answer).await;
+                }
+                State::User(user) => return of_user(&mut cx, &mut user.who, None, command, answer).await,
+                State::Guest(_) | State::Moving => {
+                    answer.bad(&mut cx.io.out, None, Permit::NeedsSignIn.text());
+                }
+            },
+        }
+        Ok(Next::Go)
+    }
+
+    /// The head of an APPEND; its message is still on the way.
+    async fn append(&mut self, io: &mut Io<'_>, frame: &Frame) -> Result<Next, Stop> {
+        let request = match parse::request(frame.bytes()) {
+            Ok(request) => request,
+            Err(bad) => {
+                bad.write(&mut io.out);
+                let recovery = io.framer.refuse_append();
+                return Ok(commands::append::recover(io, recovery));
+            }
+        };
+        let answer = Answer::<Proof>::to(&request);
+        let (ctx, peer) = (self.ctx, self.peer);
+        let mut cx = Cx { ctx, io, peer };
+        let (user, opened) = match &mut self.state {
+            State::User(user) => (&mut user.who, None),
+            State::Mailbox(selected) => {
+                let Selected { who, mailbox } = selected.as_mut();
+                (who, Some(mailbox))
+            }
+            State::Guest(_) | State::Moving => return Err(Stop::Gone),
+        };
+        match (request.command, answer) {
+            (Command::Append(append), Answer::Change(answer)) => {
+                Box::pin(commands::append::run(&mut cx, user, opened, &append, answer)).await
+            }
+            _ => Err(Stop::Gone),
+        }
+    }
+
+    async fn sign_in(
+        &mut self,
+        io: &mut Io<'_>,
+        outcome: commands::login::Outcome,
+        answer: Reading,
+    ) -> Result<Next, Stop> {
+        let who = match outcome {
+            commands::login::Outcome::Welcome(who) => who,
+            commands::login::Outcome::Wrong(text) => {
+                answer.bad(&mut io.out, None, text);
+                return Ok(self.mistake(io));
+            }
+            commands::login::Outcome::Refused(code, text) => {
+                self.refused_sign_ins += 1;
+                return commands::login::refuse(
+                    self.ctx,
+                    io,
+                    self.peer,
+                    answer,
+                    (code, text),
+                    self.refused_sign_ins,
+                )
+                .await;
+            }
+        };
+        let person = self.ctx.mailboxes.person(&who);
+        let user = User {
+            who,
+            person,
+            condstore: false,
+        };
+        if let State::Guest(guest) = std::mem::replace(&mut self.state, State::Moving) {
+            self.state = State::User(Box::new(guest.signed_in(user)));
+        }
+        self.can_start_tls = false;
+        self.errors = 0;
+        io.framer.signed_in();
+        let capabilities = self.capabilities();
+        answer.ok_with(&mut io.out, Some(Code::Capability(&capabilities)), "Signed in");
+        Ok(Next::Go)
+    }
+
+    /// Closes the open mailbox, if there is one.
+    fn leave_mailbox(&mut self) -> &mut Authenticated<User> {
+        self.state = match std::mem::replace(&mut self.state, State::Moving) {
+            State::Mailbox(selected) => State::User(Box::new(selected.close().0)),
+            other => other,
+        };
+        match &mut self.state {
+            State::User(user) => user,
+            _ => unreachable!("the table permits mailbox commands only to somebody signed in"),
+        }
+    }
+
+    fn enter_mailbox(&mut self, opened: Option<Opened>) {
+        let Some(opened) = opened else { return };
+        self.state = match std::mem::replace(&mut self.state, State::Moving) {
+            State::User(user) => State::Mailbox(Box::new(user.select(opened))),
+            other => other,
+        };
+    }
+
+    /// Counts a protocol error; too many end the session.
+    fn mistake(&mut self, io: &mut Io<'_>) -> Next {
+        self.errors += 1;
+        let limit = if matches!(self.state, State::Guest(_)) {
+            ERRORS_BEFORE_SIGN_IN
+        } else {
+            ERRORS
+        };
+        if self.errors < limit {
+            return Next::Go;
+        }
+        io.out.bye(None, "Too many errors");
+        let event = AccessEvent::TooManyErrors {
+            peer: self.peer.addr.ip(),
+            what: "too many protocol errors",
+        };
+        self.ctx.events.emit(&event);
+        Next::Close
+    }
+
+    /// Before sign-in, commands beyond the limit wait for the next second.
+    async fn keep_pace(&mut self, io: &mut Io<'_>) -> Result<(), Stop> {
+        if self.ctx.unpaced {
+            return Ok(());
+        }
+        let second = std::time::Duration::from_secs(1);
+        let since = io.now().0.saturating_sub(self.window.0);
+        if since >= second {
+            (self.window, self.taken) = (io.now(), 0);
+        } else if self.taken >= COMMANDS_A_SECOND {
+            io.pause(second - since).await?;
+            (self.window, self.taken) = (io.now(), 0);
+        }
+        self.taken += 1;
+        Ok(())
+    }
+}
+
+/// Commands that need an open mailbox; the others go on to `of_user`.
+async fn in_mailbox(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    opened: &mut Opened,
+    command: Command,
+    answer: Answer<Proof>,
+) -> Result<Next, Stop> {
+    match (command, answer) {
+        (Command::Noop | Command::Check, Answer::Reading(answer)) => {
+            Box::pin(commands::noop::run(cx, user, opened, answer)).await?;
+        }
+        (Command::Fetch(fetch), Answer::Reading(answer)) => {
+            Box::pin(commands::fetch::run(cx, user, opened, &fetch, answer)).await?;
+        }
+        (Command::Search(search), Answer::Reading(answer)) => {
+            Box::pin(commands::search::run(cx, user, opened, &search, answer)).await?;
+        }
+        (Command::Store(store), Answer::Change(answer)) => {
+            Box::pin(commands::store::run(cx, user, opened, &store, answer)).await?;
+        }
+        (Command::Copy(copy), Answer::Change(answer)) => {
+            Box::pin(commands::copy::run(cx, user, opened, &copy, answer)).await?;
+        }
+        (Command::Move(moved), Answer::Change(answer)) => {
+            Box::pin(commands::move_to::run(cx, user, opened, &moved, answer)).await?;
+        }
+        (Command::Expunge, Answer::Change(answer)) => {
+            Box::pin(commands::expunge::run(cx, user, opened, None, answer)).await?;
+        }
+        (Command::UidExpunge(set), Answer::Change(answer)) => {
+            Box::pin(commands::expunge::run(cx, user, opened, Some(&set), answer)).await?;
+        }
+        (command, answer) => return of_user(cx, user, Some(opened), command, answer).await,
+    }
+    Ok(Next::Go)
+}
+
+/// Commands that need no open mailbox. If there is one, what happened in it is told first.
+async fn of_user(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    opened: Option<&mut Opened>,
+    command: Command,
+    answer: Answer<Proof>,
+) -> Result<Next, Stop> {
+    let mut opened = opened;
+    if let Some(opened) = opened.as_deref_mut() {
+        cx.tell(user, opened, Expunges::Tell)?;
+    }
+    match (command, answer) {
+        (Command::Noop, Answer::Reading(answer)) => answer.ok(&mut cx.io.out, None),
+        (Command::Namespace, Answer::Reading(answer)) => {
+            cx.io.out.namespace();
+            answer.ok(&mut cx.io.out, None);
+        }
+        (Command::Enable(names), Answer::Reading(answer)) => {
+            commands::enable::run(cx, user, opened.as_deref(), &names, answer);
+        }
+        (Command::List(list), Answer::Reading(answer)) => {
+            Box::pin(commands::list::run(cx, user, &list, answer)).await?;
+        }
+        (Command::Lsub(pattern), Answer::Reading(answer)) => {
+            Box::pin(commands::lsub::run(cx, user, &pattern, answer)).await?;
+        }
+        (Command::Status(status), Answer::Reading(answer)) => {
+            Box::pin(commands::status::run(cx, user, &status, answer)).await?;
+        }
+        (Command::Create(create), Answer::Change(answer)) => {
+            Box::pin(commands::create::run(cx, user, &create, answer)).await?;
+        }
+        (Command::Delete(name), Answer::Change(answer)) => {
+            Box::pin(commands::delete::run(cx, user, &name, answer)).await?;
+        }
+        (Command::Rename(rename), Answer::Change(answer)) => {
+            Box::pin(commands::rename::run(cx, user, &rename, answer)).await?;
+        }
+        (Command::Subscribe(name), Answer::Change(answer)) => {
+            Box::pin(commands::subscribe::run(cx, user, &name, true, answer)).await?;
+        }
+        (Command::Unsubscribe(name), Answer::Change(answer)) => {
+            Box::pin(commands::subscribe::run(cx, user, &name, false, answer)).await?;
+        }
+        (Command::Idle, Answer::Reading(answer)) => {
+            return Box::pin(commands::idle::run(cx, user, opened, answer)).await;
+        }
+        (_, answer) => answer.bad(&mut cx.io.out, None, "Not here"),
+    }
+    Ok(Next::Go)
+}
+
+impl Cx<'_, '_> {
+    /// Tells what changed in the open mailbox.
+    pub(crate) fn tell(&mut self, user: &User, opened: &mut Opened, expunges: Expunges) -> Result<(), Stop> {
+        if tell(&mut self.io.out, opened, user.condstore, expunges) {
+            Ok(())
+        } else {
+            Err(Stop::MailboxGone)
+        }
+    }
+
+    /// Why something was not done, for the client; and for the operator, if it concerns them.
+    pub(crate) fn refusal(&self, user: &User, error: &mailbox::Error) -> Refusal {
+        let refusal = Refusal::from(error);
+        if refusal.alarming {
+            let (address, reason) = (user.who.address().to_string(), error.to_string());
+            self.ctx
+                .events
+                .emit(&AccessEvent::StoreRefused { address, reason });
+        }
+        refusal
+    }
+
+    /// `NO` to a reading command.
+    pub(crate) fn no_reading(&mut self, user: &User, answer: Reading, error: &mailbox::Error) {
+        let refusal = self.refusal(user, error);
+        answer.no(&mut self.io.out, refusal.code, &refusal.text);
+    }
+
+    /// `NO` to a change.
+    pub(crate) fn no_change(&mut self, user: &User, answer: Change, error: &mailbox::Error) {
+        let refusal = self.refusal(user, error);
+        answer.no(&mut self.io.out, refusal.code, &refusal.text);
+    }
+}
+
+async fn farewell(io: &mut Io<'_>, stop: Stop) {
+    match stop {
+        Stop::Gone => {}
+        Stop::TimedOut => io.goodbye("Nothing was heard for too long").await,
+        Stop::Shutdown => {
+            io.goodbye("The server is about to restart; come back in a moment")
+                .await
+        }
+        Stop::MailboxGone => io.goodbye("The open mailbox was deleted").await,
+    }
+}
+
+/// Browsers are made to send requests here (SMT-9, ALPACA); nothing of what follows is read.
+fn is_other_protocol(line: &[u8]) -> bool {
+    let methods: [&[u8]; 8] = [
+        b"GET ",
+        b"POST ",
+        b"HEAD ",
+        b"PUT ",
+        b"OPTIONS ",
+        b"CONNECT ",
+        b"DELETE ",
+        b"PATCH ",
+    ];
+    let upper = line[..line.len().min(16)].to_ascii_uppercase();
+    let http = methods.iter().any(|method| upper.starts_with(method));
+    let target = line
+        .iter()
+        .position(|&byte| byte == b' ')
+        .and_then(|space| line.get(space + 1));
+    (http && matches!(target, Some(b'/' | b'*' | b'h' | b'H')))
+        || upper.starts_with(b"HOST:")
+        || upper.starts_with(b"EHLO ")
+        || upper.starts_with(b"HELO ")
+        || line.windows(6).any(|window| window == b" HTTP/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smt_9_requests_of_browsers_are_known() {
+        for (line, other) in [
+            (&b"GET / HTTP/1.1\r\n"[..], true),
+            (b"POST /cgi HTTP/1.0\r\n", true),
+            (b"OPTIONS * HTTP/1.1\r\n", true),
+            (b"Host: mail.example\r\n", true),
+            (b"EHLO client\r\n", true),
+            (b"a1 NOOP\r\n", false),
+            (b"GET NOOP\r\n", false),
+            (b"a1 LOGIN u p\r\n", false),
+        ] {
+            assert_eq!(is_other_protocol(line), other, "{}", line.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Telling a client what changed (RFC 3501 §7.3, §7.4).
+
+use imap::out::Out;
+use mailbox::{Expunges, Opened, Row};
+use store::flags::{ANSWERED, DELETED, DRAFT, FLAGGED, SEEN};
+
+/// Writes EXPUNGE (if it may be told), EXISTS, RECENT and changed FLAGS. False when the mailbox is gone: the connection must
+/// end, as IMAP has no other word for it.
+pub(crate) fn tell(out: &mut Out, opened: &mut Opened, condstore: bool, expunges: Expunges) -> bool {
+    let updates = opened.updates(expunges);
+    for &seq in &updates.expunged {
+        out.expunge(seq);
+    }
+    if let Some(exists) = updates.exists {
+        out.exists(exists);
+        out.recent(updates.recent);
+    }
+    for &(seq, uid) in &updates.flags {
+        if let Some(row) = opened.snapshot().find(uid) {
+            let mut line = out.fetch(seq);
+            // With CONDSTORE the client must be able to tell which message it is about (RFC 7162 §3.1).
+            if condstore {
+                line.uid(uid);
+                line.modseq(row.modseq);
+            }
+            line.flags(flag_names(opened, row));
+            line.finish();
+        }
+    }
+    !updates.gone
+}
+
+/// The flags of a message as they go on the wire.
+pub(crate) fn flag_names<'o>(opened: &'o Opened, row: &Row) -> impl Iterator<Item = &'o str> + use<'o> {
+    let bits = row.bits;
+    let recent = opened.is_recent(row.uid).then_some("\\Recent");
+    let rare = opened.snapshot().rare(row.uid).iter().map(String::as_str);
+    bit_names(bits).chain(rare).chain(recent)
+}
+
+/// The names of flag bits: system flags, then common keywords.
+pub(crate) fn bit_names<'s>(bits: u32) -> impl Iterator<Item = &'s str> {
+    let system = SYSTEM
+        .iter()
+        .filter(move |(bit, _)| bits & bit != 0)
+        .map(|&(_, name)| name);
+    let common = store::flags::COMMON_KEYWORDS.iter().enumerate();
+    // Most messages have no keyword: nothing is looked at then.
+    let shown = if bits >> 5 == 0 { 0 } else { usize::MAX };
+    let common = common
+        .take(shown)
+        .filter(move |(at, _)| bits & (1 << (at + 5)) != 0)
+        .map(|(_, &name)| name);
+    system.chain(common)
+}
+
+/// The system flags in the order they are shown.
+pub(crate) const SYSTEM: [(u32, &str); 5] = [
+    (ANSWERED, "\\Answered"),
+    (FLAGGED, "\\Flagged"),
+    (DELETED, "\\Deleted"),
+    (SEEN, "\\Seen"),
+    (DRAFT, "\\Draft"),
+];
+
+/// The flags of a command as the store keeps them.
+pub(crate) fn stored_flags(flags: &[imap::flag::Flag]) -> store::flags::Flags {
+    use imap::flag::Flag;
+    let mut stored = store::flags::Flags::default();
+    for flag in flags {
+        match flag {
+            Flag::Seen => stored.bits |= SEEN,
+            Flag::Answered => stored.bits |= ANSWERED,
+            Flag::Flagged => stored.bits |= FLAGGED,
+            Flag::Deleted => stored.bits |= DELETED,
+            Flag::Draft => stored.bits |= DRAFT,
+            Flag::Keyword(name) => stored.add_keyword(name),
+        }
+    }
+    stored
+}

@@ -1,0 +1,28 @@
+//! The limits of this crate, with their units. The sizes of commands and literals are in `imap::limits`.
+
+use std::time::Duration;
+
+/// From the connection to a successful sign-in, TLS handshake included.
+pub const BEFORE_SIGN_IN: Duration = Duration::from_secs(60);
+/// Before sign-in: commands taken in one second; more wait for the next one.
+pub const COMMANDS_A_SECOND: u32 = 10;
+/// Without a command, also inside IDLE, after sign-in (RFC 9051 §5.4: at least 30 minutes).
+pub const IDLE: Duration = Duration::from_secs(30 * 60);
+/// For the client to take what we send, each time 64 KiB wait.
+pub const WRITE: Duration = Duration::from_secs(300);
+/// For the goodbye.
+pub const GOODBYE: Duration = Duration::from_secs(5);
+/// For more octets of an APPEND.
+pub const APPEND_PAUSE: Duration = Duration::from_secs(300);
+/// Output that waits before it is sent (octets).
+pub const OUTPUT_BYTES: usize = 64 * 1024;
+/// Protocol errors of one connection before sign-in; then it closes.
+pub const ERRORS_BEFORE_SIGN_IN: u32 = 5;
+/// Protocol errors of one connection after sign-in; then it closes.
+pub const ERRORS: u32 = 50;
+/// Refused sign-ins of one connection; then it closes.
+pub const SIGN_INS: u32 = 3;
+/// Wait after a refused sign-in, times the number of refusals so far.
+pub const SIGN_IN_PAUSE: Duration = Duration::from_secs(1);
+/// Messages whose rows and bodies FETCH and SEARCH ask for at once.
+pub const PAGE_MESSAGES: usize = 64;
