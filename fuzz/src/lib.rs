@@ -24,8 +24,24 @@ pub type Entry = fn(&[u8]);
 
 /// Every target: the name of its corpus, and its entry.
 pub const TARGETS: &[(&str, Entry)] = &[
+    ("config", config::fuzzing::fuzz_config),
     ("directory-sasl", directory::fuzzing::fuzz_sasl),
     ("directory-verifier", directory::fuzzing::fuzz_verifier),
+    ("imap-names", imap::fuzzing::fuzz_names),
+    ("imap-sections", imap::fuzzing::fuzz_sections),
+    ("imap-session", imap::fuzzing::fuzz_session),
+    ("mail-address", mail::fuzzing::fuzz_address),
+    ("mail-date", mail::fuzzing::fuzz_date),
+    ("mail-decode", mail::fuzzing::fuzz_decode),
+    ("mail-envelope", mail::fuzzing::fuzz_envelope),
+    ("mail-header", mail::fuzzing::fuzz_header),
+    ("mail-mime", mail::fuzzing::fuzz_mime),
+    ("mail-values", mail::fuzzing::fuzz_values),
+    ("receive-content", receive::fuzzing::fuzz_content),
+    ("smtp-command", smtp::fuzzing::fuzz_command),
+    ("smtp-data", smtp::fuzzing::fuzz_data),
+    // It also returns the replies, for a test of its own crate.
+    ("smtp-session", |bytes| drop(smtp::fuzzing::fuzz_session(bytes))),
 ];
 
 /// The entry of a target.
