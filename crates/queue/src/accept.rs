@@ -2,7 +2,9 @@
 
 use directory::LocalRecipient;
 use mail::address::Path;
-use store::contract::{Accept, Accepted, Batch, Body, Delivery, Op, OpResult, Receipt, Result, StoreError, Waiting};
+use store::contract::{
+    Accept, Accepted, Batch, Body, Delivery, Op, OpResult, Receipt, Result, StoreError, Waiting,
+};
 use store::durable::Durable;
 
 use crate::envelope::{Envelope, Recipient};
@@ -31,7 +33,11 @@ pub struct Message<'a> {
 ///
 /// # Errors
 /// Those of [`store::contract::Store::commit`].
-pub async fn accept<O: Origin>(queue: &Queue, envelope: &Envelope<O>, message: Message<'_>) -> Result<Durable<Accepted>> {
+pub async fn accept<O: Origin>(
+    queue: &Queue,
+    envelope: &Envelope<O>,
+    message: Message<'_>,
+) -> Result<Durable<Accepted>> {
     let began = queue.clock.monotonic();
     let size_bytes = message.body.size_bytes;
     let batch = Batch::urgent(Op::Accept(Box::new(plan(queue, envelope, message))));
@@ -44,7 +50,9 @@ pub async fn accept<O: Origin>(queue: &Queue, envelope: &Envelope<O>, message: M
         queue.waiting.notify_one();
     }
     let took = queue.clock.monotonic().0.saturating_sub(began.0);
-    queue.events.emit(&told(envelope, accepted.committed(), size_bytes, took));
+    queue
+        .events
+        .emit(&told(envelope, accepted.committed(), size_bytes, took));
     Ok(accepted)
 }
 
@@ -71,7 +79,9 @@ fn plan<O: Origin>(queue: &Queue, envelope: &Envelope<O>, message: Message<'_>) 
         };
         match recipient {
             Recipient::Remote(mailbox) => {
-                accept.waiting.push(row(mailbox.to_string(), None, NO_ROAD_RETRY, NO_ROAD.to_owned()));
+                accept
+                    .waiting
+                    .push(row(mailbox.to_string(), None, NO_ROAD_RETRY, NO_ROAD.to_owned()));
             }
             Recipient::Local(local) => match (queue.plan)(local, message.header) {
                 Ok(targets) if !targets.is_empty() => accept.deliveries.push(Delivery {
@@ -101,7 +111,11 @@ fn plan<O: Origin>(queue: &Queue, envelope: &Envelope<O>, message: Message<'_>) 
 /// The header lines we add in front of a recipient's copy: Return-Path and Received (RFC 5321 §4.4), Delivered-To. The
 /// addresses cannot hold control characters ([`mail::address`] refuses them).
 pub fn prefix(reverse_path: &Path, recipient: &LocalRecipient, received: &[u8]) -> Vec<u8> {
-    let mut lines = format!("Return-Path: {reverse_path}\r\nDelivered-To: {}\r\n", recipient.address()).into_bytes();
+    let mut lines = format!(
+        "Return-Path: {reverse_path}\r\nDelivered-To: {}\r\n",
+        recipient.address()
+    )
+    .into_bytes();
     lines.extend_from_slice(received);
     lines
 }
@@ -121,15 +135,24 @@ fn envelope_json(origin: &dyn Origin) -> String {
 /// Narrows the proof to the acceptance.
 fn named(committed: Durable<Receipt>) -> Result<Durable<Accepted>> {
     if !matches!(committed.committed().results.as_slice(), [OpResult::Accepted(_)]) {
-        return Err(StoreError::Fatal("the store answered an acceptance with something else".to_owned()));
+        return Err(StoreError::Fatal(
+            "the store answered an acceptance with something else".to_owned(),
+        ));
     }
-    Ok(committed.narrow(|receipt| match receipt.results.into_iter().next() {
-        Some(OpResult::Accepted(accepted)) => accepted,
-        _ => unreachable!("looked at above"),
-    }))
+    Ok(
+        committed.narrow(|receipt| match receipt.results.into_iter().next() {
+            Some(OpResult::Accepted(accepted)) => accepted,
+            _ => unreachable!("looked at above"),
+        }),
+    )
 }
 
-fn told<O: Origin>(envelope: &Envelope<O>, accepted: &Accepted, size_bytes: u64, took: std::time::Duration) -> QueueEvent {
+fn told<O: Origin>(
+    envelope: &Envelope<O>,
+    accepted: &Accepted,
+    size_bytes: u64,
+    took: std::time::Duration,
+) -> QueueEvent {
     let recipients = envelope.recipients();
     let mut to = String::new();
     for recipient in recipients.iter().take(RECIPIENTS_IN_EVENT) {

@@ -41,12 +41,22 @@ impl Addressee {
 impl<O: Origin> Envelope<O> {
     /// An envelope without recipients. `received_at` becomes INTERNALDATE.
     pub fn new(queue_id: QueueId, reverse_path: Path, received_at: UnixMs, origin: O) -> Self {
-        Self { queue_id, reverse_path, received_at, origin, recipients: Vec::new(), addressees: Vec::new() }
+        Self {
+            queue_id,
+            reverse_path,
+            received_at,
+            origin,
+            recipients: Vec::new(),
+            addressees: Vec::new(),
+        }
     }
 
     /// Adds what one address of ours resolved to. `of` holds at least one recipient; an empty one adds nothing.
     pub fn add_local(&mut self, of: Vec<LocalRecipient>) {
-        let positions: Vec<u32> = of.into_iter().map(|recipient| self.position_of(recipient)).collect();
+        let positions: Vec<u32> = of
+            .into_iter()
+            .map(|recipient| self.position_of(recipient))
+            .collect();
         if !positions.is_empty() {
             self.addressees.push(Addressee { positions });
         }
@@ -92,7 +102,9 @@ impl<O: Origin> Envelope<O> {
 
     /// Whether somebody on another server is among the recipients.
     pub fn has_remote(&self) -> bool {
-        self.recipients.iter().any(|recipient| matches!(recipient, Recipient::Remote(_)))
+        self.recipients
+            .iter()
+            .any(|recipient| matches!(recipient, Recipient::Remote(_)))
     }
 
     pub(crate) fn recipients(&self) -> &[Recipient] {
@@ -103,13 +115,19 @@ impl<O: Origin> Envelope<O> {
 impl<O: MayRelay> Envelope<O> {
     /// Adds somebody on another server. The grant shows that the origin may.
     pub fn add_remote(&mut self, mailbox: Mailbox, grant: &RelayGrant) {
-        debug_assert_eq!(grant.holder(), self.origin.account(), "a grant is for its holder's own messages");
+        debug_assert_eq!(
+            grant.holder(),
+            self.origin.account(),
+            "a grant is for its holder's own messages"
+        );
         let same = |known: &Recipient| matches!(known, Recipient::Remote(known) if *known == mailbox);
         let position = match self.recipients.iter().position(same) {
             Some(position) => as_position(position),
             None => self.push(Recipient::Remote(mailbox)),
         };
-        self.addressees.push(Addressee { positions: vec![position] });
+        self.addressees.push(Addressee {
+            positions: vec![position],
+        });
     }
 }
 

@@ -76,29 +76,47 @@ impl Event for QueueEvent {
 
     fn queue_id(&self) -> Option<QueueId> {
         match self {
-            Self::Accepted { queue_id, .. } | Self::Delivered { queue_id, .. } | Self::Postponed { queue_id, .. } => {
-                Some(*queue_id)
-            }
+            Self::Accepted { queue_id, .. }
+            | Self::Delivered { queue_id, .. }
+            | Self::Postponed { queue_id, .. } => Some(*queue_id),
             Self::StoreFailed { .. } => None,
         }
     }
 
     fn sentence(&self) -> String {
         match self {
-            Self::Accepted { from, to, delivered, waiting, .. } => {
+            Self::Accepted {
+                from,
+                to,
+                delivered,
+                waiting,
+                ..
+            } => {
                 format!("Accepted a message from <{from}> to {to}: {delivered} delivered, {waiting} waiting")
             }
             Self::Delivered { to, .. } => format!("Delivered to {to}"),
             Self::Postponed { to, reason, .. } => format!("{to} waits: {reason}"),
             Self::StoreFailed { reason } => {
-                format!("The store does not say who is due ({reason}): look at the disk, waiting mail is safe")
+                format!(
+                    "The store does not say who is due ({reason}): look at the disk, waiting mail is safe"
+                )
             }
         }
     }
 
     fn fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
         match self {
-            Self::Accepted { origin, from, to, recipients, size_bytes, delivered, waiting, commit_us, .. } => {
+            Self::Accepted {
+                origin,
+                from,
+                to,
+                recipients,
+                size_bytes,
+                delivered,
+                waiting,
+                commit_us,
+                ..
+            } => {
                 field("origin", Value::Text(origin));
                 field("from", Value::Text(from));
                 field("to", Value::Text(to));
@@ -112,7 +130,13 @@ impl Event for QueueEvent {
                 field("to", Value::Text(to));
                 field("attempts", Value::Number(*attempts));
             }
-            Self::Postponed { to, reason, due_unix_ms, attempts, .. } => {
+            Self::Postponed {
+                to,
+                reason,
+                due_unix_ms,
+                attempts,
+                ..
+            } => {
                 field("to", Value::Text(to));
                 field("reason", Value::Text(reason));
                 field("due_unix_ms", Value::Number(*due_unix_ms));

@@ -38,7 +38,11 @@ fn entry(row: WaitingRow) -> Entry {
     Entry {
         queue_id: row.queue_id,
         recipient: row.recipient,
-        from: if row.reverse_path.is_empty() { "<>".to_owned() } else { row.reverse_path },
+        from: if row.reverse_path.is_empty() {
+            "<>".to_owned()
+        } else {
+            row.reverse_path
+        },
         to: row.address,
         local: row.account.is_some(),
         size_bytes: row.body_bytes,

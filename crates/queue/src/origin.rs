@@ -44,7 +44,10 @@ pub struct Generated {
 impl Submitted {
     /// For somebody who signed in.
     pub fn by(signed_in: &SignedIn) -> Self {
-        Self { account: signed_in.account(), address: signed_in.address().clone() }
+        Self {
+            account: signed_in.account(),
+            address: signed_in.address().clone(),
+        }
     }
 
     /// The submitter's main address.
@@ -62,7 +65,9 @@ pub struct RelayGrant {
 impl RelayGrant {
     /// Somebody who signed in may send to the world.
     pub fn for_submitter(signed_in: &SignedIn) -> Self {
-        Self { holder: Some(signed_in.account()) }
+        Self {
+            holder: Some(signed_in.account()),
+        }
     }
 
     /// The system may send its own messages to the world.

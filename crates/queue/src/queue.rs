@@ -25,7 +25,18 @@ pub struct Queue {
 
 impl Queue {
     /// Joins the doors.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, events: Arc<dyn Events>, plan: Arc<Plan>) -> Arc<Self> {
-        Arc::new(Self { store, clock, events, plan, waiting: Notify::new() })
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        events: Arc<dyn Events>,
+        plan: Arc<Plan>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            clock,
+            events,
+            plan,
+            waiting: Notify::new(),
+        })
     }
 }

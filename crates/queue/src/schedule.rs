@@ -14,7 +14,10 @@ pub fn next_try(now: UnixMs, attempts: u32) -> UnixMs {
 
 /// `wait` after `now`.
 pub fn later(now: UnixMs, wait: Duration) -> UnixMs {
-    UnixMs(now.0.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
+    UnixMs(
+        now.0
+            .saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+    )
 }
 
 #[cfg(test)]
@@ -24,7 +27,15 @@ mod tests {
     #[test]
     fn distances_grow_and_end() {
         let minutes = |attempts| next_try(UnixMs(0), attempts).0 / 60_000;
-        let table = [(0, 1), (1, 2), (2, 4), (7, 128), (8, 240), (16, 240), (u32::MAX, 240)];
+        let table = [
+            (0, 1),
+            (1, 2),
+            (2, 4),
+            (7, 128),
+            (8, 240),
+            (16, 240),
+            (u32::MAX, 240),
+        ];
         for (attempts, want) in table {
             assert_eq!(minutes(attempts), want, "{attempts}");
         }

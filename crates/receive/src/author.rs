@@ -19,16 +19,23 @@ pub fn decide(header: &Header<'_>, owns: impl Fn(&Mailbox) -> bool) -> Result<()
         return Err(Refusal::new(codes::BAD_CONTENT, text));
     }
     if header.count("Sender") > 1 {
-        return Err(Refusal::new(codes::BAD_CONTENT, "A message has at most one Sender field: remove the others"));
+        return Err(Refusal::new(
+            codes::BAD_CONTENT,
+            "A message has at most one Sender field: remove the others",
+        ));
     }
     for name in AUTHOR_FIELDS {
         for field in header.all(name) {
             let named = mailboxes(field.value());
             if named.is_empty() {
-                return Err(Refusal::new(codes::BAD_CONTENT, format!("The {name} field names nobody: write your address")));
+                return Err(Refusal::new(
+                    codes::BAD_CONTENT,
+                    format!("The {name} field names nobody: write your address"),
+                ));
             }
             if !named.iter().all(|mailbox| is_own(mailbox, &owns)) {
-                let text = format!("The {name} field has an address that is not yours: send as one of your own");
+                let text =
+                    format!("The {name} field has an address that is not yours: send as one of your own");
                 return Err(Refusal::new(codes::NOT_YOUR_ADDRESS, text));
             }
         }
@@ -52,13 +59,25 @@ mod tests {
             ("From: Alice <Alice@EXAMPLE.test>\r\n", 250),
             ("From: \"Bob\" <alice+tag@example.test>\r\n", 250),
             ("FROM:alice@example.test\r\nSender: alice@example.test\r\n", 250),
-            ("From: alice@example.test, alice+b@example.test\r\nSender: alice@example.test\r\n", 250),
+            (
+                "From: alice@example.test, alice+b@example.test\r\nSender: alice@example.test\r\n",
+                250,
+            ),
             ("From: bob@example.test\r\n", 550),
             ("From: alice@example.test, bob@example.test\r\n", 550),
             ("From: alice@example.test\r\nSender: bob@example.test\r\n", 550),
-            ("From: alice@example.test\r\nResent-From: bob@example.test\r\n", 550),
-            ("From: alice@example.test\r\nResent-Sender: bob@example.test\r\n", 550),
-            ("From: alice@example.test\r\nSender: alice@example.test\r\nSender: alice@example.test\r\n", 550),
+            (
+                "From: alice@example.test\r\nResent-From: bob@example.test\r\n",
+                550,
+            ),
+            (
+                "From: alice@example.test\r\nResent-Sender: bob@example.test\r\n",
+                550,
+            ),
+            (
+                "From: alice@example.test\r\nSender: alice@example.test\r\nSender: alice@example.test\r\n",
+                550,
+            ),
             ("From: alice@example.test\r\nFrom: bob@example.test\r\n", 550),
             ("From: alice@example.test\r\nFrom : bob@example.test\r\n", 550),
             ("Subject: x\r\n", 550),

@@ -29,7 +29,11 @@ pub enum Greeting {
 pub fn greet(evidence: Evidence) -> Greeting {
     match evidence {
         Evidence { stopping: true, .. } => Greeting::Stopping,
-        Evidence { door: DoorKind::Mx, spoke_first: true, .. } => Greeting::SpokeTooEarly,
+        Evidence {
+            door: DoorKind::Mx,
+            spoke_first: true,
+            ..
+        } => Greeting::SpokeTooEarly,
         _ => Greeting::Welcome,
     }
 }
@@ -48,7 +52,14 @@ mod tests {
             (DoorKind::Mx, true, true, Greeting::Stopping),
         ];
         for (door, spoke_first, stopping, want) in table {
-            assert_eq!(greet(Evidence { door, spoke_first, stopping }), want);
+            assert_eq!(
+                greet(Evidence {
+                    door,
+                    spoke_first,
+                    stopping
+                }),
+                want
+            );
         }
     }
 }

@@ -32,7 +32,8 @@ pub(crate) fn decide(block: Vec<u8>, submitter: Option<&Submitter<'_>>) -> Resul
 /// 554 5.4.6 above the limit (RFC 5321 §6.3): the message goes in circles.
 pub fn hops(header: &Header<'_>) -> Result<(), Refusal> {
     if header.received_count() > HOPS {
-        let text = "The message has passed more than 50 servers and is going in circles: check your forwarding";
+        let text =
+            "The message has passed more than 50 servers and is going in circles: check your forwarding";
         return Err(Refusal::new(codes::MAIL_LOOP, text));
     }
     Ok(())
@@ -41,12 +42,14 @@ pub fn hops(header: &Header<'_>) -> Result<(), Refusal> {
 /// 552 or 554 for a header above its limits.
 pub fn of_header(fault: &HeaderFault) -> Refusal {
     match fault {
-        HeaderFault::TooLarge => {
-            Refusal::new(codes::HEADER_TOO_LARGE, "The header has more than 256 KiB: shorten it and send it again")
-        }
-        HeaderFault::TooManyFields => {
-            Refusal::new(codes::TOO_MANY_FIELDS, "The header has more than 1000 fields: shorten it and send it again")
-        }
+        HeaderFault::TooLarge => Refusal::new(
+            codes::HEADER_TOO_LARGE,
+            "The header has more than 256 KiB: shorten it and send it again",
+        ),
+        HeaderFault::TooManyFields => Refusal::new(
+            codes::TOO_MANY_FIELDS,
+            "The header has more than 1000 fields: shorten it and send it again",
+        ),
     }
 }
 
@@ -70,7 +73,13 @@ mod tests {
         assert_eq!(code(format!("{}\r\n", "X: y\r\n".repeat(1000))), 250);
         assert_eq!(code(format!("{}\r\n", "X: y\r\n".repeat(1001))), 554);
         let line = format!("X: {}\r\n", "y".repeat(995));
-        assert_eq!(code(format!("{}\r\n", line.repeat(HEADER_BYTES / line.len()))), 250);
-        assert_eq!(code(format!("{}\r\n", line.repeat(HEADER_BYTES / line.len() + 1))), 552);
+        assert_eq!(
+            code(format!("{}\r\n", line.repeat(HEADER_BYTES / line.len()))),
+            250
+        );
+        assert_eq!(
+            code(format!("{}\r\n", line.repeat(HEADER_BYTES / line.len() + 1))),
+            552
+        );
     }
 }

@@ -102,7 +102,11 @@ impl Door {
             max_message_bytes: settings.max_message_bytes,
             text: settings.text,
         };
-        Self { kind, tls, setup: Arc::new(setup) }
+        Self {
+            kind,
+            tls,
+            setup: Arc::new(setup),
+        }
     }
 
     /// Its kind.

@@ -41,10 +41,16 @@ mod tests {
 
     #[test]
     fn rel_11_bcc_goes_and_what_is_missing_comes() {
-        let missing = Missing { date: "Date: D".to_owned(), message_id: "Message-ID: <M>".to_owned() };
+        let missing = Missing {
+            date: "Date: D".to_owned(),
+            message_id: "Message-ID: <M>".to_owned(),
+        };
         let table: &[(&str, &str)] = &[
             ("From: a\r\n\r\n", "Date: D\r\nMessage-ID: <M>\r\nFrom: a\r\n\r\n"),
-            ("Date: x\r\nmessage-id: <own>\r\n\r\n", "Date: x\r\nmessage-id: <own>\r\n\r\n"),
+            (
+                "Date: x\r\nmessage-id: <own>\r\n\r\n",
+                "Date: x\r\nmessage-id: <own>\r\n\r\n",
+            ),
             (
                 "Date: x\r\nBcc: a,\r\n b\r\nTo: c\r\nBCC : d\r\nresent-bcc: e\r\nMessage-ID: <own>\r\n\r\n",
                 "Date: x\r\nTo: c\r\nMessage-ID: <own>\r\n\r\n",

@@ -116,11 +116,21 @@ impl Event for ReceiveEvent {
 
     fn sentence(&self) -> String {
         match self {
-            Self::SenderRefused { from, code, reason, .. } => format!("Refused the sender <{from}>: {code} {reason}"),
-            Self::RecipientRefused { to, code, reason, .. } => format!("Refused the recipient {to}: {code} {reason}"),
-            Self::MessageRefused { from, code, reason, .. } => format!("Refused a message from <{from}>: {code} {reason}"),
-            Self::StoreRefused { reason, .. } => format!("A message was turned away because {reason}: look at the disk"),
-            Self::CutOff { peer, .. } => format!("{peer} went away in the middle of a message; nothing of it is kept"),
+            Self::SenderRefused {
+                from, code, reason, ..
+            } => format!("Refused the sender <{from}>: {code} {reason}"),
+            Self::RecipientRefused { to, code, reason, .. } => {
+                format!("Refused the recipient {to}: {code} {reason}")
+            }
+            Self::MessageRefused {
+                from, code, reason, ..
+            } => format!("Refused a message from <{from}>: {code} {reason}"),
+            Self::StoreRefused { reason, .. } => {
+                format!("A message was turned away because {reason}: look at the disk")
+            }
+            Self::CutOff { peer, .. } => {
+                format!("{peer} went away in the middle of a message; nothing of it is kept")
+            }
             Self::SessionClosed { peer, reason, .. } => format!("Closed the session of {peer}: {reason}"),
         }
     }
@@ -131,19 +141,41 @@ impl Event for ReceiveEvent {
             field("peer", Value::Text(&peer.to_string()));
         };
         match self {
-            Self::SenderRefused { door, peer, from, code, reason, .. } => {
+            Self::SenderRefused {
+                door,
+                peer,
+                from,
+                code,
+                reason,
+                ..
+            } => {
                 at(door, peer);
                 field("from", Value::Text(from));
                 field("code", Value::Number(*code));
                 field("reason", Value::Text(reason));
             }
-            Self::RecipientRefused { door, peer, to, code, reason, .. } => {
+            Self::RecipientRefused {
+                door,
+                peer,
+                to,
+                code,
+                reason,
+                ..
+            } => {
                 at(door, peer);
                 field("to", Value::Text(to));
                 field("code", Value::Number(*code));
                 field("reason", Value::Text(reason));
             }
-            Self::MessageRefused { door, peer, from, size_bytes, code, reason, .. } => {
+            Self::MessageRefused {
+                door,
+                peer,
+                from,
+                size_bytes,
+                code,
+                reason,
+                ..
+            } => {
                 at(door, peer);
                 field("from", Value::Text(from));
                 field("size_bytes", Value::Number(*size_bytes));
@@ -151,7 +183,12 @@ impl Event for ReceiveEvent {
                 field("reason", Value::Text(reason));
             }
             Self::StoreRefused { reason, .. } => field("reason", Value::Text(reason)),
-            Self::CutOff { door, peer, size_bytes, .. } => {
+            Self::CutOff {
+                door,
+                peer,
+                size_bytes,
+                ..
+            } => {
                 at(door, peer);
                 field("size_bytes", Value::Number(*size_bytes));
             }

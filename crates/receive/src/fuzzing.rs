@@ -6,7 +6,10 @@ pub fn fuzz_content(bytes: &[u8]) {
     let _ = crate::content::decide(bytes.to_vec(), None);
     if let Ok(header) = mail::header::Header::scan(bytes) {
         let _ = crate::author::decide(&header, |_| true);
-        let missing = crate::edits::Missing { date: "Date: x".to_owned(), message_id: "Message-ID: <x@y>".to_owned() };
+        let missing = crate::edits::Missing {
+            date: "Date: x".to_owned(),
+            message_id: "Message-ID: <x@y>".to_owned(),
+        };
         let edited = crate::edits::apply(bytes, &header, &missing);
         if let Ok(header) = mail::header::Header::scan(&edited) {
             assert!(header.first("Bcc").is_none(), "no Bcc survives");

@@ -49,7 +49,16 @@ pub(crate) struct Intake {
 impl Intake {
     pub fn new(store: Arc<dyn Store>, blob: BlobId, submission: Option<Submission>, max_bytes: u64) -> Self {
         let (size_bytes, header, stage, problem) = (0, Vec::new(), None, None);
-        Self { store, blob, submission, max_bytes, size_bytes, header, stage, problem }
+        Self {
+            store,
+            blob,
+            submission,
+            max_bytes,
+            size_bytes,
+            header,
+            stage,
+            problem,
+        }
     }
 
     /// Octets of text that came.
@@ -88,9 +97,14 @@ impl Intake {
             (Some(problem), _) => Err(problem),
             (None, Some(stage)) => {
                 let body = stage.finish().await.map_err(Problem::Store)?;
-                Ok(Staged { body, header: self.header })
+                Ok(Staged {
+                    body,
+                    header: self.header,
+                })
             }
-            (None, None) => Err(Problem::Store(StoreError::Fatal("a message was never staged".to_owned()))),
+            (None, None) => Err(Problem::Store(StoreError::Fatal(
+                "a message was never staged".to_owned(),
+            ))),
         }
     }
 
@@ -125,11 +139,20 @@ impl Intake {
             return content::decide(block, None);
         };
         let owns = |mailbox: &mail::address::Mailbox| submission.user.may_send_as(mailbox);
-        content::decide(block, Some(&Submitter { owns: &owns, missing: submission.missing.clone() }))
+        content::decide(
+            block,
+            Some(&Submitter {
+                owns: &owns,
+                missing: submission.missing.clone(),
+            }),
+        )
     }
 
     fn too_large(&self) -> Refusal {
-        let text = format!("A message may have at most {} octets: send a smaller one", self.max_bytes);
+        let text = format!(
+            "A message may have at most {} octets: send a smaller one",
+            self.max_bytes
+        );
         Refusal::new(codes::TOO_LARGE, text)
     }
 
@@ -146,7 +169,10 @@ fn header_end(bytes: &[u8], known: usize) -> Option<usize> {
         return Some(2);
     }
     let from = known.saturating_sub(3);
-    bytes[from..].windows(4).position(|four| four == b"\r\n\r\n").map(|at| from + at + 4)
+    bytes[from..]
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .map(|at| from + at + 4)
 }
 
 #[cfg(test)]

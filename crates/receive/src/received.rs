@@ -88,7 +88,14 @@ pub fn field(hop: &Hop<'_>) -> Vec<u8> {
         .expect("a String takes everything");
         text.push_str("\r\n\t");
     }
-    write!(text, "by {} with {} id {}", hop.by, hop.with.keyword(), hop.queue_id).expect("a String takes everything");
+    write!(
+        text,
+        "by {} with {} id {}",
+        hop.by,
+        hop.with.keyword(),
+        hop.queue_id
+    )
+    .expect("a String takes everything");
     if let Some(recipient) = hop.for_recipient {
         write!(text, "\r\n\tfor <{recipient}>").expect("a String takes everything");
     }
@@ -109,11 +116,24 @@ mod tests {
     fn hop<'a>(from: Option<From<'a>>, with: Protocol, to: Option<&'a Mailbox>) -> String {
         let id = QueueId::from_raw(1 << 30);
         let at = UnixMs(0);
-        let field = field(&Hop { from, by: "mx.example.test", with, queue_id: id, for_recipient: to, at });
+        let field = field(&Hop {
+            from,
+            by: "mx.example.test",
+            with,
+            queue_id: id,
+            for_recipient: to,
+            at,
+        });
         String::from_utf8(field).expect("text")
     }
 
-    const ESMTP: Protocol = Protocol { lmtp: false, extended: true, utf8: false, tls: false, signed_in: false };
+    const ESMTP: Protocol = Protocol {
+        lmtp: false,
+        extended: true,
+        utf8: false,
+        tls: false,
+        signed_in: false,
+    };
 
     #[test]
     fn a_strangers_hop_names_what_is_known_of_it() {
@@ -125,7 +145,11 @@ mod tests {
             resumed: false,
         };
         let to = Mailbox::parse("bob@example.test", Utf8::Refused).expect("an address");
-        let from = From { hello: "mail.example.org", address: [192, 0, 2, 1].into(), tls: Some(&tls) };
+        let from = From {
+            hello: "mail.example.org",
+            address: [192, 0, 2, 1].into(),
+            tls: Some(&tls),
+        };
         let got = hop(Some(from), Protocol { tls: true, ..ESMTP }, Some(&to));
         assert_eq!(
             got,
@@ -140,17 +164,42 @@ mod tests {
 
     #[test]
     fn smt_8_a_greeting_that_is_no_name_never_reaches_the_header() {
-        for hello in ["a\"b", "(x", "<script>", "x;y", "[1.2.3.4]", "\u{202e}evil", "a..b", "-"] {
-            let from = From { hello, address: [192, 0, 2, 1].into(), tls: None };
+        for hello in [
+            "a\"b",
+            "(x",
+            "<script>",
+            "x;y",
+            "[1.2.3.4]",
+            "\u{202e}evil",
+            "a..b",
+            "-",
+        ] {
+            let from = From {
+                hello,
+                address: [192, 0, 2, 1].into(),
+                tls: None,
+            };
             let got = hop(Some(from), ESMTP, None);
-            assert!(got.starts_with("Received: from [192.0.2.1]\r\n\tby mx.example.test with ESMTP id "), "{got}");
+            assert!(
+                got.starts_with("Received: from [192.0.2.1]\r\n\tby mx.example.test with ESMTP id "),
+                "{got}"
+            );
             assert!(!got.contains(hello), "{got}");
         }
     }
 
     #[test]
     fn keywords_are_the_registered_ones() {
-        let all = |lmtp, extended, utf8, tls, signed_in| Protocol { lmtp, extended, utf8, tls, signed_in }.keyword();
+        let all = |lmtp, extended, utf8, tls, signed_in| {
+            Protocol {
+                lmtp,
+                extended,
+                utf8,
+                tls,
+                signed_in,
+            }
+            .keyword()
+        };
         assert_eq!(all(false, false, false, true, false), "SMTP");
         assert_eq!(all(false, true, false, false, false), "ESMTP");
         assert_eq!(all(false, true, false, true, true), "ESMTPSA");
@@ -161,8 +210,19 @@ mod tests {
 
     #[test]
     fn prv_1_a_submissions_hop_tells_nothing_of_its_client() {
-        let got = hop(None, Protocol { tls: true, signed_in: true, ..ESMTP }, None);
-        assert!(got.starts_with("Received: by mx.example.test with ESMTPSA id "), "{got}");
+        let got = hop(
+            None,
+            Protocol {
+                tls: true,
+                signed_in: true,
+                ..ESMTP
+            },
+            None,
+        );
+        assert!(
+            got.starts_with("Received: by mx.example.test with ESMTPSA id "),
+            "{got}"
+        );
         assert_eq!(got.lines().count(), 2, "{got}");
     }
 }

@@ -78,7 +78,11 @@ mod tests {
 
     #[test]
     fn rel_1_nobody_but_a_user_reaches_another_server() {
-        let code = |known, recipients, may_relay| match decide(Evidence { known, recipients, may_relay }) {
+        let code = |known, recipients, may_relay| match decide(Evidence {
+            known,
+            recipients,
+            may_relay,
+        }) {
             Ruling::Local => (250, false),
             Ruling::Remote => (251, false),
             Ruling::Refused(refusal) => (refusal.code.code(), false),
@@ -96,14 +100,24 @@ mod tests {
             (Known::Elsewhere, 0, true, (251, false)),
         ];
         for (known, recipients, may_relay, want) in table {
-            assert_eq!(code(known, recipients, may_relay), want, "{known:?} {recipients} {may_relay}");
+            assert_eq!(
+                code(known, recipients, may_relay),
+                want,
+                "{known:?} {recipients} {may_relay}"
+            );
         }
     }
 
     #[test]
     fn smt_7_guessing_ends_and_an_old_list_does_not() {
-        let table =
-            [(10, 0, false), (11, 0, true), (11, 11, false), (50, 900, false), (101, 1000, true), (12, 11, true)];
+        let table = [
+            (10, 0, false),
+            (11, 0, true),
+            (11, 11, false),
+            (50, 900, false),
+            (101, 1000, true),
+            (12, 11, true),
+        ];
         for (unknown, known, want) in table {
             assert_eq!(is_guessing(unknown, known), want, "{unknown} {known}");
         }

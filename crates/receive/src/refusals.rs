@@ -9,15 +9,19 @@ use store::contract::StoreError;
 pub fn of_store(error: &StoreError) -> Refusal {
     match error {
         StoreError::Full | StoreError::Busy => no_room(),
-        StoreError::Conflict(_) | StoreError::Damaged(_) | StoreError::Fatal(_) => {
-            Refusal::new(codes::SYSTEM_FAULT, "Something is wrong here and its owner is told: please try again later")
-        }
+        StoreError::Conflict(_) | StoreError::Damaged(_) | StoreError::Fatal(_) => Refusal::new(
+            codes::SYSTEM_FAULT,
+            "Something is wrong here and its owner is told: please try again later",
+        ),
     }
 }
 
 /// 452: not now, for want of room or time.
 pub fn no_room() -> Refusal {
-    Refusal::new(codes::SYSTEM_FULL, "There is no room or no time just now: please try again later")
+    Refusal::new(
+        codes::SYSTEM_FULL,
+        "There is no room or no time just now: please try again later",
+    )
 }
 
 #[cfg(test)]

@@ -37,7 +37,9 @@ pub fn decide(speaker: Speaker, admission: Admission) -> Result<(), Refusal> {
             Err(Refusal::new(codes::NOT_YOUR_ADDRESS, text))
         }
         // RFC 6409 §6.1. The null path is fine: RFC 8098 §3 asks for it in receipts.
-        Speaker::User { own_address: false, .. } => {
+        Speaker::User {
+            own_address: false, ..
+        } => {
             let text = "That is not an address of yours: send as one of your own";
             Err(Refusal::new(codes::NOT_YOUR_ADDRESS, text))
         }
@@ -49,7 +51,10 @@ pub fn decide(speaker: Speaker, admission: Admission) -> Result<(), Refusal> {
 mod tests {
     use super::*;
 
-    const USER: Speaker = Speaker::User { welcome: true, own_address: true };
+    const USER: Speaker = Speaker::User {
+        welcome: true,
+        own_address: true,
+    };
 
     #[test]
     fn senders_are_decided_on_by_who_they_are_and_how_much_room_there_is() {
@@ -62,8 +67,22 @@ mod tests {
             (USER, Admission::Open, 250),
             (USER, Admission::UsersOnly, 250),
             (USER, Admission::DeletingOnly, 452),
-            (Speaker::User { welcome: true, own_address: false }, Admission::Open, 550),
-            (Speaker::User { welcome: false, own_address: true }, Admission::Open, 550),
+            (
+                Speaker::User {
+                    welcome: true,
+                    own_address: false,
+                },
+                Admission::Open,
+                550,
+            ),
+            (
+                Speaker::User {
+                    welcome: false,
+                    own_address: true,
+                },
+                Admission::Open,
+                550,
+            ),
         ];
         for (speaker, admission, want) in table {
             let got = decide(speaker, admission).map_or_else(|refusal| refusal.code.code(), |()| 250);

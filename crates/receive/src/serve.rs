@@ -40,8 +40,12 @@ async fn inside_tls(context: &Context, door: &Door, wire: BoxWire, peer: Peer) {
 
 async fn in_the_open(context: &Context, door: &Door, mut conn: Connection<Plain>) {
     let session = Session::new(door.setup.clone(), false);
-    let Some(session) = greet(context, door, &mut conn, session).await else { return };
-    let End::StartTls(before) = Talk::new(context, door, &mut conn, None).run(session).await else { return };
+    let Some(session) = greet(context, door, &mut conn, session).await else {
+        return;
+    };
+    let End::StartTls(before) = Talk::new(context, door, &mut conn, None).run(session).await else {
+        return;
+    };
     let Some(tls) = &door.tls else { return };
     let (peer, deadline) = (conn.peer(), handshake_deadline(context));
     // Sends the 220; what came in before it is an injection and ends the connection (CVE-2011-0411).
@@ -58,14 +62,25 @@ async fn in_the_open(context: &Context, door: &Door, mut conn: Connection<Plain>
 async fn secured(context: &Context, door: &Door, mut conn: Connection<Secured>, session: Session<Proof>) {
     let facts = conn.tls().clone();
     // STARTTLS is refused inside TLS, so the only end here is the last one.
-    let _ = Talk::new(context, door, &mut conn, Some(&facts)).run(session).await;
+    let _ = Talk::new(context, door, &mut conn, Some(&facts))
+        .run(session)
+        .await;
 }
 
 /// The banner, or what stands in its place.
-async fn greet(context: &Context, door: &Door, conn: &mut Driver, session: Session<Proof>) -> Option<Session<Proof>> {
+async fn greet(
+    context: &Context,
+    door: &Door,
+    conn: &mut Driver,
+    session: Session<Proof>,
+) -> Option<Session<Proof>> {
     let spoke_first = conn.pending_input() && !conn.buffered().is_empty();
     let stopping = *context.shutdown.borrow();
-    match connection::greet(connection::Evidence { door: door.kind, spoke_first, stopping }) {
+    match connection::greet(connection::Evidence {
+        door: door.kind,
+        spoke_first,
+        stopping,
+    }) {
         Greeting::Welcome => {
             conn.write(session.banner().as_bytes());
             let deadline = Monotonic(conn.clock().monotonic().0 + REPLY);

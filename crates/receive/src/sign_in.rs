@@ -72,10 +72,14 @@ async fn response(talk: &mut Talk<'_>) -> Response {
 }
 
 async fn check(talk: &mut Talk<'_>, ask: AskAuth<Proof>, credentials: Credentials) -> Step<Proof> {
-    let origin = Origin { door: talk.door.kind().name(), peer: canonical(talk.conn.peer().addr.ip()) };
+    let origin = Origin {
+        door: talk.door.kind().name(),
+        peer: canonical(talk.conn.peer().addr.ip()),
+    };
     let directory = &talk.context.directory;
-    let checked: Result<SignedIn, AuthFailure> =
-        directory.authenticate(&credentials.user, &credentials.password, origin).await;
+    let checked: Result<SignedIn, AuthFailure> = directory
+        .authenticate(&credentials.user, &credentials.password, origin)
+        .await;
     match checked {
         Ok(user) => {
             talk.user = Some(user);
@@ -94,7 +98,9 @@ async fn check(talk: &mut Talk<'_>, ask: AskAuth<Proof>, credentials: Credential
 
 fn of_sasl(refusal: sasl::Refusal) -> Refusal {
     let code = match refusal {
-        sasl::Refusal::Cancelled | sasl::Refusal::NotBase64 | sasl::Refusal::Malformed => codes::BAD_AUTH_RESPONSE,
+        sasl::Refusal::Cancelled | sasl::Refusal::NotBase64 | sasl::Refusal::Malformed => {
+            codes::BAD_AUTH_RESPONSE
+        }
         sasl::Refusal::TooLong => codes::LINE_TOO_LONG,
         sasl::Refusal::ActingForAnother => codes::AUTH_FAILED,
     };

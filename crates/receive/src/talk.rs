@@ -64,7 +64,12 @@ enum Next {
 }
 
 impl<'a> Talk<'a> {
-    pub fn new(context: &'a Context, door: &'a Door, conn: &'a mut Driver, tls: Option<&'a TlsFacts>) -> Self {
+    pub fn new(
+        context: &'a Context,
+        door: &'a Door,
+        conn: &'a mut Driver,
+        tls: Option<&'a TlsFacts>,
+    ) -> Self {
         Self {
             context,
             door,
@@ -109,7 +114,11 @@ impl<'a> Talk<'a> {
                 Next::Command(session) => session,
                 Next::End(end) => return end,
             };
-            deadline = if session.hello().is_some() { self.command_deadline() } else { greeting_deadline };
+            deadline = if session.hello().is_some() {
+                self.command_deadline()
+            } else {
+                greeting_deadline
+            };
         }
     }
 
@@ -164,21 +173,36 @@ impl<'a> Talk<'a> {
         let now = self.context.queue.clock.now();
         let path = mail.reverse_path.clone();
         let (speaker, direction) = match (self.door.setup.flavour, self.user.clone()) {
-            (Flavour::Mx, _) => {
-                (Speaker::Stranger, Direction::Stranger(Envelope::new(queue_id, path, now, Stranger)))
-            }
-            (Flavour::Lmtp, _) => {
-                (Speaker::LocalProgram, Direction::Local(Envelope::new(queue_id, path, now, LocalProgram)))
-            }
+            (Flavour::Mx, _) => (
+                Speaker::Stranger,
+                Direction::Stranger(Envelope::new(queue_id, path, now, Stranger)),
+            ),
+            (Flavour::Lmtp, _) => (
+                Speaker::LocalProgram,
+                Direction::Local(Envelope::new(queue_id, path, now, LocalProgram)),
+            ),
             (Flavour::Submission, Some(user)) => {
                 let own_address = path.mailbox().is_none_or(|mailbox| user.may_send_as(mailbox));
-                let speaker = Speaker::User { welcome: user.still_welcome(), own_address };
+                let speaker = Speaker::User {
+                    welcome: user.still_welcome(),
+                    own_address,
+                };
                 let envelope = Envelope::new(queue_id, path, now, Submitted::by(&user));
                 let grant = RelayGrant::for_submitter(&user);
-                (speaker, Direction::User { envelope, grant, user })
+                (
+                    speaker,
+                    Direction::User {
+                        envelope,
+                        grant,
+                        user,
+                    },
+                )
             }
             (Flavour::Submission, None) => {
-                return ask.refuse(&Refusal::new(codes::AUTH_REQUIRED, "Sign in first: AUTH PLAIN or LOGIN"));
+                return ask.refuse(&Refusal::new(
+                    codes::AUTH_REQUIRED,
+                    "Sign in first: AUTH PLAIN or LOGIN",
+                ));
             }
         };
         match sender::decide(speaker, self.context.queue.store.admission()) {
@@ -187,9 +211,20 @@ impl<'a> Talk<'a> {
                 ask.accept()
             }
             Err(refusal) => {
-                let (door, peer, from) = (self.door.kind.name(), self.peer(), sender_text(&mail.reverse_path));
+                let (door, peer, from) = (
+                    self.door.kind.name(),
+                    self.peer(),
+                    sender_text(&mail.reverse_path),
+                );
                 let (code, reason) = (u64::from(refusal.code.code()), refusal.text.clone().into_owned());
-                self.tell(&ReceiveEvent::SenderRefused { queue_id, door, peer, from, code, reason });
+                self.tell(&ReceiveEvent::SenderRefused {
+                    queue_id,
+                    door,
+                    peer,
+                    from,
+                    code,
+                    reason,
+                });
                 ask.refuse(&refusal)
             }
         }
@@ -198,7 +233,10 @@ impl<'a> Talk<'a> {
     /// Step 4.
     fn recipient(&mut self, ask: AskRecipient<Proof>) -> Step<Proof> {
         let Some(mut open) = self.open.take() else {
-            return ask.refuse(&Refusal::new(codes::BAD_SEQUENCE, "Name the sender first: MAIL FROM:<address>"));
+            return ask.refuse(&Refusal::new(
+                codes::BAD_SEQUENCE,
+                "Name the sender first: MAIL FROM:<address>",
+            ));
         };
         let step = self.rule(&mut open, ask);
         self.open = Some(open);
@@ -213,15 +251,24 @@ impl<'a> Talk<'a> {
         };
         // Without SIZE one octet is asked for: is there any room at all?
         let size_bytes = open.mail.size_bytes.unwrap_or(0).max(1);
-        let reservations: Vec<_> =
-            resolution.recipients().iter().filter_map(|of| directory.reserve(of, size_bytes)).collect();
+        let reservations: Vec<_> = resolution
+            .recipients()
+            .iter()
+            .filter_map(|of| directory.reserve(of, size_bytes))
+            .collect();
         let known = match &resolution {
             // One full mailbox of a list does not keep the others from their mail.
-            Resolution::Local(_) => Known::Local { room: !reservations.is_empty() },
+            Resolution::Local(_) => Known::Local {
+                room: !reservations.is_empty(),
+            },
             Resolution::UnknownUser | Resolution::Disabled => Known::Nobody,
             Resolution::NotOurs => Known::Elsewhere,
         };
-        let evidence = recipient::Evidence { known, recipients: open.recipients, may_relay: open.may_relay() };
+        let evidence = recipient::Evidence {
+            known,
+            recipients: open.recipients,
+            may_relay: open.may_relay(),
+        };
         match (recipient::decide(evidence), resolution, ask.mailbox().cloned()) {
             (Ruling::Local, Resolution::Local(of), asked_for) => {
                 self.known_recipients += 1;
@@ -242,9 +289,10 @@ impl<'a> Talk<'a> {
                 self.tell_recipient(open.queue_id(), &ask, &refusal);
                 ask.refuse(&refusal)
             }
-            (Ruling::Local | Ruling::Remote, ..) => {
-                ask.refuse(&Refusal::new(codes::RELAY_REFUSED, "That recipient cannot be taken here"))
-            }
+            (Ruling::Local | Ruling::Remote, ..) => ask.refuse(&Refusal::new(
+                codes::RELAY_REFUSED,
+                "That recipient cannot be taken here",
+            )),
         }
     }
 
@@ -274,7 +322,9 @@ impl<'a> Talk<'a> {
         let ours = reply.is_none_or(|reply| reply.code() != 221);
         if ours {
             let (door, peer) = (self.door.kind.name(), self.peer());
-            let reason = reply.map_or_else(String::new, |reply| format!("{} {}", reply.code(), reply.last_text()));
+            let reason = reply.map_or_else(String::new, |reply| {
+                format!("{} {}", reply.code(), reply.last_text())
+            });
             self.tell(&ReceiveEvent::SessionClosed { door, peer, reason });
         }
         if let Some(reply) = reply {
@@ -297,7 +347,12 @@ impl<'a> Talk<'a> {
 
     pub fn tell_cut_off(&self, transaction: &Transaction, size_bytes: u64) {
         let (queue_id, door, peer) = (transaction.queue_id(), self.door.kind.name(), self.peer());
-        self.tell(&ReceiveEvent::CutOff { queue_id, door, peer, size_bytes });
+        self.tell(&ReceiveEvent::CutOff {
+            queue_id,
+            door,
+            peer,
+            size_bytes,
+        });
     }
 
     pub fn tell_refused(&self, transaction: &Transaction, size_bytes: u64, refusal: &Refusal) {
@@ -305,7 +360,7 @@ impl<'a> Talk<'a> {
             queue_id: transaction.queue_id(),
             door: self.door.kind.name(),
             peer: self.peer(),
-            from: transaction.from_text(),
+            from: transaction.sender_text(),
             size_bytes,
             code: u64::from(refusal.code.code()),
             reason: refusal.text.clone().into_owned(),
@@ -317,7 +372,9 @@ impl<'a> Talk<'a> {
             queue_id,
             door: self.door.kind.name(),
             peer: self.peer(),
-            to: ask.mailbox().map_or_else(|| "postmaster".to_owned(), ToString::to_string),
+            to: ask
+                .mailbox()
+                .map_or_else(|| "postmaster".to_owned(), ToString::to_string),
             code: u64::from(refusal.code.code()),
             reason: refusal.text.clone().into_owned(),
         });
@@ -332,7 +389,11 @@ impl<'a> Talk<'a> {
 pub(crate) async fn close(conn: &mut Driver, linger: bool) {
     let deadline = Monotonic(conn.clock().monotonic().0 + LINGER);
     // A peer that does not take our goodbye has nothing more to learn from us.
-    let _ = if linger { conn.close_lingering(deadline).await } else { conn.close(deadline).await };
+    let _ = if linger {
+        conn.close_lingering(deadline).await
+    } else {
+        conn.close(deadline).await
+    };
 }
 
 /// Completes when the program stops.

@@ -19,7 +19,11 @@ pub(crate) enum Direction {
     /// from a program on this machine
     Local(Envelope<LocalProgram>),
     /// from somebody who signed in
-    User { envelope: Envelope<Submitted>, grant: RelayGrant, user: SignedIn },
+    User {
+        envelope: Envelope<Submitted>,
+        grant: RelayGrant,
+        user: SignedIn,
+    },
 }
 
 /// A transaction that MAIL opened.
@@ -39,7 +43,14 @@ pub(crate) struct Transaction {
 impl Transaction {
     pub fn new(direction: Direction, mail: MailFrom) -> Self {
         let (reservations, first_recipient, recipients, intake) = (Vec::new(), None, 0, None);
-        Self { direction, mail, reservations, first_recipient, recipients, intake }
+        Self {
+            direction,
+            mail,
+            reservations,
+            first_recipient,
+            recipients,
+            intake,
+        }
     }
 
     pub fn queue_id(&self) -> QueueId {
@@ -101,7 +112,7 @@ impl Transaction {
     }
 
     /// The envelope sender for the log; empty for `<>`.
-    pub fn from_text(&self) -> String {
+    pub fn sender_text(&self) -> String {
         sender_text(&self.mail.reverse_path)
     }
 }

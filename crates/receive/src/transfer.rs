@@ -53,7 +53,11 @@ pub(crate) async fn data(talk: &mut Talk<'_>, ask: AskData<Proof>) -> Option<Ste
     };
     let refused = verdict::fault_of(&verdict);
     if let Some(fault) = refused {
-        talk.tell_refused(&transaction, intake.size_bytes(), &Refusal::new(codes::BAD_CONTENT, fault.sentence()));
+        talk.tell_refused(
+            &transaction,
+            intake.size_bytes(),
+            &Refusal::new(codes::BAD_CONTENT, fault.sentence()),
+        );
     }
     transaction.intake = Some(intake);
     Some(verdict::decide(talk, transaction, verdict).await)
@@ -63,7 +67,10 @@ pub(crate) async fn data(talk: &mut Talk<'_>, ask: AskData<Proof>) -> Option<Ste
 pub(crate) async fn chunk(talk: &mut Talk<'_>, mut chunk: TakeChunk<Proof>) -> Option<Step<Proof>> {
     let mut transaction = if chunk.is_text() { talk.open.take() } else { None };
     let mut intake = match &mut transaction {
-        Some(transaction) => transaction.intake.take().or_else(|| Some(intake_for(talk, transaction))),
+        Some(transaction) => transaction
+            .intake
+            .take()
+            .or_else(|| Some(intake_for(talk, transaction))),
         None => None,
     };
     let mut pace = talk.pace();
@@ -99,7 +106,10 @@ pub(crate) async fn chunk(talk: &mut Talk<'_>, mut chunk: TakeChunk<Proof>) -> O
             if intake.size_bytes() > most {
                 return Some(more.refuse(&far_too_large()));
             }
-            talk.open = Some(Box::new(Transaction { intake: Some(intake), ..*transaction }));
+            talk.open = Some(Box::new(Transaction {
+                intake: Some(intake),
+                ..*transaction
+            }));
             Some(more.go_on())
         }
         (Taken::Last { verdict, tail }, Some(mut transaction), Some(mut intake)) => {
@@ -155,7 +165,12 @@ fn intake_for(talk: &Talk<'_>, transaction: &Transaction) -> Intake {
             message_id: message_id(context, user.address().domain()),
         },
     });
-    Intake::new(context.queue.store.clone(), context.ids.next(), submission, talk.door.setup.max_message_bytes)
+    Intake::new(
+        context.queue.store.clone(),
+        context.ids.next(),
+        submission,
+        talk.door.setup.max_message_bytes,
+    )
 }
 
 /// 128 random bits at the sender's own domain: tells no host, user or time (threat case PRV-3).
@@ -166,14 +181,23 @@ fn message_id(context: &crate::Context, domain: &mail::address::Domain) -> Strin
 }
 
 fn too_slow() -> Refusal {
-    Refusal::new(codes::TIMED_OUT, "The message comes too slowly: closing, please try again")
+    Refusal::new(
+        codes::TIMED_OUT,
+        "The message comes too slowly: closing, please try again",
+    )
 }
 
 fn far_too_large() -> Refusal {
-    Refusal::new(codes::TOO_LARGE, "The message is far larger than the limit of SIZE: closing, please send a smaller one")
+    Refusal::new(
+        codes::TOO_LARGE,
+        "The message is far larger than the limit of SIZE: closing, please send a smaller one",
+    )
 }
 
 /// Cannot happen while the states of `smtp` and the transaction agree; if it does, the client comes back.
 fn out_of_step() -> Refusal {
-    Refusal::new(codes::SYSTEM_FAULT, "Something is wrong here: please try again later")
+    Refusal::new(
+        codes::SYSTEM_FAULT,
+        "Something is wrong here: please try again later",
+    )
 }

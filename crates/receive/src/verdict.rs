@@ -25,7 +25,11 @@ pub(crate) fn fault_of(verdict: &Verdict<Proof>) -> Option<Fault> {
 }
 
 /// Refuses, or commits and acknowledges.
-pub(crate) async fn decide(talk: &mut Talk<'_>, mut transaction: Box<Transaction>, verdict: Verdict<Proof>) -> Step<Proof> {
+pub(crate) async fn decide(
+    talk: &mut Talk<'_>,
+    mut transaction: Box<Transaction>,
+    verdict: Verdict<Proof>,
+) -> Step<Proof> {
     if let Verdict::Faulty(faulty) = verdict {
         return faulty.refuse();
     }
@@ -63,7 +67,11 @@ async fn accept<O: Origin>(
     staged: &Staged,
     received: &[u8],
 ) -> store::contract::Result<Durable<Accepted>> {
-    let message = Message { body: staged.body.clone(), header: &staged.header, received };
+    let message = Message {
+        body: staged.body.clone(),
+        header: &staged.header,
+        received,
+    };
     queue::accept(&talk.context.queue, envelope, message).await
 }
 
@@ -91,7 +99,12 @@ fn acknowledge_each(direction: &Direction, proof: Proof, each: &mut EachVerdict<
         Direction::Local(envelope) => envelope.addressees(),
         Direction::User { envelope, .. } => envelope.addressees(),
     };
-    let parts = proof.narrow(|accepted| addressees.iter().map(|addressee| part(&accepted, addressee)).collect::<Vec<_>>());
+    let parts = proof.narrow(|accepted| {
+        addressees
+            .iter()
+            .map(|addressee| part(&accepted, addressee))
+            .collect::<Vec<_>>()
+    });
     for proof in parts.each() {
         let queue_id = proof.committed().queue_id;
         each.accept(proof, queue_id, note);
@@ -108,7 +121,11 @@ fn part(accepted: &Accepted, addressee: &Addressee) -> Accepted {
         .collect();
     let placed_positions = |position: &&u32| !placed.iter().any(|placed| placed.recipient == **position);
     let waiting = addressee.positions().iter().filter(placed_positions).count();
-    Accepted { queue_id: accepted.queue_id, waiting: u32::try_from(waiting).unwrap_or(u32::MAX), placed }
+    Accepted {
+        queue_id: accepted.queue_id,
+        waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+        placed,
+    }
 }
 
 fn of_problem(talk: &Talk<'_>, transaction: &Transaction, problem: Problem) -> Refusal {
@@ -117,7 +134,10 @@ fn of_problem(talk: &Talk<'_>, transaction: &Transaction, problem: Problem) -> R
         Problem::Store(error) => {
             let refusal = refusals::of_store(&error);
             let queue_id = transaction.queue_id();
-            talk.tell(&ReceiveEvent::StoreRefused { queue_id, reason: error.to_string() });
+            talk.tell(&ReceiveEvent::StoreRefused {
+                queue_id,
+                reason: error.to_string(),
+            });
             refusal
         }
     }
@@ -130,7 +150,11 @@ fn hop<'a>(talk: &'a Talk<'_>, transaction: &'a Transaction) -> Hop<'a> {
         address: talk.conn.peer().addr.ip(),
         tls: talk.tls,
     });
-    let for_recipient: Option<&Mailbox> = if stranger { transaction.only_recipient() } else { None };
+    let for_recipient: Option<&Mailbox> = if stranger {
+        transaction.only_recipient()
+    } else {
+        None
+    };
     let with = Protocol {
         lmtp: matches!(transaction.direction, Direction::Local(_)),
         extended: talk.extended,

@@ -1,0 +1,173 @@
+//! The worker: claims, decides, records.
+
+use std::sync::Arc;
+
+use directory::Directory;
+use queue::schedule::next_try;
+use queue::{Queue, QueueEvent};
+use store::contract::{Batch, Claim, Conflict, Op, Outcome, Result, StoreError, Urgency, WaitingRow};
+use tokio::sync::watch;
+use world::clock::Monotonic;
+
+use crate::limits::{CLAIMS, HEADER_BYTES, LONGEST_SLEEP, STORE_PAUSE};
+use crate::local;
+
+/// Delivers to waiting recipients.
+pub struct Worker {
+    /// where they wait
+    pub queue: Arc<Queue>,
+    /// who is here
+    pub directory: Arc<Directory>,
+}
+
+/// Works until `shutdown` turns true. One per store.
+pub async fn run(worker: Worker, mut shutdown: watch::Receiver<bool>) {
+    loop {
+        let pause = worker.until_the_queue_is_idle().await;
+        let clock = &worker.queue.clock;
+        let wake = clock.sleep_until(Monotonic(clock.monotonic().0 + pause));
+        tokio::select! {
+            () = stopping(&mut shutdown) => return,
+            () = worker.queue.waiting.notified() => {}
+            () = wake => {}
+        }
+    }
+}
+
+/// Completes when the program stops.
+async fn stopping(shutdown: &mut watch::Receiver<bool>) {
+    if shutdown.wait_for(|stopping| *stopping).await.is_err() {
+        // Nobody can stop it any more.
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Worker {
+    /// Delivers what is due; returns how long to sleep.
+    async fn until_the_queue_is_idle(&self) -> std::time::Duration {
+        loop {
+            match self.round().await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => return self.store_failed(&error),
+            }
+            return match self.queue.store.next_due().await {
+                Ok(Some(due)) => {
+                    let wait = due.0.saturating_sub(self.queue.clock.now().0);
+                    std::time::Duration::from_millis(wait).min(LONGEST_SLEEP)
+                }
+                Ok(None) => LONGEST_SLEEP,
+                Err(error) => self.store_failed(&error),
+            };
+        }
+    }
+
+    fn store_failed(&self, error: &StoreError) -> std::time::Duration {
+        self.queue.events.emit(&QueueEvent::StoreFailed {
+            reason: error.to_string(),
+        });
+        STORE_PAUSE
+    }
+
+    /// Claims who is due and deals with each; returns how many there were.
+    ///
+    /// # Errors
+    /// Those of the store. Claims that were not dealt with are given back.
+    pub async fn round(&self) -> Result<usize> {
+        let claims = self.queue.store.claim_due(self.queue.clock.now(), CLAIMS).await?;
+        let found = claims.len();
+        let mut claims = claims.into_iter();
+        while let Some((claim, row)) = claims.next() {
+            if let Err(error) = self.one(claim, &row).await {
+                self.queue.store.release(claim);
+                claims.for_each(|(claim, _)| self.queue.store.release(claim));
+                return Err(error);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn one(&self, claim: Claim, row: &WaitingRow) -> Result<()> {
+        let outcome = self.outcome(row).await?;
+        match self.record(claim, row, outcome.clone()).await {
+            // Placed before: a replay. The row has no more to wait for.
+            Err(StoreError::Conflict(Conflict::AlreadyDelivered)) => {
+                self.record(claim, row, Outcome::DeliveredElsewhere).await?;
+            }
+            // Somebody else has dealt with it.
+            Err(StoreError::Conflict(Conflict::ClaimLost)) => return Ok(()),
+            other => other?,
+        }
+        self.tell(row, &outcome);
+        Ok(())
+    }
+
+    async fn outcome(&self, row: &WaitingRow) -> Result<Outcome> {
+        let main_address = row.account.and_then(|account| self.directory.address_of(account));
+        let whom = local::whom(row, |address| self.directory.resolve(address), main_address);
+        let now = self.queue.clock.now();
+        let header = match whom {
+            local::Whom::Here(_) => self.header(row).await,
+            local::Whom::Elsewhere | local::Whom::Gone => Ok(Vec::new()),
+        };
+        match header {
+            Ok(header) => Ok(local::decide(row, whom, &header, &*self.queue.plan, now)),
+            // One damaged body must not hold up everybody else.
+            Err(error @ StoreError::Damaged(_)) => Ok(Outcome::Retry {
+                due: next_try(now, row.attempts),
+                reason: error.to_string(),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn header(&self, row: &WaitingRow) -> Result<Vec<u8>> {
+        let start = self.queue.store.read_body(row.blob, 0, HEADER_BYTES).await?;
+        Ok(start[..mail::header::body_start(&start)].to_vec())
+    }
+
+    async fn record(&self, claim: Claim, row: &WaitingRow, outcome: Outcome) -> Result<()> {
+        let op = Op::RecordOutcome {
+            claim,
+            outcome,
+            prior_attempts: row.attempts,
+        };
+        let recorded = self
+            .queue
+            .store
+            .commit(Batch {
+                urgency: Urgency::Lazy,
+                ops: vec![op],
+            })
+            .await?;
+        // The waiting row is the acknowledgement here: it is gone, or has its next time.
+        drop(recorded);
+        Ok(())
+    }
+
+    fn tell(&self, row: &WaitingRow, outcome: &Outcome) {
+        let (queue_id, to) = (row.queue_id, row.address.clone());
+        let event = match outcome {
+            Outcome::DeliveredHere(_) | Outcome::DeliveredElsewhere => QueueEvent::Delivered {
+                queue_id,
+                to,
+                attempts: u64::from(row.attempts),
+            },
+            Outcome::Retry { due, reason } => QueueEvent::Postponed {
+                queue_id,
+                to,
+                reason: reason.clone(),
+                due_unix_ms: due.0,
+                attempts: u64::from(row.attempts) + 1,
+            },
+            Outcome::Failed { reason } => QueueEvent::Postponed {
+                queue_id,
+                to,
+                reason: reason.clone(),
+                due_unix_ms: 0,
+                attempts: u64::from(row.attempts) + 1,
+            },
+        };
+        self.queue.events.emit(&event);
+    }
+}
