@@ -1,7 +1,7 @@
 //! Step 6: the verdict on a whole message, and the moment of responsibility.
 
 use mail::address::Mailbox;
-use queue::{Addressee, Envelope, Message, Origin};
+use queue::{Addressee, Envelope, Message, Origin, Queue};
 use smtp::{EachVerdict, Fault, Refusal, Step, Verdict};
 use store::contract::{Accepted, StoreError};
 use store::durable::Durable;
@@ -47,9 +47,9 @@ pub(crate) async fn decide(
     };
     let received = received::field(&hop(talk, &transaction));
     let committed = match &transaction.direction {
-        Direction::Stranger(envelope) => accept(talk, envelope, &staged, &received).await,
-        Direction::Local(envelope) => accept(talk, envelope, &staged, &received).await,
-        Direction::User { envelope, .. } => accept(talk, envelope, &staged, &received).await,
+        Direction::Stranger(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,
+        Direction::Local(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,
+        Direction::User { envelope, .. } => accept(&talk.context.queue, envelope, &staged, &received).await,
     };
     match committed {
         Ok(proof) => acknowledge(*transaction, proof, verdict),
@@ -62,7 +62,7 @@ pub(crate) async fn decide(
 }
 
 async fn accept<O: Origin>(
-    talk: &Talk<'_>,
+    queue: &Queue,
     envelope: &Envelope<O>,
     staged: &Staged,
     received: &[u8],
@@ -72,7 +72,7 @@ async fn accept<O: Origin>(
         header: &staged.header,
         received,
     };
-    queue::accept(&talk.context.queue, envelope, message).await
+    queue::accept(queue, envelope, message).await
 }
 
 /// 250, with the proof used up; for LMTP one per recipient.
