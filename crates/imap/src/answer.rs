@@ -2,6 +2,18 @@
 //!
 //! `P` is the proof that something is durable; the driver uses the store's `Durable`. A [`Change`] says `OK` only by taking a
 //! `P` by value, or by [`Change::unchanged`], which says in its name that there was nothing to do.
+//!
+//! ```compile_fail,E0061
+//! struct Proof;
+//! fn cheat(change: imap::answer::Change<Proof>, out: &mut imap::out::Out) {
+//!     change.ok(out, None);
+//! }
+//! ```
+//! ```compile_fail,E0451
+//! fn forge(tag: imap::command::Tag, verb: imap::command::Verb) -> imap::answer::Reading {
+//!     imap::answer::Reading { tag, verb }
+//! }
+//! ```
 
 use std::marker::PhantomData;
 
@@ -23,7 +35,11 @@ impl<P> Answer<P> {
     pub fn to(request: &Request) -> Self {
         let (tag, verb) = (request.tag.clone(), request.command.verb());
         if verb.changes() {
-            Self::Change(Change { tag, verb, proof: PhantomData })
+            Self::Change(Change {
+                tag,
+                verb,
+                proof: PhantomData,
+            })
         } else {
             Self::Reading(Reading { tag, verb })
         }
@@ -112,7 +128,12 @@ impl<P> Change<P> {
     /// those in the code (RFC 7162 §3.1.3).
     pub fn partly(self, out: &mut Out, proof: Option<P>, code: Option<Code<'_>>) {
         drop(proof);
-        out.tagged(&self.tag, "OK", code.as_ref(), "Conditional STORE failed for some");
+        out.tagged(
+            &self.tag,
+            "OK",
+            code.as_ref(),
+            "Conditional STORE failed for some",
+        );
     }
 
     /// `tag NO [code] text`.

@@ -35,7 +35,10 @@ mod tests {
     use super::*;
 
     fn words(stage: Stage, can_start_tls: bool) -> Vec<String> {
-        let offer = Offer { can_start_tls, append_limit_bytes: 1000 };
+        let offer = Offer {
+            can_start_tls,
+            append_limit_bytes: 1000,
+        };
         capabilities(stage, offer).split(' ').map(str::to_owned).collect()
     }
 

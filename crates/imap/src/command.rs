@@ -11,6 +11,8 @@ use crate::name::MailboxName;
 use crate::pattern::ListPattern;
 use crate::set::SequenceSet;
 
+pub use crate::verb::Verb;
+
 /// The client's name for a command (RFC 3501 §2.2.1): 1..=128 ASTRING-CHARs without `+`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tag(Box<str>);
@@ -19,7 +21,9 @@ impl Tag {
     /// From the wire; `None` when it is empty, too long, or has another character than the grammar allows.
     pub fn new(text: &[u8]) -> Option<Self> {
         let fits = !text.is_empty() && text.len() <= crate::limits::TAG_BYTES;
-        let clean = text.iter().all(|&byte| byte != b'+' && crate::parse::chars::is_astring_char(byte));
+        let clean = text
+            .iter()
+            .all(|&byte| byte != b'+' && crate::parse::chars::is_astring_char(byte));
         let text = std::str::from_utf8(text).ok()?;
         (fits && clean).then(|| Self(text.into()))
     }
@@ -137,194 +141,6 @@ pub enum Command {
     Move(Transfer),
 }
 
-/// Which command it is, without its arguments: for the state table, logs and counters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
-pub enum Verb {
-    Capability,
-    Noop,
-    Logout,
-    StartTls,
-    Authenticate,
-    Login,
-    Enable,
-    Id,
-    Select,
-    Examine,
-    Create,
-    Delete,
-    Rename,
-    Subscribe,
-    Unsubscribe,
-    List,
-    Lsub,
-    Namespace,
-    Status,
-    Append,
-    Idle,
-    Check,
-    Close,
-    Unselect,
-    Expunge,
-    UidExpunge,
-    Search,
-    Fetch,
-    Store,
-    Copy,
-    Move,
-}
-
-impl Verb {
-    /// All of them.
-    pub const ALL: [Self; 31] = [
-        Self::Capability,
-        Self::Noop,
-        Self::Logout,
-        Self::StartTls,
-        Self::Authenticate,
-        Self::Login,
-        Self::Enable,
-        Self::Id,
-        Self::Select,
-        Self::Examine,
-        Self::Create,
-        Self::Delete,
-        Self::Rename,
-        Self::Subscribe,
-        Self::Unsubscribe,
-        Self::List,
-        Self::Lsub,
-        Self::Namespace,
-        Self::Status,
-        Self::Append,
-        Self::Idle,
-        Self::Check,
-        Self::Close,
-        Self::Unselect,
-        Self::Expunge,
-        Self::UidExpunge,
-        Self::Search,
-        Self::Fetch,
-        Self::Store,
-        Self::Copy,
-        Self::Move,
-    ];
-
-    /// The name on the wire; also used for the completion text (`FETCH completed`).
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Capability => "CAPABILITY",
-            Self::Noop => "NOOP",
-            Self::Logout => "LOGOUT",
-            Self::StartTls => "STARTTLS",
-            Self::Authenticate => "AUTHENTICATE",
-            Self::Login => "LOGIN",
-            Self::Enable => "ENABLE",
-            Self::Id => "ID",
-            Self::Select => "SELECT",
-            Self::Examine => "EXAMINE",
-            Self::Create => "CREATE",
-            Self::Delete => "DELETE",
-            Self::Rename => "RENAME",
-            Self::Subscribe => "SUBSCRIBE",
-            Self::Unsubscribe => "UNSUBSCRIBE",
-            Self::List => "LIST",
-            Self::Lsub => "LSUB",
-            Self::Namespace => "NAMESPACE",
-            Self::Status => "STATUS",
-            Self::Append => "APPEND",
-            Self::Idle => "IDLE",
-            Self::Check => "CHECK",
-            Self::Close => "CLOSE",
-            Self::Unselect => "UNSELECT",
-            Self::Expunge => "EXPUNGE",
-            Self::UidExpunge => "UID EXPUNGE",
-            Self::Search => "SEARCH",
-            Self::Fetch => "FETCH",
-            Self::Store => "STORE",
-            Self::Copy => "COPY",
-            Self::Move => "MOVE",
-        }
-    }
-
-    /// Whether success means that something durable changed, so that its `OK` needs a proof ([`crate::answer`]).
-    /// FETCH may set `\Seen`, but does not promise it; it counts as reading.
-    pub const fn changes(self) -> bool {
-        match self {
-            Self::Create
-            | Self::Delete
-            | Self::Rename
-            | Self::Subscribe
-            | Self::Unsubscribe
-            | Self::Append
-            | Self::Close
-            | Self::Expunge
-            | Self::UidExpunge
-            | Self::Store
-            | Self::Copy
-            | Self::Move => true,
-            Self::Capability
-            | Self::Noop
-            | Self::Logout
-            | Self::StartTls
-            | Self::Authenticate
-            | Self::Login
-            | Self::Enable
-            | Self::Id
-            | Self::Select
-            | Self::Examine
-            | Self::List
-            | Self::Lsub
-            | Self::Namespace
-            | Self::Status
-            | Self::Idle
-            | Self::Check
-            | Self::Unselect
-            | Self::Search
-            | Self::Fetch => false,
-        }
-    }
-}
-
-impl Command {
-    /// Which command it is.
-    pub const fn verb(&self) -> Verb {
-        match self {
-            Self::Capability => Verb::Capability,
-            Self::Noop => Verb::Noop,
-            Self::Logout => Verb::Logout,
-            Self::StartTls => Verb::StartTls,
-            Self::Authenticate(_) => Verb::Authenticate,
-            Self::Login(_) => Verb::Login,
-            Self::Enable(_) => Verb::Enable,
-            Self::Id(_) => Verb::Id,
-            Self::Select(_) => Verb::Select,
-            Self::Examine(_) => Verb::Examine,
-            Self::Create(_) => Verb::Create,
-            Self::Delete(_) => Verb::Delete,
-            Self::Rename(_) => Verb::Rename,
-            Self::Subscribe(_) => Verb::Subscribe,
-            Self::Unsubscribe(_) => Verb::Unsubscribe,
-            Self::List(_) => Verb::List,
-            Self::Lsub(_) => Verb::Lsub,
-            Self::Namespace => Verb::Namespace,
-            Self::Status(_) => Verb::Status,
-            Self::Append(_) => Verb::Append,
-            Self::Idle => Verb::Idle,
-            Self::Check => Verb::Check,
-            Self::Close => Verb::Close,
-            Self::Unselect => Verb::Unselect,
-            Self::Expunge => Verb::Expunge,
-            Self::UidExpunge(_) => Verb::UidExpunge,
-            Self::Search(_) => Verb::Search,
-            Self::Fetch(_) => Verb::Fetch,
-            Self::Store(_) => Verb::Store,
-            Self::Copy(_) => Verb::Copy,
-            Self::Move(_) => Verb::Move,
-        }
-    }
-}
-
 /// AUTHENTICATE (RFC 3501 §6.2.2, RFC 4959).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Authenticate {
@@ -391,8 +207,15 @@ pub enum SpecialUse {
 
 impl SpecialUse {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::All, Self::Archive, Self::Drafts, Self::Flagged, Self::Junk, Self::Sent, Self::Trash];
+    pub const ALL: [Self; 7] = [
+        Self::All,
+        Self::Archive,
+        Self::Drafts,
+        Self::Flagged,
+        Self::Junk,
+        Self::Sent,
+        Self::Trash,
+    ];
 
     /// On the wire, with the backslash.
     pub const fn name(self) -> &'static str {

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// A day that exists, of the years 0 to 9999.
@@ -45,9 +47,17 @@ impl Date {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let month = if shifted_month < 10 {
+            shifted_month + 3
+        } else {
+            shifted_month - 9
+        };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
-        Self { year: year as u16, month: month as u8, day: day as u8 }
+        Self {
+            year: year as u16,
+            month: month as u8,
+            day: day as u8,
+        }
     }
 
     /// The day on which a moment (seconds since 1970, UTC) falls in a zone so many minutes east of Greenwich.
@@ -58,7 +68,9 @@ impl Date {
 
     /// A month by its English abbreviation in any case, counted from 1.
     pub fn month_named(name: &[u8]) -> Option<u8> {
-        let at = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
+        let at = MONTHS
+            .iter()
+            .position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
         u8::try_from(at + 1).ok()
     }
 }
@@ -87,14 +99,19 @@ impl DateTime {
         }
         let of_day = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second.min(59));
         let unix_seconds = date.days_since_1970() * SECONDS_A_DAY + of_day - i64::from(zone_minutes) * 60;
-        Some(Self { unix_seconds, zone_minutes })
+        Some(Self {
+            unix_seconds,
+            zone_minutes,
+        })
     }
 }
 
 impl fmt::Display for DateTime {
     /// `17-Jul-1996 02:44:25 -0700`, the day padded with a blank: always 26 octets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let local = self.unix_seconds.saturating_add(i64::from(self.zone_minutes) * 60);
+        let local = self
+            .unix_seconds
+            .saturating_add(i64::from(self.zone_minutes) * 60);
         let date = Date::from_days_since_1970(local.div_euclid(SECONDS_A_DAY));
         let second = local.rem_euclid(SECONDS_A_DAY);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
@@ -130,8 +147,14 @@ mod tests {
     #[test]
     fn days_that_do_not_exist_are_refused() {
         assert!(Date::new(2024, 2, 29).is_some());
-        for (year, month, day) in [(2023, 2, 29), (1900, 2, 29), (2024, 4, 31), (2024, 0, 1), (2024, 13, 1), (2024, 1, 0)]
-        {
+        for (year, month, day) in [
+            (2023, 2, 29),
+            (1900, 2, 29),
+            (2024, 4, 31),
+            (2024, 0, 1),
+            (2024, 13, 1),
+            (2024, 1, 0),
+        ] {
             assert_eq!(Date::new(year, month, day), None);
         }
     }
@@ -142,7 +165,10 @@ mod tests {
         let moment = DateTime::new(date, 2, 44, 25, -7 * 60).expect("a moment");
         assert_eq!(moment.unix_seconds, 837_596_665);
         assert_eq!(moment.to_string(), "17-Jul-1996 02:44:25 -0700");
-        let early = DateTime { unix_seconds: 0, zone_minutes: 330 };
+        let early = DateTime {
+            unix_seconds: 0,
+            zone_minutes: 330,
+        };
         assert_eq!(early.to_string(), " 1-Jan-1970 05:30:00 +0530");
         assert_eq!(Date::of_unix_seconds(0, -60).to_string(), "31-Dec-1969");
     }

@@ -31,7 +31,10 @@ fn multipart<'m>(message: &'m [u8], found: &mail::mime::Structure, id: PartId) -
     let this = found.part(id);
     let content_type = this.content_type(message);
     Multipart {
-        parts: found.children(id).map(|child| part(message, found, child)).collect(),
+        parts: found
+            .children(id)
+            .map(|child| part(message, found, child))
+            .collect(),
         subtype: Cow::Owned(content_type.subtype.into_bytes()),
         params: params(content_type.parameters),
         disposition: disposition(message, this),
@@ -58,15 +61,23 @@ fn inner_message<'m>(message: &'m [u8], found: &mail::mime::Structure, id: PartI
 
 fn leaf<'m>(message: &'m [u8], part: &Part) -> Leaf<'m> {
     let content_type = part.content_type(message);
-    let kind =
-        if content_type.kind == "text" { LeafKind::Text { lines: u64::from(part.lines) } } else { LeafKind::Basic };
+    let kind = if content_type.kind == "text" {
+        LeafKind::Text {
+            lines: u64::from(part.lines),
+        }
+    } else {
+        LeafKind::Basic
+    };
     Leaf {
         media_type: Cow::Owned(content_type.kind.into_bytes()),
         subtype: Cow::Owned(content_type.subtype.into_bytes()),
         params: params(content_type.parameters),
         id: field(message, part.fields.id),
         description: field(message, part.fields.description),
-        encoding: part.fields.encoding.map(|_| Cow::Owned(part.encoding(message).as_bytes().to_vec())),
+        encoding: part
+            .fields
+            .encoding
+            .map(|_| Cow::Owned(part.encoding(message).as_bytes().to_vec())),
         size_bytes: part.body.len() as u64,
         kind,
         md5: field(message, part.fields.md5),
@@ -86,7 +97,10 @@ fn languages<'m>(message: &[u8], part: &Part) -> Vec<Cow<'m, [u8]>> {
 }
 
 fn params<'m>(found: Vec<Parameter>) -> Params<'m> {
-    found.into_iter().map(|found| (Cow::Owned(found.name.into_bytes()), Cow::Owned(found.value))).collect()
+    found
+        .into_iter()
+        .map(|found| (Cow::Owned(found.name.into_bytes()), Cow::Owned(found.value)))
+        .collect()
 }
 
 fn field(message: &[u8], span: Option<Span>) -> Option<Cow<'_, [u8]>> {

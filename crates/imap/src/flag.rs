@@ -21,7 +21,13 @@ pub enum Flag {
 
 impl Flag {
     /// The five system flags.
-    pub const SYSTEM: [Self; 5] = [Self::Answered, Self::Flagged, Self::Deleted, Self::Seen, Self::Draft];
+    pub const SYSTEM: [Self; 5] = [
+        Self::Answered,
+        Self::Flagged,
+        Self::Deleted,
+        Self::Seen,
+        Self::Draft,
+    ];
 
     /// A keyword; `None` when it is not an atom or longer than [`crate::limits::FLAG_BYTES`].
     pub fn keyword(name: &str) -> Option<Self> {
@@ -42,7 +48,9 @@ impl Flag {
 
     /// A system flag by its name without the backslash, in any case.
     pub fn system(name: &str) -> Option<Self> {
-        Self::SYSTEM.into_iter().find(|flag| flag.name()[1..].eq_ignore_ascii_case(name))
+        Self::SYSTEM
+            .into_iter()
+            .find(|flag| flag.name()[1..].eq_ignore_ascii_case(name))
     }
 }
 

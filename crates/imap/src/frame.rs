@@ -9,10 +9,14 @@
 //!
 //! Nothing is allocated by an announced size: the buffer grows with what arrived.
 
+#[path = "frame_drain.rs"]
+mod drain;
+
 use std::fmt;
 
 use crate::command::Tag;
 use crate::limits;
+use drain::{Drain, DrainEnd};
 
 /// One command: its lines with CR LF, and its literals where they stand.
 #[derive(Clone, PartialEq, Eq)]
@@ -142,17 +146,6 @@ enum State {
     Closed(Why),
 }
 
-/// Throwing a refused command away.
-#[derive(Debug)]
-struct Drain {
-    /// octets of the current literal
-    literal_left: u64,
-    /// octets that may still be thrown away
-    budget: u64,
-    /// the last octets of the current line, enough to see a literal announced
-    tail: Vec<u8>,
-}
-
 /// A literal's announcement at the end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Announced {
@@ -170,7 +163,13 @@ impl Default for Framer {
 impl Framer {
     /// Before sign-in. `literal_limit_bytes` counts after it, for literals that are no messages.
     pub const fn new(literal_limit_bytes: u64) -> Self {
-        Self { signed_in: false, literal_limit_bytes, buffer: Vec::new(), line_start: 0, state: State::Line }
+        Self {
+            signed_in: false,
+            literal_limit_bytes,
+            buffer: Vec::new(),
+            line_start: 0,
+            state: State::Line,
+        }
     }
 
     /// From now on the limits after sign-in hold, and APPEND streams.
@@ -192,8 +191,12 @@ impl Framer {
 
     /// Takes the offered message. True: write a continuation request first.
     pub fn accept_append(&mut self) -> bool {
-        let State::AppendOffered(announced) = self.state else { return false };
-        self.state = State::AppendOctets { left: announced.size_bytes };
+        let State::AppendOffered(announced) = self.state else {
+            return false;
+        };
+        self.state = State::AppendOctets {
+            left: announced.size_bytes,
+        };
         announced.synchronising
     }
 
@@ -209,7 +212,11 @@ impl Framer {
             _ => return Recovery::GoOn,
         };
         self.drain_literal(left, Why::LiteralTooLarge);
-        if matches!(self.state, State::Closed(_)) { Recovery::Close } else { Recovery::GoOn }
+        if matches!(self.state, State::Closed(_)) {
+            Recovery::Close
+        } else {
+            Recovery::GoOn
+        }
     }
 
     /// Uses some of `bytes`; says how many and what they came to. To be called again with the rest until it says
@@ -221,14 +228,19 @@ impl Framer {
             used += more;
             match progress {
                 Some(progress) => return (used, progress),
-                None if used == bytes.len() && !self.acts_without_octets() => return (used, Progress::NeedMore),
+                None if used == bytes.len() && !self.acts_without_octets() => {
+                    return (used, Progress::NeedMore);
+                }
                 None => {}
             }
         }
     }
 
     fn acts_without_octets(&self) -> bool {
-        matches!(self.state, State::Literal { left: 0 } | State::AppendOctets { left: 0 } | State::Closed(_))
+        matches!(
+            self.state,
+            State::Literal { left: 0 } | State::AppendOctets { left: 0 } | State::Closed(_)
+        )
     }
 
     fn step(&mut self, bytes: &[u8]) -> (usize, Option<Progress>) {
@@ -295,16 +307,25 @@ impl Framer {
                 return Some(refusal);
             }
             self.drain_literal(announced.size_bytes, why);
-            return Some(if let State::Closed(why) = self.state { Progress::Close(why) } else { refusal });
+            return Some(if let State::Closed(why) = self.state {
+                Progress::Close(why)
+            } else {
+                refusal
+            });
         }
         // `check_literal` bounded it far below usize::MAX.
-        self.state = State::Literal { left: announced.size_bytes as usize };
+        self.state = State::Literal {
+            left: announced.size_bytes as usize,
+        };
         announced.synchronising.then_some(Progress::Continue)
     }
 
     fn check_literal(&self, announced: Announced) -> Result<(), Why> {
-        let limit =
-            if self.signed_in { self.literal_limit_bytes } else { limits::LITERAL_BEFORE_SIGN_IN_BYTES };
+        let limit = if self.signed_in {
+            self.literal_limit_bytes
+        } else {
+            limits::LITERAL_BEFORE_SIGN_IN_BYTES
+        };
         let total = (self.buffer.len() as u64).saturating_add(announced.size_bytes);
         if announced.size_bytes > limit || total > self.command_limit() as u64 {
             return Err(Why::LiteralTooLarge);
@@ -317,10 +338,14 @@ impl Framer {
 
     fn refuse_line(&mut self, more: &[u8]) -> Progress {
         let remembered = self.line_start..self.buffer.len();
-        self.buffer.extend_from_slice(&more[..more.len().min(limits::TAG_BYTES + 1)]);
-        let refusal = Refusal { tag: self.tag(), why: Why::TooLong };
+        self.buffer
+            .extend_from_slice(&more[..more.len().min(limits::TAG_BYTES + 1)]);
+        let refusal = Refusal {
+            tag: self.tag(),
+            why: Why::TooLong,
+        };
         let budget = self.drain_limit();
-        let mut drain = Drain { literal_left: 0, budget, tail: Vec::new() };
+        let mut drain = Drain::new(0, budget);
         drain.remember(&self.buffer[remembered]);
         self.reset();
         self.state = State::Drain(drain);
@@ -358,7 +383,7 @@ impl Framer {
         // What is not just CR LF goes through the drain from its first octet; those of an earlier feed are few and no LF.
         let earlier = self.buffer.len() - take.min(3);
         let budget = self.drain_limit();
-        let mut drain = Drain { literal_left: 0, budget, tail: Vec::new() };
+        let mut drain = Drain::new(0, budget);
         drain.remember(&self.buffer[..earlier]);
         self.reset();
         self.state = State::Drain(drain);
@@ -371,13 +396,15 @@ impl Framer {
         self.state = if size_bytes > budget {
             State::Closed(why)
         } else {
-            State::Drain(Drain { literal_left: size_bytes, budget, tail: Vec::new() })
+            State::Drain(Drain::new(size_bytes, budget))
         };
     }
 
     /// Throws octets away; ends the state when the command ended.
     fn drain(&mut self, bytes: &[u8]) -> usize {
-        let State::Drain(drain) = &mut self.state else { return 0 };
+        let State::Drain(drain) = &mut self.state else {
+            return 0;
+        };
         let (take, end) = drain.take(bytes);
         match end {
             DrainEnd::NotYet => {}
@@ -411,72 +438,28 @@ impl Framer {
     }
 
     const fn line_limit(&self) -> usize {
-        if self.signed_in { limits::LINE_BYTES } else { limits::COMMAND_BEFORE_SIGN_IN_BYTES }
+        if self.signed_in {
+            limits::LINE_BYTES
+        } else {
+            limits::COMMAND_BEFORE_SIGN_IN_BYTES
+        }
     }
 
     const fn command_limit(&self) -> usize {
-        if self.signed_in { limits::COMMAND_BYTES } else { limits::COMMAND_BEFORE_SIGN_IN_BYTES }
+        if self.signed_in {
+            limits::COMMAND_BYTES
+        } else {
+            limits::COMMAND_BEFORE_SIGN_IN_BYTES
+        }
     }
 
     const fn drain_limit(&self) -> u64 {
-        if self.signed_in { limits::DRAIN_BYTES } else { limits::DRAIN_BEFORE_SIGN_IN_BYTES }
-    }
-}
-
-enum DrainEnd {
-    NotYet,
-    Command,
-    Lost(Why),
-}
-
-impl Drain {
-    fn take(&mut self, bytes: &[u8]) -> (usize, DrainEnd) {
-        let (take, complete) = if self.literal_left > 0 {
-            (usize::try_from(self.literal_left).unwrap_or(usize::MAX).min(bytes.len()), false)
+        if self.signed_in {
+            limits::DRAIN_BYTES
         } else {
-            up_to_lf(bytes)
-        };
-        if take as u64 > self.budget {
-            return (take, DrainEnd::Lost(Why::TooLong));
-        }
-        self.budget -= take as u64;
-        if self.literal_left > 0 {
-            self.literal_left -= take as u64;
-            return (take, DrainEnd::NotYet);
-        }
-        self.remember(&bytes[..take]);
-        (take, if complete { self.line_complete() } else { DrainEnd::NotYet })
-    }
-
-    fn line_complete(&mut self) -> DrainEnd {
-        let tail = std::mem::take(&mut self.tail);
-        let Some(line) = tail.strip_suffix(b"\r\n") else { return DrainEnd::Lost(Why::BareLf) };
-        if is_cut_announcement(line) {
-            return DrainEnd::Lost(Why::BadLiteral);
-        }
-        match announced(line) {
-            // The client waits for a continuation and gets the refusal instead: the command is over (RFC 3501 §7.5).
-            None | Some(Ok(Announced { synchronising: true, .. })) => DrainEnd::Command,
-            Some(Err(())) => DrainEnd::Lost(Why::BadLiteral),
-            Some(Ok(announced)) if announced.size_bytes > self.budget => DrainEnd::Lost(Why::LiteralTooLarge),
-            Some(Ok(announced)) => {
-                self.literal_left = announced.size_bytes;
-                DrainEnd::NotYet
-            }
+            limits::DRAIN_BEFORE_SIGN_IN_BYTES
         }
     }
-
-    fn remember(&mut self, octets: &[u8]) {
-        let keep = limits::LITERAL_HEADER_BYTES + 2;
-        self.tail.extend_from_slice(&octets[octets.len().saturating_sub(keep)..]);
-        self.tail.drain(..self.tail.len().saturating_sub(keep));
-    }
-}
-
-/// Nothing but digits before `}` or `+}` in the remembered tail: the `{` may stand before it.
-fn is_cut_announcement(tail: &[u8]) -> bool {
-    let digits = tail.strip_suffix(b"}").map(|inside| inside.strip_suffix(b"+").unwrap_or(inside));
-    digits.is_some_and(|digits| digits.len() + 4 >= limits::LITERAL_HEADER_BYTES && digits.iter().all(u8::is_ascii_digit))
 }
 
 /// How many octets up to and including the first LF, and whether there is one.
@@ -488,25 +471,40 @@ fn up_to_lf(bytes: &[u8]) -> (usize, bool) {
 /// RFC 3516 §4). `Err` when it has the shape but the number is none.
 pub(crate) fn announced(line: &[u8]) -> Option<Result<Announced, ()>> {
     let inside = line.strip_suffix(b"}")?;
-    let (inside, synchronising) =
-        inside.strip_suffix(b"+").map_or((inside, true), |without_plus| (without_plus, false));
+    let (inside, synchronising) = inside
+        .strip_suffix(b"+")
+        .map_or((inside, true), |without_plus| (without_plus, false));
     let digits_from = inside.iter().rposition(|byte| !byte.is_ascii_digit())?;
     let digits = &inside[digits_from + 1..];
     if inside[digits_from] != b'{' || digits.is_empty() {
         return None;
     }
-    let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    let size = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|digits| digits.parse().ok());
     let binary = inside[..digits_from].ends_with(b"~");
-    Some(size.map(|size_bytes| Announced { size_bytes, synchronising, binary }).ok_or(()))
+    Some(
+        size.map(|size_bytes| Announced {
+            size_bytes,
+            synchronising,
+            binary,
+        })
+        .ok_or(()),
+    )
 }
 
 /// Whether the literal announced at the end of `buffer` is the message of an APPEND, not its mailbox name:
 /// `tag SP "APPEND" SP mailbox … SP literal`.
 fn is_append_message(buffer: &[u8]) -> bool {
-    let Some(space) = memchr::memchr(b' ', buffer) else { return false };
+    let Some(space) = memchr::memchr(b' ', buffer) else {
+        return false;
+    };
     let rest = &buffer[space + 1..];
-    let Some((verb, arguments)) = rest.split_at_checked(7) else { return false };
-    let names_mailbox = arguments.starts_with(b"{") && memchr::memchr(b'\n', arguments) == Some(arguments.len() - 1);
+    let Some((verb, arguments)) = rest.split_at_checked(7) else {
+        return false;
+    };
+    let names_mailbox =
+        arguments.starts_with(b"{") && memchr::memchr(b'\n', arguments) == Some(arguments.len() - 1);
     verb.eq_ignore_ascii_case(b"APPEND ") && !names_mailbox
 }
 

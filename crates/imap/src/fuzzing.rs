@@ -6,10 +6,15 @@ use crate::{describe, name, out, parse, section};
 /// Frames and parses a stream of octets as a session would, in two chunkings that must agree; the first octet chooses the
 /// state and the size of the chunks.
 pub fn fuzz_session(bytes: &[u8]) {
-    let Some((&choice, stream)) = bytes.split_first() else { return };
+    let Some((&choice, stream)) = bytes.split_first() else {
+        return;
+    };
     let signed_in = choice & 1 == 1;
     let chunk = usize::from(choice >> 1) + 1;
-    assert_eq!(events(stream, signed_in, stream.len().max(1)), events(stream, signed_in, chunk));
+    assert_eq!(
+        events(stream, signed_in, stream.len().max(1)),
+        events(stream, signed_in, chunk)
+    );
 }
 
 /// Mailbox names and patterns: what is accepted comes back the same.
@@ -36,7 +41,11 @@ pub fn fuzz_sections(bytes: &[u8]) {
     line.envelope(&describe::envelope(message));
     line.body_structure(&describe::structure(message, &found));
     let frame = [b"A FETCH 1 ", items].concat();
-    if let Ok(crate::command::Request { command: crate::command::Command::Fetch(fetch), .. }) = parse::request(&frame) {
+    if let Ok(crate::command::Request {
+        command: crate::command::Command::Fetch(fetch),
+        ..
+    }) = parse::request(&frame)
+    {
         for item in &fetch.items {
             section::with_octets(message, &found, item, |octets| line.octets(item, octets));
         }

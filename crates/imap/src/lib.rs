@@ -36,6 +36,10 @@ pub mod section;
 pub mod set;
 pub mod state;
 pub mod utf7;
+mod verb;
+
+#[cfg(test)]
+mod oracle;
 
 #[doc(hidden)]
 pub mod fuzzing;

@@ -121,7 +121,9 @@ impl MailboxName {
 
     /// The name without its last level; `None` at the top.
     pub fn parent(&self) -> Option<Self> {
-        self.0.rsplit_once(SEPARATOR).map(|(parent, _)| Self(parent.into()))
+        self.0
+            .rsplit_once(SEPARATOR)
+            .map(|(parent, _)| Self(parent.into()))
     }
 
     /// The name with one level more.
@@ -135,7 +137,9 @@ impl MailboxName {
 
     /// Whether `self` is somewhere below `ancestor`.
     pub fn is_below(&self, ancestor: &Self) -> bool {
-        self.0.strip_prefix(&*ancestor.0).is_some_and(|rest| rest.starts_with(SEPARATOR))
+        self.0
+            .strip_prefix(&*ancestor.0)
+            .is_some_and(|rest| rest.starts_with(SEPARATOR))
     }
 }
 
@@ -153,7 +157,11 @@ impl fmt::Debug for MailboxName {
 
 /// Says the more helpful of two truths: control characters cannot be decoded either.
 fn why_undecodable(wire: &[u8]) -> BadName {
-    if wire.iter().any(u8::is_ascii_control) { BadName::Control } else { BadName::Encoding }
+    if wire.iter().any(u8::is_ascii_control) {
+        BadName::Control
+    } else {
+        BadName::Encoding
+    }
 }
 
 fn check_level(level: &str) -> Result<(), BadName> {
@@ -216,7 +224,9 @@ mod tests {
         ] {
             assert_eq!(MailboxName::from_wire(wire.as_bytes()), Err(wanted), "{wire:?}");
         }
-        for plain in ["...", "..x", "x..y", "~root", "C:\\x", "a\\..\\b", "%2e%2e", "100%", "a*b"] {
+        for plain in [
+            "...", "..x", "x..y", "~root", "C:\\x", "a\\..\\b", "%2e%2e", "100%", "a*b",
+        ] {
             let name = MailboxName::from_wire(plain.as_bytes()).expect(plain);
             assert_eq!(name.as_str(), plain);
             assert_eq!(name.levels().count(), 1);
@@ -226,13 +236,19 @@ mod tests {
     #[test]
     fn inbox_has_one_spelling() {
         for spelling in ["INBOX", "inbox", "InBoX"] {
-            assert_eq!(MailboxName::from_wire(spelling.as_bytes()), Ok(MailboxName::inbox()));
+            assert_eq!(
+                MailboxName::from_wire(spelling.as_bytes()),
+                Ok(MailboxName::inbox())
+            );
         }
         let below = MailboxName::from_wire(b"inbox/Lists").expect("a name");
         assert_eq!(below.as_str(), "INBOX/Lists");
         assert!(below.is_below(&MailboxName::inbox()));
         assert!(!below.is_inbox());
-        assert_eq!(MailboxName::from_wire(b"inboxes").expect("a name").as_str(), "inboxes");
+        assert_eq!(
+            MailboxName::from_wire(b"inboxes").expect("a name").as_str(),
+            "inboxes"
+        );
     }
 
     #[test]
@@ -251,7 +267,11 @@ mod tests {
         assert_eq!(name.child("d").expect("a child").as_str(), "a/b/c/d");
         assert_eq!(name.child("d/e"), Err(BadName::EmptyLevel));
         assert_eq!(name.child(".."), Err(BadName::DotLevel));
-        assert!(!MailboxName::from_utf8("ab").expect("a name").is_below(&MailboxName::from_utf8("a").expect("a name")));
+        assert!(
+            !MailboxName::from_utf8("ab")
+                .expect("a name")
+                .is_below(&MailboxName::from_utf8("a").expect("a name"))
+        );
     }
 
     proptest! {

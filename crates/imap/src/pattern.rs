@@ -59,7 +59,8 @@ impl ListPattern {
         let mut start: Vec<char> = name.as_str().chars().collect();
         start.push(SEPARATOR);
         !self.asks_separator
-            && (prefix_possible(&self.text, &start) || prefix_possible(&upper_first_level(&self.text), &start))
+            && (prefix_possible(&self.text, &start)
+                || prefix_possible(&upper_first_level(&self.text), &start))
     }
 }
 
@@ -86,7 +87,10 @@ fn is_in_inbox(name: &[char]) -> bool {
 
 /// INBOX is compared without case, and it alone: `i*` matches it too.
 fn upper_first_level(pattern: &[char]) -> Vec<char> {
-    let first = pattern.iter().position(|&character| character == SEPARATOR).unwrap_or(pattern.len());
+    let first = pattern
+        .iter()
+        .position(|&character| character == SEPARATOR)
+        .unwrap_or(pattern.len());
     let upper = pattern[..first].iter().map(char::to_ascii_uppercase);
     upper.chain(pattern[first..].iter().copied()).collect()
 }
@@ -145,7 +149,9 @@ mod tests {
 
     fn matches(reference: &str, pattern: &str, name: &str) -> bool {
         let name = MailboxName::from_utf8(name).expect("a name");
-        ListPattern::new(reference.as_bytes(), pattern.as_bytes()).expect("a pattern").matches(&name)
+        ListPattern::new(reference.as_bytes(), pattern.as_bytes())
+            .expect("a pattern")
+            .matches(&name)
     }
 
     #[test]
@@ -175,7 +181,11 @@ mod tests {
             ("", "100%", "100%", true),
             ("", "*%*%*x", "a/b/x", true),
         ] {
-            assert_eq!(matches(reference, pattern, name), wanted, "{reference:?} {pattern:?} {name:?}");
+            assert_eq!(
+                matches(reference, pattern, name),
+                wanted,
+                "{reference:?} {pattern:?} {name:?}"
+            );
         }
     }
 

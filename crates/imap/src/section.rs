@@ -37,12 +37,23 @@ pub fn needs_header_only(item: &FetchItem) -> bool {
 }
 
 const fn is_of_header(text: &SectionText) -> bool {
-    matches!(text, SectionText::Header | SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_))
+    matches!(
+        text,
+        SectionText::Header | SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_)
+    )
 }
 
 /// The section that an item with octets means: `RFC822` is `BODY[]` and so on (RFC 3501 §6.4.5); `None` for other items.
 pub fn section_of(item: &FetchItem) -> Option<(Section, Option<Partial>)> {
-    let whole = |text| Some((Section { part: Vec::new(), text }, None));
+    let whole = |text| {
+        Some((
+            Section {
+                part: Vec::new(),
+                text,
+            },
+            None,
+        ))
+    };
     match item {
         FetchItem::Rfc822 => whole(SectionText::All),
         FetchItem::Rfc822Header => whole(SectionText::Header),
@@ -56,7 +67,9 @@ pub fn section_of(item: &FetchItem) -> Option<(Section, Option<Partial>)> {
 pub fn cut(octets: &[u8], partial: Option<Partial>) -> &[u8] {
     let Some(partial) = partial else { return octets };
     let start = (partial.offset as usize).min(octets.len());
-    let end = start.saturating_add(partial.length.get() as usize).min(octets.len());
+    let end = start
+        .saturating_add(partial.length.get() as usize)
+        .min(octets.len());
     &octets[start..end]
 }
 

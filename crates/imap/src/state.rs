@@ -22,8 +22,13 @@ pub enum Stage {
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Plaintext, Self::Private, Self::Authenticated, Self::Selected, Self::Logout];
+    pub const ALL: [Self; 5] = [
+        Self::Plaintext,
+        Self::Private,
+        Self::Authenticated,
+        Self::Selected,
+        Self::Logout,
+    ];
 }
 
 /// Whether a command may run now.
@@ -147,7 +152,11 @@ impl NotAuthenticated {
 
     /// The row of the table.
     pub const fn stage(&self) -> Stage {
-        if self.private { Stage::Private } else { Stage::Plaintext }
+        if self.private {
+            Stage::Private
+        } else {
+            Stage::Plaintext
+        }
     }
 
     /// Somebody signed in; `who` should be a value that only a successful sign-in makes.
@@ -169,7 +178,10 @@ impl<A> Authenticated<A> {
 
     /// A mailbox was opened.
     pub fn select<M>(self, mailbox: M) -> Selected<A, M> {
-        Selected { who: self.who, mailbox }
+        Selected {
+            who: self.who,
+            mailbox,
+        }
     }
 }
 
@@ -237,8 +249,16 @@ mod tests {
         for line in TABLE.lines().filter(|line| !line.trim().is_empty()) {
             let mut words = line.split_whitespace();
             let name = words.next().expect("a name").replace('_', " ");
-            let verb = Verb::ALL.into_iter().find(|verb| verb.name() == name).expect("a known command");
-            for stage in [Stage::Plaintext, Stage::Private, Stage::Authenticated, Stage::Selected] {
+            let verb = Verb::ALL
+                .into_iter()
+                .find(|verb| verb.name() == name)
+                .expect("a known command");
+            for stage in [
+                Stage::Plaintext,
+                Stage::Private,
+                Stage::Authenticated,
+                Stage::Selected,
+            ] {
                 let wanted = match words.next().expect("four columns") {
                     "yes" => Permit::Yes,
                     "no" => Permit::NeedsSignIn,
@@ -247,7 +267,11 @@ mod tests {
                     _ if verb == Verb::StartTls => Permit::HasTls,
                     _ => Permit::NeedsPrivacy,
                 };
-                assert_eq!(permit(stage, stage == Stage::Plaintext, verb), wanted, "{name} {stage:?}");
+                assert_eq!(
+                    permit(stage, stage == Stage::Plaintext, verb),
+                    wanted,
+                    "{name} {stage:?}"
+                );
             }
             assert_eq!(permit(Stage::Logout, false, verb), Permit::Over);
             seen += 1;

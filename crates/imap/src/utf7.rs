@@ -139,7 +139,11 @@ mod tests {
         ] {
             assert_eq!(decode(wire.as_bytes()), None, "{wire}");
         }
-        assert_eq!(decode("Entwürfe".as_bytes()), None, "raw UTF-8 is not modified UTF-7");
+        assert_eq!(
+            decode("Entwürfe".as_bytes()),
+            None,
+            "raw UTF-8 is not modified UTF-7"
+        );
         assert_eq!(decode(b"a\rb"), None);
         assert_eq!(decode(b"a\0b"), None);
     }

@@ -110,7 +110,12 @@ impl Multipart<'_> {
         if extended {
             out.raw(b" ");
             write_params(out, &self.params);
-            write_common(out, self.disposition.as_ref(), &self.language, self.location.as_deref());
+            write_common(
+                out,
+                self.disposition.as_ref(),
+                &self.language,
+                self.location.as_deref(),
+            );
         }
     }
 }
@@ -134,7 +139,12 @@ impl Leaf<'_> {
         if extended {
             out.raw(b" ");
             out.nstring(self.md5.as_deref());
-            write_common(out, self.disposition.as_ref(), &self.language, self.location.as_deref());
+            write_common(
+                out,
+                self.disposition.as_ref(),
+                &self.language,
+                self.location.as_deref(),
+            );
         }
     }
 }
@@ -147,7 +157,11 @@ impl LeafKind<'_> {
                 out.raw(b" ");
                 out.number(*lines);
             }
-            Self::Message { envelope, structure, lines } => {
+            Self::Message {
+                envelope,
+                structure,
+                lines,
+            } => {
                 out.raw(b" ");
                 envelope.write(out);
                 out.raw(b" ");

@@ -44,8 +44,16 @@ pub struct Address<'a> {
 
 impl Envelope<'_> {
     pub(super) fn write(&self, out: &mut Out) {
-        let sender = if self.sender.is_empty() { &self.from } else { &self.sender };
-        let reply_to = if self.reply_to.is_empty() { &self.from } else { &self.reply_to };
+        let sender = if self.sender.is_empty() {
+            &self.from
+        } else {
+            &self.sender
+        };
+        let reply_to = if self.reply_to.is_empty() {
+            &self.from
+        } else {
+            &self.reply_to
+        };
         out.raw(b"(");
         out.nstring(self.date.as_deref());
         out.raw(b" ");

@@ -29,7 +29,11 @@ impl Out {
         self.raw(b"* ");
         self.number(u64::from(sequence));
         self.raw(b" FETCH (");
-        FetchLine { out: self, empty: true, owed: 0 }
+        FetchLine {
+            out: self,
+            empty: true,
+            owed: 0,
+        }
     }
 }
 

@@ -1,7 +1,12 @@
 //! Building responses: the only maker of octets for the wire (RFC 3501 §7).
 //!
-//! Every value goes through [`Out::string`] or a stricter writer: quoted if it can be, else a literal; CR, LF and NUL never stand
-//! outside a literal, NUL nowhere.
+//! Every value goes through `Out::string` or a stricter writer: quoted if it can be, else a literal. CR, LF and NUL never stand
+//! outside a literal; NUL nowhere, except that the octets of a message go out as they were stored.
+//!
+//! There is no way in for octets that are no response:
+//! ```compile_fail,E0624
+//! imap::out::Out::new().raw(b"* OK forged\r\n");
+//! ```
 
 mod body;
 mod code;
@@ -136,14 +141,20 @@ impl Out {
 
     /// `text` of RFC 3501 §9: at least one printable ASCII character; others become `?`.
     fn text(&mut self, text: &str) {
-        let clean = |character: char| if matches!(character, ' '..='~') { character as u8 } else { b'?' };
+        let clean = |character: char| {
+            if matches!(character, ' '..='~') {
+                character as u8
+            } else {
+                b'?'
+            }
+        };
         self.bytes.extend(text.chars().map(clean));
         if text.is_empty() {
             self.bytes.push(b'.');
         }
     }
 
-    /// `string`: quoted when short printable ASCII, else a literal. NUL becomes `?`-free: it is dropped, as no form can carry it.
+    /// `string`: quoted when short printable ASCII, else a literal. NUL is left out, as no form can carry it.
     pub(crate) fn string(&mut self, value: &[u8]) {
         if is_quotable(value) {
             self.quoted(value);
@@ -165,7 +176,10 @@ impl Out {
 
     /// `astring`: an atom when it can be one and could not be taken for NIL, else a string.
     pub(crate) fn astring(&mut self, value: &[u8]) {
-        let is_atom = !value.is_empty() && value.iter().all(|&byte| crate::parse::chars::is_astring_char(byte));
+        let is_atom = !value.is_empty()
+            && value
+                .iter()
+                .all(|&byte| crate::parse::chars::is_astring_char(byte));
         if is_atom && !value.eq_ignore_ascii_case(b"NIL") {
             self.raw(value);
         } else {
@@ -216,7 +230,11 @@ impl Out {
     }
 
     /// `( … )` with single spaces between.
-    pub(crate) fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
+    pub(crate) fn list<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
         self.raw(b"(");
         for (at, item) in items.into_iter().enumerate() {
             if at > 0 {
@@ -229,7 +247,10 @@ impl Out {
 
     /// Flags that can stand on the wire; others are left out.
     pub(crate) fn flags<'f>(&mut self, flags: impl IntoIterator<Item = &'f str>) {
-        self.list(flags.into_iter().filter(|flag| crate::flag::is_flag(flag)), |out, flag| out.raw(flag.as_bytes()));
+        self.list(
+            flags.into_iter().filter(|flag| crate::flag::is_flag(flag)),
+            |out, flag| out.raw(flag.as_bytes()),
+        );
     }
 
     pub(crate) fn raw(&mut self, octets: &[u8]) {

@@ -1,0 +1,346 @@
+use super::*;
+use crate::answer::Answer;
+use crate::command::{FetchItem, FetchSection, Partial, Section, SectionText, StatusItem};
+use crate::date::DateTime;
+use crate::name::MailboxName;
+use crate::oracle::decoded;
+
+/// What was written; their decoder must take all of it.
+fn written(write: impl FnOnce(&mut Out)) -> String {
+    let mut out = Out::new();
+    write(&mut out);
+    let mut rest = out.bytes();
+    while !rest.is_empty() {
+        rest = decoded(rest);
+    }
+    String::from_utf8(out.take()).expect("ASCII")
+}
+
+fn name(text: &str) -> MailboxName {
+    MailboxName::from_utf8(text).expect("a name")
+}
+
+fn tag() -> Tag {
+    Tag::new(b"A1").expect("a tag")
+}
+
+#[test]
+fn status_responses() {
+    for (line, wanted) in [
+        (
+            written(|out| out.ok(Some(&Code::UidValidity(3_857_529_045)), "UIDs valid")),
+            "* OK [UIDVALIDITY 3857529045] UIDs valid\r\n",
+        ),
+        (
+            written(|out| out.no(None, "Disk is 98% full")),
+            "* NO Disk is 98% full\r\n",
+        ),
+        (
+            written(|out| out.bye(Some(&Code::Unavailable), "")),
+            "* BYE [UNAVAILABLE] .\r\n",
+        ),
+        (
+            written(|out| out.bad(None, "a\r\n* OK forged \0 ä")),
+            "* BAD a??* OK forged ? ?\r\n",
+        ),
+        (
+            written(|out| out.refuse(Some(&tag()), None, "Unknown command")),
+            "A1 BAD Unknown command\r\n",
+        ),
+        (
+            written(|out| out.refuse(None, None, "Unknown command")),
+            "* BAD Unknown command\r\n",
+        ),
+        (
+            written(|out| out.refuse_no(Some(&tag()), Some(&Code::TooBig), "No")),
+            "A1 NO [TOOBIG] No\r\n",
+        ),
+    ] {
+        assert_eq!(line, wanted);
+    }
+    let mut out = Out::new();
+    out.continuation("idling");
+    out.challenge(b"Username:");
+    out.challenge(b"");
+    assert_eq!(out.take(), b"+ idling\r\n+ VXNlcm5hbWU6\r\n+ \r\n");
+    assert!(out.is_empty());
+}
+
+#[test]
+fn every_code_is_decodable() {
+    let (ranges, flags) = ([(1, 3), (7, 7)], ["\\Seen", "$Junk", "bad flag"]);
+    for (code, wanted) in [
+        (Code::Alert, "ALERT"),
+        (Code::AlreadyExists, "ALREADYEXISTS"),
+        (Code::AppendUid(38_505, &ranges[1..]), "APPENDUID 38505 7"),
+        (Code::AuthenticationFailed, "AUTHENTICATIONFAILED"),
+        (Code::AuthorizationFailed, "AUTHORIZATIONFAILED"),
+        (Code::BadCharset, "BADCHARSET (US-ASCII UTF-8)"),
+        (Code::Cannot, "CANNOT"),
+        (
+            Code::Capability("IMAP4rev1 LITERAL-"),
+            "CAPABILITY IMAP4rev1 LITERAL-",
+        ),
+        (Code::ClientBug, "CLIENTBUG"),
+        (Code::Closed, "CLOSED"),
+        (Code::ContactAdmin, "CONTACTADMIN"),
+        (
+            Code::CopyUid(38_505, &ranges, &[(304, 306), (9, 9)]),
+            "COPYUID 38505 1:3,7 304:306,9",
+        ),
+        (Code::Expired, "EXPIRED"),
+        (Code::HasChildren, "HASCHILDREN"),
+        (Code::HighestModSeq(715_194_045_007), "HIGHESTMODSEQ 715194045007"),
+        (Code::InUse, "INUSE"),
+        (Code::Limit, "LIMIT"),
+        (Code::MailboxId("f1"), "MAILBOXID (f1)"),
+        (Code::Modified(&ranges), "MODIFIED 1:3,7"),
+        (Code::NoModSeq, "NOMODSEQ"),
+        (Code::NonExistent, "NONEXISTENT"),
+        (Code::NoPerm, "NOPERM"),
+        (Code::OverQuota, "OVERQUOTA"),
+        (Code::Parse, "PARSE"),
+        (
+            Code::PermanentFlags(&flags, true),
+            "PERMANENTFLAGS (\\Seen $Junk \\*)",
+        ),
+        (Code::PermanentFlags(&[], false), "PERMANENTFLAGS ()"),
+        (Code::PrivacyRequired, "PRIVACYREQUIRED"),
+        (Code::ReadOnly, "READ-ONLY"),
+        (Code::ReadWrite, "READ-WRITE"),
+        (Code::ServerBug, "SERVERBUG"),
+        (Code::TooBig, "TOOBIG"),
+        (Code::TryCreate, "TRYCREATE"),
+        (Code::UidNext(4392), "UIDNEXT 4392"),
+        (Code::UidValidity(1), "UIDVALIDITY 1"),
+        (Code::Unavailable, "UNAVAILABLE"),
+        (Code::Unseen(12), "UNSEEN 12"),
+        (Code::UseAttr, "USEATTR"),
+    ] {
+        assert_eq!(
+            written(|out| out.ok(Some(&code), "x")),
+            format!("* OK [{wanted}] x\r\n")
+        );
+    }
+}
+
+#[test]
+fn answers_say_what_completed() {
+    let request = |line: &[u8]| crate::parse::request(line).expect("a command");
+    let mut out = Out::new();
+    match Answer::<()>::to(&request(b"A1 FETCH 1 FLAGS\r\n")) {
+        Answer::Reading(reading) => reading.ok(&mut out, None),
+        Answer::Change(_) => panic!("FETCH reads"),
+    }
+    match Answer::<&str>::to(&request(b"A2 STORE 1 FLAGS ()\r\n")) {
+        Answer::Change(change) => change.ok(&mut out, "proof", Some(Code::HighestModSeq(5))),
+        Answer::Reading(_) => panic!("STORE changes"),
+    }
+    Answer::<()>::to(&request(b"A3 EXPUNGE\r\n")).no(&mut out, Some(Code::ReadOnly), "Opened by EXAMINE");
+    let text = String::from_utf8(out.take()).expect("ASCII");
+    assert_eq!(
+        text,
+        "A1 OK FETCH completed\r\nA2 OK [HIGHESTMODSEQ 5] STORE completed\r\nA3 NO [READ-ONLY] Opened by EXAMINE\r\n"
+    );
+}
+
+#[test]
+fn mailbox_data() {
+    let line = |attributes: &[&'static str], mailbox: &str, child_info| {
+        let mailbox = name(mailbox);
+        written(|out| {
+            out.list_line(&ListLine {
+                attributes: attributes.to_vec(),
+                name: &mailbox,
+                child_info,
+            })
+        })
+    };
+    assert_eq!(
+        line(&["\\HasNoChildren"], "INBOX", false),
+        "* LIST (\\HasNoChildren) \"/\" INBOX\r\n"
+    );
+    assert_eq!(
+        line(&[], "a b/\"c\\", false),
+        "* LIST () \"/\" \"a b/\\\"c\\\\\"\r\n"
+    );
+    assert_eq!(
+        line(&["\\Drafts"], "Entwürfe", false),
+        "* LIST (\\Drafts) \"/\" Entw&APw-rfe\r\n"
+    );
+    assert_eq!(line(&[], "nil", false), "* LIST () \"/\" \"nil\"\r\n");
+    assert_eq!(line(&[], "100%", false), "* LIST () \"/\" \"100%\"\r\n");
+    let mut out = Out::new();
+    out.list_line(&ListLine {
+        attributes: vec![],
+        name: &name("a"),
+        child_info: true,
+    });
+    assert_eq!(
+        out.take(),
+        b"* LIST () \"/\" a (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"
+    );
+    assert_eq!(written(Out::list_separator), "* LIST (\\Noselect) \"/\" \"\"\r\n");
+    let lsub = name("a");
+    let lsub = ListLine {
+        attributes: vec!["\\Noselect"],
+        name: &lsub,
+        child_info: false,
+    };
+    assert_eq!(
+        written(|out| out.lsub_line(&lsub)),
+        "* LSUB (\\Noselect) \"/\" a\r\n"
+    );
+    let values = [
+        StatusValue::Number(StatusItem::Messages, 231),
+        StatusValue::Number(StatusItem::UidNext, 44_292),
+        StatusValue::Number(StatusItem::Size, 8_589_934_592),
+        StatusValue::Number(StatusItem::HighestModSeq, 7_011_231_777),
+    ];
+    assert_eq!(
+        written(|out| out.status_line(&name("blurdybloop"), &values)),
+        "* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292 SIZE 8589934592 HIGHESTMODSEQ 7011231777)\r\n"
+    );
+    let mut out = Out::new();
+    out.status_line(
+        &name("a"),
+        &[StatusValue::MailboxId("f1"), StatusValue::NoAppendLimit],
+    );
+    assert_eq!(out.take(), b"* STATUS a (MAILBOXID (f1) APPENDLIMIT NIL)\r\n");
+}
+
+#[test]
+fn session_data() {
+    assert_eq!(
+        written(|out| out.capability("IMAP4rev1 IDLE")),
+        "* CAPABILITY IMAP4rev1 IDLE\r\n"
+    );
+    assert_eq!(
+        written(|out| out.enabled(["CONDSTORE"])),
+        "* ENABLED CONDSTORE\r\n"
+    );
+    assert_eq!(written(Out::namespace), "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+    assert_eq!(
+        written(|out| out.id(&[("name", "Hearthpost")])),
+        "* ID (\"name\" \"Hearthpost\")\r\n"
+    );
+    assert_eq!(written(|out| out.id(&[])), "* ID NIL\r\n");
+    assert_eq!(written(|out| out.search([2, 3, 6], None)), "* SEARCH 2 3 6\r\n");
+    assert_eq!(written(|out| out.search([], None)), "* SEARCH\r\n");
+    assert_eq!(
+        written(|out| out.search([2, 5], Some(917_162_500))),
+        "* SEARCH 2 5 (MODSEQ 917162500)\r\n"
+    );
+    assert_eq!(
+        written(|out| out.mailbox_flags(["\\Answered", "x y", "$Junk"])),
+        "* FLAGS (\\Answered $Junk)\r\n"
+    );
+    assert_eq!(written(|out| out.exists(23)), "* 23 EXISTS\r\n");
+    assert_eq!(written(|out| out.recent(0)), "* 0 RECENT\r\n");
+    assert_eq!(written(|out| out.expunge(44)), "* 44 EXPUNGE\r\n");
+}
+
+#[test]
+fn strings_never_break_the_line() {
+    for (value, wanted) in [
+        (&b"plain"[..], "\"plain\""),
+        (b"", "\"\""),
+        (b"q\"b\\", "\"q\\\"b\\\\\""),
+        (b"a\r\nb", "{4}\r\na\r\nb"),
+        (b"a\0b", "\"ab\""),
+        ("ä".as_bytes(), "{2}\r\nä"),
+        (b"\x7f", "{1}\r\n\x7f"),
+        (b"a\tb", "\"a\tb\""),
+    ] {
+        let mut out = Out::new();
+        out.string(value);
+        assert_eq!(out.take(), wanted.as_bytes());
+    }
+    let mut out = Out::new();
+    out.string(&[b'x'; 1001]);
+    assert!(out.take().starts_with(b"{1001}\r\n"));
+}
+
+#[test]
+fn fetch_lines() {
+    let section = |text: SectionText, partial: Option<Partial>| {
+        FetchItem::Section(FetchSection {
+            peek: true,
+            section: Section {
+                part: Vec::new(),
+                text,
+            },
+            partial,
+        })
+    };
+    let fields = SectionText::HeaderFields(vec!["DATE".to_owned(), "From".to_owned()]);
+    let partial = Partial {
+        offset: 5,
+        length: std::num::NonZeroU32::MIN,
+    };
+    let line = written(|out| {
+        let mut line = out.fetch(12);
+        line.flags(["\\Seen", "\\Recent"]);
+        line.uid(4_827_313);
+        line.internal_date(DateTime {
+            unix_seconds: 837_596_665,
+            zone_minutes: -420,
+        });
+        line.size(4286);
+        line.modseq(624_140_003);
+        line.octets(&section(SectionText::All, None), Octets::Of(b"a\r\nb"));
+        line.octets(&section(fields, Some(partial)), Octets::Nil);
+        line.octets(&FetchItem::Rfc822Text, Octets::Of(b""));
+        line.finish();
+    });
+    assert_eq!(
+        line,
+        "* 12 FETCH (FLAGS (\\Seen \\Recent) UID 4827313 INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 4286 MODSEQ (624140003) \
+         BODY[] {4}\r\na\r\nb BODY[HEADER.FIELDS (DATE From)]<5> NIL RFC822.TEXT {0}\r\n)\r\n"
+    );
+    let mut out = Out::new();
+    let mut line = out.fetch(1);
+    line.email_id("m1");
+    line.thread_id(None);
+    line.thread_id(Some("t1"));
+    line.finish();
+    assert_eq!(
+        out.take(),
+        b"* 1 FETCH (EMAILID (m1) THREADID NIL THREADID (t1))\r\n"
+    );
+}
+
+#[test]
+fn long_items_can_be_streamed() {
+    let mut out = Out::new();
+    let mut line = out.fetch(1);
+    line.octets_streamed(&FetchItem::Rfc822, 5);
+    assert_eq!(line.take(), b"* 1 FETCH (RFC822 {5}\r\n");
+    line.stream(b"abc");
+    assert_eq!(line.owed(), 2);
+    line.stream(b"defg");
+    line.uid(7);
+    line.finish();
+    assert_eq!(out.take(), b"abcde UID 7)\r\n");
+}
+
+/// RFC 3501 §7.4.2, the example of ENVELOPE in §8.
+#[test]
+fn envelopes() {
+    let header = b"Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\r\nFrom: Terry Gray <gray@cac.washington.edu>\r\n\
+        Subject: IMAP4rev1 WG mtg summary and minutes\r\nTo: imap@cac.washington.edu\r\n\
+        cc: minutes@CNRI.Reston.VA.US, John Klensin <KLENSIN@MIT.EDU>\r\nMessage-Id: <B27397-0100000@cac.washington.edu>\r\n\r\n";
+    let line = written(|out| {
+        let mut line = out.fetch(12);
+        line.envelope(&crate::describe::envelope(header));
+        line.finish();
+    });
+    assert_eq!(
+        line,
+        "* 12 FETCH (ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" \"IMAP4rev1 WG mtg summary and minutes\" \
+         ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) \
+         ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) ((NIL NIL \"imap\" \"cac.washington.edu\")) \
+         ((NIL NIL \"minutes\" \"CNRI.Reston.VA.US\")(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL \
+         \"<B27397-0100000@cac.washington.edu>\"))\r\n"
+    );
+}

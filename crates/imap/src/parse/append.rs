@@ -28,7 +28,13 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         None
     };
     let (size_bytes, binary) = announcement(cursor)?;
-    Ok(Command::Append(Append { mailbox, flags, date, size_bytes, binary }))
+    Ok(Command::Append(Append {
+        mailbox,
+        flags,
+        date,
+        size_bytes,
+        binary,
+    }))
 }
 
 fn announcement(cursor: &mut Cursor<'_>) -> Parsed<(u64, bool)> {
@@ -36,9 +42,14 @@ fn announcement(cursor: &mut Cursor<'_>) -> Parsed<(u64, bool)> {
     let line_end = memchr::memmem::find(cursor.rest(), b"\r\n").ok_or(missing.clone())?;
     let header = &cursor.rest()[..line_end];
     let inside = header.strip_prefix(b"~").unwrap_or(header);
-    let whole = inside.iter().skip(1).all(|&byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'}'));
+    let whole = inside
+        .iter()
+        .skip(1)
+        .all(|&byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'}'));
     match announced(header) {
-        Some(Ok(announced)) if whole && inside.starts_with(b"{") => Ok((announced.size_bytes, announced.binary)),
+        Some(Ok(announced)) if whole && inside.starts_with(b"{") => {
+            Ok((announced.size_bytes, announced.binary))
+        }
         _ => Err(missing),
     }
 }

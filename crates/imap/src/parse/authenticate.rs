@@ -11,12 +11,22 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     cursor.space()?;
     let mechanism = cursor.word()?;
     if !cursor.more() {
-        return Ok(Command::Authenticate(Authenticate { mechanism, initial: None }));
+        return Ok(Command::Authenticate(Authenticate {
+            mechanism,
+            initial: None,
+        }));
     }
     let text = cursor.run_of(|byte| byte.is_ascii_graphic(), "The initial response is missing")?;
-    let initial = if text == b"=" { Some(Vec::new()) } else { decode(text) };
+    let initial = if text == b"=" {
+        Some(Vec::new())
+    } else {
+        decode(text)
+    };
     let initial = initial.ok_or(Trouble::bad("The initial response is not base64"))?;
-    Ok(Command::Authenticate(Authenticate { mechanism, initial: Some(Secret::new(initial)) }))
+    Ok(Command::Authenticate(Authenticate {
+        mechanism,
+        initial: Some(Secret::new(initial)),
+    }))
 }
 
 /// A client's line during AUTHENTICATE.
@@ -35,7 +45,9 @@ pub fn sasl_line(line: &[u8]) -> SaslLine {
     if line == b"*" {
         return SaslLine::Cancel;
     }
-    decode(line).map_or(SaslLine::Malformed, |response| SaslLine::Response(Secret::new(response)))
+    decode(line).map_or(SaslLine::Malformed, |response| {
+        SaslLine::Response(Secret::new(response))
+    })
 }
 
 /// Strict: with padding, without trailing bits, nothing else.

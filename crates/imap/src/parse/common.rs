@@ -31,8 +31,12 @@ fn bound(cursor: &mut Cursor<'_>) -> Parsed<Bound> {
     }
     // No call to `number`: a range costs one token for each bound, not two.
     let digits = cursor.take_while(|byte| byte.is_ascii_digit());
-    let number: Option<NonZeroU32> = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-    number.map(Bound::Number).ok_or(Trouble::bad("A message number is missing, 0, or too large"))
+    let number: Option<NonZeroU32> = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|digits| digits.parse().ok());
+    number
+        .map(Bound::Number)
+        .ok_or(Trouble::bad("A message number is missing, 0, or too large"))
 }
 
 /// `flag-list = "(" [flag *(SP flag)] ")"`
@@ -52,7 +56,9 @@ pub(super) fn flag(cursor: &mut Cursor<'_>) -> Parsed<Option<Flag>> {
     if quirk_recent_as_flag(name) {
         return Ok(None);
     }
-    Flag::system(name).map(Some).ok_or(Trouble::bad("Unknown system flag"))
+    Flag::system(name)
+        .map(Some)
+        .ok_or(Trouble::bad("Unknown system flag"))
 }
 
 /// Leniency: `\Recent` in STORE and APPEND, which RFC 3501 forbids and clients that copy mail send; it is ignored, since only the
@@ -125,7 +131,9 @@ pub(super) fn date_time(cursor: &mut Cursor<'_>) -> Parsed<DateTime> {
 fn digits(cursor: &mut Cursor<'_>, least: usize, most: usize) -> Parsed<u16> {
     let digits = cursor.take_while(|byte| byte.is_ascii_digit());
     let fits = (least..=most).contains(&digits.len());
-    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    let number = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|digits| digits.parse().ok());
     number.filter(|_| fits).ok_or(Trouble::bad(WRONG_DATE))
 }
 
@@ -138,15 +146,26 @@ pub(super) fn utf8(octets: &[u8]) -> Parsed<String> {
 /// `header-fld-name = astring`, a field name as RFC 5322 §2.2 allows.
 pub(super) fn field_name(cursor: &mut Cursor<'_>) -> Parsed<String> {
     let name = cursor.astring()?;
-    let clean = !name.is_empty() && name.iter().all(|&byte| matches!(byte, 0x21..=0x7e) && byte != b':');
-    if clean { utf8(&name) } else { Err(Trouble::bad("A header field name has a forbidden character")) }
+    let clean = !name.is_empty()
+        && name
+            .iter()
+            .all(|&byte| matches!(byte, 0x21..=0x7e) && byte != b':');
+    if clean {
+        utf8(&name)
+    } else {
+        Err(Trouble::bad("A header field name has a forbidden character"))
+    }
 }
 
 /// `objectid = 1*255(ALPHA / DIGIT / "_" / "-")` (RFC 8474 §7)
 pub(super) fn object_id(cursor: &mut Cursor<'_>) -> Parsed<String> {
     let is_in = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let id = cursor.run_of(is_in, "An object identifier is missing")?;
-    if id.len() > 255 { Err(Trouble::bad("An object identifier is too long")) } else { utf8(id) }
+    if id.len() > 255 {
+        Err(Trouble::bad("An object identifier is too long"))
+    } else {
+        utf8(id)
+    }
 }
 
 /// Part numbers of a section are limited like nesting.

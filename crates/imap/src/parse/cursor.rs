@@ -21,7 +21,11 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, tokens_left: limits::TOKENS, depth_left: limits::DEPTH }
+        Self {
+            rest: bytes,
+            tokens_left: limits::TOKENS,
+            depth_left: limits::DEPTH,
+        }
     }
 
     pub(super) fn rest(&self) -> &'a [u8] {
@@ -42,7 +46,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn need(&mut self, byte: u8, otherwise: &'static str) -> Parsed<()> {
-        if self.eat(byte) { Ok(()) } else { Err(Trouble::bad(otherwise)) }
+        if self.eat(byte) {
+            Ok(())
+        } else {
+            Err(Trouble::bad(otherwise))
+        }
     }
 
     pub(super) fn space(&mut self) -> Parsed<()> {
@@ -71,13 +79,19 @@ impl<'a> Cursor<'a> {
 
     /// Counts a token.
     pub(super) fn token(&mut self) -> Parsed<()> {
-        self.tokens_left = self.tokens_left.checked_sub(1).ok_or(Trouble::bad("The command has too many parts"))?;
+        self.tokens_left = self
+            .tokens_left
+            .checked_sub(1)
+            .ok_or(Trouble::bad("The command has too many parts"))?;
         Ok(())
     }
 
     /// Runs `read` one level deeper.
     pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        self.depth_left = self.depth_left.checked_sub(1).ok_or(Trouble::bad("The command is nested too deeply"))?;
+        self.depth_left = self
+            .depth_left
+            .checked_sub(1)
+            .ok_or(Trouble::bad("The command is nested too deeply"))?;
         let value = read(self)?;
         self.depth_left += 1;
         Ok(value)
@@ -85,7 +99,11 @@ impl<'a> Cursor<'a> {
 
     /// As many octets of a class as there are, perhaps none.
     pub(super) fn take_while(&mut self, is_in: impl Fn(u8) -> bool) -> &'a [u8] {
-        let end = self.rest.iter().position(|&byte| !is_in(byte)).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .iter()
+            .position(|&byte| !is_in(byte))
+            .unwrap_or(self.rest.len());
         let (taken, rest) = self.rest.split_at(end);
         self.rest = rest;
         taken
@@ -95,7 +113,11 @@ impl<'a> Cursor<'a> {
     pub(super) fn run_of(&mut self, is_in: impl Fn(u8) -> bool, otherwise: &'static str) -> Parsed<&'a [u8]> {
         self.token()?;
         let run = self.take_while(is_in);
-        if run.is_empty() { Err(Trouble::bad(otherwise)) } else { Ok(run) }
+        if run.is_empty() {
+            Err(Trouble::bad(otherwise))
+        } else {
+            Ok(run)
+        }
     }
 
     /// `atom`, as text.
@@ -111,7 +133,9 @@ impl<'a> Cursor<'a> {
 
     /// Takes `word` in any case if it is next as a whole atom.
     pub(super) fn eat_word(&mut self, word: &str) -> bool {
-        let Some((start, rest)) = self.rest.split_at_checked(word.len()) else { return false };
+        let Some((start, rest)) = self.rest.split_at_checked(word.len()) else {
+            return false;
+        };
         let whole = rest.first().is_none_or(|&byte| !chars::is_atom_char(byte));
         let there = whole && start.eq_ignore_ascii_case(word.as_bytes());
         if there {
@@ -133,7 +157,10 @@ impl<'a> Cursor<'a> {
     /// `number64` / `mod-sequence-valzer`: 63 bits (RFC 7162 §7)
     pub(super) fn number64(&mut self) -> Parsed<u64> {
         let digits = self.run_of(|byte| byte.is_ascii_digit(), "A number is missing")?;
-        let number = ascii(digits).parse().ok().filter(|&number: &u64| number >> 63 == 0);
+        let number = ascii(digits)
+            .parse()
+            .ok()
+            .filter(|&number: &u64| number >> 63 == 0);
         number.ok_or(Trouble::bad("A number is too large"))
     }
 
@@ -141,7 +168,9 @@ impl<'a> Cursor<'a> {
     pub(super) fn astring(&mut self) -> Parsed<Cow<'a, [u8]>> {
         match self.peek() {
             Some(b'"' | b'{') => self.string(),
-            _ => Ok(Cow::Borrowed(self.run_of(chars::is_astring_char, "An argument is missing")?)),
+            _ => Ok(Cow::Borrowed(
+                self.run_of(chars::is_astring_char, "An argument is missing")?,
+            )),
         }
     }
 
@@ -157,14 +186,20 @@ impl<'a> Cursor<'a> {
 
     /// `nstring = string / nil`
     pub(super) fn nstring(&mut self) -> Parsed<Option<Cow<'a, [u8]>>> {
-        if self.eat_word("NIL") { Ok(None) } else { self.string().map(Some) }
+        if self.eat_word("NIL") {
+            Ok(None)
+        } else {
+            self.string().map(Some)
+        }
     }
 
     /// `list-mailbox = 1*list-char / string`
     pub(super) fn list_mailbox(&mut self) -> Parsed<Cow<'a, [u8]>> {
         match self.peek() {
             Some(b'"' | b'{') => self.string(),
-            _ => Ok(Cow::Borrowed(self.run_of(chars::is_list_char, "A mailbox pattern is missing")?)),
+            _ => Ok(Cow::Borrowed(
+                self.run_of(chars::is_list_char, "A mailbox pattern is missing")?,
+            )),
         }
     }
 
@@ -184,12 +219,16 @@ impl<'a> Cursor<'a> {
             match (inside.get(at).copied(), inside.get(at + 1).copied()) {
                 (Some(b'"'), _) => break,
                 (Some(b'\\'), Some(b'"' | b'\\')) => {
-                    unescaped.get_or_insert_default().extend_from_slice(&inside[from..at]);
+                    unescaped
+                        .get_or_insert_default()
+                        .extend_from_slice(&inside[from..at]);
                     from = at + 1;
                     at += 2;
                 }
                 (None | Some(b'\r' | b'\n' | b'\0' | b'\\'), _) => {
-                    return Err(Trouble::bad("A quoted string does not end or has a forbidden character"));
+                    return Err(Trouble::bad(
+                        "A quoted string does not end or has a forbidden character",
+                    ));
                 }
                 (Some(byte), _) if byte < 0x80 || quirk_8bit_in_quoted() => at += 1,
                 _ => return Err(Trouble::bad("8-bit characters belong into a literal")),
@@ -207,14 +246,21 @@ impl<'a> Cursor<'a> {
 
     /// `literal = "{" number ["+"] "}" CRLF *CHAR8`; the framer has seen to it that the octets are there.
     fn literal(&mut self) -> Parsed<&'a [u8]> {
-        let header_end = memchr::memmem::find(self.rest, b"\r\n").ok_or(Trouble::bad("A literal has no size"))?;
+        let header_end =
+            memchr::memmem::find(self.rest, b"\r\n").ok_or(Trouble::bad("A literal has no size"))?;
         let header = announced(&self.rest[..header_end]).and_then(Result::ok);
         // A line may hold only one announcement, at its end: otherwise the framer saw another literal than we do.
-        let whole = self.rest[1..header_end].iter().all(|&byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'}'));
-        let (Some(header), true) = (header, whole) else { return Err(Trouble::bad("A literal has no size")) };
+        let whole = self.rest[1..header_end]
+            .iter()
+            .all(|&byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'}'));
+        let (Some(header), true) = (header, whole) else {
+            return Err(Trouble::bad("A literal has no size"));
+        };
         let size = usize::try_from(header.size_bytes).map_err(|_| Trouble::bad("A literal is too large"))?;
         let after = &self.rest[header_end + 2..];
-        let (octets, rest) = after.split_at_checked(size).ok_or(Trouble::bad("A literal is incomplete"))?;
+        let (octets, rest) = after
+            .split_at_checked(size)
+            .ok_or(Trouble::bad("A literal is incomplete"))?;
         if memchr::memchr(0, octets).is_some() {
             return Err(Trouble::bad("A literal must not hold NUL"));
         }
@@ -242,7 +288,11 @@ impl<'a> Cursor<'a> {
     /// Like `list`, with at least one item.
     pub(super) fn filled_list<T>(&mut self, item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         let items = self.list(item)?;
-        if items.is_empty() { Err(Trouble::bad("A list is empty")) } else { Ok(items) }
+        if items.is_empty() {
+            Err(Trouble::bad("A list is empty"))
+        } else {
+            Ok(items)
+        }
     }
 }
 

@@ -13,8 +13,17 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Com
     let set = sequence_set(cursor)?;
     cursor.space()?;
     let items = items(cursor)?;
-    let modifiers = if cursor.more() { cursor.filled_list(modifier)? } else { Vec::new() };
-    Ok(Command::Fetch(Fetch { numbers, set, items, changed_since: modifiers.last().copied() }))
+    let modifiers = if cursor.more() {
+        cursor.filled_list(modifier)?
+    } else {
+        Vec::new()
+    };
+    Ok(Command::Fetch(Fetch {
+        numbers,
+        set,
+        items,
+        changed_since: modifiers.last().copied(),
+    }))
 }
 
 fn items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
@@ -23,16 +32,37 @@ fn items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
             return Ok(items.to_vec());
         }
     }
-    if cursor.peek() == Some(b'(') { cursor.filled_list(item) } else { Ok(vec![item(cursor)?]) }
+    if cursor.peek() == Some(b'(') {
+        cursor.filled_list(item)
+    } else {
+        Ok(vec![item(cursor)?])
+    }
 }
 
 /// RFC 3501 §6.4.5: macros stand alone, not in a list.
 const MACROS: [(&str, &[FetchItem]); 3] = [
-    ("FAST", &[FetchItem::Flags, FetchItem::InternalDate, FetchItem::Rfc822Size]),
-    ("ALL", &[FetchItem::Flags, FetchItem::InternalDate, FetchItem::Rfc822Size, FetchItem::Envelope]),
+    (
+        "FAST",
+        &[FetchItem::Flags, FetchItem::InternalDate, FetchItem::Rfc822Size],
+    ),
+    (
+        "ALL",
+        &[
+            FetchItem::Flags,
+            FetchItem::InternalDate,
+            FetchItem::Rfc822Size,
+            FetchItem::Envelope,
+        ],
+    ),
     (
         "FULL",
-        &[FetchItem::Flags, FetchItem::InternalDate, FetchItem::Rfc822Size, FetchItem::Envelope, FetchItem::Body],
+        &[
+            FetchItem::Flags,
+            FetchItem::InternalDate,
+            FetchItem::Rfc822Size,
+            FetchItem::Envelope,
+            FetchItem::Body,
+        ],
     ),
 ];
 
@@ -45,7 +75,11 @@ fn item(cursor: &mut Cursor<'_>) -> Parsed<FetchItem> {
     match (name.as_str(), sectioned) {
         ("BODY" | "BODY.PEEK", true) => {
             let (section, partial) = section::section_and_partial(cursor)?;
-            Ok(FetchItem::Section(FetchSection { peek: name.ends_with("PEEK"), section, partial }))
+            Ok(FetchItem::Section(FetchSection {
+                peek: name.ends_with("PEEK"),
+                section,
+                partial,
+            }))
         }
         (name, false) => plain_item(name).ok_or(Trouble::bad("Unknown FETCH item")),
         _ => Err(Trouble::bad("Unknown FETCH item")),

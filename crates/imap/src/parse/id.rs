@@ -25,7 +25,9 @@ fn pair(cursor: &mut Cursor<'_>) -> Parsed<(String, Option<String>)> {
     let field = utf8(&cursor.string()?)?;
     cursor.space()?;
     let value = cursor.nstring()?.map(|value| utf8(&value)).transpose()?;
-    let fits = value.as_ref().is_none_or(|value| value.len() <= limits::ID_VALUE_BYTES);
+    let fits = value
+        .as_ref()
+        .is_none_or(|value| value.len() <= limits::ID_VALUE_BYTES);
     if field.len() > limits::ID_FIELD_BYTES || !fits {
         return Err(Trouble::bad("ID fields have at most 30 octets, values 1024"));
     }

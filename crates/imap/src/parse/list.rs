@@ -11,15 +11,31 @@ use crate::pattern::ListPattern;
 pub(super) fn arguments(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     cursor.space()?;
     let selecting = cursor.peek() == Some(b'(');
-    let select = if selecting { selection(cursor)? } else { ListSelect::default() };
+    let select = if selecting {
+        selection(cursor)?
+    } else {
+        ListSelect::default()
+    };
     let reference = cursor.astring()?.into_owned();
     cursor.space()?;
     let several = cursor.peek() == Some(b'(');
-    let patterns =
-        if several { patterns(cursor, &reference)? } else { vec![pattern(cursor, &reference)?] };
+    let patterns = if several {
+        patterns(cursor, &reference)?
+    } else {
+        vec![pattern(cursor, &reference)?]
+    };
     let returning = cursor.more();
-    let returns = if returning { return_options(cursor)? } else { ListReturn::default() };
-    Ok(Command::List(List { patterns, select, returns, extended: selecting || several || returning }))
+    let returns = if returning {
+        return_options(cursor)?
+    } else {
+        ListReturn::default()
+    };
+    Ok(Command::List(List {
+        patterns,
+        select,
+        returns,
+        extended: selecting || several || returning,
+    }))
 }
 
 /// `mbox-or-pat = list-mailbox / patterns`
@@ -31,7 +47,11 @@ pub(super) fn pattern(cursor: &mut Cursor<'_>, reference: &[u8]) -> Parsed<ListP
 /// `patterns = "(" list-mailbox *(SP list-mailbox) ")"`
 fn patterns(cursor: &mut Cursor<'_>, reference: &[u8]) -> Parsed<Vec<ListPattern>> {
     let patterns = cursor.filled_list(|cursor| pattern(cursor, reference))?;
-    if patterns.len() > limits::PATTERNS { Err(Trouble::bad("Too many mailbox patterns")) } else { Ok(patterns) }
+    if patterns.len() > limits::PATTERNS {
+        Err(Trouble::bad("Too many mailbox patterns"))
+    } else {
+        Ok(patterns)
+    }
 }
 
 /// `list-select-opts = "(" [*(list-select-opt SP) …] ")"`: SUBSCRIBED, REMOTE, RECURSIVEMATCH, SPECIAL-USE

@@ -74,16 +74,28 @@ struct Trouble {
 
 impl Trouble {
     const fn bad(text: &'static str) -> Self {
-        Self { is_no: false, code: None, text: Cow::Borrowed(text) }
+        Self {
+            is_no: false,
+            code: None,
+            text: Cow::Borrowed(text),
+        }
     }
 
     const fn no(code: Code<'static>, text: &'static str) -> Self {
-        Self { is_no: true, code: Some(code), text: Cow::Borrowed(text) }
+        Self {
+            is_no: true,
+            code: Some(code),
+            text: Cow::Borrowed(text),
+        }
     }
 
     /// RFC 5530 §3: CANNOT, "the operation violates some invariant of the server and can never succeed".
     fn name(why: BadName) -> Self {
-        Self { is_no: true, code: Some(Code::Cannot), text: Cow::Owned(why.to_string()) }
+        Self {
+            is_no: true,
+            code: Some(Code::Cannot),
+            text: Cow::Owned(why.to_string()),
+        }
     }
 }
 
@@ -114,8 +126,12 @@ const COMMANDS: &[(&str, Arguments)] = &[
     ("SEARCH", |cursor| search::arguments(cursor, Numbers::Sequence)),
     ("FETCH", |cursor| fetch::arguments(cursor, Numbers::Sequence)),
     ("STORE", |cursor| store::arguments(cursor, Numbers::Sequence)),
-    ("COPY", |cursor| transfer::copy_arguments(cursor, Numbers::Sequence)),
-    ("MOVE", |cursor| transfer::move_arguments(cursor, Numbers::Sequence)),
+    ("COPY", |cursor| {
+        transfer::copy_arguments(cursor, Numbers::Sequence)
+    }),
+    ("MOVE", |cursor| {
+        transfer::move_arguments(cursor, Numbers::Sequence)
+    }),
     ("NAMESPACE", |_| Ok(Command::Namespace)),
     ("IDLE", |_| Ok(Command::Idle)),
     ("UNSELECT", |_| Ok(Command::Unselect)),
@@ -144,17 +160,29 @@ pub fn request(frame: &[u8]) -> Result<Request, Fault> {
     let tag = Tag::new(cursor.take_while(chars::is_astring_char));
     let (Some(tag), true) = (tag, cursor.peek() == Some(b' ')) else {
         let Trouble { is_no, code, text } = Trouble::bad("A command begins with a tag and a space");
-        return Err(Fault { tag: None, is_no, code, text });
+        return Err(Fault {
+            tag: None,
+            is_no,
+            code,
+            text,
+        });
     };
     match command(&mut cursor) {
         Ok(command) => Ok(Request { tag, command }),
-        Err(Trouble { is_no, code, text }) => Err(Fault { tag: Some(tag), is_no, code, text }),
+        Err(Trouble { is_no, code, text }) => Err(Fault {
+            tag: Some(tag),
+            is_no,
+            code,
+            text,
+        }),
     }
 }
 
 fn command(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     cursor.space()?;
-    let name = cursor.atom().map_err(|_| Trouble::bad("A command name is missing"))?;
+    let name = cursor
+        .atom()
+        .map_err(|_| Trouble::bad("A command name is missing"))?;
     let command = if name.eq_ignore_ascii_case("UID") {
         cursor.space()?;
         let name = cursor.atom()?;
@@ -170,7 +198,9 @@ fn command(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 
 fn look_up(table: &[(&str, Arguments)], name: &str) -> Parsed<Arguments> {
     let found = table.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found.map(|(_, arguments)| *arguments).ok_or(Trouble::bad("Unknown command"))
+    found
+        .map(|(_, arguments)| *arguments)
+        .ok_or(Trouble::bad("Unknown command"))
 }
 
 /// The line that ends IDLE (RFC 2177 §4), without CR LF.

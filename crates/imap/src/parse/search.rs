@@ -24,8 +24,14 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Com
 
 /// RFC 3501 §6.4.4: US-ASCII must be known; an unknown one is NO. Without CHARSET, texts are read as UTF-8 all the same.
 fn check_charset(name: &[u8]) -> Parsed<()> {
-    let known = [&b"US-ASCII"[..], b"UTF-8"].iter().any(|known| known.eq_ignore_ascii_case(name));
-    if known { Ok(()) } else { Err(Trouble::no(Code::BadCharset, "Texts are searched in UTF-8")) }
+    let known = [&b"US-ASCII"[..], b"UTF-8"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name));
+    if known {
+        Ok(())
+    } else {
+        Err(Trouble::no(Code::BadCharset, "Texts are searched in UTF-8"))
+    }
 }
 
 /// `search-key = "ALL" / "ANSWERED" / "BCC" SP astring / … / sequence-set / "(" search-key *(SP search-key) ")"`
@@ -132,7 +138,10 @@ fn either(cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
 fn modseq(cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
     if cursor.peek() == Some(b'"') {
         let entry = cursor.string()?;
-        if !entry.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"/flags/")) {
+        if !entry
+            .get(..7)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"/flags/"))
+        {
             return Err(Trouble::bad("Unknown metadata entry"));
         }
         cursor.space()?;

@@ -35,7 +35,10 @@ fn section(cursor: &mut Cursor<'_>) -> Parsed<Section> {
         }
         part.push(cursor.nonzero()?);
         if cursor.eat(b']') {
-            return Ok(Section { part, text: SectionText::All });
+            return Ok(Section {
+                part,
+                text: SectionText::All,
+            });
         }
         cursor.need(b'.', UNKNOWN)?;
     }
@@ -63,5 +66,9 @@ fn section_text(cursor: &mut Cursor<'_>, of_part: bool) -> Parsed<SectionText> {
 fn header_list(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
     cursor.space()?;
     let names = cursor.filled_list(field_name)?;
-    if names.len() > limits::HEADER_FIELDS { Err(Trouble::bad("Too many header fields")) } else { Ok(names) }
+    if names.len() > limits::HEADER_FIELDS {
+        Err(Trouble::bad("Too many header fields"))
+    } else {
+        Ok(names)
+    }
 }

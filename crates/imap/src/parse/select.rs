@@ -19,5 +19,9 @@ pub(super) fn mailbox_and_parameters(cursor: &mut Cursor<'_>) -> Parsed<Select> 
 
 fn parameter(cursor: &mut Cursor<'_>) -> Parsed<()> {
     cursor.token()?;
-    if cursor.eat_word("CONDSTORE") { Ok(()) } else { Err(Trouble::bad("Unknown SELECT parameter")) }
+    if cursor.eat_word("CONDSTORE") {
+        Ok(())
+    } else {
+        Err(Trouble::bad("Unknown SELECT parameter"))
+    }
 }

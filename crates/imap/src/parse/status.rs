@@ -27,6 +27,8 @@ pub(super) fn items(cursor: &mut Cursor<'_>) -> Parsed<Vec<StatusItem>> {
 
 fn item(cursor: &mut Cursor<'_>) -> Parsed<StatusItem> {
     let name = cursor.atom()?;
-    let known = StatusItem::ALL.into_iter().find(|item| item.name().eq_ignore_ascii_case(name));
+    let known = StatusItem::ALL
+        .into_iter()
+        .find(|item| item.name().eq_ignore_ascii_case(name));
     known.ok_or(Trouble::bad("Unknown STATUS item"))
 }

@@ -21,7 +21,14 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Com
     let (action, silent) = action(cursor)?;
     cursor.space()?;
     let flags = flags(cursor)?;
-    Ok(Command::Store(Store { numbers, set, unchanged_since, action, silent, flags }))
+    Ok(Command::Store(Store {
+        numbers,
+        set,
+        unchanged_since,
+        action,
+        silent,
+        flags,
+    }))
 }
 
 /// `store-modifier = "UNCHANGEDSINCE" SP mod-sequence-valzer` (RFC 7162 §7)
@@ -42,7 +49,7 @@ fn action(cursor: &mut Cursor<'_>) -> Parsed<(StoreAction, bool)> {
         _ => StoreAction::Replace,
     };
     if action != StoreAction::Replace {
-        cursor.take_while(|byte| matches!(byte, b'+' | b'-'));
+        let _sign = cursor.eat(b'+') || cursor.eat(b'-');
     }
     match cursor.word()?.as_str() {
         "FLAGS" => Ok((action, false)),

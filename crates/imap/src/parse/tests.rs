@@ -1,0 +1,751 @@
+use std::num::NonZeroU32;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::command::*;
+use crate::date::{Date, DateTime};
+use crate::flag::Flag;
+use crate::name::MailboxName;
+
+fn parsed(line: &str) -> Command {
+    let frame = format!("a1 {line}\r\n");
+    request(frame.as_bytes())
+        .unwrap_or_else(|fault| panic!("{line}: {}", fault.text))
+        .command
+}
+
+fn refused(line: &str) -> Fault {
+    let frame = format!("a1 {line}\r\n");
+    match request(frame.as_bytes()) {
+        Err(fault) => fault,
+        Ok(request) => panic!("{line} was accepted: {request:?}"),
+    }
+}
+
+fn name(text: &str) -> MailboxName {
+    MailboxName::from_utf8(text).expect("a name")
+}
+
+fn set(text: &str) -> SequenceSet {
+    sequence_set(text.as_bytes()).expect("a set")
+}
+
+fn day(year: u16, month: u8, day: u8) -> Date {
+    Date::new(year, month, day).expect("a day")
+}
+
+#[test]
+fn commands_without_arguments() {
+    for (line, wanted) in [
+        ("CAPABILITY", Command::Capability),
+        ("noop", Command::Noop),
+        ("LogOut", Command::Logout),
+        ("STARTTLS", Command::StartTls),
+        ("CHECK", Command::Check),
+        ("CLOSE", Command::Close),
+        ("UNSELECT", Command::Unselect),
+        ("EXPUNGE", Command::Expunge),
+        ("IDLE", Command::Idle),
+        ("NAMESPACE", Command::Namespace),
+    ] {
+        assert_eq!(parsed(line), wanted);
+        assert!(!refused(&format!("{line} x")).is_no);
+    }
+}
+
+#[test]
+fn every_verb_can_be_said() {
+    let lines = "CAPABILITY|NOOP|LOGOUT|STARTTLS|AUTHENTICATE PLAIN|LOGIN a b|ENABLE CONDSTORE|ID NIL|SELECT a|EXAMINE a|CREATE a|DELETE a|\
+         RENAME a b|SUBSCRIBE a|UNSUBSCRIBE a|LIST \"\" *|LSUB \"\" *|NAMESPACE|STATUS a (MESSAGES)|APPEND a {1}|IDLE|CHECK|CLOSE|UNSELECT|\
+         EXPUNGE|UID EXPUNGE 1|SEARCH ALL|FETCH 1 UID|STORE 1 FLAGS ()|COPY 1 a|MOVE 1 a";
+    let verbs: Vec<Verb> = lines.split('|').map(|line| parsed(line).verb()).collect();
+    assert_eq!(verbs, Verb::ALL);
+}
+
+#[test]
+fn tags_are_checked() {
+    for bad in [
+        "",
+        " NOOP",
+        "+ NOOP",
+        "a+b NOOP",
+        "a(b NOOP",
+        "a1",
+        "a1NOOP",
+        "a\"b NOOP",
+        "é NOOP",
+    ] {
+        assert_eq!(request(format!("{bad}\r\n").as_bytes()).expect_err(bad).tag, None);
+    }
+    assert!(request([&[b'x'; 129], b" NOOP\r\n".as_slice()].concat().as_slice()).is_err());
+    assert_eq!(request(b"A]1 NOOP\r\n").expect("a tag").tag.as_str(), "A]1");
+    assert_eq!(refused("WHAT").tag.expect("a tag").as_str(), "a1");
+}
+
+#[test]
+fn login_takes_any_string() {
+    for (line, user, password) in [
+        ("LOGIN SMITH SESAME", "SMITH", "SESAME"),
+        ("LOGIN \"a \\\"b\\\\\" \"\"", "a \"b\\", ""),
+        (
+            "LOGIN {11}\r\nFRED FOOBAR {7+}\r\nfat man",
+            "FRED FOOBAR",
+            "fat man",
+        ),
+        ("LOGIN alice \"pä\"", "alice", "pä"),
+        ("LOGIN a]b x]", "a]b", "x]"),
+    ] {
+        let wanted = Login {
+            user: user.into(),
+            password: Secret::new(password.into()),
+        };
+        assert_eq!(parsed(line), Command::Login(wanted), "{line}");
+    }
+    for bad in [
+        "LOGIN",
+        "LOGIN a",
+        "LOGIN a b c",
+        "LOGIN (a) b",
+        "LOGIN a \"b",
+        "LOGIN a \"\\b\"",
+        "LOGIN a {3}\r\nb",
+        "LOGIN a {1}\r\n\0",
+    ] {
+        assert!(!refused(bad).is_no, "{bad}");
+    }
+}
+
+#[test]
+fn passwords_do_not_show_in_debug() {
+    let command = parsed("LOGIN alice hunter2");
+    assert!(!format!("{command:?}").contains("hunter2"));
+    let frame = crate::frame::Frame::new(b"a LOGIN alice hunter2\r\n".to_vec());
+    assert!(!format!("{frame:?}").contains("hunter2"));
+}
+
+#[test]
+fn authenticate_may_bring_its_first_response() {
+    let wanted = |initial: Option<&[u8]>| {
+        let initial = initial.map(|octets| Secret::new(octets.to_vec()));
+        Command::Authenticate(Authenticate {
+            mechanism: "PLAIN".to_owned(),
+            initial,
+        })
+    };
+    assert_eq!(parsed("AUTHENTICATE plain"), wanted(None));
+    assert_eq!(
+        parsed("AUTHENTICATE PLAIN AHRlc3QAdGVzdA=="),
+        wanted(Some(b"\0test\0test"))
+    );
+    assert_eq!(parsed("AUTHENTICATE PLAIN ="), wanted(Some(b"")));
+    assert!(!refused("AUTHENTICATE PLAIN AHRlc3QAdGVzdA").is_no);
+    assert!(!refused("AUTHENTICATE PLAIN *").is_no);
+    assert_eq!(sasl_line(b"*"), SaslLine::Cancel);
+    assert_eq!(
+        sasl_line(b"Zm9v"),
+        SaslLine::Response(Secret::new(b"foo".to_vec()))
+    );
+    assert_eq!(sasl_line(b""), SaslLine::Response(Secret::new(Vec::new())));
+    assert_eq!(sasl_line(b"Zm9"), SaslLine::Malformed);
+}
+
+#[test]
+fn mailboxes_are_opened_and_named() {
+    let select = |mailbox: &str, condstore| Select {
+        mailbox: name(mailbox),
+        condstore,
+    };
+    assert_eq!(parsed("SELECT inbox"), Command::Select(select("INBOX", false)));
+    assert_eq!(
+        parsed("SELECT INBOX (CONDSTORE)"),
+        Command::Select(select("INBOX", true))
+    );
+    assert_eq!(
+        parsed("EXAMINE \"Entw&APw-rfe\""),
+        Command::Examine(select("Entwürfe", false))
+    );
+    assert!(!refused("SELECT INBOX (QRESYNC (1 2))").is_no);
+    assert!(!refused("SELECT INBOX ()").is_no);
+    let create = |mailbox: &str, uses: &[SpecialUse]| {
+        Command::Create(Create {
+            mailbox: name(mailbox),
+            special_use: uses.to_vec(),
+        })
+    };
+    assert_eq!(parsed("CREATE owatagusiam/"), create("owatagusiam", &[]));
+    assert_eq!(
+        parsed("CREATE a/b (USE (\\drafts \\Sent))"),
+        create("a/b", &[SpecialUse::Drafts, SpecialUse::Sent])
+    );
+    assert_eq!(refused("CREATE a (USE (\\Bogus))").code, Some(Code::UseAttr));
+    assert_eq!(parsed("DELETE a/b"), Command::Delete(name("a/b")));
+    assert_eq!(
+        parsed("RENAME a {3}\r\nb c"),
+        Command::Rename(Rename {
+            from: name("a"),
+            to: name("b c")
+        })
+    );
+    assert_eq!(parsed("SUBSCRIBE a"), Command::Subscribe(name("a")));
+    assert_eq!(parsed("UNSUBSCRIBE a"), Command::Unsubscribe(name("a")));
+}
+
+#[test]
+fn imp_4_names_that_cannot_be_are_no_and_not_bad() {
+    for line in [
+        "CREATE ../x",
+        "CREATE /etc/passwd",
+        "RENAME INBOX a/../../b",
+        "SELECT \"&AC8-etc\"",
+        "DELETE {3}\r\na\nb",
+        "SUBSCRIBE \"\"",
+        "CREATE /",
+        "CREATE a//",
+        "APPEND ../x {3}",
+        "COPY 1 ..",
+        "STATUS #x (MESSAGES)",
+    ] {
+        let fault = refused(line);
+        assert!(
+            fault.is_no && fault.code == Some(Code::Cannot),
+            "{line}: {fault:?}"
+        );
+        assert!(fault.tag.is_some());
+    }
+    assert!(refused(&format!("CREATE {}", "x".repeat(10 * 1024))).is_no);
+    assert!(!refused("CREATE {3}\r\na\0b").is_no, "NUL is no CHAR8");
+}
+
+#[test]
+fn lists() {
+    let Command::List(list) = parsed("LIST \"a/\" %") else {
+        panic!("LIST")
+    };
+    assert_eq!(
+        list.patterns,
+        [crate::pattern::ListPattern::new(b"a/", b"%").expect("a pattern")]
+    );
+    assert!(!list.extended && list.select == ListSelect::default() && list.returns == ListReturn::default());
+    let Command::List(list) = parsed("LIST \"\" \"\"") else {
+        panic!("LIST")
+    };
+    assert!(list.patterns[0].asks_separator());
+    // RFC 5258 §5, RFC 5819 §3, RFC 6154 §5 (examples)
+    let Command::List(list) = parsed(
+        "LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (\"INBOX\" \"Drafts\" \"Sent/%\") RETURN (CHILDREN STATUS (MESSAGES UNSEEN) SPECIAL-USE)",
+    ) else {
+        panic!("LIST")
+    };
+    assert!(list.extended && list.select.subscribed && list.select.recursive_match && !list.select.remote);
+    assert_eq!(list.patterns.len(), 3);
+    assert!(list.returns.children && list.returns.special_use && !list.returns.subscribed);
+    assert_eq!(list.returns.status, [StatusItem::Messages, StatusItem::Unseen]);
+    for good in [
+        "LIST (SUBSCRIBED) \"\" *",
+        "LIST () \"\" %",
+        "LIST (REMOTE) \"\" \"%\" RETURN (CHILDREN)",
+        "LIST \"\" \"%\" RETURN (CHILDREN)",
+        "LIST (SPECIAL-USE) \"\" \"*\"",
+        "LIST \"\" \"%\" RETURN (SPECIAL-USE)",
+        "LIST \"\" \"%\" RETURN ()",
+        "LIST (SUBSCRIBED REMOTE) \"\" \"*\"",
+        "LIST \"\" % RETURN (STATUS (MESSAGES UNSEEN))",
+    ] {
+        assert!(matches!(parsed(good), Command::List(_)), "{good}");
+    }
+    for bad in [
+        "LIST",
+        "LIST \"\"",
+        "LIST \"\" ()",
+        "LIST (BOGUS) \"\" *",
+        "LIST (RECURSIVEMATCH) \"\" *",
+        "LIST (RECURSIVEMATCH REMOTE) \"\" *",
+        "LIST \"\" * RETURN",
+        "LIST \"\" * RETURN (BOGUS)",
+        "LIST \"\" * RETURN (STATUS)",
+        "LIST \"\" * RETURN (STATUS ())",
+        "LIST \"\" * CHILDREN",
+        "LIST (SUBSCRIBED)\"\" *",
+    ] {
+        assert!(!refused(bad).is_no, "{bad}");
+    }
+    assert!(matches!(
+        parsed("LSUB \"#news.\" \"comp.mail.*\""),
+        Command::Lsub(_)
+    ));
+}
+
+#[test]
+fn status_enable_id() {
+    let items = vec![StatusItem::UidNext, StatusItem::Messages];
+    assert_eq!(
+        parsed("STATUS blurdybloop (UIDNEXT MESSAGES UIDNEXT)"),
+        Command::Status(Status {
+            mailbox: name("blurdybloop"),
+            items
+        })
+    );
+    let all: Vec<&str> = StatusItem::ALL.iter().map(|item| item.name()).collect();
+    let Command::Status(status) = parsed(&format!("STATUS a ({})", all.join(" "))) else {
+        panic!("STATUS")
+    };
+    assert_eq!(status.items, StatusItem::ALL);
+    assert!(
+        !refused("STATUS a ()").is_no && !refused("STATUS a (BOGUS)").is_no && !refused("STATUS a").is_no
+    );
+    assert_eq!(
+        parsed("ENABLE condstore X-GOOD "),
+        Command::Enable(vec!["CONDSTORE".into(), "X-GOOD".into()])
+    );
+    assert!(!refused("ENABLE").is_no);
+    assert_eq!(parsed("ID NIL"), Command::Id(None));
+    assert_eq!(parsed("ID ()"), Command::Id(Some(Vec::new())));
+    let pairs = vec![
+        ("name".to_owned(), Some("sodr".to_owned())),
+        ("os".to_owned(), None),
+    ];
+    assert_eq!(
+        parsed("ID (\"name\" \"sodr\" \"os\" NIL)"),
+        Command::Id(Some(pairs))
+    );
+    assert!(!refused("ID (\"name\")").is_no);
+    assert!(!refused(&format!("ID ({})", ["\"a\" \"b\""; 31].join(" "))).is_no);
+    assert!(!refused(&format!("ID (\"a\" \"{}\")", "x".repeat(1025))).is_no);
+}
+
+#[test]
+fn append_heads() {
+    let moment = DateTime {
+        unix_seconds: 760_976_665,
+        zone_minutes: -420,
+    };
+    let wanted = Append {
+        mailbox: name("saved-messages"),
+        flags: vec![Flag::Seen, Flag::Keyword("$Forwarded".to_owned())],
+        date: Some(moment),
+        size_bytes: 310,
+        binary: false,
+    };
+    assert_eq!(
+        parsed("APPEND saved-messages (\\Seen $Forwarded) \"11-Feb-1994 21:44:25 -0700\" {310}").clone(),
+        Command::Append(Append {
+            date: Some(DateTime {
+                unix_seconds: 761_028_265,
+                ..moment
+            }),
+            ..wanted.clone()
+        })
+    );
+    let plain = Append {
+        flags: Vec::new(),
+        date: None,
+        ..wanted
+    };
+    assert_eq!(
+        parsed("APPEND saved-messages {310+}"),
+        Command::Append(plain.clone())
+    );
+    assert_eq!(
+        parsed("APPEND saved-messages () ~{310}"),
+        Command::Append(Append {
+            binary: true,
+            ..plain
+        })
+    );
+    for bad in [
+        "APPEND a",
+        "APPEND a (\\Seen)",
+        "APPEND a \"x\" {3}",
+        "APPEND a (\\Bogus) {3}",
+        "APPEND a () () {3}",
+        "APPEND a x{3}",
+        "APPEND a \"31-Feb-1994 21:44:25 -0700\" {3}",
+        "APPEND a \"11-Feb-1994 24:44:25 -0700\" {3}",
+        "APPEND a \"11-Feb-1994 21:44:25 0700\" {3}",
+    ] {
+        assert!(!refused(bad).is_no, "{bad}");
+    }
+}
+
+/// Leniency has a name: `quirk_recent_as_flag`, `quirk_trailing_space`, `quirk_8bit_in_quoted`.
+#[test]
+fn quirks() {
+    let Command::Append(append) = parsed("APPEND a (\\Recent \\Seen) {3}") else {
+        panic!("APPEND")
+    };
+    assert_eq!(append.flags, [Flag::Seen]);
+    let Command::Store(store) = parsed("STORE 1 FLAGS (\\recent)") else {
+        panic!("STORE")
+    };
+    assert!(store.flags.is_empty());
+    assert_eq!(parsed("NOOP "), Command::Noop);
+    assert!(!refused("NOOP  ").is_no, "one space, not two");
+    assert_eq!(parsed("SEARCH SUBJECT \"ä\" "), parsed("SEARCH SUBJECT {2}\r\nä"));
+    assert!(!refused("SEARCH SUBJECT ä").is_no, "only in quotes");
+}
+
+#[test]
+fn searches() {
+    let keys = |line: &str| match parsed(line) {
+        Command::Search(search) => search.keys,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        keys("SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\""),
+        [
+            SearchKey::Has(Flag::Flagged),
+            SearchKey::Since(day(1994, 2, 1)),
+            SearchKey::Not(Box::new(SearchKey::Header("From".to_owned(), "Smith".to_owned()))),
+        ]
+    );
+    assert_eq!(
+        keys("SEARCH CHARSET UTF-8 TEXT {6}\r\nпри"),
+        [SearchKey::Text("при".to_owned())]
+    );
+    assert_eq!(keys("SEARCH charset us-ascii ALL"), [SearchKey::All]);
+    for (line, wanted) in [
+        ("ALL", SearchKey::All),
+        ("ANSWERED", SearchKey::Has(Flag::Answered)),
+        ("UNDRAFT", SearchKey::HasNot(Flag::Draft)),
+        ("KEYWORD $Junk", SearchKey::Has(Flag::Keyword("$Junk".to_owned()))),
+        ("UNKEYWORD x", SearchKey::HasNot(Flag::Keyword("x".to_owned()))),
+        ("NEW", SearchKey::New),
+        ("OLD", SearchKey::Old),
+        ("RECENT", SearchKey::Recent),
+        ("BCC a", SearchKey::Header("Bcc".to_owned(), "a".to_owned())),
+        (
+            "HEADER X-Spam \"\"",
+            SearchKey::Header("X-Spam".to_owned(), String::new()),
+        ),
+        ("BODY b", SearchKey::Body("b".to_owned())),
+        ("BEFORE \"01-Feb-1994\"", SearchKey::Before(day(1994, 2, 1))),
+        ("ON 1-feb-1994", SearchKey::On(day(1994, 2, 1))),
+        ("SENTBEFORE 1-Feb-1994", SearchKey::SentBefore(day(1994, 2, 1))),
+        ("SENTON 1-Feb-1994", SearchKey::SentOn(day(1994, 2, 1))),
+        ("SENTSINCE 1-Feb-1994", SearchKey::SentSince(day(1994, 2, 1))),
+        ("LARGER 0", SearchKey::Larger(0)),
+        ("SMALLER 5000000000", SearchKey::Smaller(5_000_000_000)),
+        ("OLDER 60", SearchKey::Older(NonZeroU32::new(60).expect("not 0"))),
+        (
+            "YOUNGER 60",
+            SearchKey::Younger(NonZeroU32::new(60).expect("not 0")),
+        ),
+        ("2:4", SearchKey::Sequence(set("2:4"))),
+        ("*", SearchKey::Sequence(set("*"))),
+        ("UID 443:557", SearchKey::Uid(set("443:557"))),
+        ("MODSEQ 620162338", SearchKey::ModSeq(620_162_338)),
+        (
+            "MODSEQ \"/flags/\\\\draft\" all 620162338",
+            SearchKey::ModSeq(620_162_338),
+        ),
+        (
+            "EMAILID M6d99ac3275bb4e",
+            SearchKey::EmailId("M6d99ac3275bb4e".to_owned()),
+        ),
+        (
+            "(SEEN DELETED)",
+            SearchKey::And(vec![SearchKey::Has(Flag::Seen), SearchKey::Has(Flag::Deleted)]),
+        ),
+        (
+            "OR SEEN (NEW)",
+            SearchKey::Or(
+                Box::new(SearchKey::Has(Flag::Seen)),
+                Box::new(SearchKey::And(vec![SearchKey::New])),
+            ),
+        ),
+    ] {
+        assert_eq!(keys(&format!("SEARCH {line}")), [wanted], "{line}");
+    }
+    let Command::Search(search) = parsed("UID SEARCH 1:* NOT (SEEN MODSEQ 1)") else {
+        panic!("SEARCH")
+    };
+    assert!(search.uses_modseq() && search.numbers == Numbers::Uid);
+    assert_eq!(
+        refused("SEARCH CHARSET KOI8-R TEXT x").code,
+        Some(Code::BadCharset)
+    );
+    for bad in [
+        "SEARCH",
+        "SEARCH ()",
+        "SEARCH BOGUS",
+        "SEARCH NOT",
+        "SEARCH OR SEEN",
+        "SEARCH ON 30-Feb-2024",
+        "SEARCH ON 1-Foo-2024",
+        "SEARCH LARGER x",
+        "SEARCH OLDER 0",
+        "SEARCH UID 0",
+        "SEARCH TEXT {2}\r\n\u{80}x",
+        "SEARCH HEADER \"a:b\" x",
+        "SEARCH MODSEQ \"/x/\" all 1",
+        "SEARCH RETURN (MIN) ALL",
+        "SEARCH CHARSET UTF-8",
+    ] {
+        assert!(!refused(bad).is_no, "{bad}");
+    }
+    let not_utf8 = request(b"a SEARCH TEXT {2}\r\n\xff\xfe\r\n").expect_err("not UTF-8");
+    assert!(!not_utf8.is_no);
+}
+
+fn section(part: &[u32], text: SectionText) -> Section {
+    Section {
+        part: part
+            .iter()
+            .map(|&number| NonZeroU32::new(number).expect("not 0"))
+            .collect(),
+        text,
+    }
+}
+
+#[test]
+fn fetches() {
+    let items = |line: &str| match parsed(line) {
+        Command::Fetch(fetch) => fetch.items,
+        other => panic!("{other:?}"),
+    };
+    let one = |peek, section, partial| {
+        FetchItem::Section(FetchSection {
+            peek,
+            section,
+            partial,
+        })
+    };
+    use FetchItem::{
+        Body, BodyStructure, EmailId, Envelope, Flags, InternalDate, ModSeq, Rfc822Size, ThreadId, Uid,
+    };
+    assert_eq!(items("FETCH 1 FAST"), [Flags, InternalDate, Rfc822Size]);
+    assert_eq!(items("FETCH 1 ALL"), [Flags, InternalDate, Rfc822Size, Envelope]);
+    assert_eq!(
+        items("FETCH 1 FULL"),
+        [Flags, InternalDate, Rfc822Size, Envelope, Body]
+    );
+    assert_eq!(
+        items("FETCH 1 (UID BODYSTRUCTURE MODSEQ EMAILID THREADID)"),
+        [Uid, BodyStructure, ModSeq, EmailId, ThreadId]
+    );
+    assert_eq!(items("FETCH 1 (RFC822 RFC822.HEADER rfc822.text BODY)").len(), 4);
+    let partial = Partial {
+        offset: 0,
+        length: NonZeroU32::new(2048).expect("not 0"),
+    };
+    let fields = vec!["DATE".to_owned(), "From".to_owned()];
+    for (line, wanted) in [
+        ("BODY[]", one(false, section(&[], SectionText::All), None)),
+        (
+            "body.peek[]<0.2048>",
+            one(true, section(&[], SectionText::All), Some(partial)),
+        ),
+        ("BODY[TEXT]", one(false, section(&[], SectionText::Text), None)),
+        ("BODY[1.2]", one(false, section(&[1, 2], SectionText::All), None)),
+        (
+            "BODY[4.2.2.1]",
+            one(false, section(&[4, 2, 2, 1], SectionText::All), None),
+        ),
+        ("BODY[3.mime]", one(false, section(&[3], SectionText::Mime), None)),
+        (
+            "BODY[3.HEADER]",
+            one(false, section(&[3], SectionText::Header), None),
+        ),
+        (
+            "BODY[HEADER.FIELDS (DATE \"From\")]",
+            one(
+                false,
+                section(&[], SectionText::HeaderFields(fields.clone())),
+                None,
+            ),
+        ),
+        (
+            "BODY.PEEK[2.HEADER.FIELDS.NOT (DATE From)]",
+            one(true, section(&[2], SectionText::HeaderFieldsNot(fields)), None),
+        ),
+    ] {
+        assert_eq!(
+            items(&format!("FETCH 1 {line}")),
+            std::slice::from_ref(&wanted),
+            "{line}"
+        );
+        assert_eq!(
+            items(&format!("FETCH 1 (FLAGS {line})")),
+            [Flags, wanted],
+            "{line}"
+        );
+    }
+    let Command::Fetch(fetch) = parsed("UID FETCH 1:* (FLAGS) (CHANGEDSINCE 12345)") else {
+        panic!("FETCH")
+    };
+    assert_eq!(
+        (fetch.changed_since, fetch.numbers, fetch.sets_seen()),
+        (Some(12345), Numbers::Uid, false)
+    );
+    for (line, seen) in [
+        ("RFC822", true),
+        ("RFC822.TEXT", true),
+        ("RFC822.HEADER", false),
+        ("BODY[]", true),
+        ("BODY.PEEK[]", false),
+        ("BODY", false),
+    ] {
+        let Command::Fetch(fetch) = parsed(&format!("FETCH 1 {line}")) else {
+            panic!("FETCH")
+        };
+        assert_eq!(fetch.sets_seen(), seen, "{line}");
+    }
+    for bad in [
+        "FETCH",
+        "FETCH 1",
+        "FETCH 1 ()",
+        "FETCH 1 (ALL)",
+        "FETCH 0 FLAGS",
+        "FETCH 1, FLAGS",
+        "FETCH 1:2:3 FLAGS",
+        "FETCH 4294967296 FLAGS",
+        "FETCH 1 BODY[MIME]",
+        "FETCH 1 BODY[0]",
+        "FETCH 1 BODY[1.]",
+        "FETCH 1 BODY[",
+        "FETCH 1 BODY[]<1>",
+        "FETCH 1 BODY[]<0.0>",
+        "FETCH 1 BODY[HEADER.FIELDS ()]",
+        "FETCH 1 BODY[HEADER.FIELDS DATE]",
+        "FETCH 1 ENVELOPE[]",
+        "FETCH 1 FLAGS (VANISHED)",
+        "FETCH 1 FLAGS UID",
+    ] {
+        assert!(!refused(bad).is_no, "{bad}");
+    }
+}
+
+#[test]
+fn stores_copies_moves() {
+    let store = Store {
+        numbers: Numbers::Sequence,
+        set: set("2:4"),
+        unchanged_since: None,
+        action: StoreAction::Add,
+        silent: false,
+        flags: vec![Flag::Deleted],
+    };
+    assert_eq!(
+        parsed("STORE 2:4 +FLAGS (\\Deleted)"),
+        Command::Store(store.clone())
+    );
+    assert_eq!(
+        parsed("STORE 2:4 +flags \\Deleted"),
+        Command::Store(store.clone())
+    );
+    assert_eq!(
+        parsed("UID STORE 2:4 (UNCHANGEDSINCE 320162338) -FLAGS.SILENT \\Deleted $Junk"),
+        Command::Store(Store {
+            numbers: Numbers::Uid,
+            unchanged_since: Some(320_162_338),
+            action: StoreAction::Remove,
+            silent: true,
+            flags: vec![Flag::Deleted, Flag::Keyword("$Junk".to_owned())],
+            ..store.clone()
+        })
+    );
+    assert_eq!(
+        parsed("STORE 2:4 FLAGS ()"),
+        Command::Store(Store {
+            action: StoreAction::Replace,
+            flags: Vec::new(),
+            ..store
+        })
+    );
+    let transfer = |numbers| Transfer {
+        numbers,
+        set: set("2:4"),
+        mailbox: name("MEETING"),
+    };
+    assert_eq!(
+        parsed("COPY 2:4 MEETING"),
+        Command::Copy(transfer(Numbers::Sequence))
+    );
+    assert_eq!(
+        parsed("UID COPY 2:4 MEETING"),
+        Command::Copy(transfer(Numbers::Uid))
+    );
+    assert_eq!(
+        parsed("MOVE 2:4 MEETING"),
+        Command::Move(transfer(Numbers::Sequence))
+    );
+    assert_eq!(
+        parsed("UID MOVE 2:4 MEETING"),
+        Command::Move(transfer(Numbers::Uid))
+    );
+    assert_eq!(
+        parsed("UID EXPUNGE 3000:3002"),
+        Command::UidExpunge(set("3000:3002"))
+    );
+    for bad in [
+        "STORE 1 FLAGS",
+        "STORE 1 ++FLAGS x",
+        "STORE 1 LABELS x",
+        "STORE 1 FLAGS (\\Bogus)",
+        "STORE 1 FLAGS \\*",
+        "UID",
+        "UID NOOP",
+        "UID EXPUNGE",
+        "COPY 1",
+    ] {
+        assert!(!refused(bad).is_no, "{bad}");
+    }
+}
+
+#[test]
+fn imp_3_nesting_and_lists_are_bounded() {
+    let deep = |open: &str, levels: usize, close: &str| {
+        format!("SEARCH {}ALL{}", open.repeat(levels), close.repeat(levels))
+    };
+    for (open, close) in [("(", ")"), ("NOT ", ""), ("OR ALL ", "")] {
+        assert!(matches!(parsed(&deep(open, 49, close)), Command::Search(_)));
+        for levels in [50, 1_000, 15_000] {
+            assert_eq!(
+                refused(&deep(open, levels, close)).text,
+                "The command is nested too deeply"
+            );
+        }
+    }
+    assert!(!refused(&"(".repeat(60_000)).is_no);
+    let ranges = |count: usize| format!("UID FETCH {} FLAGS", vec!["1:2"; count].join(","));
+    assert!(matches!(parsed(&ranges(4_900)), Command::Fetch(_)));
+    assert_eq!(refused(&ranges(1_000_000)).text, "The command has too many parts");
+    assert!(!refused(&format!("SEARCH {}", vec!["SEEN"; 20_000].join(" "))).is_no);
+    assert!(!refused(&format!("STORE 1 FLAGS ({})", vec!["x"; 20_000].join(" "))).is_no);
+    let section = format!("FETCH 1 BODY[{}]", vec!["1"; 51].join("."));
+    assert_eq!(refused(&section).text, "A section is nested too deeply");
+    let fields = format!("FETCH 1 BODY[HEADER.FIELDS ({})]", vec!["a"; 201].join(" "));
+    assert_eq!(refused(&fields).text, "Too many header fields");
+}
+
+#[test]
+fn done_ends_idle() {
+    assert!(is_done(b"DONE") && is_done(b"done"));
+    assert!(!is_done(b"DONE ") && !is_done(b"") && !is_done(b"A1 NOOP"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn anything_is_answered(line in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = request(&line);
+        let _ = sasl_line(&line);
+    }
+
+    #[test]
+    fn near_commands_are_answered(words in proptest::collection::vec(prop_oneof![
+        Just("SEARCH"), Just("FETCH"), Just("UID"), Just("LIST"), Just("APPEND"), Just("("), Just(")"), Just("\"a\""), Just("{1}\r\nx"), Just("1:*,5"),
+        Just("BODY[1.HEADER.FIELDS (a)]<0.5>"), Just("RETURN"), Just("NOT"), Just("OR"), Just("\\Seen"), Just("+FLAGS"), Just("~{3}"), Just("1-Feb-1994"),
+    ], 0..12)) {
+        let _ = request(format!("a {}\r\n", words.join(" ")).as_bytes());
+    }
+
+    #[test]
+    fn strings_mean_the_same_however_written(text in "[ -~]{0,30}") {
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        let one = parsed(&format!("SEARCH TEXT \"{quoted}\""));
+        prop_assert_eq!(one, parsed(&format!("SEARCH TEXT {{{}}}\r\n{text}", text.len())));
+    }
+}

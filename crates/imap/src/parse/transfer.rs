@@ -19,5 +19,9 @@ fn transfer(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Transfer> {
     let set = sequence_set(cursor)?;
     cursor.space()?;
     let mailbox = cursor.mailbox()?;
-    Ok(Transfer { numbers, set, mailbox })
+    Ok(Transfer {
+        numbers,
+        set,
+        mailbox,
+    })
 }
