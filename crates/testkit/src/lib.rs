@@ -7,7 +7,8 @@
 //! 4. [`dns::SimDns`] answers from a zone written as text, and fails where the zone says so;
 //! 5. [`events::CollectEvents`] keeps what was emitted;
 //! 6. [`disk::SimDisk`] knows what a disk may show after a power cut, and [`powercut`] replays a recorded program on it;
-//! 7. [`story`] plays dialogues written as text against the real program.
+//! 7. [`talk::Talk`] is a client without manners for black-box tests;
+//! 8. [`story`] plays dialogues written as text against the real program.
 //!
 //! A failure is a seed or a line number. Nothing here sleeps for a fixed time except [`story`], which polls a real process.
 
@@ -18,3 +19,4 @@ pub mod dns;
 pub mod events;
 pub mod net;
 pub mod powercut;
+pub mod talk;

@@ -2,7 +2,7 @@
 //! cut at any moment is rebuilt offline.
 //!
 //! 1. [`snapshot`] the directory before the program starts;
-//! 2. [`record`] starts the program under strace;
+//! 2. [`record`] starts the program under strace ([`strace()`] gives the words, for a caller that starts it in its own way);
 //! 3. [`Recording::read`] turns what strace wrote into [`Op`]s;
 //! 4. [`Recording::rebuild`] writes the state after a cut into an empty directory, and [`Recording::sent_before`] tells what the
 //!    world had been told by then: start the program there and ask for it.
@@ -23,28 +23,17 @@ use crate::disk::{Files, NameRule, Op, SimDisk};
 const CALLS: &str = "trace=openat,pwrite64,write,pwritev,pwritev2,writev,sendto,sendmsg,fsync,fdatasync,rename,renameat,\
                      renameat2,unlink,unlinkat,ftruncate,dup,dup2,dup3";
 
-/// Starts `program` with `arguments` under strace, which writes to `trace`. The child is strace; it ends when the program does,
-/// and passes signals on.
+/// The words to put in front of a program so that strace records it to `trace`. strace ends when the program does, and passes
+/// signals on.
+pub fn strace(trace: &Path) -> Vec<OsString> {
+    let options = ["strace", "-f", "-ttt", "-y", "-xx", "-s", "100000000", "-e", CALLS, "-e", "signal=none", "-o"];
+    options.map(OsString::from).into_iter().chain([trace.as_os_str().to_owned(), OsString::from("--")]).collect()
+}
+
+/// Starts `program` with `arguments` under [`strace()`].
 pub fn record(program: &Path, arguments: &[&str], trace: &Path) -> io::Result<Child> {
-    Command::new("strace")
-        .args([
-            "-f",
-            "-ttt",
-            "-y",
-            "-xx",
-            "-s",
-            "100000000",
-            "-e",
-            CALLS,
-            "-e",
-            "signal=none",
-            "-o",
-        ])
-        .arg(trace)
-        .arg("--")
-        .arg(program)
-        .args(arguments)
-        .spawn()
+    let words = strace(trace);
+    Command::new(&words[0]).args(&words[1..]).arg(program).args(arguments).spawn()
 }
 
 /// All files below `root` with their content.
