@@ -92,7 +92,7 @@ async fn place(
 
 /// Where the message goes, if it may come at all: everything that can be refused before it is sent is.
 async fn target(
-    cx: &Cx<'_, '_>,
+    cx: &mut Cx<'_, '_>,
     user: &User,
     append: &Append,
 ) -> Result<MailboxId, (Option<Code<'static>>, String)> {

@@ -190,7 +190,7 @@ async fn contents(
 
 /// The messages of a page by id. If the page cannot be read, every message of it failed.
 async fn read_rows(
-    cx: &Cx<'_, '_>,
+    cx: &mut Cx<'_, '_>,
     user: &User,
     page: &[(u32, Row)],
 ) -> HashMap<MessageId, mailbox::Result<Message>> {
@@ -245,7 +245,7 @@ async fn send(
 }
 
 /// Sets `\Seen` durably on what was sent without it. A failure is not the client's: it has the messages, and they stay unseen.
-async fn mark_seen(cx: &Cx<'_, '_>, user: &User, opened: &mut Opened, sent: &[Row]) {
+async fn mark_seen(cx: &mut Cx<'_, '_>, user: &User, opened: &mut Opened, sent: &[Row]) {
     let unseen = UidSet::from_uids(sent.iter().filter(|row| row.bits & SEEN == 0).map(|row| row.uid));
     if opened.read_only() || unseen.is_empty() {
         return;

@@ -33,7 +33,7 @@ pub(crate) async fn run(cx: &mut Cx<'_, '_>, login: &Login, plaintext: bool) -> 
 const REJECTED: &str = "Wrong user name or password";
 
 /// Asks the directory.
-pub(crate) async fn check(cx: &Cx<'_, '_>, user: &str, password: &Password, plaintext: bool) -> Outcome {
+pub(crate) async fn check(cx: &mut Cx<'_, '_>, user: &str, password: &Password, plaintext: bool) -> Outcome {
     let door = if plaintext { "imap" } else { "imaps" };
     let origin = Origin {
         door,

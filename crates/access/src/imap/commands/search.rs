@@ -57,7 +57,7 @@ pub(crate) async fn run(
 
 /// (sequence number, UID, mod-sequence) of what matches, ascending.
 async fn find(
-    cx: &Cx<'_, '_>,
+    cx: &mut Cx<'_, '_>,
     user: &User,
     opened: &Opened,
     key: &Key,
@@ -106,7 +106,7 @@ fn of_row<'m>(opened: &'m Opened, row: &'m Row) -> Known<'m> {
 
 /// Reads as much of a message as decides. A message that cannot be read does not match; the operator hears of it.
 async fn decide(
-    cx: &Cx<'_, '_>,
+    cx: &mut Cx<'_, '_>,
     user: &User,
     opened: &Opened,
     key: &Key,
