@@ -19,4 +19,5 @@ pub mod dns;
 pub mod events;
 pub mod net;
 pub mod powercut;
+pub mod story;
 pub mod talk;

@@ -26,14 +26,35 @@ const CALLS: &str = "trace=openat,pwrite64,write,pwritev,pwritev2,writev,sendto,
 /// The words to put in front of a program so that strace records it to `trace`. strace ends when the program does, and passes
 /// signals on.
 pub fn strace(trace: &Path) -> Vec<OsString> {
-    let options = ["strace", "-f", "-ttt", "-y", "-xx", "-s", "100000000", "-e", CALLS, "-e", "signal=none", "-o"];
-    options.map(OsString::from).into_iter().chain([trace.as_os_str().to_owned(), OsString::from("--")]).collect()
+    let options = [
+        "strace",
+        "-f",
+        "-ttt",
+        "-y",
+        "-xx",
+        "-s",
+        "100000000",
+        "-e",
+        CALLS,
+        "-e",
+        "signal=none",
+        "-o",
+    ];
+    options
+        .map(OsString::from)
+        .into_iter()
+        .chain([trace.as_os_str().to_owned(), OsString::from("--")])
+        .collect()
 }
 
 /// Starts `program` with `arguments` under [`strace()`].
 pub fn record(program: &Path, arguments: &[&str], trace: &Path) -> io::Result<Child> {
     let words = strace(trace);
-    Command::new(&words[0]).args(&words[1..]).arg(program).args(arguments).spawn()
+    Command::new(&words[0])
+        .args(&words[1..])
+        .arg(program)
+        .args(arguments)
+        .spawn()
 }
 
 /// All files below `root` with their content.

@@ -58,9 +58,16 @@ impl Talk {
     pub fn connect(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the door is open");
         stream.set_nodelay(true).expect("sockets take options");
-        stream.set_read_timeout(Some(PATIENCE)).expect("sockets take options");
-        stream.set_write_timeout(Some(PATIENCE)).expect("sockets take options");
-        Self { line: Some(Line::Plain(stream)), received: Vec::new() }
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("sockets take options");
+        stream
+            .set_write_timeout(Some(PATIENCE))
+            .expect("sockets take options");
+        Self {
+            line: Some(Line::Plain(stream)),
+            received: Vec::new(),
+        }
     }
 
     /// Connects and starts TLS at once (465, 993).
@@ -72,9 +79,12 @@ impl Talk {
 
     /// The TLS handshake on a plaintext connection.
     pub fn start_tls(&mut self, tls: &TlsClient) -> std::io::Result<()> {
-        let Some(Line::Plain(mut stream)) = self.line.take() else { panic!("TLS is started once") };
+        let Some(Line::Plain(mut stream)) = self.line.take() else {
+            panic!("TLS is started once")
+        };
         let name = ServerName::try_from("localhost").expect("a valid name");
-        let mut connection = ClientConnection::new(Arc::clone(&tls.0), name).map_err(std::io::Error::other)?;
+        let mut connection =
+            ClientConnection::new(Arc::clone(&tls.0), name).map_err(std::io::Error::other)?;
         while connection.is_handshaking() {
             connection.complete_io(&mut stream)?;
         }
@@ -127,8 +137,16 @@ impl Talk {
             match self.read_more() {
                 Ok(0) => return None,
                 Ok(_) => {}
-                Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
-                    panic!("no answer in {PATIENCE:?}; so far: {:?}", String::from_utf8_lossy(&self.received))
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                    ) =>
+                {
+                    panic!(
+                        "no answer in {PATIENCE:?}; so far: {:?}",
+                        String::from_utf8_lossy(&self.received)
+                    )
                 }
                 Err(_) => return None,
             }
@@ -185,7 +203,12 @@ impl Talk {
             match self.read_more() {
                 Ok(0) => return true,
                 Ok(_) => {}
-                Err(error) => return !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
+                Err(error) => {
+                    return !matches!(
+                        error.kind(),
+                        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                    );
+                }
             }
         }
     }

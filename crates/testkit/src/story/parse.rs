@@ -1,0 +1,457 @@
+//! From text to steps.
+
+/// One thing to do, with the line it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    pub line: usize,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum What {
+    /// Opens a connection.
+    Open { dialogue: String, door: Door },
+    /// Says bytes.
+    Say { dialogue: String, bytes: Say },
+    /// Reads one line.
+    Hear { dialogue: String, pattern: String },
+    /// Reads until a line matches; none up to then may match `not`.
+    HearUntil {
+        dialogue: String,
+        pattern: String,
+        not: Vec<String>,
+    },
+    /// STARTTLS with its handshake.
+    StartTls { dialogue: String },
+    /// Signs in.
+    LogIn { dialogue: String, user: String },
+    /// The server has closed.
+    Closed { dialogue: String },
+    /// So many messages are there.
+    Count {
+        user: String,
+        mailbox: String,
+        messages: usize,
+    },
+    /// A message has a line, or none such.
+    Content {
+        user: String,
+        mailbox: String,
+        number: usize,
+        has: bool,
+        pattern: String,
+    },
+    /// An event was logged, with these fields.
+    Event {
+        name: String,
+        fields: Vec<(String, String)>,
+    },
+    /// A text is nowhere in the log.
+    LogLacks { text: String },
+    /// Stops and starts the server.
+    Restart { gently: bool },
+}
+
+/// What is said: lines have values filled in and CRLF added, bytes are sent as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Say {
+    Line(String),
+    Bytes(Vec<u8>),
+}
+
+/// A door of the demo, by the name its JSON line has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    Smtp,
+    Submission,
+    Submissions,
+    Lmtp,
+    Imap,
+    Imaps,
+}
+
+impl Door {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Submission => "submission",
+            Self::Submissions => "submissions",
+            Self::Lmtp => "lmtp",
+            Self::Imap => "imap",
+            Self::Imaps => "imaps",
+        }
+    }
+
+    pub(super) fn starts_with_tls(self) -> bool {
+        matches!(self, Self::Submissions | Self::Imaps)
+    }
+
+    pub(super) fn is_imap(self) -> bool {
+        matches!(self, Self::Imap | Self::Imaps)
+    }
+
+    fn read(name: &str) -> Option<Self> {
+        [
+            Self::Smtp,
+            Self::Submission,
+            Self::Submissions,
+            Self::Lmtp,
+            Self::Imap,
+            Self::Imaps,
+        ]
+        .into_iter()
+        .find(|door| door.name() == name)
+    }
+}
+
+/// A story as steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Story {
+    pub(super) options: Vec<String>,
+    pub(super) steps: Vec<Step>,
+}
+
+impl Story {
+    /// Reads a story. The error names the line.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let mut reader = Reader {
+            story: Self {
+                options: Vec::new(),
+                steps: Vec::new(),
+            },
+            dialogue: None,
+            not: Vec::new(),
+        };
+        let mut expects = false;
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let steps = reader.story.steps.len();
+            reader
+                .line(number + 1, line)
+                .map_err(|why| format!("line {}: {why}: {line}", number + 1))?;
+            expects |= reader.story.steps[steps..].iter().any(|step| step.what.expects());
+        }
+        if !reader.not.is_empty() {
+            return Err("`not:` stands before an `S*:`, and there is none after the last".into());
+        }
+        if expects {
+            Ok(reader.story)
+        } else {
+            Err("the story expects nothing, so it cannot fail".into())
+        }
+    }
+}
+
+impl What {
+    /// Whether the step can fail because of what the server does.
+    fn expects(&self) -> bool {
+        !matches!(self, Self::Open { .. } | Self::Say { .. } | Self::Restart { .. })
+    }
+}
+
+struct Reader {
+    story: Story,
+    dialogue: Option<String>,
+    not: Vec<String>,
+}
+
+impl Reader {
+    fn line(&mut self, number: usize, line: &str) -> Result<(), String> {
+        if let Some(options) = line.strip_prefix("server:") {
+            if !self.story.steps.is_empty() {
+                return Err("`server:` stands before everything else".into());
+            }
+            self.story.options = options.split_whitespace().map(str::to_owned).collect();
+            return Ok(());
+        }
+        if line.starts_with("zone:") {
+            return Err("the program asks no DNS yet, so a zone would show nothing".into());
+        }
+        let what = match self.read_in_dialogue(line)? {
+            Some(what) => Some(what),
+            None => self.read_outside(line)?,
+        };
+        self.story
+            .steps
+            .extend(what.map(|what| Step { line: number, what }));
+        Ok(())
+    }
+
+    /// What belongs to a connection; `None` for everything else and for `not:`, which is remembered.
+    fn read_in_dialogue(&mut self, line: &str) -> Result<Option<What>, String> {
+        let of_dialogue = ["C:", "C-raw:", "S:", "S*:", "not:"]
+            .iter()
+            .any(|word| line.starts_with(word))
+            || matches!(line.trim_end(), "starttls" | "closed")
+            || line.starts_with("login ");
+        if !of_dialogue {
+            return Ok(None);
+        }
+        let dialogue = self.dialogue.clone().ok_or("this belongs to a dialogue")?;
+        if let Some(said) = line.strip_prefix("C:") {
+            let text = said.strip_prefix(' ').unwrap_or(said).to_owned();
+            return Ok(Some(What::Say {
+                dialogue,
+                bytes: Say::Line(text),
+            }));
+        }
+        if let Some(raw) = line.strip_prefix("C-raw:") {
+            let bytes = Say::Bytes(unescape(raw.strip_prefix(' ').unwrap_or(raw))?);
+            return Ok(Some(What::Say { dialogue, bytes }));
+        }
+        if let Some(pattern) = line.strip_prefix("S*:") {
+            let not = std::mem::take(&mut self.not);
+            return Ok(Some(What::HearUntil {
+                dialogue,
+                pattern: pattern.trim().to_owned(),
+                not,
+            }));
+        }
+        if let Some(pattern) = line.strip_prefix("not:") {
+            self.not.push(pattern.trim().to_owned());
+            return Ok(Some(What::Say {
+                dialogue,
+                bytes: Say::Bytes(Vec::new()),
+            }));
+        }
+        if let Some(pattern) = line.strip_prefix("S:") {
+            if !self.not.is_empty() {
+                return Err("after `not:` an `S*:` is expected".into());
+            }
+            return Ok(Some(What::Hear {
+                dialogue,
+                pattern: pattern.trim().to_owned(),
+            }));
+        }
+        Ok(Some(
+            match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+                ["starttls"] => What::StartTls { dialogue },
+                ["closed"] => What::Closed { dialogue },
+                ["login", user] => What::LogIn {
+                    dialogue,
+                    user: (*user).to_owned(),
+                },
+                _ => return Err("this is not understood".into()),
+            },
+        ))
+    }
+
+    fn read_outside(&mut self, line: &str) -> Result<Option<What>, String> {
+        let own = |text: &str| text.to_owned();
+        if let Some(text) = line.strip_prefix("log lacks:") {
+            return Ok(Some(What::LogLacks {
+                text: text.trim().to_owned(),
+            }));
+        }
+        if let Some(rest) = line.strip_prefix("message ") {
+            let (place, pattern) = rest.split_once(':').ok_or("`has:` or `lacks:` is expected")?;
+            let [user, mailbox, number, verb] = place.split_whitespace().collect::<Vec<_>>()[..] else {
+                return Err("`message USER MAILBOX NUMBER has: LINE` is expected".into());
+            };
+            let has = match verb {
+                "has" => true,
+                "lacks" => false,
+                _ => return Err("`has:` or `lacks:` is expected".into()),
+            };
+            let number = number.parse().map_err(|_| "a number is expected")?;
+            let pattern = pattern.trim().to_owned();
+            return Ok(Some(What::Content {
+                user: own(user),
+                mailbox: own(mailbox),
+                number,
+                has,
+                pattern,
+            }));
+        }
+        match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["dialogue", name, "on", door] => {
+                let door = door.trim_end_matches(':');
+                let door = Door::read(door).ok_or("this door does not exist")?;
+                self.dialogue = Some(own(name));
+                Ok(Some(What::Open {
+                    dialogue: own(name),
+                    door,
+                }))
+            }
+            ["dialogue", name] => {
+                let name = own(name.trim_end_matches(':'));
+                let known = self
+                    .story
+                    .steps
+                    .iter()
+                    .any(|step| matches!(&step.what, What::Open { dialogue, .. } if *dialogue == name));
+                if !known {
+                    return Err("this dialogue was not opened".into());
+                }
+                self.dialogue = Some(name);
+                Ok(None)
+            }
+            [
+                "mailbox",
+                user,
+                mailbox,
+                "contains",
+                count,
+                "message" | "messages",
+            ] => {
+                let messages = count.parse().map_err(|_| "a number is expected")?;
+                Ok(Some(What::Count {
+                    user: own(user),
+                    mailbox: own(mailbox),
+                    messages,
+                }))
+            }
+            ["log", "has", "event", name] => Ok(Some(What::Event {
+                name: own(name),
+                fields: Vec::new(),
+            })),
+            ["log", "has", "event", name, "with", fields @ ..] => {
+                let fields = fields
+                    .iter()
+                    .map(|field| field.split_once('=').map(|(name, value)| (own(name), own(value))));
+                let fields = fields
+                    .collect::<Option<Vec<_>>>()
+                    .ok_or("fields are written name=value")?;
+                Ok(Some(What::Event {
+                    name: own(name),
+                    fields,
+                }))
+            }
+            ["restart"] => Ok(Some(What::Restart { gently: true })),
+            ["kill"] => Ok(Some(What::Restart { gently: false })),
+            _ => Err("this is not understood".into()),
+        }
+    }
+}
+
+/// `\r \n \t \0 \\ \xNN`, and `\*N{text}` for N times a text.
+fn unescape(text: &str) -> Result<Vec<u8>, String> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let Some(escape) = rest.strip_prefix('\\') else {
+            out.extend(character.to_string().bytes());
+            rest = &rest[character.len_utf8()..];
+            continue;
+        };
+        let kind = escape.chars().next().ok_or("a lone backslash at the end")?;
+        rest = &escape[kind.len_utf8()..];
+        match kind {
+            'r' => out.push(b'\r'),
+            'n' => out.push(b'\n'),
+            't' => out.push(b'\t'),
+            '0' => out.push(0),
+            '\\' => out.push(b'\\'),
+            'x' => {
+                let digits = rest.get(..2).ok_or("two digits after \\x")?;
+                out.push(u8::from_str_radix(digits, 16).map_err(|_| "two digits after \\x")?);
+                rest = &rest[2..];
+            }
+            '*' => {
+                let (count, after) = rest.split_once('{').ok_or("\\*N{text}")?;
+                let (repeated, after) = after.split_once('}').ok_or("\\*N{text}")?;
+                let count: usize = count.parse().map_err(|_| "\\*N{text}")?;
+                out.extend(unescape(repeated)?.repeat(count));
+                rest = after;
+            }
+            _ => return Err(format!("\\{kind} is not an escape")),
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_story_becomes_steps() {
+        let text = "# why\nserver: --users 2\ndialogue a on smtp:\n  S: 220\n  C:\n  C-raw: x\\r\\n\\x00\\*2{ab}\n  not: *AUTH*\n  S*: 250 *\n\
+                    dialogue b on imaps:\n  login alice\ndialogue a:\n  closed\nmailbox alice INBOX contains 1 message\n\
+                    message alice INBOX 1 lacks: Bcc: x\nlog has event receive.accepted with queue_id={id}\nkill\n";
+        let story = Story::read(text).unwrap();
+        assert_eq!(story.options, ["--users", "2"]);
+        let (a, b) = ("a".to_owned(), "b".to_owned());
+        let steps: Vec<_> = story.steps.into_iter().map(|step| step.what).collect();
+        let expected = [
+            What::Open {
+                dialogue: a.clone(),
+                door: Door::Smtp,
+            },
+            What::Hear {
+                dialogue: a.clone(),
+                pattern: "220".into(),
+            },
+            What::Say {
+                dialogue: a.clone(),
+                bytes: Say::Line(String::new()),
+            },
+            What::Say {
+                dialogue: a.clone(),
+                bytes: Say::Bytes(b"x\r\n\0abab".to_vec()),
+            },
+            What::Say {
+                dialogue: a.clone(),
+                bytes: Say::Bytes(Vec::new()),
+            },
+            What::HearUntil {
+                dialogue: a.clone(),
+                pattern: "250 *".into(),
+                not: vec!["*AUTH*".into()],
+            },
+            What::Open {
+                dialogue: b.clone(),
+                door: Door::Imaps,
+            },
+            What::LogIn {
+                dialogue: b,
+                user: "alice".into(),
+            },
+            What::Closed { dialogue: a },
+            What::Count {
+                user: "alice".into(),
+                mailbox: "INBOX".into(),
+                messages: 1,
+            },
+            What::Content {
+                user: "alice".into(),
+                mailbox: "INBOX".into(),
+                number: 1,
+                has: false,
+                pattern: "Bcc: x".into(),
+            },
+            What::Event {
+                name: "receive.accepted".into(),
+                fields: vec![("queue_id".into(), "{id}".into())],
+            },
+            What::Restart { gently: false },
+        ];
+        assert_eq!(steps, expected);
+    }
+
+    #[test]
+    fn mistakes_name_their_line() {
+        for (text, expected) in [
+            ("\nS: 220", "line 2: this belongs to a dialogue: S: 220"),
+            ("dialogue a on pop3:", "line 1: this door does not exist"),
+            ("dialogue a:", "line 1: this dialogue was not opened"),
+            ("sing", "line 1: this is not understood: sing"),
+            ("zone:", "line 1: the program asks no DNS yet"),
+            (
+                "dialogue a on smtp:\nC: QUIT",
+                "the story expects nothing, so it cannot fail",
+            ),
+            (
+                "dialogue a on smtp:\nnot: x\nS: 220",
+                "line 3: after `not:` an `S*:` is expected",
+            ),
+            ("dialogue a on smtp:\nC-raw: \\q", "line 2: \\q is not an escape"),
+        ] {
+            let error = Story::read(text).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}
