@@ -312,7 +312,7 @@ pub fn further_deliveries(demo: &Demo, ledger: &Ledger, count: usize) -> Result<
             &message(seq, "after@remote.test", &recipients[0], 1_000),
             false,
         ) {
-            Sent::Acknowledged(_) => ledger.acknowledge(seq),
+            Sent::Acknowledged(reply) => ledger.acknowledge(seq, &reply),
             _ => {
                 refused += 1;
                 session = Smtp::connect(demo.ports.smtp, false).map_err(|error| error.to_string())?;

@@ -170,8 +170,8 @@ fn offer(ledger: &Ledger, demo: &Demo, size: usize) -> Sent {
         &message(seq, "s@remote.test", USER, size),
         false,
     );
-    if let Sent::Acknowledged(_) = sent {
-        ledger.acknowledge(seq);
+    if let Sent::Acknowledged(reply) = &sent {
+        ledger.acknowledge(seq, reply);
     }
     sent
 }
@@ -634,13 +634,13 @@ fn dsk_10(options: &Options) -> Result<String, String> {
                     let Ok(mut session) = Smtp::connect(port, false) else {
                         return;
                     };
-                    if let Sent::Acknowledged(_) = session.send(
+                    if let Sent::Acknowledged(reply) = session.send(
                         "s@remote.test",
                         &recipients,
                         &message(seq, "s@remote.test", USER, 40_000),
                         false,
                     ) {
-                        ledger.acknowledge(seq);
+                        ledger.acknowledge(seq, &reply);
                     }
                 }
             })

@@ -11,6 +11,8 @@ use super::imap_client::{Imap, number_after};
 struct Entry {
     recipients: Vec<String>,
     acknowledged: bool,
+    /// the final reply, which names the queue id
+    reply: String,
 }
 
 /// All messages of a campaign on one directory.
@@ -29,6 +31,7 @@ impl Ledger {
         let entry = Entry {
             recipients: recipients.to_vec(),
             acknowledged: false,
+            reply: String::new(),
         };
         self.entries
             .lock()
@@ -38,7 +41,7 @@ impl Ledger {
     }
 
     /// Writes `ack`, after the final reply was read.
-    pub fn acknowledge(&self, seq: u64) {
+    pub fn acknowledge(&self, seq: u64, reply: &str) {
         let mut entries = self
             .entries
             .lock()
@@ -47,8 +50,25 @@ impl Ledger {
             .get_mut(&seq)
             .expect("only attempted messages are acknowledged");
         entry.acknowledged = true;
+        reply.clone_into(&mut entry.reply);
         self.acknowledged
             .fetch_add(entry.recipients.len() as u64, Ordering::Relaxed);
+    }
+
+    /// The ledger as it was when only the replies that `was_sent` knows had left the server.
+    pub fn as_of(&self, was_sent: impl Fn(&str) -> bool) -> Self {
+        let mut entries = self
+            .entries
+            .lock()
+            .expect("no client panics while it holds the ledger")
+            .clone();
+        for entry in entries.values_mut() {
+            entry.acknowledged &= was_sent(&entry.reply);
+        }
+        Self {
+            entries: Mutex::new(entries),
+            ..Self::default()
+        }
     }
 
     /// Deliveries acknowledged so far.

@@ -155,8 +155,8 @@ impl Sender {
         let seq = self.ledger.attempt(&recipients);
         let body = message(seq, from, &recipients[0], size);
         let sent = session.send(from, &recipients, &body, self.road == Road::Program);
-        if let Sent::Acknowledged(_) = sent {
-            self.ledger.acknowledge(seq);
+        if let Sent::Acknowledged(reply) = &sent {
+            self.ledger.acknowledge(seq, reply);
             self.acknowledged
                 .fetch_add(recipients.len() as u64, Ordering::Relaxed);
         }
