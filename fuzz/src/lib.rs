@@ -46,5 +46,8 @@ pub const TARGETS: &[(&str, Entry)] = &[
 
 /// The entry of a target.
 pub fn entry(name: &str) -> Option<Entry> {
-    TARGETS.iter().find(|(known, _)| *known == name).map(|(_, entry)| *entry)
+    TARGETS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, entry)| *entry)
 }

@@ -21,9 +21,18 @@ fn main() -> ExitCode {
             TARGETS.iter().for_each(|(name, _)| println!("{name}"));
             Ok(())
         }
-        ["run", target, "--corpus", corpus, "--current", current, "--seconds", seconds, "--seed", seed] => {
-            run(target, Path::new(corpus), PathBuf::from(current), seconds, seed)
-        }
+        [
+            "run",
+            target,
+            "--corpus",
+            corpus,
+            "--current",
+            current,
+            "--seconds",
+            seconds,
+            "--seed",
+            seed,
+        ] => run(target, Path::new(corpus), PathBuf::from(current), seconds, seed),
         _ => Err("fuzz list | fuzz run TARGET --corpus DIR --current FILE --seconds N --seed N".into()),
     };
     match result {
@@ -64,7 +73,10 @@ fn run(target: &str, corpus: &Path, current: PathBuf, seconds: &str, seed: &str)
         }
     }
     let rate = done as f64 / clock.elapsed().as_secs_f64();
-    println!("{done} inputs, {rate:.0} a second, {} in the corpus, at most {most_kib} KiB more memory", inputs.len());
+    println!(
+        "{done} inputs, {rate:.0} a second, {} in the corpus, at most {most_kib} KiB more memory",
+        inputs.len()
+    );
     Ok(())
 }
 
@@ -72,7 +84,10 @@ fn run(target: &str, corpus: &Path, current: PathBuf, seconds: &str, seed: &str)
 fn load(corpus: &Path) -> Outcome<Vec<Vec<u8>>> {
     let mut inputs = vec![Vec::new()];
     if corpus.is_dir() {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(corpus)?.flatten().map(|entry| entry.path()).collect();
+        let mut files: Vec<PathBuf> = std::fs::read_dir(corpus)?
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
         files.sort();
         for file in files {
             inputs.push(std::fs::read(file)?);
@@ -104,7 +119,10 @@ fn watchdog(clock: Clock) -> Arc<AtomicU64> {
     started
 }
 
-#[expect(clippy::disallowed_methods, reason = "the thread that hangs cannot end itself")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the thread that hangs cannot end itself"
+)]
 fn hang() -> ! {
     eprintln!("one input takes longer than {} s", INPUT_LIMIT.as_secs());
     std::process::exit(3)
@@ -137,8 +155,14 @@ fn forget_peak_memory() {
 
 fn memory_kib(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
-    line.split_whitespace().next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .next()
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0)
 }
 
 /// Real time: a hang is one whatever the parsers believe.

@@ -11,7 +11,10 @@ fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
-    files.into_iter().map(|file| (file.clone(), std::fs::read(file).unwrap())).collect()
+    files
+        .into_iter()
+        .map(|file| (file.clone(), std::fs::read(file).unwrap()))
+        .collect()
 }
 
 #[test]

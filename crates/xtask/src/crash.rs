@@ -11,11 +11,22 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     println!("  crash: seed {seed}");
     let place = place("crash")?;
     let summary = if args.iter().any(|arg| arg == "--plants") {
-        plants::run(&tree::build_with("hearthpost", "dev", &["planted-faults"])?, &place, seed)?
+        plants::run(
+            &tree::build_with("hearthpost", "dev", &["planted-faults"])?,
+            &place,
+            seed,
+        )?
     } else {
         let cycles = number(args, "--cycles", 200)? as usize;
         let launch = Launch::plain(&binary(args)?, 12);
-        crash::run(&crash::Options { launch, cycles, seed, place: place.clone(), stop_at_first: false })?.1
+        crash::run(&crash::Options {
+            launch,
+            cycles,
+            seed,
+            place: place.clone(),
+            stop_at_first: false,
+        })?
+        .1
     };
     if summary.failed() == 0 {
         std::fs::remove_dir_all(&place)?;

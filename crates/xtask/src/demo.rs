@@ -31,19 +31,35 @@ impl Demo {
 
     /// As [`Demo::start`], with a command that may wrap the program (strace, ip netns exec, prlimit).
     pub fn start_with(mut command: Command, dir: &Path, extra: &[&str]) -> Outcome<Self> {
-        command.arg("demo").arg("--dir").arg(dir).arg("--json").args(extra);
+        command
+            .arg("demo")
+            .arg("--dir")
+            .arg(dir)
+            .arg("--json")
+            .args(extra);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         if std::env::var_os("HEARTHPOST_SHOW_LOG").is_none() {
-            let log = std::fs::OpenOptions::new().create(true).append(true).open(log_file(dir))?;
+            let log = std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(log_file(dir))?;
             command.stderr(log);
         }
         let started = Stopwatch::start();
-        let mut child = command.spawn().map_err(|error| format!("cannot start {command:?}: {error}"))?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| format!("cannot start {command:?}: {error}"))?;
         let line = first_line(&mut child)?;
         let start_time = started.elapsed();
-        let mut demo = Self { child, json: Value::Null, start_time };
+        let mut demo = Self {
+            child,
+            json: Value::Null,
+            start_time,
+        };
         match line {
-            Some(line) => demo.json = serde_json::from_str(&line).map_err(|error| format!("{error} in {line:?}"))?,
+            Some(line) => {
+                demo.json = serde_json::from_str(&line).map_err(|error| format!("{error} in {line:?}"))?
+            }
             None => {
                 process::stop(&mut demo.child, Duration::from_secs(1));
                 let log = std::fs::read_to_string(log_file(dir)).unwrap_or_default();
@@ -77,12 +93,18 @@ impl Demo {
 
     /// The file with the certificate of the demo's own authority.
     pub fn ca(&self) -> Outcome<PathBuf> {
-        self.json["ca"].as_str().map(PathBuf::from).ok_or_else(|| "the demo's line names no ca".into())
+        self.json["ca"]
+            .as_str()
+            .map(PathBuf::from)
+            .ok_or_else(|| "the demo's line names no ca".into())
     }
 
     /// The process id as the demo says it (a wrapper's own id differs).
     pub fn pid(&self) -> u32 {
-        self.json["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_else(|| self.child.id())
+        self.json["pid"]
+            .as_u64()
+            .and_then(|pid| u32::try_from(pid).ok())
+            .unwrap_or_else(|| self.child.id())
     }
 
     /// Whether it still runs.
@@ -93,16 +115,28 @@ impl Demo {
     /// Ends it as a power switch does not: with SIGKILL to the server itself.
     pub fn kill(mut self) {
         // Already gone is as good.
-        let _ = Command::new("kill").arg("-KILL").arg(self.pid().to_string()).stderr(Stdio::null()).status();
+        let _ = Command::new("kill")
+            .arg("-KILL")
+            .arg(self.pid().to_string())
+            .stderr(Stdio::null())
+            .status();
         let _ = process::wait(&mut self.child, STOP_LIMIT);
     }
 
     /// Ends it politely and says how long it took.
     pub fn stop(mut self) -> Outcome<Duration> {
         let started = Stopwatch::start();
-        let _ = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).stderr(Stdio::null()).status();
+        let _ = Command::new("kill")
+            .arg("-TERM")
+            .arg(self.pid().to_string())
+            .stderr(Stdio::null())
+            .status();
         if process::wait(&mut self.child, STOP_LIMIT).is_none() {
-            return Err(format!("the server did not end within {} s of SIGTERM", STOP_LIMIT.as_secs()).into());
+            return Err(format!(
+                "the server did not end within {} s of SIGTERM",
+                STOP_LIMIT.as_secs()
+            )
+            .into());
         }
         pause(Duration::ZERO);
         Ok(started.elapsed())

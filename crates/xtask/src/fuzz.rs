@@ -24,14 +24,22 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         return Err(format!("no such target; there are:\n{}", listed.stdout).into());
     }
     let each = (options.seconds / targets.len() as u64).max(1);
-    println!("  {} targets, {each} s each, seed {}", targets.len(), options.seed);
+    println!(
+        "  {} targets, {each} s each, seed {}",
+        targets.len(),
+        options.seed
+    );
     for target in &targets {
         match fuzz_one(&fuzzer, target, each, options.seed) {
             Ok(line) => summary.pass(format!("{target}: {line}")),
             Err(error) => summary.fail(target, error),
         }
     }
-    summary.note(format!("fuzzing: {} targets, {} s in all, kept corpus fuzz/corpus", targets.len(), each * targets.len() as u64));
+    summary.note(format!(
+        "fuzzing: {} targets, {} s in all, kept corpus fuzz/corpus",
+        targets.len(),
+        each * targets.len() as u64
+    ));
     Ok(summary)
 }
 
@@ -45,7 +53,12 @@ struct Options {
 
 impl Options {
     fn read(args: &[String]) -> Outcome<Self> {
-        let mut options = Self { profile: "dev", seconds: 60, seed: u64::from(std::process::id()), target: None };
+        let mut options = Self {
+            profile: "dev",
+            seconds: 60,
+            seed: u64::from(std::process::id()),
+            target: None,
+        };
         let mut words = args.iter();
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
@@ -74,8 +87,17 @@ fn fuzz_one(fuzzer: &Path, target: &str, seconds: u64, seed: u64) -> Outcome<Str
     std::fs::create_dir_all(&crashes)?;
     let current = crashes.join(format!("{target}.running"));
     let mut command = Command::new(fuzzer);
-    command.arg("run").arg(target).arg("--corpus").arg(fuzz.join("corpus").join(target));
-    command.arg("--current").arg(&current).args(["--seconds", &seconds.to_string(), "--seed", &seed.to_string()]);
+    command
+        .arg("run")
+        .arg(target)
+        .arg("--corpus")
+        .arg(fuzz.join("corpus").join(target));
+    command.arg("--current").arg(&current).args([
+        "--seconds",
+        &seconds.to_string(),
+        "--seed",
+        &seed.to_string(),
+    ]);
     let finished = process::run(&mut command, Duration::from_secs(seconds) + GRACE)?;
     if finished.status.success() {
         // Nothing was running when it ended.

@@ -23,24 +23,80 @@ pub const TOOLS: &[Tool] = &[
         package: "swaks libnet-ssleay-perl libauthen-sasl-perl",
         used_for: "client test: swaks",
     },
-    Tool { program: "msmtp", package: "msmtp", used_for: "client test: msmtp" },
-    Tool { program: "curl", package: "curl", used_for: "client test: curl" },
-    Tool { program: "mbsync", package: "isync", used_for: "client test: mbsync" },
-    Tool { program: "neomutt", package: "neomutt", used_for: "client test: neomutt" },
-    Tool { program: "python3", package: "python3", used_for: "client tests: smtplib, imaplib" },
-    Tool { program: "postfix", package: "postfix", used_for: "client test: Postfix as the sending peer" },
-    Tool { program: "script", package: "bsdutils", used_for: "client test: neomutt" },
-    Tool { program: "strace", package: "strace", used_for: "power cuts, disk faults, sync order" },
-    Tool { program: "zstd", package: "zstd", used_for: "the shared mail corpora" },
-    Tool { program: "ip", package: "iproute2", used_for: "the benchmark's network namespace" },
-    Tool { program: "mkfs.ext4", package: "e2fsprogs", used_for: "small, full and read-only disks" },
-    Tool { program: "openssl", package: "openssl", used_for: "TLS versions and handshakes" },
+    Tool {
+        program: "msmtp",
+        package: "msmtp",
+        used_for: "client test: msmtp",
+    },
+    Tool {
+        program: "curl",
+        package: "curl",
+        used_for: "client test: curl",
+    },
+    Tool {
+        program: "mbsync",
+        package: "isync",
+        used_for: "client test: mbsync",
+    },
+    Tool {
+        program: "neomutt",
+        package: "neomutt",
+        used_for: "client test: neomutt",
+    },
+    Tool {
+        program: "python3",
+        package: "python3",
+        used_for: "client tests: smtplib, imaplib",
+    },
+    Tool {
+        program: "postfix",
+        package: "postfix",
+        used_for: "client test: Postfix as the sending peer",
+    },
+    Tool {
+        program: "script",
+        package: "bsdutils",
+        used_for: "client test: neomutt",
+    },
+    Tool {
+        program: "strace",
+        package: "strace",
+        used_for: "power cuts, disk faults, sync order",
+    },
+    Tool {
+        program: "zstd",
+        package: "zstd",
+        used_for: "the shared mail corpora",
+    },
+    Tool {
+        program: "ip",
+        package: "iproute2",
+        used_for: "the benchmark's network namespace",
+    },
+    Tool {
+        program: "mkfs.ext4",
+        package: "e2fsprogs",
+        used_for: "small, full and read-only disks",
+    },
+    Tool {
+        program: "openssl",
+        package: "openssl",
+        used_for: "TLS versions and handshakes",
+    },
 ];
 
 /// What `cargo xtask bench` calls beyond [`TOOLS`].
 pub const BENCH_TOOLS: &[Tool] = &[
-    Tool { program: "dovecot", package: "dovecot-imapd dovecot-lmtpd", used_for: "the peer: Postfix and Dovecot" },
-    Tool { program: "dnsmasq", package: "dnsmasq-base", used_for: "names inside the benchmark's namespace" },
+    Tool {
+        program: "dovecot",
+        package: "dovecot-imapd dovecot-lmtpd",
+        used_for: "the peer: Postfix and Dovecot",
+    },
+    Tool {
+        program: "dnsmasq",
+        package: "dnsmasq-base",
+        used_for: "names inside the benchmark's namespace",
+    },
 ];
 
 /// `cargo xtask install`.
@@ -58,14 +114,20 @@ pub fn ensure(tools: &[Tool]) -> Outcome<Summary> {
         let packages: Vec<&str> = missing.iter().flat_map(|tool| tool.package.split(' ')).collect();
         println!("  installing {}", packages.join(" "));
         if let Err(error) = install(&packages) {
-            summary.note(format!("apt-get could not install everything: {}", process::tail(&error.to_string(), 5)));
+            summary.note(format!(
+                "apt-get could not install everything: {}",
+                process::tail(&error.to_string(), 5)
+            ));
         }
     }
     for tool in tools {
         if find(tool.program).is_some() {
             summary.pass_quietly(1);
         } else {
-            let why = format!("not installed; as root: apt-get install {} (for {})", tool.package, tool.used_for);
+            let why = format!(
+                "not installed; as root: apt-get install {} (for {})",
+                tool.package, tool.used_for
+            );
             missing_is(&mut summary, tool.program, &why);
         }
     }
@@ -91,11 +153,23 @@ fn install(packages: &[&str]) -> Outcome<()> {
     let _quiet = NoAutostart::hold()?;
     let answers = Scratch::new("debconf")?;
     let file = answers.path().join("answers");
-    std::fs::write(&file, "postfix postfix/main_mailer_type select No configuration\n")?;
+    std::fs::write(
+        &file,
+        "postfix postfix/main_mailer_type select No configuration\n",
+    )?;
     // Without debconf-utils Postfix asks nothing either, because the frontend is noninteractive.
-    let _ = process::run(Command::new("debconf-set-selections").arg(&file), Duration::from_secs(30));
+    let _ = process::run(
+        Command::new("debconf-set-selections").arg(&file),
+        Duration::from_secs(30),
+    );
     let apt = |args: &[&str], limit| {
-        process::must(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").arg("-q").args(args), limit)
+        process::must(
+            Command::new("apt-get")
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .arg("-q")
+                .args(args),
+            limit,
+        )
     };
     apt(&["update"], Duration::from_secs(300))?;
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
@@ -114,7 +188,10 @@ impl NoAutostart {
             return Ok(Self(None));
         }
         std::fs::write(policy, "#!/bin/sh\nexit 101\n")?;
-        process::must(Command::new("chmod").arg("755").arg(policy), Duration::from_secs(5))?;
+        process::must(
+            Command::new("chmod").arg("755").arg(policy),
+            Duration::from_secs(5),
+        )?;
         Ok(Self(Some(policy)))
     }
 }

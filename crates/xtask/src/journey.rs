@@ -44,11 +44,16 @@ pub fn check(fix: bool) -> Outcome<Findings> {
         findings.push("ARCHITECTURE.md tells no journey".into());
     }
     if steps.len() > MOST_STEPS {
-        findings.push(format!("the journey has {} steps; {MOST_STEPS} are the most a newcomer will read", steps.len()));
+        findings.push(format!(
+            "the journey has {} steps; {MOST_STEPS} are the most a newcomer will read",
+            steps.len()
+        ));
     }
     let mut lines_of: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for step in &steps {
-        let found = lines_of.entry(format!("{} {}", step.file, step.function)).or_insert_with(|| find(step));
+        let found = lines_of
+            .entry(format!("{} {}", step.file, step.function))
+            .or_insert_with(|| find(step));
         if found.is_empty() {
             findings.push(format!("{} has no function `{}`", step.file, step.function));
         } else if !found.contains(&step.line) {
@@ -67,14 +72,26 @@ fn parse(line: &str) -> Option<Step> {
     let (place, rest) = rest.split_once('`')?;
     let (file, number) = place.rsplit_once(':')?;
     let function = rest.split('`').nth(1)?;
-    Some(Step { file: format!("crates/{file}"), line: number.parse().ok()?, function: function.to_owned() })
+    Some(Step {
+        file: format!("crates/{file}"),
+        line: number.parse().ok()?,
+        function: function.to_owned(),
+    })
 }
 
 /// All lines of the step's file where a function of that name starts; `Type::name` looks for `name`.
 fn find(step: &Step) -> Vec<usize> {
     let text = tree::read(&step.file).unwrap_or_default();
-    let name = step.function.rsplit("::").next().unwrap_or_default().trim_end_matches("()");
-    let starts = text.lines().enumerate().filter(|(_, line)| crate::rules::function_name(line) == Some(name));
+    let name = step
+        .function
+        .rsplit("::")
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches("()");
+    let starts = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| crate::rules::function_name(line) == Some(name));
     starts.map(|(at, _)| at + 1).collect()
 }
 
@@ -83,7 +100,9 @@ fn with_lines_updated(text: &str) -> String {
     for line in text.split_inclusive('\n') {
         match parse(line) {
             Some(step) => {
-                let nearest = find(&step).into_iter().min_by_key(|found| found.abs_diff(step.line));
+                let nearest = find(&step)
+                    .into_iter()
+                    .min_by_key(|found| found.abs_diff(step.line));
                 let old = format!("`{}:{}`", step.file, step.line);
                 let new = format!("`{}:{}`", step.file, nearest.unwrap_or(step.line));
                 out.push_str(&line.replacen(&old, &new, 1));
@@ -111,6 +130,9 @@ mod tests {
     fn fixing_moves_the_line_number_only() {
         let line = "3. `crates/xtask/src/journey.rs:1` `check`: compares\n";
         let fixed = with_lines_updated(line);
-        assert!(fixed.ends_with("` `check`: compares\n") && !fixed.contains(":1`"), "{fixed}");
+        assert!(
+            fixed.ends_with("` `check`: compares\n") && !fixed.contains(":1`"),
+            "{fixed}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The project's own tool: `cargo xtask COMMAND`.
 //!
 //! What it is for: one command that a newcomer, a release and the build machine run alike, and the campaigns that take
-//! longer than a test should. It drives the real `hearthpost` binary from outside and never links the server's crates,
+//! longer than a test should. It drives the real `hearthpost` binary from outside and links none of the server's work,
 //! so that it builds in seconds and cannot be fooled by the code it judges.
 //!
 //! The journey of `cargo xtask test` (in [`suite::run`]):
@@ -26,7 +26,9 @@ mod fuzz;
 mod install;
 mod journey;
 mod life;
+mod powercut;
 mod process;
+mod reference;
 mod report;
 mod rules;
 mod suite;
@@ -44,6 +46,7 @@ cargo xtask COMMAND
   rules                     the house rules alone
   journey [--fix]           check (or update) the line numbers of the journey in ARCHITECTURE.md
   threats [--fix]           check (or write) docs/reference/threats.md, the list of threat cases and their tests
+  reference [--fix]         check (or write) the pages of docs/reference that the code writes itself
   clients [NAME...]         real mail programs against a real server
   crash [--cycles N]        kill the server again and again under load, then look for lost, torn and doubled mail
                             --plants: the test of the test, three planted faults that must be found
@@ -64,7 +67,11 @@ fn main() -> ExitCode {
     match dispatch(command, rest) {
         Ok(Some(summary)) => {
             summary.print();
-            if summary.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if summary.failed() == 0 {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Ok(None) => ExitCode::SUCCESS,
         Err(error) => {
@@ -80,9 +87,11 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
         "rules" => rules::run(args)?,
         "journey" => journey::run(args)?,
         "threats" => threats::run(args)?,
+        "reference" => reference::run(args)?,
         "clients" => clients::run(args)?,
         "crash" => crash::run(args)?,
         "life" => life::run(args)?,
+        "powercut" => powercut::run(args)?,
         "diskfaults" => diskfaults::run(args)?,
         "fuzz" => fuzz::run(args)?,
         "bench" => bench::run(args)?,

@@ -42,10 +42,23 @@ pub fn run(command: &mut Command, limit: Duration) -> Outcome<Finished> {
         child.kill()?;
         child.wait()?;
     }
-    let finished = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+    let finished = (
+        stdout.join().unwrap_or_default(),
+        stderr.join().unwrap_or_default(),
+    );
     match status {
-        Some(status) => Ok(Finished { status, stdout: finished.0, stderr: finished.1 }),
-        None => Err(format!("{name} did not finish within {} s\n{}{}", limit.as_secs(), finished.0, finished.1).into()),
+        Some(status) => Ok(Finished {
+            status,
+            stdout: finished.0,
+            stderr: finished.1,
+        }),
+        None => Err(format!(
+            "{name} did not finish within {} s\n{}{}",
+            limit.as_secs(),
+            finished.0,
+            finished.1
+        )
+        .into()),
     }
 }
 
@@ -55,7 +68,12 @@ pub fn must(command: &mut Command, limit: Duration) -> Outcome<Finished> {
     if finished.status.success() {
         Ok(finished)
     } else {
-        Err(format!("{command:?} ended with {}\n{}", finished.status, tail(&finished.both(), 40)).into())
+        Err(format!(
+            "{command:?} ended with {}\n{}",
+            finished.status,
+            tail(&finished.both(), 40)
+        )
+        .into())
     }
 }
 
@@ -74,9 +92,16 @@ pub fn run_shown(command: &mut Command, limit: Duration) -> Outcome<Finished> {
         child.kill()?;
         child.wait()?;
     }
-    let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+    let (stdout, stderr) = (
+        stdout.join().unwrap_or_default(),
+        stderr.join().unwrap_or_default(),
+    );
     let status = status.ok_or_else(|| format!("{command:?} did not finish within {} s", limit.as_secs()))?;
-    Ok(Finished { status, stdout, stderr })
+    Ok(Finished {
+        status,
+        stdout,
+        stderr,
+    })
 }
 
 fn echo(
@@ -102,7 +127,10 @@ fn echo(
 
 /// Runs a program with its output on our own terminal.
 pub fn show(command: &mut Command) -> Outcome<ExitStatus> {
-    Ok(command.stdin(Stdio::null()).status().map_err(|error| format!("cannot start {command:?}: {error}"))?)
+    Ok(command
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("cannot start {command:?}: {error}"))?)
 }
 
 fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
@@ -136,7 +164,11 @@ pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
 /// Ends a child politely (TERM), then surely (KILL).
 pub fn stop(child: &mut Child, patience: Duration) {
     // A child that is already gone is what we want.
-    let _ = Command::new("kill").arg("-TERM").arg(child.id().to_string()).stderr(Stdio::null()).status();
+    let _ = Command::new("kill")
+        .arg("-TERM")
+        .arg(child.id().to_string())
+        .stderr(Stdio::null())
+        .status();
     if wait(child, patience).is_none() {
         let _ = child.kill();
         let _ = child.wait();
@@ -146,8 +178,13 @@ pub fn stop(child: &mut Child, patience: Duration) {
 /// Where a program is, looking also where Debian keeps the administrator's.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/local/sbin", "/usr/sbin", "/sbin"].into_iter().map(PathBuf::from);
-    std::env::split_paths(&path).chain(system).map(|dir| dir.join(program)).find(|file| file.is_file())
+    let system = ["/usr/local/sbin", "/usr/sbin", "/sbin"]
+        .into_iter()
+        .map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(system)
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
 }
 
 /// The last `lines` lines of a text.
@@ -163,7 +200,8 @@ impl Scratch {
     /// A new empty directory under the system's temporary one, mode as the umask gives.
     pub fn new(name: &str) -> Outcome<Self> {
         for attempt in 0..1000 {
-            let dir = std::env::temp_dir().join(format!("hearthpost-{name}-{}-{attempt}", std::process::id()));
+            let dir =
+                std::env::temp_dir().join(format!("hearthpost-{name}-{}-{attempt}", std::process::id()));
             match std::fs::create_dir(&dir) {
                 Ok(()) => return Ok(Self(dir)),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -196,14 +234,20 @@ mod tests {
 
     #[test]
     fn a_program_that_hangs_is_ended() {
-        let error = run(Command::new("sleep").arg("60"), Duration::from_millis(50)).err().expect("must not finish");
+        let error = run(Command::new("sleep").arg("60"), Duration::from_millis(50))
+            .err()
+            .expect("must not finish");
         assert!(error.to_string().contains("did not finish"), "{error}");
     }
 
     #[test]
     fn output_of_a_failing_program_is_in_the_error() {
-        let error =
-            must(Command::new("sh").args(["-c", "echo because; exit 3"]), Duration::from_secs(5)).err().expect("fails");
+        let error = must(
+            Command::new("sh").args(["-c", "echo because; exit 3"]),
+            Duration::from_secs(5),
+        )
+        .err()
+        .expect("fails");
         assert!(error.to_string().contains("because"), "{error}");
     }
 

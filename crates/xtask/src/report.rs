@@ -52,7 +52,8 @@ impl Summary {
     pub fn fail_quietly(&mut self, how_many: u64, name: impl Display) {
         if how_many > 0 {
             self.failed += how_many;
-            self.failures.push(format!("{name}: {how_many} failed, see above"));
+            self.failures
+                .push(format!("{name}: {how_many} failed, see above"));
         }
     }
 
@@ -104,7 +105,10 @@ impl Summary {
     }
 
     fn counts(&self) -> String {
-        format!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+        format!(
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        )
     }
 }
 
@@ -117,8 +121,16 @@ pub fn step(total: &mut Summary, name: &str, run: impl FnOnce() -> Outcome<Summa
         failed.fail(name, error);
         failed
     });
-    println!("--- {name}: {} in {:.1} s", summary.counts(), started.elapsed().as_secs_f64());
-    total.note(format!("{name}: {} in {:.1} s", summary.counts(), started.elapsed().as_secs_f64()));
+    println!(
+        "--- {name}: {} in {:.1} s",
+        summary.counts(),
+        started.elapsed().as_secs_f64()
+    );
+    total.note(format!(
+        "{name}: {} in {:.1} s",
+        summary.counts(),
+        started.elapsed().as_secs_f64()
+    ));
     total.merge(summary);
 }
 
@@ -128,13 +140,19 @@ pub struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts now.
-    #[expect(clippy::disallowed_methods, reason = "the tool measures real time from outside the server")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tool measures real time from outside the server"
+    )]
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
     /// Time since the start.
-    #[expect(clippy::disallowed_methods, reason = "the tool measures real time from outside the server")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tool measures real time from outside the server"
+    )]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
@@ -146,7 +164,10 @@ impl Stopwatch {
 }
 
 /// Waits in real time, for programs that cannot tell when they are ready.
-#[expect(clippy::disallowed_methods, reason = "other programs are waited for in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "other programs are waited for in real time"
+)]
 pub fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every step in order, none left out because an earlier one failed.
 
 use crate::report::{Outcome, Summary, step};
-use crate::{clients, crash, diskfaults, fuzz, install, life, process, rules, tree};
+use crate::{clients, crash, diskfaults, fuzz, install, life, powercut, process, reference, rules, tree};
 use std::time::Duration;
 
 /// Crash cycles, power cuts and fuzzing seconds of the short campaigns; the long ones are commands of their own.
@@ -25,16 +25,32 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         step(&mut total, "clippy", clippy);
         step(&mut total, "house rules", || rules::run(&[]));
     }
-    step(&mut total, "unit, property, contract, compile-fail and story tests", || tests(filter));
+    step(
+        &mut total,
+        "unit, property, contract, compile-fail and story tests",
+        || tests(filter),
+    );
     if filter.is_none() {
         step(&mut total, "doc tests", doc_tests);
+        step(&mut total, "reference pages", || reference::run(&[]));
     }
     if !quick && filter.is_none() {
         step(&mut total, "real clients", || clients::run(&[]));
-        step(&mut total, "crash campaign, short", || crash::run(&owned(SHORT_CRASH)));
-        step(&mut total, "test of the crash test: three planted faults", || crash::run(&owned(&["--plants"])));
-        step(&mut total, "acknowledgement and end of life, short", || life::run(&owned(&["--short"])));
-        step(&mut total, "disk faults, short", || diskfaults::run(&owned(SHORT_DISKFAULTS)));
+        step(&mut total, "crash campaign, short", || {
+            crash::run(&owned(SHORT_CRASH))
+        });
+        step(&mut total, "test of the crash test: three planted faults", || {
+            crash::run(&owned(&["--plants"]))
+        });
+        step(&mut total, "acknowledgement and end of life, short", || {
+            life::run(&owned(&["--short"]))
+        });
+        step(&mut total, "power cuts, short", || {
+            powercut::run(&owned(SHORT_POWERCUT))
+        });
+        step(&mut total, "disk faults, short", || {
+            diskfaults::run(&owned(SHORT_DISKFAULTS))
+        });
         step(&mut total, "fuzzing, short", || fuzz::run(&owned(SHORT_FUZZ)));
     }
     Ok(total)
@@ -46,18 +62,32 @@ fn owned(args: &[&str]) -> Vec<String> {
 
 fn format() -> Outcome<Summary> {
     let mut summary = Summary::new();
-    let finished = process::run(tree::cargo().args(["fmt", "--all", "--", "--check"]), Duration::from_secs(120))?;
+    let finished = process::run(
+        tree::cargo().args(["fmt", "--all", "--", "--check"]),
+        Duration::from_secs(120),
+    )?;
     if finished.status.success() {
         summary.pass("cargo fmt --check");
     } else {
-        summary.fail("cargo fmt --check", format!("run `cargo fmt`\n{}", process::tail(&finished.both(), 20)));
+        summary.fail(
+            "cargo fmt --check",
+            format!("run `cargo fmt`\n{}", process::tail(&finished.both(), 20)),
+        );
     }
     Ok(summary)
 }
 
 fn clippy() -> Outcome<Summary> {
     let mut summary = Summary::new();
-    let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    let arguments = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ];
     let status = process::show(tree::cargo().args(arguments))?;
     if status.success() {
         summary.pass("cargo clippy --workspace --all-targets -- -D warnings");
@@ -68,17 +98,40 @@ fn clippy() -> Outcome<Summary> {
 }
 
 fn tests(filter: Option<&str>) -> Outcome<Summary> {
-    let nextest = process::run(tree::cargo().args(["nextest", "--version"]), Duration::from_secs(30))
-        .is_ok_and(|finished| finished.status.success());
+    let nextest = process::run(
+        tree::cargo().args(["nextest", "--version"]),
+        Duration::from_secs(30),
+    )
+    .is_ok_and(|finished| finished.status.success());
     let arguments: &[&str] = if nextest {
-        &["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail", "--show-progress", "none"]
+        &[
+            "nextest",
+            "run",
+            "--workspace",
+            "--no-fail-fast",
+            "--status-level",
+            "fail",
+            "--show-progress",
+            "none",
+        ]
     } else {
-        &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]
+        &[
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-fail-fast",
+        ]
     };
     // Progress goes to our own terminal while it happens; the counts are read from a copy.
     let finished = process::run_shown(tree::cargo().args(arguments).args(filter), TESTS_LIMIT)?;
     let text = finished.both();
-    let counts = if nextest { nextest_counts(&text) } else { libtest_counts(&text) };
+    let counts = if nextest {
+        nextest_counts(&text)
+    } else {
+        libtest_counts(&text)
+    };
     counted(counts, finished.status.success(), "tests")
 }
 
@@ -87,7 +140,11 @@ fn doc_tests() -> Outcome<Summary> {
         tree::cargo().args(["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]),
         Duration::from_secs(900),
     )?;
-    counted(libtest_counts(&finished.both()), finished.status.success(), "doc tests")
+    counted(
+        libtest_counts(&finished.both()),
+        finished.status.success(),
+        "doc tests",
+    )
 }
 
 /// Passed, failed, skipped.
@@ -107,13 +164,25 @@ fn counted(counts: Option<Counts>, success: bool, name: &str) -> Outcome<Summary
 
 /// `Summary [ 1.2s] 5 tests run: 3 passed (1 slow), 2 failed, 1 skipped`
 fn nextest_counts(text: &str) -> Option<Counts> {
-    let line = text.lines().rev().find(|line| line.contains("Summary [") && line.contains(" run:"))?;
+    let line = text
+        .lines()
+        .rev()
+        .find(|line| line.contains("Summary [") && line.contains(" run:"))?;
     let list = line.split(" run:").nth(1)?;
     let number = |word: &str| -> u64 {
-        let found = list.split([',', '(']).find(|part| part.trim().trim_end_matches(')').ends_with(word));
-        found.and_then(|part| part.split_whitespace().next()).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+        let found = list
+            .split([',', '('])
+            .find(|part| part.trim().trim_end_matches(')').ends_with(word));
+        found
+            .and_then(|part| part.split_whitespace().next())
+            .and_then(|digits| digits.parse().ok())
+            .unwrap_or(0)
     };
-    Some((number("passed"), number("failed") + number("timed out"), number("skipped")))
+    Some((
+        number("passed"),
+        number("failed") + number("timed out"),
+        number("skipped"),
+    ))
 }
 
 /// `test result: ok. 3 passed; 0 failed; 1 ignored; …`, once for each test program.
@@ -122,10 +191,19 @@ fn libtest_counts(text: &str) -> Option<Counts> {
     let mut any = false;
     for line in text.lines().filter_map(|line| line.split_once("test result: ")) {
         let number = |word: &str| -> u64 {
-            let part = line.1.split([';', '.']).find(|part| part.trim_end().ends_with(word));
-            part.and_then(|part| part.split_whitespace().next()).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+            let part = line
+                .1
+                .split([';', '.'])
+                .find(|part| part.trim_end().ends_with(word));
+            part.and_then(|part| part.split_whitespace().next())
+                .and_then(|digits| digits.parse().ok())
+                .unwrap_or(0)
         };
-        counts = (counts.0 + number("passed"), counts.1 + number("failed"), counts.2 + number("ignored"));
+        counts = (
+            counts.0 + number("passed"),
+            counts.1 + number("failed"),
+            counts.2 + number("ignored"),
+        );
         any = true;
     }
     any.then_some(counts)
@@ -138,10 +216,22 @@ mod tests {
     #[test]
     fn nextest_summaries_are_read() {
         let cases: &[(&str, Counts)] = &[
-            ("     Summary [   0.014s] 3 tests run: 3 passed, 0 skipped", (3, 0, 0)),
-            ("     Summary [  10.2s] 12 tests run: 9 passed (2 slow), 3 failed, 4 skipped", (9, 3, 4)),
-            ("     Summary [  10.2s] 2 tests run: 1 passed (1 flaky), 1 timed out, 0 skipped", (1, 1, 0)),
-            ("     Summary [   0.014s] 1 test run: 1 passed, 0 skipped", (1, 0, 0)),
+            (
+                "     Summary [   0.014s] 3 tests run: 3 passed, 0 skipped",
+                (3, 0, 0),
+            ),
+            (
+                "     Summary [  10.2s] 12 tests run: 9 passed (2 slow), 3 failed, 4 skipped",
+                (9, 3, 4),
+            ),
+            (
+                "     Summary [  10.2s] 2 tests run: 1 passed (1 flaky), 1 timed out, 0 skipped",
+                (1, 1, 0),
+            ),
+            (
+                "     Summary [   0.014s] 1 test run: 1 passed, 0 skipped",
+                (1, 0, 0),
+            ),
         ];
         for (line, counts) in cases {
             assert_eq!(nextest_counts(line), Some(*counts), "{line}");

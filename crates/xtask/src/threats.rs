@@ -63,7 +63,10 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
     (
         "LOG",
         &[
-            (2, "unknown user, wrong password, disabled account look and last the same"),
+            (
+                2,
+                "unknown user, wrong password, disabled account look and last the same",
+            ),
             (3, "how passwords are kept, and how many are checked at once"),
             (4, "malformed and abusive SASL exchanges"),
         ],
@@ -95,7 +98,10 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
             (1, "kill -9 under load"),
             (2, "the sync comes before the 250"),
             (3, "power cut"),
-            (4, "kill during outbound delivery (arrives with outbound delivery)"),
+            (
+                4,
+                "kill during outbound delivery (arrives with outbound delivery)",
+            ),
             (5, "kill during changes over IMAP"),
             (6, "UIDs, UIDVALIDITY and modseq across crashes"),
             (7, "SIGTERM under load"),
@@ -141,7 +147,11 @@ pub fn check(fix: bool) -> Outcome<Findings> {
         std::fs::write(tree::root().join(PLACE), &text)?;
     }
     let same = tree::read(PLACE).unwrap_or_default() == text;
-    Ok(if same { Findings::new() } else { vec![format!("{PLACE} is out of step: run `cargo xtask threats --fix`")] })
+    Ok(if same {
+        Findings::new()
+    } else {
+        vec![format!("{PLACE} is out of step: run `cargo xtask threats --fix`")]
+    })
 }
 
 type Tests = BTreeMap<String, BTreeSet<String>>;
@@ -154,7 +164,10 @@ fn tests_by_case() -> Outcome<Tests> {
             continue;
         }
         if shown.starts_with("stories/") {
-            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = file
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             if let Some(case) = case_of(name) {
                 found.entry(case).or_default().insert(format!("`{shown}`"));
             }
@@ -167,11 +180,17 @@ fn tests_by_case() -> Outcome<Tests> {
             if let Some(name) = function_name(line)
                 && let Some(case) = case_of(name)
             {
-                found.entry(case).or_default().insert(format!("{}: `{name}`", place_of(&shown)));
+                found
+                    .entry(case)
+                    .or_default()
+                    .insert(format!("{}: `{name}`", place_of(&shown)));
             }
             if shown.starts_with("crates/xtask/") || shown.contains("/tests/") {
                 for case in quoted_cases(line) {
-                    found.entry(case).or_default().insert(format!("check in `{shown}`"));
+                    found
+                        .entry(case)
+                        .or_default()
+                        .insert(format!("check in `{shown}`"));
                 }
             }
         }
@@ -180,14 +199,20 @@ fn tests_by_case() -> Outcome<Tests> {
 }
 
 fn place_of(shown: &str) -> &str {
-    shown.strip_prefix("crates/").and_then(|rest| rest.split('/').next()).unwrap_or(shown)
+    shown
+        .strip_prefix("crates/")
+        .and_then(|rest| rest.split('/').next())
+        .unwrap_or(shown)
 }
 
 /// `smg_1_only_…` → `SMG-1`
 fn case_of(name: &str) -> Option<String> {
     let mut parts = name.splitn(3, ['_', '-']);
     let (group, number, rest) = (parts.next()?, parts.next()?, parts.next()?);
-    let group = CASES.iter().map(|(group, _)| *group).find(|known| known.eq_ignore_ascii_case(group))?;
+    let group = CASES
+        .iter()
+        .map(|(group, _)| *group)
+        .find(|known| known.eq_ignore_ascii_case(group))?;
     let number: u32 = number.parse().ok()?;
     (!rest.is_empty()).then(|| format!("{group}-{number}"))
 }
@@ -200,7 +225,10 @@ fn quoted_cases(line: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (group, _) in CASES {
         for part in line.split(&format!("{group}-")).skip(1) {
-            let numbers: String = part.chars().take_while(|c| c.is_ascii_digit() || *c == '/').collect();
+            let numbers: String = part
+                .chars()
+                .take_while(|c| c.is_ascii_digit() || *c == '/')
+                .collect();
             let numbers = numbers.split('/').filter_map(|digits| digits.parse::<u32>().ok());
             found.extend(numbers.map(|number| format!("{group}-{number}")));
         }
@@ -218,13 +246,19 @@ fn document(tests: &Tests) -> String {
     let mut held = 0;
     let mut all = 0;
     for (group, cases) in CASES {
-        out.push_str(&format!("\n## {group}\n\n| case | about | tests |\n|---|---|---|\n"));
+        out.push_str(&format!(
+            "\n## {group}\n\n| case | about | tests |\n|---|---|---|\n"
+        ));
         for (number, about) in *cases {
             let id = format!("{group}-{number}");
             let names: Vec<String> = tests.get(&id).into_iter().flatten().cloned().collect();
             all += 1;
             held += usize::from(!names.is_empty());
-            let shown = if names.is_empty() { "none yet".to_owned() } else { names.join("<br>") };
+            let shown = if names.is_empty() {
+                "none yet".to_owned()
+            } else {
+                names.join("<br>")
+            };
             out.push_str(&format!("| {id} | {about} | {shown} |\n"));
         }
     }
@@ -238,11 +272,17 @@ mod tests {
 
     #[test]
     fn ids_are_read_from_names_and_checks() {
-        assert_eq!(case_of("smg_1_only_crlf_dot_crlf_ends_data").as_deref(), Some("SMG-1"));
+        assert_eq!(
+            case_of("smg_1_only_crlf_dot_crlf_ends_data").as_deref(),
+            Some("SMG-1")
+        );
         assert_eq!(case_of("tls-10-slow-hello.story").as_deref(), Some("TLS-10"));
         assert_eq!(case_of("smg_x_y"), None);
         assert_eq!(case_of("reading_1_x"), None);
-        assert_eq!(quoted_cases(r#"tally.check("DUR-5/6 held", x)"#), ["DUR-5", "DUR-6"]);
+        assert_eq!(
+            quoted_cases(r#"tally.check("DUR-5/6 held", x)"#),
+            ["DUR-5", "DUR-6"]
+        );
         assert!(quoted_cases("// DUR-1").is_empty());
     }
 }

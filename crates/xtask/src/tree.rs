@@ -30,7 +30,10 @@ pub fn files() -> Outcome<Vec<PathBuf>> {
 
 /// All project files with this extension.
 pub fn files_with(extension: &str) -> Outcome<Vec<PathBuf>> {
-    Ok(files()?.into_iter().filter(|file| file.extension().is_some_and(|found| found == extension)).collect())
+    Ok(files()?
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|found| found == extension))
+        .collect())
 }
 
 fn collect(dir: &Path, found: &mut Vec<PathBuf>) -> Outcome<()> {
@@ -91,7 +94,15 @@ pub fn build(package: &str, profile: &str) -> Outcome<PathBuf> {
 /// As [`build`], with cargo features.
 pub fn build_with(package: &str, profile: &str, features: &[&str]) -> Outcome<PathBuf> {
     let output = cargo()
-        .args(["build", "--quiet", "--package", package, "--bins", "--profile", profile])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            package,
+            "--bins",
+            "--profile",
+            profile,
+        ])
         .args(["--features", &features.join(",")])
         .args(["--message-format", "json-render-diagnostics"])
         .stdin(Stdio::null())

@@ -1,9 +1,9 @@
 //! Durable inbound until visible over IMAP, both servers alternately.
 
+use super::Options;
 use super::lab::{Lab, median};
 use super::peer::{self, Peer};
 use super::results::{Goal, Results};
-use super::Options;
 use crate::demo::Demo;
 use crate::report::Outcome;
 use serde_json::Value;
@@ -29,7 +29,9 @@ struct Target {
 
 impl Target {
     fn hearthpost(lab: &Lab, demo: &Demo) -> Outcome<Self> {
-        let password = demo.json["bulk"]["password"].as_str().ok_or("the demo named no bulk users")?;
+        let password = demo.json["bulk"]["password"]
+            .as_str()
+            .ok_or("the demo named no bulk users")?;
         let args = vec![
             "--smtp".into(),
             format!("127.0.0.1:{}", demo.port("smtp")?),
@@ -44,7 +46,10 @@ impl Target {
             "--cgroup".into(),
             lab.group("hearthpost").display().to_string(),
         ];
-        Ok(Self { name: "hearthpost", args })
+        Ok(Self {
+            name: "hearthpost",
+            args,
+        })
     }
 
     fn peer(lab: &Lab) -> Self {
@@ -62,7 +67,10 @@ impl Target {
             "--cgroup".into(),
             lab.group("peer").display().to_string(),
         ];
-        Self { name: "postfix-dovecot", args }
+        Self {
+            name: "postfix-dovecot",
+            args,
+        }
     }
 
     fn run(&self, lab: &Lab, case: Case, messages: usize) -> Outcome<Run> {
@@ -98,7 +106,11 @@ impl Run {
         if number("err") > 0.0 || number("missing") > 0.0 {
             return Err(format!("{} refused, {} missing", number("err"), number("missing")).into());
         }
-        Ok(Self { per_s: number("visible_per_s"), cpu_s_per_1000: number("cpu_s_per_1000"), seconds: number("visible_s") })
+        Ok(Self {
+            per_s: number("visible_per_s"),
+            cpu_s_per_1000: number("cpu_s_per_1000"),
+            seconds: number("visible_s"),
+        })
     }
 }
 
@@ -111,14 +123,23 @@ pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<(
         let mut rates = [Vec::new(), Vec::new()];
         let mut cpus = [Vec::new(), Vec::new()];
         let mut syncs = Vec::new();
-        let sizes = [trial(lab, options, &targets[0], case)?, trial(lab, options, &targets[1], case)?];
+        let sizes = [
+            trial(lab, options, &targets[0], case)?,
+            trial(lab, options, &targets[1], case)?,
+        ];
         for _ in 0..options.runs {
             syncs.push(lab.sync_ms()?);
             for (at, target) in targets.iter().enumerate() {
                 let run = target.run(lab, case, sizes[at])?;
                 println!(
                     "  {:>6} B, {:>2} sessions, {:>3} mailboxes: {:<16} {:>7.1}/s, {:.3} CPU s per 1000 ({:.1} s)",
-                    case.size, case.sessions, case.mailboxes, target.name, run.per_s, run.cpu_s_per_1000, run.seconds
+                    case.size,
+                    case.sessions,
+                    case.mailboxes,
+                    target.name,
+                    run.per_s,
+                    run.cpu_s_per_1000,
+                    run.seconds
                 );
                 rates[at].push(run.per_s);
                 cpus[at].push(run.cpu_s_per_1000);
@@ -136,7 +157,11 @@ fn cases(options: &Options) -> Vec<Case> {
             for mailboxes in [1, 100] {
                 let essential = size == 4096 && (mailboxes == 100 || sessions == 1);
                 if !options.quick || essential {
-                    cases.push(Case { size, sessions, mailboxes });
+                    cases.push(Case {
+                        size,
+                        sessions,
+                        mailboxes,
+                    });
                 }
             }
         }
@@ -148,12 +173,20 @@ fn cases(options: &Options) -> Vec<Case> {
 fn trial(lab: &Lab, options: &Options, target: &Target, case: Case) -> Outcome<usize> {
     target.run(lab, case, TRIAL)?;
     let run = target.run(lab, case, TRIAL * 2)?;
-    let most = MOST_MESSAGES.iter().find(|(size, _)| *size == case.size).map_or(TRIAL, |(_, most)| *most);
+    let most = MOST_MESSAGES
+        .iter()
+        .find(|(size, _)| *size == case.size)
+        .map_or(TRIAL, |(_, most)| *most);
     Ok(((run.per_s * options.run_s * 1.4) as usize).clamp(TRIAL, most))
 }
 
 fn record(results: &mut Results, case: Case, rates: [f64; 2], cpus: [f64; 2], sync_ms: f64) {
-    let name = format!("{} KB, {} sessions, {} mailboxes", case.size / 1024, case.sessions, case.mailboxes);
+    let name = format!(
+        "{} KB, {} sessions, {} mailboxes",
+        case.size / 1024,
+        case.sessions,
+        case.mailboxes
+    );
     let factor = match (case.size, case.sessions) {
         (4096, 50) => Some(8.0),
         (4096, 10) => Some(5.0),
@@ -162,14 +195,40 @@ fn record(results: &mut Results, case: Case, rates: [f64; 2], cpus: [f64; 2], sy
     };
     let times = rates[0] / rates[1];
     let goal = factor.map(|factor| Goal::at_least(factor, format!("≥ {factor} × the peer")));
-    results.compared(format!("visible/s, {name}"), rates[0], rates[1], Some(times), goal, times);
+    results.compared(
+        format!("visible/s, {name}"),
+        rates[0],
+        rates[1],
+        Some(times),
+        goal,
+        times,
+    );
     if case.size == 4096 && case.sessions <= 10 {
         let due = 0.7 * case.sessions as f64 / (sync_ms / 1e3);
         let share = rates[0] / (case.sessions as f64 / (sync_ms / 1e3));
-        let goal = Goal::at_least(0.7, format!("≥ 70 % of sessions ÷ sync ({due:.0}/s at {sync_ms:.2} ms)"));
-        results.own(format!("share of what the disk allows, {name}"), share, format!("{:.0} %", share * 100.0), Some(goal));
+        let goal = Goal::at_least(
+            0.7,
+            format!("≥ 70 % of sessions ÷ sync ({due:.0}/s at {sync_ms:.2} ms)"),
+        );
+        results.own(
+            format!("share of what the disk allows, {name}"),
+            share,
+            format!("{:.0} %", share * 100.0),
+            Some(goal),
+        );
     }
-    let part = if case.size == 4096 && case.sessions >= 10 { 10.0 } else { 6.0 };
+    let part = if case.size == 4096 && case.sessions >= 10 {
+        10.0
+    } else {
+        6.0
+    };
     let goal = Goal::at_most(1.0 / part, format!("≤ 1/{part:.0} of the peer"));
-    results.compared(format!("CPU ms per message, {name}"), cpus[0], cpus[1], Some(cpus[0] / cpus[1]), Some(goal), cpus[0] / cpus[1]);
+    results.compared(
+        format!("CPU ms per message, {name}"),
+        cpus[0],
+        cpus[1],
+        Some(cpus[0] / cpus[1]),
+        Some(goal),
+        cpus[0] / cpus[1],
+    );
 }

@@ -29,11 +29,19 @@ impl Lab {
     pub fn new() -> Outcome<Self> {
         let binary = tree::build("hearthpost", "release")?;
         let namespace = format!("hearthpost-{}", std::process::id());
-        let ip = |args: &[&str]| process::must(Command::new("ip").args(args), Duration::from_secs(10)).map(drop);
+        let ip =
+            |args: &[&str]| process::must(Command::new("ip").args(args), Duration::from_secs(10)).map(drop);
         ip(&["netns", "add", &namespace])?;
-        let lab = Self { namespace, place: Scratch::new("bench")?, binary };
+        let lab = Self {
+            namespace,
+            place: Scratch::new("bench")?,
+            binary,
+        };
         ip(&["-n", &lab.namespace, "link", "set", "lo", "up"])?;
-        process::must(Command::new("chmod").arg("755").arg(lab.place.path()), Duration::from_secs(5))?;
+        process::must(
+            Command::new("chmod").arg("755").arg(lab.place.path()),
+            Duration::from_secs(5),
+        )?;
         Ok(lab)
     }
 
@@ -55,7 +63,9 @@ impl Lab {
         std::fs::create_dir_all(&group)?;
         let mut command = Command::new("sh");
         // The group is joined first: inside, /sys shows another tree.
-        command.args(["-c", "echo $$ > \"$0/cgroup.procs\"; exec ip netns exec \"$@\""]).arg(&group);
+        command
+            .args(["-c", "echo $$ > \"$0/cgroup.procs\"; exec ip netns exec \"$@\""])
+            .arg(&group);
         command.arg(&self.namespace).arg(program);
         Ok(command)
     }
@@ -63,7 +73,11 @@ impl Lab {
     /// The accounting group's directory.
     pub fn group(&self, name: &str) -> PathBuf {
         let v1 = Path::new("/sys/fs/cgroup/cpuacct");
-        let root = if v1.is_dir() { v1 } else { Path::new("/sys/fs/cgroup") };
+        let root = if v1.is_dir() {
+            v1
+        } else {
+            Path::new("/sys/fs/cgroup")
+        };
         root.join(format!("{}-{name}", self.namespace))
     }
 
@@ -72,26 +86,48 @@ impl Lab {
         let command = self.inside_group("hearthpost", Path::new("prlimit"))?;
         let mut command = command;
         command.args(["--nofile=65536:65536", "--"]).arg(&self.binary);
-        Demo::start_with(command, &self.dir(name), &["--users", &users.to_string(), "--insecure-auth"])
+        Demo::start_with(
+            command,
+            &self.dir(name),
+            &["--users", &users.to_string(), "--insecure-auth"],
+        )
     }
 
     /// Runs the shared load generator; gives one JSON object per run.
     pub fn mailbench(&self, args: &[String]) -> Outcome<Vec<Value>> {
-        let script = tree::shared().map(|shared| shared.join("mailbench/mailbench.py")).filter(|script| script.is_file());
-        let script = script.ok_or("the shared load generator is not here: set HEARTHPOST_SHARED to the directory with mailbench/")?;
+        let script = tree::shared()
+            .map(|shared| shared.join("mailbench/mailbench.py"))
+            .filter(|script| script.is_file());
+        let script = script.ok_or(
+            "the shared load generator is not here: set HEARTHPOST_SHARED to the directory with mailbench/",
+        )?;
         let mut command = self.inside("python3");
         command.env("PYTHONDONTWRITEBYTECODE", "1").arg(script).args(args);
         let said = process::must(&mut command, LOAD_LIMIT)?.stdout;
-        let runs: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        if runs.is_empty() { Err("the load generator printed no result".into()) } else { Ok(runs) }
+        let runs: Vec<Value> = said
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
+        if runs.is_empty() {
+            Err("the load generator printed no result".into())
+        } else {
+            Ok(runs)
+        }
     }
 
     /// Runs one of our own scripts of `bench/`; gives the JSON object it prints last.
     pub fn script(&self, name: &str, args: &[String]) -> Outcome<Value> {
         let mut command = self.inside("prlimit");
-        command.args(["--nofile=65536:65536", "--", "python3"]).arg(tree::root().join("bench").join(name)).args(args);
+        command
+            .args(["--nofile=65536:65536", "--", "python3"])
+            .arg(tree::root().join("bench").join(name))
+            .args(args);
         let said = process::must(&mut command, LOAD_LIMIT)?.stdout;
-        let line = said.lines().rev().find(|line| line.starts_with('{')).ok_or_else(|| format!("{name} printed no result"))?;
+        let line = said
+            .lines()
+            .rev()
+            .find(|line| line.starts_with('{'))
+            .ok_or_else(|| format!("{name} printed no result"))?;
         Ok(serde_json::from_str(line)?)
     }
 
@@ -115,7 +151,9 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         // Both can be left over only by a crash of this tool; neither disturbs anything.
-        let _ = Command::new("ip").args(["netns", "del", &self.namespace]).status();
+        let _ = Command::new("ip")
+            .args(["netns", "del", &self.namespace])
+            .status();
         for name in ["hearthpost", "peer"] {
             let _ = std::fs::remove_dir(self.group(name));
         }
@@ -136,7 +174,10 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 /// A field of `/proc/PID/status` in KiB.
 pub fn status_kib(pid: u32, field: &str) -> Outcome<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix(field)).ok_or_else(|| format!("no {field}"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .ok_or_else(|| format!("no {field}"))?;
     Ok(line.split_whitespace().next().unwrap_or_default().parse()?)
 }
 

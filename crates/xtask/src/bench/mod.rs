@@ -37,9 +37,15 @@ const ROWS: &[&str] = &["inbound", "alone", "calls", "idle", "start", "memory", 
 impl Options {
     fn read(args: &[String]) -> Outcome<Self> {
         let quick = args.iter().any(|arg| arg == "quick");
-        let value = |flag: &str| args.iter().position(|arg| arg == flag).and_then(|at| args.get(at + 1));
+        let value = |flag: &str| {
+            args.iter()
+                .position(|arg| arg == flag)
+                .and_then(|at| args.get(at + 1))
+        };
         let number = |flag: &str, default: usize| -> Outcome<usize> {
-            value(flag).map_or(Ok(default), |text| Ok(text.parse().map_err(|_| format!("{flag} wants a number"))?))
+            value(flag).map_or(Ok(default), |text| {
+                Ok(text.parse().map_err(|_| format!("{flag} wants a number"))?)
+            })
         };
         let rows: Vec<String> = value("--rows").map_or_else(
             || ROWS.iter().map(|row| (*row).to_owned()).collect(),
@@ -93,13 +99,18 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
             Ok(()) => summary.pass(format!("measured {name}")),
             Err(error) => {
                 summary.fail(format!("measuring {name}"), &error);
-                results.remark(format!("Row `{name}` was not measured: {}", crate::process::tail(&error.to_string(), 3)));
+                results.remark(format!(
+                    "Row `{name}` was not measured: {}",
+                    crate::process::tail(&error.to_string(), 3)
+                ));
             }
         }
         // Written after every row, so that an interrupted run leaves what it has.
         results.write()?;
     }
     let (met, missed) = results.goals();
-    summary.note(format!("goals: {met} met, {missed} not met; see bench/RESULTS.md"));
+    summary.note(format!(
+        "goals: {met} met, {missed} not met; see bench/RESULTS.md"
+    ));
     Ok(summary)
 }

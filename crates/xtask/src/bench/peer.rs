@@ -29,7 +29,12 @@ impl Peer {
             find(program).ok_or_else(|| format!("{program} is not installed"))?;
         }
         let dir = lab.dir("peer");
-        let (postfix, spool, mail, log) = (dir.join("postfix"), dir.join("spool"), dir.join("mail"), dir.join("log"));
+        let (postfix, spool, mail, log) = (
+            dir.join("postfix"),
+            dir.join("spool"),
+            dir.join("mail"),
+            dir.join("log"),
+        );
         for part in [&postfix, &spool, &mail, &log, &dir.join("data"), &dir.join("run")] {
             std::fs::create_dir_all(part)?;
         }
@@ -52,9 +57,18 @@ impl Peer {
         let start = |program: &str, args: &[&Path], verb: &str| -> Outcome<()> {
             let program = find(program).unwrap_or_else(|| PathBuf::from(program));
             let mut command = lab.inside_group("peer", Path::new("sh"))?;
-            command.args(["-c", "exec \"$@\" >/dev/null 2>&1", "sh"]).arg(program).arg("-c").args(args).args(words(verb));
+            command
+                .args(["-c", "exec \"$@\" >/dev/null 2>&1", "sh"])
+                .arg(program)
+                .arg("-c")
+                .args(args)
+                .args(words(verb));
             let status = process::show(&mut command)?;
-            if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
+            if status.success() {
+                Ok(())
+            } else {
+                Err(format!("{command:?}: {status}").into())
+            }
         };
         start("postfix", &[&peer.postfix], "start")?;
         start("dovecot", &[&peer.dovecot], "")?;
@@ -66,10 +80,14 @@ impl Peer {
         let started = Stopwatch::start();
         for port in [SMTP_PORT, IMAP_PORT] {
             let test = format!("exec 3<>/dev/tcp/127.0.0.1/{port}");
-            while !process::run(lab.inside("bash").args(["-c", &test]), CALL_LIMIT)?.status.success() {
+            while !process::run(lab.inside("bash").args(["-c", &test]), CALL_LIMIT)?
+                .status
+                .success()
+            {
                 if started.elapsed() > START_LIMIT {
-                    let said: String =
-                        ["maillog", "dovecot.log"].map(|name| std::fs::read_to_string(log.join(name)).unwrap_or_default()).concat();
+                    let said: String = ["maillog", "dovecot.log"]
+                        .map(|name| std::fs::read_to_string(log.join(name)).unwrap_or_default())
+                        .concat();
                     return Err(format!("the peer did not open port {port}\n{}", tail(&said, 15)).into());
                 }
                 pause(Duration::from_millis(100));
@@ -85,7 +103,11 @@ impl Drop for Peer {
             let program = find(program).unwrap_or_else(|| PathBuf::from(program));
             let script = "exec \"$0\" -c \"$1\" stop >/dev/null 2>&1";
             // Daemons that are already gone are what we want.
-            let _ = Command::new("sh").args(["-c", script]).arg(program).arg(config).status();
+            let _ = Command::new("sh")
+                .args(["-c", script])
+                .arg(program)
+                .arg(config)
+                .status();
         };
         quiet("postfix", &self.postfix);
         quiet("doveadm", &self.dovecot);
@@ -102,7 +124,10 @@ fn own(user: &str, dir: &Path) -> Outcome<()> {
 }
 
 fn id(what: &str, user: &str) -> Outcome<String> {
-    Ok(process::must(Command::new("id").args([what, user]), CALL_LIMIT)?.stdout.trim().to_owned())
+    Ok(process::must(Command::new("id").args([what, user]), CALL_LIMIT)?
+        .stdout
+        .trim()
+        .to_owned())
 }
 
 /// Only what makes it work in a directory of its own and lifts per-client limits; the rest is Debian's default.

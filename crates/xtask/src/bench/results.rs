@@ -18,16 +18,28 @@ pub struct Goal {
 impl Goal {
     /// Met by values of at least `limit`.
     pub fn at_least(limit: f64, text: String) -> Self {
-        Self { text, limit, at_least: true }
+        Self {
+            text,
+            limit,
+            at_least: true,
+        }
     }
 
     /// Met by values of at most `limit`.
     pub fn at_most(limit: f64, text: String) -> Self {
-        Self { text, limit, at_least: false }
+        Self {
+            text,
+            limit,
+            at_least: false,
+        }
     }
 
     fn met(&self, value: f64) -> bool {
-        if self.at_least { value >= self.limit } else { value <= self.limit }
+        if self.at_least {
+            value >= self.limit
+        } else {
+            value <= self.limit
+        }
     }
 }
 
@@ -50,10 +62,14 @@ impl Results {
     pub fn new(lab: &Lab, options: &Options) -> Outcome<Self> {
         let say = |program: &str, args: &[&str]| -> String {
             let said = process::run(Command::new(program).args(args), Duration::from_secs(20));
-            said.map(|said: Finished| said.stdout.lines().next().unwrap_or_default().trim().to_owned()).unwrap_or_default()
+            said.map(|said: Finished| said.stdout.lines().next().unwrap_or_default().trim().to_owned())
+                .unwrap_or_default()
         };
         let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+        let cpu = cpu
+            .lines()
+            .find_map(|line| line.strip_prefix("model name"))
+            .unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let head = format!(
             "# Measured\n\n\
@@ -65,7 +81,16 @@ impl Results {
             date = say("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
             cpu = cpu.trim_start_matches([' ', '\t', ':']),
             kernel = say("uname", &["-r"]),
-            commit = say("git", &["-C", &tree::root().display().to_string(), "rev-parse", "--short", "HEAD"]),
+            commit = say(
+                "git",
+                &[
+                    "-C",
+                    &tree::root().display().to_string(),
+                    "rev-parse",
+                    "--short",
+                    "HEAD"
+                ]
+            ),
             postfix = say("postconf", &["-d", "-h", "mail_version"]),
             dovecot = say("dovecot", &["--version"]),
             runs = options.runs,
@@ -73,11 +98,23 @@ impl Results {
             sync = lab.sync_ms()?,
             quick = if options.quick { " quick" } else { "" },
         );
-        Ok(Self { head, lines: Vec::new(), remarks: Vec::new() })
+        Ok(Self {
+            head,
+            lines: Vec::new(),
+            remarks: Vec::new(),
+        })
     }
 
     /// A figure with the peer's beside it; the goal judges `judged`.
-    pub fn compared(&mut self, name: String, ours: f64, theirs: f64, ratio: Option<f64>, goal: Option<Goal>, judged: f64) {
+    pub fn compared(
+        &mut self,
+        name: String,
+        ours: f64,
+        theirs: f64,
+        ratio: Option<f64>,
+        goal: Option<Goal>,
+        judged: f64,
+    ) {
         let ours = match ratio {
             Some(ratio) => format!("{} (× {ratio:.2})", figure(ours)),
             None => figure(ours),
@@ -92,9 +129,16 @@ impl Results {
 
     fn push(&mut self, name: String, ours: String, theirs: String, goal: Option<Goal>, judged: f64) {
         let goal = goal.map(|goal| (goal.text.clone(), goal.met(judged)));
-        let verdict = goal.as_ref().map_or(String::new(), |(text, met)| format!("{text}: {}", if *met { "met" } else { "NOT MET" }));
+        let verdict = goal.as_ref().map_or(String::new(), |(text, met)| {
+            format!("{text}: {}", if *met { "met" } else { "NOT MET" })
+        });
         println!("  {name}: {ours} | {theirs} | {verdict}");
-        self.lines.push(Line { name, ours, theirs, goal });
+        self.lines.push(Line {
+            name,
+            ours,
+            theirs,
+            goal,
+        });
     }
 
     /// A sentence below the table.
@@ -104,8 +148,15 @@ impl Results {
 
     /// Goals met, goals not met.
     pub fn goals(&self) -> (usize, usize) {
-        let verdicts: Vec<bool> = self.lines.iter().filter_map(|line| line.goal.as_ref().map(|(_, met)| *met)).collect();
-        (verdicts.iter().filter(|met| **met).count(), verdicts.iter().filter(|met| !**met).count())
+        let verdicts: Vec<bool> = self
+            .lines
+            .iter()
+            .filter_map(|line| line.goal.as_ref().map(|(_, met)| *met))
+            .collect();
+        (
+            verdicts.iter().filter(|met| **met).count(),
+            verdicts.iter().filter(|met| !**met).count(),
+        )
     }
 
     /// Writes the page.
@@ -118,7 +169,10 @@ impl Results {
                 Some((text, false)) => (text.as_str(), "**not met**"),
                 None => ("", ""),
             };
-            out.push_str(&format!("| {} | {} | {} | {goal} | {met} |\n", line.name, line.ours, line.theirs));
+            out.push_str(&format!(
+                "| {} | {} | {} | {goal} | {met} |\n",
+                line.name, line.ours, line.theirs
+            ));
         }
         let (met, missed) = self.goals();
         out.push_str(&format!("\n{met} goals met, {missed} not met.\n"));

@@ -21,16 +21,46 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Messages of one sender, in this many equal parts.
 const HISTORY: (usize, usize) = (20_000, 5);
 
-fn inbound(lab: &Lab, demo: &Demo, n: usize, sessions: usize, mailboxes: usize, more: &[&str]) -> Outcome<Value> {
-    let password = demo.json["bulk"]["password"].as_str().ok_or("the demo named no bulk users")?.to_owned();
+fn inbound(
+    lab: &Lab,
+    demo: &Demo,
+    n: usize,
+    sessions: usize,
+    mailboxes: usize,
+    more: &[&str],
+) -> Outcome<Value> {
+    let password = demo.json["bulk"]["password"]
+        .as_str()
+        .ok_or("the demo named no bulk users")?
+        .to_owned();
     let mut args: Vec<String> = [
-        "inbound", "--user", "user%d@example.test", "--rcpt", "user%d@example.test", "--runs", "1", "--deadline", "300",
+        "inbound",
+        "--user",
+        "user%d@example.test",
+        "--rcpt",
+        "user%d@example.test",
+        "--runs",
+        "1",
+        "--deadline",
+        "300",
     ]
     .map(str::to_owned)
     .to_vec();
     args.extend(["--smtp".into(), format!("127.0.0.1:{}", demo.port("smtp")?)]);
-    args.extend(["--imap".into(), format!("127.0.0.1:{}", demo.port("imap")?), "--password".into(), password]);
-    args.extend(["--n".into(), n.to_string(), "--conc".into(), sessions.to_string(), "--mailboxes".into(), mailboxes.to_string()]);
+    args.extend([
+        "--imap".into(),
+        format!("127.0.0.1:{}", demo.port("imap")?),
+        "--password".into(),
+        password,
+    ]);
+    args.extend([
+        "--n".into(),
+        n.to_string(),
+        "--conc".into(),
+        sessions.to_string(),
+        "--mailboxes".into(),
+        mailboxes.to_string(),
+    ]);
     args.extend(["--cgroup".into(), lab.group("hearthpost").display().to_string()]);
     args.extend(more.iter().map(|word| (*word).to_owned()));
     let lines = lab.mailbench(&args)?;
@@ -47,7 +77,13 @@ pub fn syncs_of_a_lone_message(lab: &Lab, _options: &Options, results: &mut Resu
     inbound(lab, &demo, 20, 1, 1, &[])?;
     let log = lab.dir("strace.txt");
     let mut strace = Command::new("strace")
-        .args(["-f", "-qq", "-e", "trace=fsync,fdatasync,sync_file_range,msync,syncfs,sync", "-o"])
+        .args([
+            "-f",
+            "-qq",
+            "-e",
+            "trace=fsync,fdatasync,sync_file_range,msync,syncfs,sync",
+            "-o",
+        ])
         .arg(&log)
         .args(["-p", &demo.pid().to_string()])
         .stdin(Stdio::null())
@@ -58,11 +94,19 @@ pub fn syncs_of_a_lone_message(lab: &Lab, _options: &Options, results: &mut Resu
     process::stop(&mut strace, Duration::from_secs(5));
     measured?;
     let text = std::fs::read_to_string(&log)?;
-    let syncs = text.lines().filter(|line| line.contains("sync") && !line.contains("resumed")).count();
+    let syncs = text
+        .lines()
+        .filter(|line| line.contains("sync") && !line.contains("resumed"))
+        .count();
     let each = syncs as f64 / LONE as f64;
     // A checkpoint of the write-ahead log may fall into the measurement; it is not a message's sync.
     let goal = Goal::at_most(1.1, "1".into());
-    results.own(format!("syncs per lone message (strace, {LONE} messages)"), each, format!("{each:.2}"), Some(goal));
+    results.own(
+        format!("syncs per lone message (strace, {LONE} messages)"),
+        each,
+        format!("{each:.2}"),
+        Some(goal),
+    );
     Ok(())
 }
 
@@ -72,7 +116,14 @@ pub fn system_calls(lab: &Lab, _options: &Options, results: &mut Results) -> Out
     inbound(lab, &demo, 500, 10, 100, &[])?;
     let out = lab.dir("perf.txt");
     let mut perf = Command::new("perf")
-        .args(["stat", "-x", ",", "-e", "raw_syscalls:sys_enter,context-switches", "-o"])
+        .args([
+            "stat",
+            "-x",
+            ",",
+            "-e",
+            "raw_syscalls:sys_enter,context-switches",
+            "-o",
+        ])
         .arg(&out)
         .args(["-p", &demo.pid().to_string()])
         .stdin(Stdio::null())
@@ -82,19 +133,34 @@ pub fn system_calls(lab: &Lab, _options: &Options, results: &mut Results) -> Out
     pause(Duration::from_millis(500));
     let measured = inbound(lab, &demo, COUNTED, 10, 100, &["--settle", "0.1"]);
     // perf writes its counts when it is interrupted.
-    process::must(Command::new("kill").args(["-INT", &perf.id().to_string()]), Duration::from_secs(5))?;
+    process::must(
+        Command::new("kill").args(["-INT", &perf.id().to_string()]),
+        Duration::from_secs(5),
+    )?;
     process::wait(&mut perf, Duration::from_secs(10)).ok_or("perf did not end")?;
     measured?;
     let text = std::fs::read_to_string(&out)?;
     let count = |event: &str| -> f64 {
         let line = text.lines().find(|line| line.contains(event));
-        line.and_then(|line| line.split(',').next()).and_then(|count| count.parse().ok()).unwrap_or(f64::NAN)
+        line.and_then(|line| line.split(',').next())
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(f64::NAN)
     };
     let calls = count("raw_syscalls") / COUNTED as f64;
     let switches = count("context-switches") / COUNTED as f64;
     let goal = Goal::at_most(40.0, "≤ 40".into());
-    results.own("system calls per message, 10 sessions, polling by the client included".into(), calls, format!("{calls:.1}"), Some(goal));
-    results.own("context switches per message, 10 sessions".into(), switches, format!("{switches:.1}"), None);
+    results.own(
+        "system calls per message, 10 sessions, polling by the client included".into(),
+        calls,
+        format!("{calls:.1}"),
+        Some(goal),
+    );
+    results.own(
+        "context switches per message, 10 sessions".into(),
+        switches,
+        format!("{switches:.1}"),
+        None,
+    );
     Ok(())
 }
 
@@ -102,12 +168,27 @@ pub fn system_calls(lab: &Lab, _options: &Options, results: &mut Results) -> Out
 pub fn notices(lab: &Lab, _options: &Options, results: &mut Results) -> Outcome<()> {
     let demo = lab.hearthpost("idle", 1)?;
     let password = demo.json["bulk"]["password"].as_str().unwrap_or_default();
-    let args = [demo.port("smtp")?.to_string(), demo.port("imap")?.to_string(), password.to_owned(), NOTICES.to_string()];
+    let args = [
+        demo.port("smtp")?.to_string(),
+        demo.port("imap")?.to_string(),
+        password.to_owned(),
+        NOTICES.to_string(),
+    ];
     let found = lab.script("idle_notice.py", &args)?;
     let number = |name: &str| found[name].as_f64().unwrap_or(f64::NAN);
     let goal = Goal::at_most(20.0, "≤ 20 ms".into());
-    let shown = format!("{:.2} ms (p50 {:.2}, max {:.2})", number("p99_ms"), number("p50_ms"), number("max_ms"));
-    results.own(format!("250 to IDLE notice, p99 of {NOTICES}"), number("p99_ms"), shown, Some(goal));
+    let shown = format!(
+        "{:.2} ms (p50 {:.2}, max {:.2})",
+        number("p99_ms"),
+        number("p50_ms"),
+        number("max_ms")
+    );
+    results.own(
+        format!("250 to IDLE notice, p99 of {NOTICES}"),
+        number("p99_ms"),
+        shown,
+        Some(goal),
+    );
     Ok(())
 }
 
@@ -124,12 +205,26 @@ pub fn starts(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()
     }
     let goal = || Some(Goal::at_most(150.0, "≤ 150 ms".into()));
     let (fresh, memory) = (median(fresh), median(memory));
-    results.own("exec to every door open, small store (with the namespace's wrapper)".into(), fresh, format!("{fresh:.0} ms"), goal());
-    results.own("idle RSS".into(), memory, format!("{memory:.1} MiB"), Some(Goal::at_most(32.0, "≤ 32 MiB".into())));
+    results.own(
+        "exec to every door open, small store (with the namespace's wrapper)".into(),
+        fresh,
+        format!("{fresh:.0} ms"),
+        goal(),
+    );
+    results.own(
+        "idle RSS".into(),
+        memory,
+        format!("{memory:.1} MiB"),
+        Some(Goal::at_most(32.0, "≤ 32 MiB".into())),
+    );
     let demo = lab.hearthpost("full", 100)?;
     let started = Stopwatch::start();
     fill(lab, &demo, options.messages)?;
-    println!("  filled with {} messages in {:.0} s", options.messages, started.seconds());
+    println!(
+        "  filled with {} messages in {:.0} s",
+        options.messages,
+        started.seconds()
+    );
     demo.stop()?;
     let (mut full, mut full_memory) = (Vec::new(), Vec::new());
     for _ in 0..options.runs {
@@ -140,10 +235,18 @@ pub fn starts(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()
         demo.stop()?;
     }
     let (full, full_memory) = (median(full), median(full_memory));
-    let name = format!("exec to every door open, {} messages in 100 mailboxes", options.messages);
+    let name = format!(
+        "exec to every door open, {} messages in 100 mailboxes",
+        options.messages
+    );
     results.own(name, full, format!("{full:.0} ms"), goal());
     let name = format!("idle RSS, {} messages", options.messages);
-    results.own(name, full_memory, format!("{full_memory:.1} MiB"), Some(Goal::at_most(32.0, "≤ 32 MiB".into())));
+    results.own(
+        name,
+        full_memory,
+        format!("{full_memory:.1} MiB"),
+        Some(Goal::at_most(32.0, "≤ 32 MiB".into())),
+    );
     std::fs::remove_dir_all(lab.dir("full"))?;
     Ok(())
 }
@@ -152,22 +255,43 @@ pub fn starts(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()
 fn fill(lab: &Lab, demo: &Demo, messages: usize) -> Outcome<()> {
     let args = [demo.port("lmtp")?.to_string(), messages.to_string()];
     let done = lab.script("fill.py", &args)?;
-    if done["delivered"].as_u64() == Some(messages as u64) { Ok(()) } else { Err(format!("filling failed: {done}").into()) }
+    if done["delivered"].as_u64() == Some(messages as u64) {
+        Ok(())
+    } else {
+        Err(format!("filling failed: {done}").into())
+    }
 }
 
 /// Memory per signed-in idle connection, plaintext and TLS.
 pub fn idle_connections(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()> {
     for (door, goal_kib) in [("imap", 16.0), ("imaps", 40.0)] {
         let demo = lab.hearthpost(&format!("memory-{door}"), 100)?;
-        let password = demo.json["bulk"]["password"].as_str().unwrap_or_default().to_owned();
+        let password = demo.json["bulk"]["password"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let connect = |count: usize, seconds: u64| -> Vec<String> {
             let port = demo.port(door).map(|port| port.to_string()).unwrap_or_default();
-            vec![door.to_owned(), port, password.clone(), count.to_string(), seconds.to_string(), demo.pid().to_string()]
+            vec![
+                door.to_owned(),
+                port,
+                password.clone(),
+                count.to_string(),
+                seconds.to_string(),
+                demo.pid().to_string(),
+            ]
         };
         lab.script("idle_connections.py", &connect(20, 0))?;
-        let found = lab.script("idle_connections.py", &connect(options.connections, IDLE.as_secs()))?;
+        let found = lab.script(
+            "idle_connections.py",
+            &connect(options.connections, IDLE.as_secs()),
+        )?;
         let each = found["kib_each"].as_f64().unwrap_or(f64::NAN);
-        let name = format!("{} signed-in idle connections on {door}, RSS each after {} s", options.connections, IDLE.as_secs());
+        let name = format!(
+            "{} signed-in idle connections on {door}, RSS each after {} s",
+            options.connections,
+            IDLE.as_secs()
+        );
         let goal = Goal::at_most(goal_kib, format!("≤ {goal_kib:.0} KiB"));
         results.own(name, each, format!("{each:.1} KiB"), Some(goal));
     }
@@ -176,18 +300,41 @@ pub fn idle_connections(lab: &Lab, options: &Options, results: &mut Results) -> 
 
 /// Many messages from one sender to one mailbox: the last part must cost what the first did.
 pub fn long_history(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()> {
-    let (messages, parts) = if options.quick { (HISTORY.0 / 4, HISTORY.1) } else { HISTORY };
+    let (messages, parts) = if options.quick {
+        (HISTORY.0 / 4, HISTORY.1)
+    } else {
+        HISTORY
+    };
     let demo = lab.hearthpost("history", 1)?;
-    inbound(lab, &demo, 200, 10, 1, &["--senders", "1", "--sender-domains", "1"])?;
+    inbound(
+        lab,
+        &demo,
+        200,
+        10,
+        1,
+        &["--senders", "1", "--sender-domains", "1"],
+    )?;
     let mut times = Vec::new();
     for _ in 0..parts {
-        let metrics = inbound(lab, &demo, messages / parts, 10, 1, &["--senders", "1", "--sender-domains", "1"])?;
+        let metrics = inbound(
+            lab,
+            &demo,
+            messages / parts,
+            10,
+            1,
+            &["--senders", "1", "--sender-domains", "1"],
+        )?;
         times.push(metrics["cpu_s_per_1000"].as_f64().unwrap_or(f64::NAN));
     }
     println!("  CPU ms per message, part by part: {times:.3?}");
     let growth = times[parts - 1] / times[0];
     let goal = Goal::at_most(1.25, "no growth (≤ × 1.25)".into());
     let shown = format!("× {growth:.2} ({:.3} → {:.3} CPU ms)", times[0], times[parts - 1]);
-    results.own(format!("cost of the last against the first of {messages} messages of one sender"), growth, shown, Some(goal));
+    results.own(
+        format!("cost of the last against the first of {messages} messages of one sender"),
+        growth,
+        shown,
+        Some(goal),
+    );
     Ok(())
 }

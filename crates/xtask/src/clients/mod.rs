@@ -27,23 +27,70 @@ struct Client {
 }
 
 const CLIENTS: &[Client] = &[
-    Client { name: "swaks", program: "swaks", version: &["--version"], run: senders::swaks },
-    Client { name: "msmtp", program: "msmtp", version: &["--version"], run: senders::msmtp },
-    Client { name: "curl", program: "curl", version: &["--version"], run: readers::curl },
-    Client { name: "mbsync", program: "mbsync", version: &["--version"], run: readers::mbsync },
-    Client { name: "neomutt", program: "neomutt", version: &["-v"], run: readers::neomutt },
-    Client { name: "smtplib", program: "python3", version: &["--version"], run: senders::smtplib },
-    Client { name: "imaplib", program: "python3", version: &["--version"], run: readers::imaplib },
-    Client { name: "postfix", program: "postconf", version: &["-d", "-h", "mail_version"], run: postfix::run },
+    Client {
+        name: "swaks",
+        program: "swaks",
+        version: &["--version"],
+        run: senders::swaks,
+    },
+    Client {
+        name: "msmtp",
+        program: "msmtp",
+        version: &["--version"],
+        run: senders::msmtp,
+    },
+    Client {
+        name: "curl",
+        program: "curl",
+        version: &["--version"],
+        run: readers::curl,
+    },
+    Client {
+        name: "mbsync",
+        program: "mbsync",
+        version: &["--version"],
+        run: readers::mbsync,
+    },
+    Client {
+        name: "neomutt",
+        program: "neomutt",
+        version: &["-v"],
+        run: readers::neomutt,
+    },
+    Client {
+        name: "smtplib",
+        program: "python3",
+        version: &["--version"],
+        run: senders::smtplib,
+    },
+    Client {
+        name: "imaplib",
+        program: "python3",
+        version: &["--version"],
+        run: readers::imaplib,
+    },
+    Client {
+        name: "postfix",
+        program: "postconf",
+        version: &["-d", "-h", "mail_version"],
+        run: postfix::run,
+    },
 ];
 
 /// `cargo xtask clients [NAME...]`, all without names.
 pub fn run(args: &[String]) -> Outcome<Summary> {
     let binary = tree::build("hearthpost", "dev")?;
     let mut summary = Summary::new();
-    for client in CLIENTS.iter().filter(|client| args.is_empty() || args.iter().any(|name| name == client.name)) {
+    for client in CLIENTS
+        .iter()
+        .filter(|client| args.is_empty() || args.iter().any(|name| name == client.name))
+    {
         if find(client.program).is_none() {
-            missing_is(&mut summary, &format!("client {}", client.name), &format!("{} is not installed", client.program));
+            missing_is(
+                &mut summary,
+                &format!("client {}", client.name),
+                &format!("{} is not installed", client.program),
+            );
             continue;
         }
         let version = version(client);
@@ -51,7 +98,11 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         match World::new(&binary, client.name).and_then(|world| (client.run)(&world)) {
             Ok(checks) => {
                 checks.iter().for_each(|check| summary.pass(check));
-                summary.note(format!("client {}, {version}: {}", client.name, checks.join("; ")));
+                summary.note(format!(
+                    "client {}, {version}: {}",
+                    client.name,
+                    checks.join("; ")
+                ));
             }
             Err(error) => {
                 summary.fail(format!("client {}", client.name), &error);
@@ -64,9 +115,16 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
 
 fn version(client: &Client) -> String {
     let program = find(client.program).unwrap_or_else(|| PathBuf::from(client.program));
-    let said = process::run(Command::new(program).args(client.version), Duration::from_secs(20));
+    let said = process::run(
+        Command::new(program).args(client.version),
+        Duration::from_secs(20),
+    );
     let text = said.map(|said| said.both()).unwrap_or_default();
-    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("version unknown").trim();
+    let line = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("version unknown")
+        .trim();
     line.chars().take(60).collect()
 }
 
@@ -84,7 +142,13 @@ impl World {
         let place = Scratch::new(name)?;
         let demo = Demo::start(binary, &place.path().join("demo"), &[])?;
         let (alice, bob, ca) = (demo.user("alice")?, demo.user("bob")?, demo.ca()?);
-        Ok(Self { demo, place, alice, bob, ca })
+        Ok(Self {
+            demo,
+            place,
+            alice,
+            bob,
+            ca,
+        })
     }
 
     fn port(&self, door: &str) -> Outcome<u16> {
@@ -102,7 +166,11 @@ impl World {
     /// A program of the test, with a home of its own.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(find(program).unwrap_or_else(|| PathBuf::from(program)));
-        command.current_dir(self.place.path()).env("HOME", self.place.path()).env("LC_ALL", "C.UTF-8").env("TERM", "xterm");
+        command
+            .current_dir(self.place.path())
+            .env("HOME", self.place.path())
+            .env("LC_ALL", "C.UTF-8")
+            .env("TERM", "xterm");
         command
     }
 
@@ -110,20 +178,31 @@ impl World {
     fn python(&self, script: &str, args: &[&str]) -> Outcome<Finished> {
         let script = tree::root().join("crates/xtask/clients").join(script);
         let mut command = self.command("python3");
-        command.env("HEARTHPOST_DEMO", self.demo.json.to_string()).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+            .env("HEARTHPOST_DEMO", self.demo.json.to_string())
+            .env("PYTHONDONTWRITEBYTECODE", "1");
         process::must(command.arg(script).args(args), CALL_LIMIT)
     }
 
     /// The checks that a Python script says held.
     fn python_checks(&self, script: &str) -> Outcome<Vec<String>> {
         let said = self.python(script, &[])?.stdout;
-        let checks: Vec<String> = said.lines().filter_map(|line| line.strip_prefix("ok ")).map(str::to_owned).collect();
-        if checks.is_empty() { Err(format!("{script} checked nothing").into()) } else { Ok(checks) }
+        let checks: Vec<String> = said
+            .lines()
+            .filter_map(|line| line.strip_prefix("ok "))
+            .map(str::to_owned)
+            .collect();
+        if checks.is_empty() {
+            Err(format!("{script} checked nothing").into())
+        } else {
+            Ok(checks)
+        }
     }
 
     /// Demands that `count` messages with this subject are in the INBOX of `name`; a `250` means now.
     fn arrived(&self, name: &str, subject: &str, count: usize) -> Outcome<()> {
-        self.python("arrived.py", &[name, "INBOX", subject, &count.to_string(), "0"]).map(drop)
+        self.python("arrived.py", &[name, "INBOX", subject, &count.to_string(), "0"])
+            .map(drop)
     }
 }
 

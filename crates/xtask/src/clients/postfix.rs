@@ -23,13 +23,20 @@ pub fn run(world: &World) -> Outcome<Vec<String>> {
     world.python("through_postfix.py", &[&port])?;
     held.add("postfix: relays plain, 8-bit, long, dotted and large mail to us, each arrives once");
     let log = std::fs::read_to_string(&postfix.log)?;
-    let sent = log.lines().filter(|line| line.contains("status=sent (250 2.0.0")).count();
-    let tls = log.lines().any(|line| line.contains("TLS connection established to"));
+    let sent = log
+        .lines()
+        .filter(|line| line.contains("status=sent (250 2.0.0"))
+        .count();
+    let tls = log
+        .lines()
+        .any(|line| line.contains("TLS connection established to"));
     if sent < 6 || !tls {
         return Err(format!("{sent} deliveries, TLS {tls}\n{}", tail(&log, 30)).into());
     }
     held.add("postfix: STARTTLS verified against the demo's authority, every delivery answered 250 2.0.0");
-    let bounced = log.lines().any(|line| line.contains("nobody-here@") && line.contains("status=bounced"));
+    let bounced = log
+        .lines()
+        .any(|line| line.contains("nobody-here@") && line.contains("status=bounced"));
     if !bounced {
         return Err(format!("mail for an unknown user was not bounced\n{}", tail(&log, 30)).into());
     }
@@ -47,19 +54,33 @@ struct Postfix {
 impl Postfix {
     fn start(world: &World) -> Outcome<Self> {
         let place = world.place.path().join("postfix");
-        let (config, spool, data, logs) = (place.join("etc"), place.join("spool"), place.join("data"), place.join("log"));
+        let (config, spool, data, logs) = (
+            place.join("etc"),
+            place.join("spool"),
+            place.join("data"),
+            place.join("log"),
+        );
         for dir in [&config, &spool, &data, &logs] {
             std::fs::create_dir_all(dir)?;
         }
         // Postfix gives up its rights and must still reach its files.
-        works("chmod", Command::new("chmod").arg("755").args([world.place.path(), &place, &config, &spool, &logs]))?;
+        works(
+            "chmod",
+            Command::new("chmod")
+                .arg("755")
+                .args([world.place.path(), &place, &config, &spool, &logs]),
+        )?;
         works("chown", Command::new("chown").arg("postfix").arg(&data))?;
         let port = free_port()?;
         let ca = place.join("ca.pem");
         std::fs::copy(&world.ca, &ca)?;
         std::fs::write(config.join("main.cf"), main_cf(&place, world.port("smtp")?, &ca))?;
         std::fs::write(config.join("master.cf"), master_cf(port))?;
-        let started = Self { config, log: logs.join("maillog"), port };
+        let started = Self {
+            config,
+            log: logs.join("maillog"),
+            port,
+        };
         started.control("start")?;
         started.wait_until_open()?;
         Ok(started)
@@ -69,13 +90,24 @@ impl Postfix {
         let postfix = process::find("postfix").ok_or("postfix is not installed")?;
         // Its daemons inherit our pipes and would keep them open for ever, so they get none.
         let status = process::show(
-            Command::new("sh").args(["-c", "exec \"$0\" -c \"$1\" \"$2\" >/dev/null 2>&1"]).arg(postfix).arg(&self.config).arg(verb),
+            Command::new("sh")
+                .args(["-c", "exec \"$0\" -c \"$1\" \"$2\" >/dev/null 2>&1"])
+                .arg(postfix)
+                .arg(&self.config)
+                .arg(verb),
         )?;
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        if status.success() { Ok(()) } else { Err(format!("postfix {verb}: {status}\n{}", tail(&log, 10)).into()) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("postfix {verb}: {status}\n{}", tail(&log, 10)).into())
+        }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "looks from outside whether Postfix listens")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "looks from outside whether Postfix listens"
+    )]
     fn wait_until_open(&self) -> Outcome<()> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let started = Stopwatch::start();
@@ -96,11 +128,17 @@ impl Drop for Postfix {
             eprintln!("{error}");
         }
         // `postfix stop` returns when the master has gone; its children follow at once.
-        let _ = process::run(Command::new("postfix").arg("-c").arg(&self.config).arg("status"), CALL_LIMIT);
+        let _ = process::run(
+            Command::new("postfix").arg("-c").arg(&self.config).arg("status"),
+            CALL_LIMIT,
+        );
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "Postfix must be told a number; nobody else takes it in the meantime")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Postfix must be told a number; nobody else takes it in the meantime"
+)]
 fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -12,15 +12,34 @@ pub fn curl(world: &World) -> Outcome<Vec<String>> {
     let (alice, bob) = (&world.alice, &world.bob);
     let call = |who: &(String, String), url: String| -> Outcome<Command> {
         let mut command = world.command("curl");
-        command.args(["--silent", "--show-error", "--fail", "--max-time", "30", "--ssl-reqd"]);
-        command.arg("--cacert").arg(&world.ca).args(["--user", &format!("{}:{}", who.0, who.1), "--url", &url]);
+        command.args([
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--max-time",
+            "30",
+            "--ssl-reqd",
+        ]);
+        command.arg("--cacert").arg(&world.ca).args([
+            "--user",
+            &format!("{}:{}", who.0, who.1),
+            "--url",
+            &url,
+        ]);
         Ok(command)
     };
     for (door, scheme) in [("submission", "smtp"), ("submissions", "smtps")] {
         let subject = format!("curl-{door}");
-        let text = format!("From: <{}>\r\nTo: <{}>\r\nSubject: {subject}\r\n\r\nfrom curl\r\n", alice.0, bob.0);
-        let mut send = call(alice, format!("{scheme}://localhost:{}/client", world.port(door)?))?;
-        send.args(["--mail-from", &alice.0, "--mail-rcpt", &bob.0, "--upload-file"]).arg(world.file(&subject, &text)?);
+        let text = format!(
+            "From: <{}>\r\nTo: <{}>\r\nSubject: {subject}\r\n\r\nfrom curl\r\n",
+            alice.0, bob.0
+        );
+        let mut send = call(
+            alice,
+            format!("{scheme}://localhost:{}/client", world.port(door)?),
+        )?;
+        send.args(["--mail-from", &alice.0, "--mail-rcpt", &bob.0, "--upload-file"])
+            .arg(world.file(&subject, &text)?);
         works("curl send", &mut send)?;
         world.arrived("bob", &subject, 1)?;
         held.add(&format!("curl: {scheme} to {door}"));
@@ -29,24 +48,44 @@ pub fn curl(world: &World) -> Outcome<Vec<String>> {
         let base = format!("{scheme}://localhost:{}", world.port(door)?);
         let list = works("curl LIST", &mut call(bob, format!("{base}/"))?)?.stdout;
         says(&list, "INBOX")?;
-        let found = works("curl SEARCH", &mut call(bob, format!("{base}/INBOX?SUBJECT%20curl-submissions"))?)?.stdout;
+        let found = works(
+            "curl SEARCH",
+            &mut call(bob, format!("{base}/INBOX?SUBJECT%20curl-submissions"))?,
+        )?
+        .stdout;
         let number = found.trim().rsplit(' ').next().unwrap_or_default().to_owned();
-        let fetched = works("curl FETCH", &mut call(bob, format!("{base}/INBOX;MAILINDEX={number}"))?)?.stdout;
+        let fetched = works(
+            "curl FETCH",
+            &mut call(bob, format!("{base}/INBOX;MAILINDEX={number}"))?,
+        )?
+        .stdout;
         says(&fetched, "from curl")?;
         held.add(&format!("curl: {scheme} list, search, fetch"));
     }
     let base = format!("imaps://localhost:{}", world.port("imaps")?);
-    let note = world.file("note", "Subject: curl-append\r\nFrom: <a@b.test>\r\n\r\nappended\r\n")?;
-    works("curl APPEND", call(bob, format!("{base}/INBOX"))?.arg("--upload-file").arg(note))?;
+    let note = world.file(
+        "note",
+        "Subject: curl-append\r\nFrom: <a@b.test>\r\n\r\nappended\r\n",
+    )?;
+    works(
+        "curl APPEND",
+        call(bob, format!("{base}/INBOX"))?.arg("--upload-file").arg(note),
+    )?;
     world.arrived("bob", "curl-append", 1)?;
-    let status = call(bob, base)?.args(["--request", "STATUS INBOX (MESSAGES UIDNEXT)"]).output()?;
+    let status = call(bob, base)?
+        .args(["--request", "STATUS INBOX (MESSAGES UIDNEXT)"])
+        .output()?;
     says(&String::from_utf8_lossy(&status.stdout), "MESSAGES")?;
     held.add("curl: append, status");
     Ok(held.0)
 }
 
 fn says(text: &str, wanted: &str) -> Outcome<()> {
-    if text.contains(wanted) { Ok(()) } else { Err(format!("{wanted:?} is not in\n{}", tail(text, 20)).into()) }
+    if text.contains(wanted) {
+        Ok(())
+    } else {
+        Err(format!("{wanted:?} is not in\n{}", tail(text, 20)).into())
+    }
 }
 
 /// mbsync both ways: pull, push flags and a new message, take over a deletion, and then nothing more to do.
@@ -66,8 +105,16 @@ pub fn mbsync(world: &World) -> Outcome<Vec<String>> {
         maildir = maildir.display(),
     );
     let config = world.file("mbsyncrc", &config)?;
-    let sync = || works("mbsync", world.command("mbsync").arg("-V").arg("-c").arg(&config).arg("-a"));
-    world.python("mbsync_far.py", &["deliver:INBOX:one", "deliver:INBOX:two", "deliver:Drafts:three"])?;
+    let sync = || {
+        works(
+            "mbsync",
+            world.command("mbsync").arg("-V").arg("-c").arg(&config).arg("-a"),
+        )
+    };
+    world.python(
+        "mbsync_far.py",
+        &["deliver:INBOX:one", "deliver:INBOX:two", "deliver:Drafts:three"],
+    )?;
     sync()?;
     let inbox = maildir.join("INBOX");
     let one = message(&inbox, "Subject: one")?;
@@ -77,11 +124,17 @@ pub fn mbsync(world: &World) -> Outcome<Vec<String>> {
 
     let flagged = inbox.join("cur").join(format!("{}:2,FS", base_name(&one)));
     std::fs::rename(&one, &flagged)?;
-    std::fs::write(inbox.join("new/1.local.test"), "Subject: near\nFrom: <bob@example.test>\n\nwritten here\n")?;
+    std::fs::write(
+        inbox.join("new/1.local.test"),
+        "Subject: near\nFrom: <bob@example.test>\n\nwritten here\n",
+    )?;
     std::fs::create_dir_all(maildir.join("Made here/cur"))?;
     std::fs::create_dir_all(maildir.join("Made here/new"))?;
     std::fs::create_dir_all(maildir.join("Made here/tmp"))?;
-    std::fs::write(maildir.join("Made here/new/2.local.test"), "Subject: folder\nFrom: <bob@example.test>\n\nx\n")?;
+    std::fs::write(
+        maildir.join("Made here/new/2.local.test"),
+        "Subject: folder\nFrom: <bob@example.test>\n\nx\n",
+    )?;
     sync()?;
     world.python("mbsync_far.py", &["flagged:INBOX:one"])?;
     world.arrived("bob", "near", 1)?;
@@ -133,7 +186,11 @@ fn message(folder: &Path, header: &str) -> Outcome<PathBuf> {
 }
 
 fn base_name(file: &Path) -> String {
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     name.split(":2,").next().unwrap_or_default().to_owned()
 }
 
@@ -157,7 +214,11 @@ pub fn neomutt(world: &World) -> Outcome<Vec<String>> {
     let config = world.file("neomuttrc", &config)?;
     let body = world.file("body", "Grüße from neomutt\n")?;
     let mut send = world.command("sh");
-    send.args(["-c", "exec neomutt -n -F \"$0\" -s neomutt-sends -- \"$1\" \"$2\" < \"$3\""]).arg(&config);
+    send.args([
+        "-c",
+        "exec neomutt -n -F \"$0\" -s neomutt-sends -- \"$1\" \"$2\" < \"$3\"",
+    ])
+    .arg(&config);
     send.arg(&world.bob.0).arg(&world.alice.0).arg(body);
     works("neomutt send", &mut send)?;
     world.arrived("bob", "neomutt-sends", 1)?;
@@ -172,9 +233,17 @@ pub fn neomutt(world: &World) -> Outcome<Vec<String>> {
     );
     let script = format!("neomutt -n -F '{}' -e 'push \"{keys}\"'", config.display());
     let mut read = world.command("script");
-    read.args(["--quiet", "--return", "--flush", "--command", &script, "/dev/null"]);
+    read.args([
+        "--quiet",
+        "--return",
+        "--flush",
+        "--command",
+        &script,
+        "/dev/null",
+    ]);
     let said = process::run(&mut read, super::CALL_LIMIT)?;
-    let copied = std::fs::read_to_string(&copy).map_err(|_| format!("nothing was copied\n{}", tail(&said.both(), 30)))?;
+    let copied = std::fs::read_to_string(&copy)
+        .map_err(|_| format!("nothing was copied\n{}", tail(&said.both(), 30)))?;
     says(&copied, "Subject: neomutt-sends")?;
     held.add("neomutt: opens the INBOX, reads and copies every message");
     world.python("flag_of.py", &["alice", "INBOX", "neomutt-sends", r"\Flagged"])?;

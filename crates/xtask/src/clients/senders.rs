@@ -10,46 +10,112 @@ pub fn swaks(world: &World) -> Outcome<Vec<String>> {
     let ca = world.ca.display().to_string();
     let call = |door: &str, from: &str, to: &str, subject: &str, more: &[&str]| -> Outcome<Command> {
         let mut command = world.command("swaks");
-        command.args(["--server", "localhost", "--port", &world.port(door)?.to_string(), "--ehlo", "client.remote.test"]);
-        command.args(["--from", from, "--to", to, "--header", &format!("Subject: {subject}"), "--timeout", "20"]);
+        command.args([
+            "--server",
+            "localhost",
+            "--port",
+            &world.port(door)?.to_string(),
+            "--ehlo",
+            "client.remote.test",
+        ]);
+        command.args([
+            "--from",
+            from,
+            "--to",
+            to,
+            "--header",
+            &format!("Subject: {subject}"),
+            "--timeout",
+            "20",
+        ]);
         command.args(more);
         Ok(command)
     };
     let tls = ["--tls-verify", "--tls-ca-path", &ca];
     let (alice, bob) = (&world.alice, &world.bob);
 
-    works("swaks 25", &mut call("smtp", "stranger@remote.test", &alice.0, "swaks-25", &[])?)?;
+    works(
+        "swaks 25",
+        &mut call("smtp", "stranger@remote.test", &alice.0, "swaks-25", &[])?,
+    )?;
     world.arrived("alice", "swaks-25", 1)?;
     held.add("swaks: port 25");
 
     let starttls = [&["-tls"][..], &tls].concat();
-    works("swaks 25 STARTTLS", &mut call("smtp", "<>", &alice.0, "swaks-25-tls", &starttls)?)?;
+    works(
+        "swaks 25 STARTTLS",
+        &mut call("smtp", "<>", &alice.0, "swaks-25-tls", &starttls)?,
+    )?;
     world.arrived("alice", "swaks-25-tls", 1)?;
     held.add("swaks: port 25, STARTTLS, null sender");
 
     let both = format!("{},{}", alice.0, bob.0);
-    works("swaks two", &mut call("smtp", "stranger@remote.test", &both, "swaks-two", &["--pipeline"])?)?;
+    works(
+        "swaks two",
+        &mut call(
+            "smtp",
+            "stranger@remote.test",
+            &both,
+            "swaks-two",
+            &["--pipeline"],
+        )?,
+    )?;
     world.arrived("alice", "swaks-two", 1)?;
     world.arrived("bob", "swaks-two", 1)?;
     held.add("swaks: two recipients, pipelined");
 
-    let sign_in = ["--auth", "PLAIN", "--auth-user", &alice.0, "--auth-password", &alice.1];
+    let sign_in = [
+        "--auth",
+        "PLAIN",
+        "--auth-user",
+        &alice.0,
+        "--auth-password",
+        &alice.1,
+    ];
     let submission = [&["-tls"][..], &tls, &sign_in].concat();
-    works("swaks 587", &mut call("submission", &alice.0, &bob.0, "swaks-587", &submission)?)?;
+    works(
+        "swaks 587",
+        &mut call("submission", &alice.0, &bob.0, "swaks-587", &submission)?,
+    )?;
     world.arrived("bob", "swaks-587", 1)?;
     held.add("swaks: 587, STARTTLS, AUTH PLAIN");
 
-    let sign_in = ["--auth", "LOGIN", "--auth-user", &bob.0, "--auth-password", &bob.1];
+    let sign_in = [
+        "--auth",
+        "LOGIN",
+        "--auth-user",
+        &bob.0,
+        "--auth-password",
+        &bob.1,
+    ];
     let submissions = [&["-tlsc"][..], &tls, &sign_in].concat();
-    works("swaks 465", &mut call("submissions", &bob.0, &alice.0, "swaks-465", &submissions)?)?;
+    works(
+        "swaks 465",
+        &mut call("submissions", &bob.0, &alice.0, "swaks-465", &submissions)?,
+    )?;
     world.arrived("alice", "swaks-465", 1)?;
     held.add("swaks: 465, AUTH LOGIN");
 
-    works("swaks LMTP", &mut call("lmtp", "local@example.test", &both, "swaks-lmtp", &["--protocol", "LMTP"])?)?;
+    works(
+        "swaks LMTP",
+        &mut call(
+            "lmtp",
+            "local@example.test",
+            &both,
+            "swaks-lmtp",
+            &["--protocol", "LMTP"],
+        )?,
+    )?;
     world.arrived("bob", "swaks-lmtp", 1)?;
     held.add("swaks: LMTP");
 
-    let relay = &mut call("smtp", "stranger@remote.test", "victim@elsewhere.test", "relay", &[])?;
+    let relay = &mut call(
+        "smtp",
+        "stranger@remote.test",
+        "victim@elsewhere.test",
+        "relay",
+        &[],
+    )?;
     refused("swaks relay", "<** 550", relay)?;
     let relay = &mut call("smtp", &alice.0, "victim@elsewhere.test", "relay", &starttls)?;
     refused("swaks relay as a local sender", "<** 550", relay)?;
@@ -77,11 +143,16 @@ pub fn msmtp(world: &World) -> Outcome<Vec<String>> {
     );
     let config = world.file("msmtprc", &config)?;
     let send = |account: &str, subject: &str| -> Outcome<Command> {
-        let text = format!("From: {}\nTo: {}\nSubject: {subject}\n\n.\nfrom msmtp\n", world.alice.0, world.bob.0);
+        let text = format!(
+            "From: {}\nTo: {}\nSubject: {subject}\n\n.\nfrom msmtp\n",
+            world.alice.0, world.bob.0
+        );
         let message = world.file(subject, &text)?;
         let mut command = world.command("sh");
         // msmtp reads the message from its standard input.
-        command.args(["-c", "exec msmtp -C \"$0\" -a \"$1\" \"$2\" < \"$3\""]).arg(&config);
+        command
+            .args(["-c", "exec msmtp -C \"$0\" -a \"$1\" \"$2\" < \"$3\""])
+            .arg(&config);
         command.arg(account).arg(&world.bob.0).arg(message);
         Ok(command)
     };

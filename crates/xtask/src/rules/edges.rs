@@ -11,7 +11,10 @@ const FLOOR_ZERO_MAY_USE: &[&str] = &["base64", "encoding_rs", "idna", "memchr",
 /// What has no place in floor 0, and why.
 const FLOOR_ZERO_MUST_NOT_SAY: &[(&str, &str)] = &[
     ("tokio", "async belongs to `world` and above"),
-    ("async fn", "a pure core takes bytes and gives replies; its driver waits"),
+    (
+        "async fn",
+        "a pure core takes bytes and gives replies; its driver waits",
+    ),
     ("std::fs", "files belong to `store`, `hearthpost` and the tests"),
     ("std::time::Instant", "time comes as an argument"),
     ("std::time::SystemTime", "time comes as an argument"),
@@ -35,17 +38,24 @@ struct Row {
 fn table(text: &str) -> BTreeMap<String, Row> {
     let mut rows = BTreeMap::new();
     let mut floor = 0;
-    let lines = text.lines().skip_while(|line| !line.starts_with("| Floor")).skip(2);
+    let lines = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| Floor"))
+        .skip(2);
     for line in lines.take_while(|line| line.starts_with('|')) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [floor_cell, name, _, uses] = cells[..] else { continue };
+        let [floor_cell, name, _, uses] = cells[..] else {
+            continue;
+        };
         let floor_text = floor_cell.trim_matches('*');
         if let Some(digit) = floor_text.chars().next().and_then(|first| first.to_digit(10)) {
             floor = digit as u8;
         } else if floor_text.starts_with("dev") {
             floor = u8::MAX;
         }
-        let uses = uses.split(',').map(|used| used.trim().trim_matches('`').to_owned());
+        let uses = uses
+            .split(',')
+            .map(|used| used.trim().trim_matches('`').to_owned());
         let uses = uses.filter(|used| !used.is_empty() && used != "–").collect();
         rows.insert(name.trim_matches('`').to_owned(), Row { floor, uses });
     }
@@ -54,7 +64,10 @@ fn table(text: &str) -> BTreeMap<String, Row> {
 
 /// The keys of `[dependencies]` in a Cargo.toml.
 fn dependencies(manifest: &str) -> BTreeSet<String> {
-    let section = manifest.lines().skip_while(|line| line.trim() != "[dependencies]").skip(1);
+    let section = manifest
+        .lines()
+        .skip_while(|line| line.trim() != "[dependencies]")
+        .skip(1);
     section
         .take_while(|line| !line.starts_with('['))
         .filter_map(|line| line.split(['.', '=', ' ']).next())
@@ -70,22 +83,33 @@ pub fn follow_the_table() -> Outcome<Findings> {
     let crates: BTreeSet<String> = tree::crates()?.into_iter().collect();
     let mut findings = Findings::new();
     for name in crates.iter().filter(|name| !rows.contains_key(*name)) {
-        findings.push(format!("crate `{name}` has no row in ARCHITECTURE.md: say its floor, its line, what it uses"));
+        findings.push(format!(
+            "crate `{name}` has no row in ARCHITECTURE.md: say its floor, its line, what it uses"
+        ));
     }
     for (name, row) in &rows {
         if !crates.contains(name) {
-            findings.push(format!("ARCHITECTURE.md names crate `{name}`, which does not exist"));
+            findings.push(format!(
+                "ARCHITECTURE.md names crate `{name}`, which does not exist"
+            ));
             continue;
         }
         let used = dependencies(&tree::read(&format!("crates/{name}/Cargo.toml"))?);
         let used: BTreeSet<String> = used.intersection(&crates).cloned().collect();
         for extra in used.difference(&row.uses) {
-            findings.push(format!("`{name}` uses `{extra}`, which its row in ARCHITECTURE.md does not allow"));
+            findings.push(format!(
+                "`{name}` uses `{extra}`, which its row in ARCHITECTURE.md does not allow"
+            ));
         }
         for unused in row.uses.difference(&used) {
-            findings.push(format!("`{name}` does not use `{unused}`; its row in ARCHITECTURE.md says it does"));
+            findings.push(format!(
+                "`{name}` does not use `{unused}`; its row in ARCHITECTURE.md says it does"
+            ));
         }
-        for above in used.iter().filter(|used| rows.get(*used).is_some_and(|used| used.floor > row.floor)) {
+        for above in used
+            .iter()
+            .filter(|used| rows.get(*used).is_some_and(|used| used.floor > row.floor))
+        {
             findings.push(format!("`{name}` uses `{above}`, which stands on a higher floor"));
         }
     }
@@ -95,7 +119,10 @@ pub fn follow_the_table() -> Outcome<Findings> {
 /// Drawers collect what nobody thought about.
 pub fn no_drawer_crates() -> Outcome<Findings> {
     let drawers = ["common", "utils", "util", "core", "helpers", "misc", "shared"];
-    Ok(tree::crates()?.into_iter().filter(|name| drawers.contains(&name.as_str())).collect())
+    Ok(tree::crates()?
+        .into_iter()
+        .filter(|name| drawers.contains(&name.as_str()))
+        .collect())
 }
 
 /// Looks at manifests and sources of floor 0.
@@ -106,13 +133,22 @@ pub fn floor_zero_is_pure() -> Outcome<Findings> {
     for (name, _) in rows.iter().filter(|(_, row)| row.floor == 0) {
         for used in dependencies(&tree::read(&format!("crates/{name}/Cargo.toml"))?).difference(&crates) {
             if !FLOOR_ZERO_MAY_USE.contains(&used.as_str()) {
-                findings.push(format!("`{name}` uses `{used}`: floor 0 may use {}", FLOOR_ZERO_MAY_USE.join(", ")));
+                findings.push(format!(
+                    "`{name}` uses `{used}`: floor 0 may use {}",
+                    FLOOR_ZERO_MAY_USE.join(", ")
+                ));
             }
         }
         let place = format!("crates/{name}/src/");
-        for file in tree::files_with("rs")?.iter().filter(|file| tree::shown(file).starts_with(&place)) {
+        for file in tree::files_with("rs")?
+            .iter()
+            .filter(|file| tree::shown(file).starts_with(&place))
+        {
             for (number, line) in code_lines(&std::fs::read_to_string(file)?) {
-                for (word, why) in FLOOR_ZERO_MUST_NOT_SAY.iter().filter(|(word, _)| line.contains(word)) {
+                for (word, why) in FLOOR_ZERO_MUST_NOT_SAY
+                    .iter()
+                    .filter(|(word, _)| line.contains(word))
+                {
                     findings.push(format!("{}:{number} says `{word}`: {why}", tree::shown(file)));
                 }
             }
@@ -132,7 +168,9 @@ pub fn one_source_of_chance() -> Outcome<Findings> {
         }
         for (number, line) in code_lines(&std::fs::read_to_string(&file)?) {
             for source in sources.iter().filter(|source| line.contains(*source)) {
-                findings.push(format!("{shown}:{number} says `{source}`: take the `world::chance` door"));
+                findings.push(format!(
+                    "{shown}:{number} says `{source}`: take the `world::chance` door"
+                ));
             }
         }
     }
@@ -167,6 +205,9 @@ mod tests {
     fn manifests_are_read() {
         let text = "[package]\nname = \"x\"\n[dependencies]\nmail.workspace = true\n# why\nserde = \"1\"\n\n\
                     [dev-dependencies]\ntempfile.workspace = true\n";
-        assert_eq!(dependencies(text).into_iter().collect::<Vec<_>>(), ["mail", "serde"]);
+        assert_eq!(
+            dependencies(text).into_iter().collect::<Vec<_>>(),
+            ["mail", "serde"]
+        );
     }
 }

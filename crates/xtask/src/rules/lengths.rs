@@ -25,12 +25,17 @@ pub fn long_functions() -> Outcome<Vec<String>> {
 
 /// Line number, name and length of each function of a formatted file, up to its tests.
 fn functions(text: &str) -> Vec<(usize, String, usize)> {
-    let lines: Vec<&str> = text.lines().take_while(|line| line.trim() != "#[cfg(test)]").collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .take_while(|line| line.trim() != "#[cfg(test)]")
+        .collect();
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let Some(name) = function_name(line) else { continue };
         let indent = line.len() - line.trim_start().len();
-        let end = lines[at..].iter().position(|line| line.trim_end() == format!("{}}}", " ".repeat(indent)));
+        let end = lines[at..]
+            .iter()
+            .position(|line| line.trim_end() == format!("{}}}", " ".repeat(indent)));
         if let Some(length) = end {
             found.push((at + 1, name.to_owned(), length + 1));
         }
@@ -58,7 +63,8 @@ mod tests {
 
     #[test]
     fn functions_are_measured() {
-        let text = "pub fn a() {\n    x\n}\nimpl T {\n    pub(crate) async fn b(\n    ) {\n    }\n}\n// fn c\n";
+        let text =
+            "pub fn a() {\n    x\n}\nimpl T {\n    pub(crate) async fn b(\n    ) {\n    }\n}\n// fn c\n";
         let found = functions(text);
         assert_eq!(found, [(1, "a".to_owned(), 3), (5, "b".to_owned(), 3)]);
     }

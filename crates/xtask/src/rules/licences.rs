@@ -6,8 +6,15 @@ use crate::tree;
 use serde_json::Value;
 
 /// A second cryptographic library, or a system one, is a second set of bugs and a second thing to patch.
-const BANNED: &[&str] =
-    &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys", "aws-lc-fips-sys", "boring-sys"];
+const BANNED: &[&str] = &[
+    "openssl",
+    "openssl-sys",
+    "native-tls",
+    "aws-lc-rs",
+    "aws-lc-sys",
+    "aws-lc-fips-sys",
+    "boring-sys",
+];
 
 /// Every dependency's licence expression must be satisfiable with the allowed licences.
 pub fn allowed() -> Outcome<Findings> {
@@ -28,22 +35,34 @@ pub fn allowed() -> Outcome<Findings> {
 
 /// Looks for the banned libraries among all dependencies.
 pub fn banned() -> Outcome<Findings> {
-    let names = packages()?.into_iter().filter_map(|package| package["name"].as_str().map(str::to_owned));
+    let names = packages()?
+        .into_iter()
+        .filter_map(|package| package["name"].as_str().map(str::to_owned));
     Ok(names.filter(|name| BANNED.contains(&name.as_str())).collect())
 }
 
 fn packages() -> Outcome<Vec<Value>> {
-    Ok(tree::metadata()?["packages"].as_array().cloned().unwrap_or_default())
+    Ok(tree::metadata()?["packages"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default())
 }
 
 fn allow_list(deny: &str) -> Vec<String> {
-    let list = deny.split("\nallow = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap_or_default();
+    let list = deny
+        .split("\nallow = [")
+        .nth(1)
+        .and_then(|rest| rest.split(']').next())
+        .unwrap_or_default();
     list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// Evaluates an SPDX expression: `OR` binds weaker than `AND`; `/` is the old way to write `OR`.
 fn satisfied(expression: &str, allow: &[String]) -> bool {
-    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let spaced = expression
+        .replace('/', " OR ")
+        .replace('(', " ( ")
+        .replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut at = 0;
     let value = either(&words, &mut at, allow);
@@ -108,6 +127,9 @@ mod tests {
 
     #[test]
     fn the_allow_list_is_read() {
-        assert_eq!(allow_list("x\nallow = [\n  \"MIT\", # a\n  \"ISC\",\n]\n"), ["MIT", "ISC"]);
+        assert_eq!(
+            allow_list("x\nallow = [\n  \"MIT\", # a\n  \"ISC\",\n]\n"),
+            ["MIT", "ISC"]
+        );
     }
 }
