@@ -46,3 +46,5 @@ pub const ID_FIELD_BYTES: usize = 30;
 pub const ID_VALUE_BYTES: usize = 1024;
 /// Header field names in one `HEADER.FIELDS` list.
 pub const HEADER_FIELDS: usize = 200;
+/// Items in one FETCH.
+pub const FETCH_ITEMS: usize = 500;

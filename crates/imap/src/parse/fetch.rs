@@ -5,6 +5,7 @@ use super::common::{item_name, sequence_set};
 use super::cursor::{Cursor, Parsed};
 use super::section;
 use crate::command::{Command, Fetch, FetchItem, FetchSection, Numbers};
+use crate::limits;
 
 /// `fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
 /// [SP "(" fetch-modifier *(SP fetch-modifier) ")"]`
@@ -33,10 +34,24 @@ fn items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
         }
     }
     if cursor.peek() == Some(b'(') {
-        cursor.filled_list(item)
+        cursor.filled_list(item).and_then(each_once)
     } else {
         Ok(vec![item(cursor)?])
     }
+}
+
+/// An item asked twice is told once, and there is an end to asking: an item may be the whole message.
+fn each_once(asked: Vec<FetchItem>) -> Parsed<Vec<FetchItem>> {
+    if asked.len() > limits::FETCH_ITEMS {
+        return Err(Trouble::bad("Too many FETCH items"));
+    }
+    let mut items = Vec::with_capacity(asked.len());
+    for item in asked {
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    Ok(items)
 }
 
 /// RFC 3501 §6.4.5: macros stand alone, not in a list.

@@ -717,6 +717,12 @@ fn imp_3_nesting_and_lists_are_bounded() {
     assert_eq!(refused(&section).text, "A section is nested too deeply");
     let fields = format!("FETCH 1 BODY[HEADER.FIELDS ({})]", vec!["a"; 201].join(" "));
     assert_eq!(refused(&fields).text, "Too many header fields");
+    let items = format!("FETCH 1 ({})", vec!["BODY[]"; 501].join(" "));
+    assert_eq!(refused(&items).text, "Too many FETCH items");
+    let Command::Fetch(fetch) = parsed("FETCH 1 (UID BODY[] uid BODY[])") else {
+        panic!("FETCH")
+    };
+    assert_eq!(fetch.items.len(), 2);
 }
 
 #[test]
