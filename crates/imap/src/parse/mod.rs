@@ -1,6 +1,6 @@
 //! From a frame to a command: one file per command, its grammar above its parser.
 //!
-//! [`request`] reads the tag and the name, looks the name up in [`COMMANDS`] or, after `UID`, in [`UID_COMMANDS`], lets the
+//! [`request`] reads the tag and the name, looks the name up in `COMMANDS` or, after `UID`, in `UID_COMMANDS`, lets the
 //! parser of that command read its arguments, and wants the end of the line behind them. To add a command: a variant of
 //! [`Command`], a [`crate::command::Verb`] with its row in `state`, a file here, a line in the table.
 
