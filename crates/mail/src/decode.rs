@@ -52,7 +52,7 @@ pub(crate) fn hex_pair(high: u8, low: u8) -> Option<u8> {
 pub fn parameter(joined: &Joined) -> String {
     match &joined.charset {
         Some(charset) => charset::to_text(charset.as_bytes(), &joined.value),
-        None => words::text(&joined.value),
+        None => words::untrimmed(&joined.value),
     }
 }
 

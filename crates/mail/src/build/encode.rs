@@ -8,11 +8,12 @@ const WORD_OCTETS: usize = 36;
 /// Letters in a line of quoted-printable without its soft break (RFC 2045 §6.7).
 const QP_LINE: usize = 75;
 
-/// A value for an unstructured field: as it is when it is ASCII that cannot be mistaken for an encoded word and has no
-/// word too long for a line, else encoded words.
+/// A value for an unstructured field: as it is when it is ASCII that folding leaves as it is, that cannot be mistaken for
+/// an encoded word and has no word too long for a line; else encoded words.
 pub(super) fn unstructured(text: &str) -> String {
     let words_fit = text.split(' ').all(|word| word.len() <= 900);
-    if text.is_ascii() && words_fit && !text.contains("=?") && text.trim() == text && !text.contains('\t') {
+    let folds_well = text.trim() == text && !text.contains("  ") && !text.contains('\t');
+    if text.is_ascii() && words_fit && folds_well && !text.contains("=?") {
         return text.to_owned();
     }
     encoded_words(text)

@@ -66,7 +66,12 @@ fn encoded_words_become_text() {
         (b"gr\xc3\xbcn und gr\xc3\xbcn", "grün und grün"),
         (b"gr\xfcn", "grün"),
         (b"=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "日本"),
+        (
+            b"=?iso-2022-jp?B?GyRCRnwbKEI=?= =?iso-2022-jp?B?GyRCS1wbKEI=?=",
+            "日本",
+        ),
         (b"=?utf-7?Q?+AOQ-?=", "ä"),
+        (b"a \r\n\t b", "a b"),
     ];
     for (value, expected) in table {
         assert_eq!(text(value), *expected, "{}", value.escape_ascii());

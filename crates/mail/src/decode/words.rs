@@ -1,7 +1,8 @@
 //! Encoded words in header fields (RFC 2047, RFC 2231 §5 for the language suffix): `=?charset*lang?B?…?=`.
 
+use std::borrow::Cow;
+
 use super::{base64, charset, hex_pair};
-use crate::header::unfold;
 
 /// One encoded word: its charset, its octets, and how long it was in the source.
 struct Word<'a> {
@@ -11,13 +12,17 @@ struct Word<'a> {
 }
 
 /// A field's value as text: unfolded, trimmed, encoded words decoded, white space between two of them dropped
-/// (RFC 2047 §6.2). Neighbours of one charset are decoded together, because senders cut letters in two. Octets outside
-/// encoded words are UTF-8, or else Windows-1252. NULs are left out.
+/// (RFC 2047 §6.2). A fold becomes one space. Neighbours of one charset are decoded together, because senders cut
+/// letters in two. Octets outside encoded words are UTF-8, or else Windows-1252. NULs are left out.
 pub fn text(value: &[u8]) -> String {
-    let value = unfold(value);
+    untrimmed(value.trim_ascii())
+}
+
+/// The same without trimming, for quoted strings and parameters, where white space at the ends was meant.
+pub fn untrimmed(value: &[u8]) -> String {
     let mut decoded = String::with_capacity(value.len());
     let mut run = Run::default();
-    let mut rest: &[u8] = &value;
+    let mut rest = value;
     let mut plain_start = rest;
     while let Some(start) = memchr::memchr(b'=', rest) {
         match word(&rest[start..]) {
@@ -35,6 +40,28 @@ pub fn text(value: &[u8]) -> String {
     decoded
 }
 
+/// Every line end with the white space around it becomes `filler`; NULs go.
+fn without_folds<'a>(text: &'a [u8], filler: &[u8]) -> Cow<'a, [u8]> {
+    if memchr::memchr3(b'\r', b'\n', 0, text).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut flat = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [byte, behind @ ..] = rest {
+        rest = behind;
+        match byte {
+            0 => {}
+            b'\r' | b'\n' => {
+                flat.truncate(flat.trim_ascii_end().len());
+                flat.extend_from_slice(filler);
+                rest = rest.trim_ascii_start();
+            }
+            other => flat.push(*other),
+        }
+    }
+    Cow::Owned(flat)
+}
+
 /// Octets of neighbouring encoded words that share a charset and wait to be decoded together.
 #[derive(Default)]
 struct Run {
@@ -49,11 +76,16 @@ impl Run {
             return;
         }
         self.flush(decoded);
-        decoded.push_str(&charset::guess(plain));
+        decoded.push_str(&charset::guess(&without_folds(plain, b" ")));
     }
 
     fn put_word(&mut self, word: Word<'_>, decoded: &mut String) {
-        if self.open && !self.charset.eq_ignore_ascii_case(word.charset) {
+        // ISO-2022 begins anew in every word; two escapes in a row would be an error.
+        let stateful = word
+            .charset
+            .get(..8)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"iso-2022"));
+        if self.open && (stateful || !self.charset.eq_ignore_ascii_case(word.charset)) {
             self.flush(decoded);
         }
         self.open = true;
@@ -87,10 +119,10 @@ fn word(input: &[u8]) -> Option<Word<'_>> {
         return None;
     };
     let encoded_len = memchr::memmem::find(rest.get(..rest.len().min(MAX_WORD_BYTES))?, b"?=")?;
-    let encoded = &rest[..encoded_len];
+    let encoded = without_folds(&rest[..encoded_len], b"");
     let octets = match encoding {
-        b'B' | b'b' => base64::decode(encoded),
-        b'Q' | b'q' => q(encoded),
+        b'B' | b'b' => base64::decode(&encoded),
+        b'Q' | b'q' => q(&encoded),
         _ => return None,
     };
     let charset = charset.split(|byte| *byte == b'*').next().unwrap_or(charset);

@@ -32,7 +32,7 @@ pub(crate) fn skip_comment(value: &[u8], at: usize) -> usize {
     at.min(value.len())
 }
 
-/// Reads the quoted string whose opening quote is at `at`: its content without CR and LF, and the offset behind it.
+/// Reads the quoted string whose opening quote is at `at`: its content without CR, LF and NUL, and the offset behind it.
 pub(super) fn quoted(value: &[u8], at: usize) -> (Vec<u8>, usize) {
     let mut content = Vec::new();
     let mut at = at + 1;
@@ -41,10 +41,10 @@ pub(super) fn quoted(value: &[u8], at: usize) -> (Vec<u8>, usize) {
         match byte {
             b'"' => break,
             b'\\' => {
-                content.extend(value.get(at).filter(|byte| !matches!(byte, b'\r' | b'\n')));
+                content.extend(value.get(at).filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)));
                 at += 1;
             }
-            b'\r' | b'\n' => {}
+            b'\r' | b'\n' | 0 => {}
             other => content.push(*other),
         }
     }
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
             self.at = at;
             return value;
         }
-        let mut value = self.word().to_vec();
+        let mut value = self.word();
         // File names are often written without the quotes they need: what follows belongs to them unless it is a
         // parameter itself.
         while matches!(name, "name" | "filename") && !value.is_empty() {
@@ -143,13 +143,14 @@ impl<'a> Reader<'a> {
                 break;
             }
             value.push(b' ');
-            value.extend_from_slice(next);
+            value.extend_from_slice(&next);
         }
         value
     }
 
-    fn word(&mut self) -> &'a [u8] {
-        self.take_until(|byte| is_space(byte) || byte == b';')
+    fn word(&mut self) -> Vec<u8> {
+        let word = self.take_until(|byte| is_space(byte) || byte == b';');
+        word.iter().copied().filter(|byte| *byte != 0).collect()
     }
 
     /// The next item of a comma-separated list, without its comma; nothing at the end.
