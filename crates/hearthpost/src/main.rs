@@ -1,2 +1,61 @@
-//! x
-fn main() {}
+//! The program: command line, wiring, order of start and stop.
+//!
+//! Which file to open:
+//! 1. `cli.rs`: every command and option. `exit.rs`: what the exit codes mean.
+//! 2. `serve.rs` and `demo/` make a [`server::Plan`]; `server.rs` runs it, from binding to the last line of the log.
+//! 3. `doors.rs`: the accept loop, places for connections, panics. `services.rs`: what lies below the doors.
+//! 4. `control/`: the control socket, one file for each noun. `commands/`: the same nouns on the command line.
+//!
+//! Guarantees: nothing listens that was not asked for; the demo never listens beyond loopback; one process owns a data
+//! directory; a panic closes one connection; SIGTERM ends the process within 10 seconds without cutting a reply in two.
+
+mod cli;
+mod commands;
+mod control;
+mod csv;
+mod demo;
+mod doors;
+mod events;
+mod exit;
+mod limits;
+mod serve;
+mod server;
+mod services;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use world_real::clock::RealClock;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Outcome;
+
+fn main() -> ExitCode {
+    let clock = Arc::new(RealClock::new());
+    let Cli { command } = Cli::parse();
+    match run(command, clock) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // If nobody reads standard error there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "hearthpost: {failure}");
+            failure.code()
+        }
+    }
+}
+
+fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
+    match command {
+        Command::Demo(args) => demo::run(args, clock),
+        Command::Serve { config } => serve::run(&config, clock),
+        Command::Domain(command) => commands::domain::run(command),
+        Command::Account(command) => commands::account::run(command),
+        Command::Alias(command) => commands::alias::run(command),
+        Command::Queue(command) => commands::queue::run(command),
+        Command::Status(common) => commands::status::run(&common),
+        Command::Trace { id, common } => commands::trace::run(&id, &common),
+        Command::Config(command) => commands::config::run(command),
+        Command::Store(command) => commands::store::run(command),
+    }
+}

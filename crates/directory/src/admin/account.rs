@@ -228,6 +228,11 @@ impl Directory {
         views
     }
 
+    /// How many accounts there are.
+    pub fn count_accounts(&self) -> usize {
+        self.tables().accounts.len()
+    }
+
     fn account_view(&self, address: &Mailbox) -> Result<AccountView> {
         self.found(address).map(|account| view(&account))
     }

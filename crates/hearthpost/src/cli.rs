@@ -1,0 +1,280 @@
+//! The command line as types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// What the program prints below its help.
+const AFTER_HELP: &str = "Exit codes: 0 done; 1 refused, the text says why; 2 wrong arguments or settings; \
+3 the server cannot be reached; 4 the store or the disk failed.";
+
+/// A mail server that keeps what it accepted.
+#[derive(Parser)]
+#[command(name = "hearthpost", version, about, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// what to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Try the whole system on this machine only: own certificates, two users, a welcome message.
+    Demo(DemoArgs),
+    /// Run the server.
+    Serve {
+        /// Its settings.
+        #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+    },
+    /// Domains whose mail is ours.
+    #[command(subcommand)]
+    Domain(DomainCommand),
+    /// People who sign in and have mailboxes.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Addresses that lead to other addresses here.
+    #[command(subcommand)]
+    Alias(AliasCommand),
+    /// Accepted messages that still wait.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// What the server is doing.
+    Status(Common),
+    /// The life of one message, from its queue id (q…), in order.
+    Trace {
+        /// The queue id, as in Received and in the reply to the sender.
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// What is kept on disk.
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+/// Where settings are when nothing else is said.
+pub const DEFAULT_CONFIG: &str = "/etc/hearthpost/hearthpost.toml";
+
+/// Which server, and how to answer.
+#[derive(Args, Clone)]
+pub struct Common {
+    /// The server's data directory (a demo's --dir). Without it the settings file says.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The server's settings.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub config: PathBuf,
+    /// Answer as JSON on one line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hearthpost demo`
+#[derive(Args)]
+pub struct DemoArgs {
+    /// Where to keep everything. The same directory gives the same accounts, passwords and mail again.
+    #[arg(long, value_name = "DIR", default_value = "hearthpost-demo")]
+    pub dir: PathBuf,
+    /// Print one line of JSON when every door is open, instead of the card.
+    #[arg(long)]
+    pub json: bool,
+    /// Also make user0@ to user(N-1)@ with one password, for measuring.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub users: u32,
+    /// Permit signing in without TLS, for measuring.
+    #[arg(long)]
+    pub insecure_auth: bool,
+}
+
+/// `hearthpost domain …`
+#[derive(Subcommand)]
+pub enum DomainCommand {
+    /// Add a domain.
+    Add {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        settings: DomainArgs,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Change what is given, leave the rest.
+    Set {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        settings: DomainArgs,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// All domains.
+    List(Common),
+    /// One domain.
+    Show {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Remove a domain without accounts and aliases.
+    Remove {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Settings of a domain.
+#[derive(Args)]
+pub struct DomainArgs {
+    /// What divides a name from its tag (alice+news@…), one letter of + - _ . = # or "off". New domains have +.
+    #[arg(long, value_name = "LETTER", allow_hyphen_values = true)]
+    pub separator: Option<String>,
+    /// Who gets postmaster@ when no account or alias has that name; "first" is the domain's oldest account.
+    #[arg(long, value_name = "ADDRESS")]
+    pub postmaster: Option<String>,
+}
+
+/// `hearthpost account …`
+#[derive(Subcommand)]
+pub enum AccountCommand {
+    /// Add an account, or many from a file.
+    Add {
+        /// Its main address.
+        #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+        address: Option<String>,
+        /// Read the password from standard input instead of making one.
+        #[arg(long, conflicts_with = "csv")]
+        password_stdin: bool,
+        /// Room for its mail, like 5GiB; 0 is no limit.
+        #[arg(long, value_name = "SIZE", conflicts_with = "csv")]
+        quota: Option<String>,
+        /// Name of the person.
+        #[arg(long, conflicts_with = "csv")]
+        name: Option<String>,
+        /// A file with a line for each account: address,password,quota,name. All but the address may be left out.
+        #[arg(long, value_name = "FILE")]
+        csv: Option<PathBuf>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Change what is given, leave the rest.
+    Set {
+        /// Its main address.
+        address: String,
+        /// Make a new password and print it.
+        #[arg(long, conflicts_with = "password_stdin")]
+        new_password: bool,
+        /// Read a new password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+        /// Room for its mail, like 5GiB; 0 is no limit.
+        #[arg(long, value_name = "SIZE")]
+        quota: Option<String>,
+        /// Name of the person.
+        #[arg(long)]
+        name: Option<String>,
+        /// Take mail and let it sign in again.
+        #[arg(long, conflicts_with = "disable")]
+        enable: bool,
+        /// Take no mail and let nobody sign in; its mail stays.
+        #[arg(long)]
+        disable: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// All accounts.
+    List(Common),
+    /// One account.
+    Show {
+        /// Its main address.
+        address: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Remove an account with all its mail.
+    Remove {
+        /// Its main address.
+        address: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// `hearthpost alias …`
+#[derive(Subcommand)]
+pub enum AliasCommand {
+    /// Add an alias, or many from a file. @example.org catches what nobody else has.
+    Add {
+        /// Its address.
+        #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+        address: Option<String>,
+        /// Where it leads: addresses here.
+        #[arg(required_unless_present = "csv")]
+        targets: Vec<String>,
+        /// A file with a line for each alias: address,target,target…
+        #[arg(long, value_name = "FILE")]
+        csv: Option<PathBuf>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Replace where it leads.
+    Set {
+        /// Its address.
+        address: String,
+        /// Where it leads from now on.
+        #[arg(required = true)]
+        targets: Vec<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// All aliases.
+    List(Common),
+    /// One alias.
+    Show {
+        /// Its address.
+        address: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Remove an alias.
+    Remove {
+        /// Its address.
+        address: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// `hearthpost queue …`
+#[derive(Subcommand)]
+pub enum QueueCommand {
+    /// Who still waits, when next, and why.
+    List(Common),
+}
+
+/// `hearthpost config …`
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Check a settings file and the certificate files it names.
+    Check {
+        /// The file.
+        #[arg(long = "config", value_name = "FILE", default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+    },
+    /// Print the reference of all settings, in Markdown.
+    Reference,
+}
+
+/// `hearthpost store …`
+#[derive(Subcommand)]
+pub enum StoreCommand {
+    /// Verify the checksums of everything that is kept.
+    Check(Common),
+}

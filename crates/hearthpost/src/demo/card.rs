@@ -1,0 +1,137 @@
+//! What the demo prints when every door is open.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::DOMAIN;
+use super::state::State;
+use crate::exit::{Failure, Outcome};
+
+/// What there is to print.
+pub struct Facts<'a> {
+    /// where everything is
+    pub dir: &'a Path,
+    /// the authority's certificate
+    pub ca: &'a Path,
+    /// passwords
+    pub state: &'a State,
+    /// names and addresses of the doors
+    pub doors: &'a [(&'static str, SocketAddr)],
+    /// how many bulk users were asked for
+    pub users: u32,
+}
+
+/// Prints the card, or the line of JSON.
+pub fn print(facts: &Facts<'_>, json: bool) -> Outcome<()> {
+    let text = if json {
+        format!("{}\n", line(facts))
+    } else {
+        card(facts)
+    };
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::Usage(format!("standard output cannot be written: {error}.")))
+}
+
+fn line(facts: &Facts<'_>) -> Value {
+    let mut line = Map::new();
+    line.insert("dir".to_owned(), json!(facts.dir));
+    line.insert("pid".to_owned(), json!(std::process::id()));
+    for (name, address) in facts.doors {
+        line.insert((*name).to_owned(), json!(address.port()));
+    }
+    line.insert("ca".to_owned(), json!(facts.ca));
+    let users = facts
+        .state
+        .users
+        .iter()
+        .map(|user| json!({"address": user.address, "password": user.password}));
+    line.insert("users".to_owned(), users.collect());
+    if let Some(bulk) = facts.state.bulk.as_ref().filter(|_| facts.users > 0) {
+        let bulk =
+            json!({"pattern": format!("user%d@{DOMAIN}"), "password": bulk.password, "count": facts.users});
+        line.insert("bulk".to_owned(), bulk);
+    }
+    Value::Object(line)
+}
+
+fn card(facts: &Facts<'_>) -> String {
+    let port = |name: &str| {
+        facts
+            .doors
+            .iter()
+            .find(|(door, _)| *door == name)
+            .map_or(0, |(_, address)| address.port())
+    };
+    let mut card = String::new();
+    let mut say = |text: std::fmt::Arguments<'_>| card.write_fmt(text).expect("a string takes everything");
+    let (ca, dir) = (facts.ca.display(), facts.dir.display());
+    say(format_args!(
+        "\nHearthpost demo, on this machine only (host localhost)\n\n"
+    ));
+    say(format_args!(
+        "  receive   SMTP {}   LMTP {}\n",
+        port("smtp"),
+        port("lmtp")
+    ));
+    say(format_args!(
+        "  send      submission {} (STARTTLS)   submissions {} (TLS)\n",
+        port("submission"),
+        port("submissions")
+    ));
+    say(format_args!(
+        "  read      IMAP {} (STARTTLS)   IMAPS {} (TLS)\n\n",
+        port("imap"),
+        port("imaps")
+    ));
+    for user in &facts.state.users {
+        say(format_args!("  {}   password {}\n", user.address, user.password));
+    }
+    if let Some(bulk) = facts.state.bulk.as_ref().filter(|_| facts.users > 0) {
+        let last = facts.users - 1;
+        say(format_args!(
+            "  user0@{DOMAIN} … user{last}@{DOMAIN}   password {}\n",
+            bulk.password
+        ));
+    }
+    say(format_args!(
+        "\n  certificate authority   {ca}\n  everything is kept in    {dir}\n\n"
+    ));
+    let (alice, bob) = (&facts.state.users[0], &facts.state.users[1]);
+    say(format_args!("Try:\n"));
+    say(format_args!(
+        "  curl smtp://localhost:{} --mail-from you@example.net --mail-rcpt {} -T - <<< $'Subject: hello\\n\\nIt works.'\n",
+        port("smtp"),
+        alice.address
+    ));
+    say(format_args!(
+        "  curl --cacert {ca} imaps://localhost:{}/INBOX -u '{}:{}' -X 'FETCH 1:* (FLAGS ENVELOPE)'\n",
+        port("imaps"),
+        alice.address,
+        alice.password
+    ));
+    say(format_args!(
+        "  curl --cacert {ca} smtps://localhost:{} -u '{}:{}' --mail-from {} --mail-rcpt {} -T - <<< $'Subject: hi\\n\\nFrom bob.'\n\n",
+        port("submissions"),
+        bob.address,
+        bob.password,
+        bob.address,
+        alice.address
+    ));
+    say(format_args!(
+        "Thunderbird: import the authority (Settings, Privacy & Security, Certificates), add the account {} with\n\
+         manual settings: IMAP localhost {} SSL/TLS, SMTP localhost {} SSL/TLS, normal password.\n\n",
+        alice.address,
+        port("imaps"),
+        port("submissions")
+    ));
+    say(format_args!(
+        "Ctrl-C ends it; the same command starts it again with the same accounts and mail.\n"
+    ));
+    card
+}

@@ -1,0 +1,91 @@
+//! `hearthpost demo`: the whole system on loopback, for trying and for measuring.
+//!
+//! 1. [`state::State`] finds or makes passwords and remembered ports in `demo.json` (mode 0600), before anything else.
+//! 2. [`certs::demo::provide`] finds or makes the authority and the server's certificate.
+//! 3. [`people::prepare`] makes what is missing of the domain, alice, bob, the bulk users and the welcome messages; a kill at
+//!    any point is made good by the next start.
+//! 4. [`card`] prints the card or the line of JSON when every door is open.
+//!
+//! Only here: addresses are loopback, limits per address and pacing are lifted, `--insecure-auth` exists.
+
+mod card;
+mod people;
+mod state;
+mod welcome;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use world::clock::BoxFuture;
+use world_real::clock::RealClock;
+use world_real::log::Options as LogOptions;
+
+use crate::cli::DemoArgs;
+use crate::exit::{Failure, Outcome};
+use crate::limits;
+use crate::server::{self, Kind, Plan, ReadPem};
+use crate::services::Services;
+use state::State;
+
+/// The demo's domain.
+pub const DOMAIN: &str = "example.test";
+/// The demo's host name.
+pub const HOSTNAME: &str = "mail.example.test";
+
+/// Runs the demo until it is interrupted.
+pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
+    let dir = make_dir(&args.dir)?;
+    let state = Arc::new(State::provide(&dir, args.users)?);
+    let certificates = certs::demo::provide(&dir).map_err(|error| Failure::Disk(error.to_string()))?;
+    let pem = certificates.server.clone();
+    let read: ReadPem = Arc::new(move || Ok(pem.clone()));
+    let plan = Plan {
+        data: dir.clone(),
+        log: LogOptions::files(dir.join("log")),
+        hostname: HOSTNAME.to_owned(),
+        doors: Kind::ALL
+            .into_iter()
+            .map(|kind| (kind, loopback(state.port(kind.name()))))
+            .collect(),
+        any_port: true,
+        tls: Some(read),
+        insecure_auth: args.insecure_auth,
+        unpaced: true,
+        message_bytes: limits::DEMO_MESSAGE_BYTES,
+        normalise_newlines: false,
+        connections: limits::DEMO_CONNECTIONS,
+    };
+    let (people, users) = (state.clone(), args.users);
+    let prepare = move |services: Arc<Services>| -> BoxFuture<'static, Outcome<()>> {
+        Box::pin(async move { people::prepare(&services, &people, users).await })
+    };
+    let json = args.json;
+    let ready = move |doors: &[(&'static str, SocketAddr)]| {
+        state.remember_ports(&dir, doors)?;
+        let facts = card::Facts {
+            dir: &dir,
+            ca: &certificates.ca_file,
+            state: &state,
+            doors,
+            users,
+        };
+        card::print(&facts, json)
+    };
+    server::run(plan, clock, Box::new(prepare), Box::new(ready))
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+fn make_dir(dir: &Path) -> Outcome<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.and_then(|()| dir.canonicalize()).map_err(|error| {
+        Failure::Disk(format!(
+            "the directory {} cannot be made: {error}. Name another with --dir DIR.",
+            dir.display()
+        ))
+    })
+}

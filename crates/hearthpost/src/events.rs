@@ -1,0 +1,190 @@
+//! What the program itself tells the log.
+
+use std::net::SocketAddr;
+
+use mail::ids::QueueId;
+use world::events::{Event, Severity, Value};
+
+/// One thing that happened to the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgramEvent {
+    /// `program.started`: every door is open.
+    Started {
+        /// version of the program
+        version: &'static str,
+        /// from the beginning of main
+        duration_ms: u64,
+    },
+    /// `program.door-open`
+    DoorOpen {
+        /// which
+        door: &'static str,
+        /// where
+        address: SocketAddr,
+    },
+    /// `program.door-lost`: a listener failed for good.
+    DoorLost {
+        /// which
+        door: &'static str,
+        /// why
+        reason: String,
+    },
+    /// `program.full`: the most connections are open; further ones are sent away. Said once until there is room again.
+    Full {
+        /// how many
+        connections: u64,
+    },
+    /// `program.panic`: one connection or job was closed by a fault of ours.
+    Panic {
+        /// which door or job
+        job: &'static str,
+        /// the panic's own text
+        message: String,
+    },
+    /// `program.panic-place`: where the program's own fault is; written before `program.panic`.
+    PanicPlace {
+        /// name of the thread
+        thread: String,
+        /// text and place
+        message: String,
+    },
+    /// `program.stopping`
+    Stopping {
+        /// connections that are still open
+        connections: u64,
+    },
+    /// `program.stopped`
+    Stopped {
+        /// connections that did not end in time and were cut
+        cut: u64,
+        /// from the signal
+        duration_ms: u64,
+    },
+    /// `program.control`: somebody used the control socket.
+    Control {
+        /// which command
+        command: &'static str,
+        /// user id of the caller
+        uid: u64,
+    },
+    /// `program.control-refused`: somebody who may not used the control socket.
+    ControlRefused {
+        /// user id of the caller
+        uid: u64,
+    },
+    /// `program.certificates-read`: new handshakes use them.
+    CertificatesRead,
+    /// `program.certificates-kept`: the files on disk cannot be used, so the ones in memory stay.
+    CertificatesKept {
+        /// why
+        reason: String,
+    },
+}
+
+impl Event for ProgramEvent {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "program.started",
+            Self::DoorOpen { .. } => "program.door-open",
+            Self::DoorLost { .. } => "program.door-lost",
+            Self::Full { .. } => "program.full",
+            Self::Panic { .. } => "program.panic",
+            Self::PanicPlace { .. } => "program.panic-place",
+            Self::Stopping { .. } => "program.stopping",
+            Self::Stopped { .. } => "program.stopped",
+            Self::Control { .. } => "program.control",
+            Self::ControlRefused { .. } => "program.control-refused",
+            Self::CertificatesRead => "program.certificates-read",
+            Self::CertificatesKept { .. } => "program.certificates-kept",
+        }
+    }
+
+    fn severity(&self) -> Severity {
+        match self {
+            Self::DoorLost { .. }
+            | Self::Panic { .. }
+            | Self::PanicPlace { .. }
+            | Self::CertificatesKept { .. } => Severity::Alert,
+            Self::Full { .. } | Self::ControlRefused { .. } => Severity::Warning,
+            _ => Severity::Info,
+        }
+    }
+
+    fn queue_id(&self) -> Option<QueueId> {
+        None
+    }
+
+    fn sentence(&self) -> String {
+        match self {
+            Self::Started { version, duration_ms } => {
+                format!("Hearthpost {version} started in {duration_ms} ms")
+            }
+            Self::DoorOpen { door, address } => format!("The door {door} is open on {address}"),
+            Self::DoorLost { door, reason } => {
+                format!(
+                    "The door {door} is lost ({reason}): the server stops, so that whoever watches it starts it again"
+                )
+            }
+            Self::Full { connections } => {
+                format!(
+                    "{connections} connections are open, the most allowed (limits.connections): further ones are sent away"
+                )
+            }
+            Self::Panic { job, message } => {
+                format!("A fault in {job} closed one connection: {message}. Please report it with this line")
+            }
+            Self::PanicPlace { thread, message } => {
+                format!("The thread {thread} met a fault of ours: {message}")
+            }
+            Self::Stopping { connections } => format!("Stopping; {connections} connections are asked to end"),
+            Self::Stopped { cut, duration_ms } => {
+                format!("Stopped after {duration_ms} ms; {cut} connections were cut")
+            }
+            Self::Control { command, uid } => format!("User {uid} ran {command} over the control socket"),
+            Self::ControlRefused { uid } => format!("User {uid} may not use the control socket"),
+            Self::CertificatesRead => "The certificate files were read again".to_owned(),
+            Self::CertificatesKept { reason } => {
+                format!("The certificate files cannot be used, so the certificates in memory stay: {reason}")
+            }
+        }
+    }
+
+    fn fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
+        match self {
+            Self::Started { version, duration_ms } => {
+                field("version", Value::Text(version));
+                field("duration_ms", Value::Number(*duration_ms));
+            }
+            Self::DoorOpen { door, address } => {
+                field("door", Value::Text(door));
+                field("address", Value::Text(&address.to_string()));
+            }
+            Self::DoorLost { door, reason } => {
+                field("door", Value::Text(door));
+                field("reason", Value::Text(reason));
+            }
+            Self::Full { connections } | Self::Stopping { connections } => {
+                field("connections", Value::Number(*connections));
+            }
+            Self::Panic { job, message } => {
+                field("job", Value::Text(job));
+                field("message", Value::Text(message));
+            }
+            Self::PanicPlace { thread, message } => {
+                field("thread", Value::Text(thread));
+                field("message", Value::Text(message));
+            }
+            Self::Stopped { cut, duration_ms } => {
+                field("cut", Value::Number(*cut));
+                field("duration_ms", Value::Number(*duration_ms));
+            }
+            Self::Control { command, uid } => {
+                field("command", Value::Text(command));
+                field("uid", Value::Number(*uid));
+            }
+            Self::ControlRefused { uid } => field("uid", Value::Number(*uid)),
+            Self::CertificatesRead => {}
+            Self::CertificatesKept { reason } => field("reason", Value::Text(reason)),
+        }
+    }
+}

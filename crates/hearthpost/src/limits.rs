@@ -1,0 +1,29 @@
+//! Every limit of the program itself, with its unit.
+
+use std::time::Duration;
+
+/// How long connections may take to end after SIGTERM before they are cut. With [`CLOSE`], under the 10 seconds
+/// service managers give.
+pub const DRAIN: Duration = Duration::from_secs(8);
+/// How long what remains (blocking work) may take at the very end.
+pub const CLOSE: Duration = Duration::from_secs(1);
+/// Stack of each worker thread, in bytes.
+pub const STACK_BYTES: usize = 1024 * 1024;
+/// Threads for work that blocks (hashing passwords): idle ones end by themselves.
+pub const BLOCKING_THREADS: usize = 16;
+/// Connections at once in the demo, over all doors.
+pub const DEMO_CONNECTIONS: u64 = 50_000;
+/// Largest message in the demo, in bytes.
+pub const DEMO_MESSAGE_BYTES: u64 = 50 * 1024 * 1024;
+/// File descriptors wanted beside those of connections: store, log, listeners.
+pub const OTHER_DESCRIPTORS: u64 = 256;
+/// Longest line on the control socket, in bytes: room for 100,000 accounts from one file.
+pub const CONTROL_LINE_BYTES: usize = 32 * 1024 * 1024;
+/// Callers on the control socket at once.
+pub const CONTROL_CALLERS: usize = 16;
+/// Longest path of a Unix socket the kernel takes, in bytes.
+pub const SOCKET_PATH_BYTES: usize = 100;
+/// Largest file of accounts or aliases, in bytes.
+pub const CSV_BYTES: u64 = 16 * 1024 * 1024;
+/// Largest settings file, in bytes.
+pub const CONFIG_BYTES: u64 = 1024 * 1024;

@@ -1,0 +1,121 @@
+//! `hearthpost serve`: from the settings file to a plan.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use config::{BareNewlines, Config, LogStderr};
+use directory::{AdminError, DomainSettings};
+use receive::DoorKind;
+use world::clock::BoxFuture;
+use world_real::clock::RealClock;
+use world_real::log::{Options as LogOptions, Stderr};
+
+use crate::exit::{Failure, Outcome};
+use crate::limits::CONFIG_BYTES;
+use crate::server::{self, Kind, Plan, ReadPem};
+use crate::services::Services;
+
+/// Runs the server of `file`.
+pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
+    let config = read(file)?;
+    let domains = config.domains.clone();
+    let prepare = move |services: Arc<Services>| -> BoxFuture<'static, Outcome<()>> {
+        Box::pin(async move { add_domains(&services, &domains).await })
+    };
+    server::run(plan(config), clock, Box::new(prepare), Box::new(|_| Ok(())))
+}
+
+/// Reads and checks a settings file.
+pub fn read(file: &Path) -> Outcome<Config> {
+    let unreadable = |error: std::io::Error| {
+        Failure::Usage(format!(
+            "the settings in {} cannot be read: {error}. Say where they are with --config FILE.",
+            file.display()
+        ))
+    };
+    let mut text = String::new();
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    opened
+        .take(CONFIG_BYTES)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    config::read(&text).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+        let count = match problems.len() {
+            1 => "a problem".to_owned(),
+            many => format!("{many} problems"),
+        };
+        Failure::Usage(format!(
+            "the settings in {} have {count}:\n{}",
+            file.display(),
+            lines.join("\n")
+        ))
+    })
+}
+
+/// Where a server of these settings logs.
+pub fn log_dir(config: &Config) -> std::path::PathBuf {
+    config
+        .log_dir
+        .clone()
+        .unwrap_or_else(|| config.data_dir.join("log"))
+}
+
+fn plan(config: Config) -> Plan {
+    let log = LogOptions {
+        stderr: match config.log_stderr {
+            LogStderr::Human => Stderr::Human,
+            LogStderr::Json => Stderr::Json,
+            LogStderr::Off => Stderr::Quiet,
+        },
+        ..LogOptions::files(log_dir(&config))
+    };
+    let mut doors = Vec::new();
+    for (kind, addresses) in Kind::ALL.into_iter().map(|kind| (kind, addresses(&config, kind))) {
+        doors.extend(addresses.iter().map(|address| (kind, *address)));
+    }
+    let tls = config.tls.map(|files| {
+        let read: ReadPem = Arc::new(move || certs::files::read(&files.certificate, &files.key));
+        read
+    });
+    Plan {
+        data: config.data_dir,
+        log,
+        hostname: config.hostname,
+        doors,
+        any_port: false,
+        tls,
+        insecure_auth: false,
+        unpaced: false,
+        message_bytes: config.message_bytes,
+        normalise_newlines: config.bare_newlines == BareNewlines::Normalise,
+        connections: config.connections,
+    }
+}
+
+fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {
+    match kind {
+        Kind::Mail(DoorKind::Mx) => &config.doors.smtp,
+        Kind::Mail(DoorKind::Submission) => &config.doors.submission,
+        Kind::Mail(DoorKind::Submissions) => &config.doors.submissions,
+        Kind::Mail(DoorKind::Lmtp) => &config.doors.lmtp,
+        Kind::Imap => &config.doors.imap,
+        Kind::Imaps => &config.doors.imaps,
+    }
+}
+
+async fn add_domains(services: &Services, domains: &[String]) -> Outcome<()> {
+    for name in domains {
+        match services
+            .directory
+            .add_domain(name, DomainSettings::default())
+            .await
+        {
+            Ok(_) | Err(AdminError::Exists { .. }) => {}
+            Err(error @ AdminError::Store(_)) => return Err(Failure::Disk(error.to_string())),
+            Err(error) => return Err(Failure::Usage(error.to_string())),
+        }
+    }
+    Ok(())
+}

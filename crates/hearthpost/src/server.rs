@@ -1,0 +1,514 @@
+//! The running server: order of start and stop.
+//!
+//! 1. [`run`] raises the limit of open files, binds every door, opens the log, and starts the runtime.
+//! 2. [`open`]: store → directory → what the caller prepares (domains, demo users) → queue, mailboxes.
+//! 3. [`open_doors`]: one accept loop for each door ([`crate::doors`]), the worker of the queue, the control socket; then
+//!    the caller is told that every door is open.
+//! 4. [`wait`] until SIGTERM or SIGINT, or a door is lost. SIGHUP reads the certificate files again.
+//! 5. [`stop`]: listeners close, sessions are told (421, BYE) and have [`crate::limits::DRAIN`] to finish; the rest is cut.
+//!    Then the queue's worker ends, the store closes, and the log is written out.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::imap::{Context as ImapContext, Security};
+use deliver::Worker;
+use mailbox::Mailboxes;
+use queue::Queue;
+use receive::{Context as ReceiveContext, Door as ReceiveDoor, DoorKind, DoorSettings};
+use smtp::{BareBytes, TextRules};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use world::clock::{BoxFuture, Clock, Monotonic};
+use world::events::Events;
+use world::net::{Listener, TlsServer};
+use world_real::log::{LogEvents, Options as LogOptions};
+use world_real::signals::{Signal, Signals};
+use world_real::tcp::Bound;
+use world_real::tls::{Certificates, Identity, ServerTls};
+use world_real::unix::BoundControl;
+
+use crate::control;
+use crate::control::client::SocketPath;
+use crate::doors::{self, Door, Gate, Serve};
+use crate::events::ProgramEvent;
+use crate::exit::{Failure, Outcome};
+use crate::limits;
+use crate::services::{Live, Services, open_log};
+
+/// The kinds of doors the program opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// mail comes in
+    Mail(DoorKind),
+    /// people read
+    Imap,
+    /// people read, under TLS from the first byte
+    Imaps,
+}
+
+impl Kind {
+    /// All, in the order they are printed.
+    pub const ALL: [Self; 6] = [
+        Self::Mail(DoorKind::Mx),
+        Self::Mail(DoorKind::Submission),
+        Self::Mail(DoorKind::Submissions),
+        Self::Mail(DoorKind::Lmtp),
+        Self::Imap,
+        Self::Imaps,
+    ];
+
+    /// Its name in settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mail(kind) => kind.name(),
+            Self::Imap => "imap",
+            Self::Imaps => "imaps",
+        }
+    }
+}
+
+/// Where certificates come from, each time they are read.
+pub type ReadPem = Arc<dyn Fn() -> Result<certs::Pem, certs::files::FileError> + Send + Sync>;
+
+/// What a server is to be.
+pub struct Plan {
+    /// where everything is kept
+    pub data: PathBuf,
+    /// the log
+    pub log: LogOptions,
+    /// our name
+    pub hostname: String,
+    /// each door and where it listens; several ports of the same door are tried in order until one is free when `any_port`
+    pub doors: Vec<(Kind, SocketAddr)>,
+    /// when an address is taken, take any free port instead
+    pub any_port: bool,
+    /// certificates, if there are any
+    pub tls: Option<ReadPem>,
+    /// sign-in without TLS, and no pacing: the demo alone
+    pub insecure_auth: bool,
+    /// per-address limits and pacing are lifted: the demo alone
+    pub unpaced: bool,
+    /// largest message, in bytes
+    pub message_bytes: u64,
+    /// bare newlines become CRLF instead of a refusal
+    pub normalise_newlines: bool,
+    /// most connections
+    pub connections: u64,
+}
+
+/// A step of the caller's between opening the directory and opening the doors.
+pub type Prepare = Box<dyn FnOnce(Arc<Services>) -> BoxFuture<'static, Outcome<()>> + Send>;
+/// Called when every door is open.
+pub type Ready = Box<dyn FnOnce(&[(&'static str, SocketAddr)]) -> Outcome<()> + Send>;
+
+/// Runs a server to its end.
+pub fn run(plan: Plan, clock: Arc<dyn Clock>, prepare: Prepare, ready: Ready) -> Outcome<()> {
+    raise_descriptors(plan.connections);
+    let bound = bind(&plan)?;
+    let tls = plan.tls.as_ref().map(Tls::read).transpose()?;
+    let log = open_log(&plan.log, &clock)?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
+        .max_blocking_threads(limits::BLOCKING_THREADS.max(cores))
+        .thread_stack_size(limits::STACK_BYTES)
+        .thread_name("hearthpost")
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::Disk(format!(
+                "the runtime cannot start: {error}. Check the limits of threads and memory."
+            ))
+        })?;
+    let outcome = runtime.block_on(live(plan, bound, tls, clock, log.clone(), prepare, ready));
+    runtime.shutdown_timeout(limits::CLOSE);
+    log.close();
+    outcome
+}
+
+/// The soft limit of open files follows the hard one, as far as the connections need it.
+fn raise_descriptors(connections: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut now = getrlimit(Resource::Nofile);
+    let wanted = connections + limits::OTHER_DESCRIPTORS;
+    if now.current.is_some_and(|current| current < wanted) {
+        now.current = Some(now.maximum.map_or(wanted, |maximum| maximum.min(wanted)));
+        let _ = setrlimit(Resource::Nofile, now); // with fewer, the accept loops pause when they are used up
+    }
+}
+
+fn bind(plan: &Plan) -> Outcome<Vec<(Kind, Bound)>> {
+    let mut bound = Vec::with_capacity(plan.doors.len());
+    for &(kind, address) in &plan.doors {
+        let first = Bound::bind(address);
+        let taken = |error: &std::io::Error| plan.any_port && error.kind() == std::io::ErrorKind::AddrInUse;
+        let opened = match first {
+            Err(error) if taken(&error) => Bound::bind(SocketAddr::new(address.ip(), 0)),
+            other => other,
+        };
+        bound.push((kind, opened.map_err(|error| cannot_bind(kind, address, &error))?));
+    }
+    Ok(bound)
+}
+
+fn cannot_bind(kind: Kind, address: SocketAddr, error: &std::io::Error) -> Failure {
+    let next_step = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "Another program listens there: stop it, or change the address.",
+        std::io::ErrorKind::PermissionDenied => "Ports below 1024 need the capability CAP_NET_BIND_SERVICE.",
+        std::io::ErrorKind::AddrNotAvailable => "This machine has no such address.",
+        _ => "Check the address.",
+    };
+    Failure::Usage(format!(
+        "the door {} cannot listen on {address}: {error}. {next_step}",
+        kind.name()
+    ))
+}
+
+/// The certificates in use, and how to read them anew.
+struct Tls {
+    read: ReadPem,
+    certificates: Arc<Certificates>,
+}
+
+impl Tls {
+    fn read(read: &ReadPem) -> Outcome<Self> {
+        let identity = identity(read).map_err(Failure::Usage)?;
+        let certificates =
+            Certificates::new(vec![identity]).map_err(|error| Failure::Usage(error.to_string()))?;
+        Ok(Self {
+            read: read.clone(),
+            certificates,
+        })
+    }
+
+    fn reload(&self) -> ProgramEvent {
+        let replaced = identity(&self.read).and_then(|identity| {
+            self.certificates
+                .replace(vec![identity])
+                .map_err(|error| error.to_string())
+        });
+        match replaced {
+            Ok(()) => ProgramEvent::CertificatesRead,
+            Err(reason) => ProgramEvent::CertificatesKept { reason },
+        }
+    }
+
+    fn server(&self, protocol: &str) -> Outcome<Arc<dyn TlsServer>> {
+        let server = ServerTls::new(self.certificates.clone(), &[protocol]);
+        Ok(Arc::new(
+            server.map_err(|error| Failure::Usage(error.to_string()))?,
+        ))
+    }
+}
+
+fn identity(read: &ReadPem) -> Result<Identity, String> {
+    let pem = read().map_err(|error| error.to_string())?;
+    Identity::from_pem::<&str>(&[], &pem.chain, &pem.key).map_err(|error| error.to_string())
+}
+
+async fn live(
+    plan: Plan,
+    bound: Vec<(Kind, Bound)>,
+    tls: Option<Tls>,
+    clock: Arc<dyn Clock>,
+    log: Arc<LogEvents>,
+    prepare: Prepare,
+    ready: Ready,
+) -> Outcome<()> {
+    let signals =
+        Signals::install().map_err(|error| Failure::Disk(format!("signals cannot be received: {error}.")))?;
+    let events: Arc<dyn Events> = log;
+    let services = Services::open(&plan.data, clock, events).await?;
+    report_panics(services.events.clone());
+    prepare(services.clone()).await?;
+    let (stopping, stop) = watch::channel(false);
+    let mut running = open_doors(&plan, bound, tls.as_ref(), &services, stop).await?;
+    let doors = services
+        .live
+        .get()
+        .map(|live| live.doors.clone())
+        .unwrap_or_default();
+    ready(&doors)?;
+    let lost = wait(signals, tls, &services, &mut running).await;
+    end(&services, stopping, running).await;
+    match lost {
+        None => Ok(()),
+        Some(event) => {
+            use world::events::Event;
+            services.events.emit(&event);
+            Err(Failure::Disk(event.sentence()))
+        }
+    }
+}
+
+/// Panics of tasks are counted where the task ends; here their place goes to the log, and a broken store stops everything.
+fn report_panics(events: Arc<dyn Events>) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        events.emit(&ProgramEvent::PanicPlace {
+            thread: thread.clone(),
+            message: panic.to_string(),
+        });
+        if thread == "store-write" {
+            abort_for_the_store();
+        }
+    }));
+}
+
+/// The store's writer panics only when an invariant of the data is broken: nothing more may be written.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a broken store invariant stops the process before the next write"
+)]
+fn abort_for_the_store() {
+    std::process::abort()
+}
+
+/// What runs, until it is told to stop.
+struct Running {
+    doors: JoinSet<Result<(), ProgramEvent>>,
+    jobs: JoinSet<()>,
+    gate: Arc<Gate>,
+}
+
+async fn open_doors(
+    plan: &Plan,
+    bound: Vec<(Kind, Bound)>,
+    tls: Option<&Tls>,
+    services: &Arc<Services>,
+    stop: watch::Receiver<bool>,
+) -> Outcome<Running> {
+    let queue = Queue::new(
+        services.store.clone(),
+        services.clock.clone(),
+        services.events.clone(),
+        Arc::new(queue::inbox_plan),
+    );
+    let serving = Serving::new(plan, tls, services, &queue, stop.clone())?;
+    let gate = Gate::new(plan.connections, services.events.clone(), services.clock.clone());
+    let mut running = Running {
+        doors: JoinSet::new(),
+        jobs: JoinSet::new(),
+        gate: gate.clone(),
+    };
+    let mut open = Vec::with_capacity(bound.len());
+    for (kind, bound) in bound {
+        let listener = bound
+            .listen()
+            .map_err(|error| Failure::Disk(format!("the door {}: {error}.", kind.name())))?;
+        let address = listener.local_addr();
+        open.push((kind.name(), address));
+        services.events.emit(&ProgramEvent::DoorOpen {
+            door: kind.name(),
+            address,
+        });
+        let door = serving.door(kind)?;
+        running
+            .doors
+            .spawn(doors::run(door, Box::new(listener), gate.clone(), stop.clone()));
+    }
+    let socket = SocketPath::of(&plan.data).and_then(|socket| {
+        let door = BoundControl::bind(&socket.path)?.listen()?;
+        Ok((door, socket))
+    });
+    let (control, socket) = socket.map_err(|error| {
+        Failure::Disk(format!(
+            "the control socket in {} cannot be made: {error}.",
+            plan.data.display()
+        ))
+    })?;
+    let (shared, stop_control) = (services.clone(), stop.clone());
+    running.jobs.spawn(async move {
+        control::server::run(control, shared, stop_control).await;
+        drop(socket);
+    });
+    running.jobs.spawn(deliver::run(
+        Worker {
+            queue,
+            directory: services.directory.clone(),
+        },
+        stop,
+    ));
+    let started = services.clock.monotonic();
+    let live = Live {
+        started,
+        doors: open,
+        gate,
+    };
+    assert!(services.live.set(live).is_ok(), "doors open once");
+    let duration_ms = u64::try_from(started.0.as_millis())
+        .unwrap_or(u64::MAX)
+        .saturating_sub(1000);
+    services.events.emit(&ProgramEvent::Started {
+        version: env!("CARGO_PKG_VERSION"),
+        duration_ms,
+    });
+    Ok(running)
+}
+
+/// How each kind of door serves.
+struct Serving {
+    receive: Arc<ReceiveContext>,
+    imap: Arc<ImapContext>,
+    settings: DoorSettings,
+    smtp_tls: Option<Arc<dyn TlsServer>>,
+    lmtp_tls: Option<Arc<dyn TlsServer>>,
+}
+
+impl Serving {
+    fn new(
+        plan: &Plan,
+        tls: Option<&Tls>,
+        services: &Services,
+        queue: &Arc<Queue>,
+        stop: watch::Receiver<bool>,
+    ) -> Outcome<Self> {
+        let receive = ReceiveContext {
+            queue: queue.clone(),
+            directory: services.directory.clone(),
+            chance: services.chance.clone(),
+            ids: services.ids.clone(),
+            shutdown: stop.clone(),
+        };
+        let imap = ImapContext {
+            directory: services.directory.clone(),
+            mailboxes: Mailboxes::start(
+                services.store.clone(),
+                services.ids.clone(),
+                services.clock.clone(),
+            ),
+            clock: services.clock.clone(),
+            events: services.events.clone(),
+            tls: tls.map(|tls| tls.server("imap")).transpose()?,
+            insecure_auth: plan.insecure_auth,
+            unpaced: plan.unpaced,
+            append_limit_bytes: plan.message_bytes,
+            shutdown: stop,
+        };
+        let bare_bytes = if plan.normalise_newlines {
+            BareBytes::Normalise
+        } else {
+            BareBytes::Refuse
+        };
+        let settings = DoorSettings {
+            max_message_bytes: plan.message_bytes,
+            text: TextRules {
+                bare_bytes,
+                ..TextRules::default()
+            },
+            insecure_auth: plan.insecure_auth,
+            ..DoorSettings::new(plan.hostname.clone())
+        };
+        Ok(Self {
+            receive: Arc::new(receive),
+            imap: Arc::new(imap),
+            settings,
+            smtp_tls: tls.map(|tls| tls.server("smtp")).transpose()?,
+            lmtp_tls: tls.map(|tls| tls.server("lmtp")).transpose()?,
+        })
+    }
+
+    fn door(&self, kind: Kind) -> Outcome<Door> {
+        let full: &'static [u8] = match kind {
+            Kind::Mail(DoorKind::Submissions) | Kind::Imaps => b"",
+            Kind::Mail(_) => b"421 4.3.2 Too many connections, try again in a minute\r\n",
+            Kind::Imap => b"* BYE [UNAVAILABLE] Too many connections, try again in a minute\r\n",
+        };
+        Ok(Door {
+            name: kind.name(),
+            serve: self.serve(kind),
+            full,
+        })
+    }
+
+    fn serve(&self, kind: Kind) -> Serve {
+        match kind {
+            Kind::Mail(mail) => {
+                let tls = if mail == DoorKind::Lmtp {
+                    &self.lmtp_tls
+                } else {
+                    &self.smtp_tls
+                };
+                let door = Arc::new(ReceiveDoor::new(mail, tls.clone(), self.settings.clone()));
+                let context = self.receive.clone();
+                Arc::new(move |wire, peer| {
+                    let (context, door) = (context.clone(), ReceiveDoor::clone(&door));
+                    Box::pin(receive::serve_connection(context, door, wire, peer))
+                })
+            }
+            Kind::Imap | Kind::Imaps => {
+                let security = if kind == Kind::Imaps {
+                    Security::ImplicitTls
+                } else {
+                    Security::StartTls
+                };
+                let context = self.imap.clone();
+                Arc::new(move |wire, peer| {
+                    let context = context.clone();
+                    Box::pin(
+                        async move { access::imap::serve_connection(&context, wire, peer, security).await },
+                    )
+                })
+            }
+        }
+    }
+}
+
+/// Waits for the end; returns the door that was lost, if one was.
+async fn wait(
+    mut signals: Signals,
+    tls: Option<Tls>,
+    services: &Services,
+    running: &mut Running,
+) -> Option<ProgramEvent> {
+    loop {
+        tokio::select! {
+            signal = signals.next() => match (signal, &tls) {
+                (Signal::Stop, _) => return None,
+                (Signal::Reload, Some(tls)) => services.events.emit(&tls.reload()),
+                (Signal::Reload, None) => {}
+            },
+            Some(ended) = running.doors.join_next() => {
+                let reason = match ended {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(event)) => return Some(event),
+                    Err(error) => error.to_string(),
+                };
+                return Some(ProgramEvent::DoorLost { door: "unknown", reason });
+            },
+            Some(ended) = running.jobs.join_next() => running.gate.ended("job", ended),
+        }
+    }
+}
+
+async fn end(services: &Services, stopping: watch::Sender<bool>, mut running: Running) {
+    let began = services.clock.monotonic();
+    services.events.emit(&ProgramEvent::Stopping {
+        connections: running.gate.open(),
+    });
+    stopping.send_replace(true);
+    while running.doors.join_next().await.is_some() {}
+    let late = services
+        .clock
+        .sleep_until(after(began, limits::DRAIN + limits::CLOSE / 2));
+    tokio::select! {
+        () = late => {}
+        () = async { while running.jobs.join_next().await.is_some() {} } => {}
+    }
+    let embedded = services.embedded.clone();
+    let closed = tokio::task::spawn_blocking(move || embedded.close()).await;
+    running.gate.ended("store", closed);
+    let took = services.clock.monotonic().0.saturating_sub(began.0);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    services.events.emit(&ProgramEvent::Stopped {
+        cut: running.gate.cut(),
+        duration_ms,
+    });
+}
+
+fn after(moment: Monotonic, wait: Duration) -> Monotonic {
+    Monotonic(moment.0 + wait)
+}

@@ -1,0 +1,110 @@
+//! What the doors and the commands work with, opened in order: log, store, directory.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use directory::{Directory, Doors};
+use store::contract::{Store, StoreError};
+use store::embedded::{Embedded, Options};
+use world::chance::Chance;
+use world::clock::{Clock, Monotonic};
+use world::events::Events;
+use world::ids::IdSource;
+use world_real::chance::RealChance;
+use world_real::clock::RealClock;
+use world_real::log::{LogEvents, Options as LogOptions};
+
+use crate::doors::Gate;
+use crate::exit::{Failure, Outcome};
+
+/// The opened parts below the doors.
+pub struct Services {
+    /// the backend itself
+    pub embedded: Arc<Embedded>,
+    /// the same, by its contract
+    pub store: Arc<dyn Store>,
+    /// who is here
+    pub directory: Arc<Directory>,
+    /// new identifiers
+    pub ids: Arc<IdSource>,
+    /// time
+    pub clock: Arc<dyn Clock>,
+    /// random bytes
+    pub chance: Arc<dyn Chance>,
+    /// the log
+    pub events: Arc<dyn Events>,
+    /// set once the doors are open
+    pub live: OnceLock<Live>,
+}
+
+/// What only a running server has.
+pub struct Live {
+    /// when it started
+    pub started: Monotonic,
+    /// its doors and where they listen
+    pub doors: Vec<(&'static str, SocketAddr)>,
+    /// its connections
+    pub gate: Arc<Gate>,
+}
+
+impl Services {
+    /// Opens store and directory.
+    pub async fn open(data: &Path, clock: Arc<dyn Clock>, events: Arc<dyn Events>) -> Outcome<Arc<Self>> {
+        let options = Options::new(clock.clone(), events.clone());
+        let dir = data.to_owned();
+        let opened = tokio::task::spawn_blocking(move || Embedded::open(&dir, options)).await;
+        let opened = opened
+            .map_err(|_| Failure::Disk("the store could not be opened. Look at the log.".to_owned()))?;
+        let embedded = opened.map_err(|error| disk(&error))?;
+        let store: Arc<dyn Store> = embedded.clone();
+        let chance: Arc<dyn Chance> = Arc::new(RealChance::new());
+        let ids = Arc::new(IdSource::new(clock.clone(), 0, store.id_floor()));
+        let doors = Doors {
+            store: store.clone(),
+            clock: clock.clone(),
+            chance: chance.clone(),
+            ids: ids.clone(),
+            events: events.clone(),
+        };
+        let directory = Directory::open(doors).await.map_err(|error| disk(&error))?;
+        Ok(Arc::new(Self {
+            embedded,
+            store,
+            directory,
+            ids,
+            clock,
+            chance,
+            events,
+            live: OnceLock::new(),
+        }))
+    }
+
+    /// Opens them for one command while no server runs.
+    pub async fn open_stopped(data: &Path) -> Outcome<Arc<Self>> {
+        let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+        let log = open_log(&LogOptions::files(data.join("log")), &clock)?;
+        Self::open(data, clock, log).await
+    }
+}
+
+/// Opens the log.
+pub fn open_log(options: &LogOptions, clock: &Arc<dyn Clock>) -> Outcome<Arc<LogEvents>> {
+    LogEvents::open(options, clock.clone()).map_err(|error| {
+        let dir = options.dir.as_deref().unwrap_or(Path::new("?")).display();
+        Failure::Disk(format!(
+            "the log in {dir} cannot be written: {error}. Check the directory's owner and its free space."
+        ))
+    })
+}
+
+/// The store's own words, with the code that says so.
+pub fn disk(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Fatal(text) if text.contains("another process owns") => Failure::Unreachable(format!(
+            "{text}. It does not answer on its control socket now; try again in a moment."
+        )),
+        StoreError::Fatal(text) => Failure::Disk(text.clone()),
+        other => Failure::Disk(format!("{other}. Look at the log.")),
+    }
+}
