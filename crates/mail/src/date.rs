@@ -37,7 +37,7 @@ impl DateTime {
     /// UTC (clamped to what four digits can say).
     pub fn from_unix_ms(unix_ms: i64, offset_minutes: i16) -> Self {
         let offset_minutes = offset_minutes.clamp(-5999, 5999);
-        let first = -days_before(1, 1, 1).abs() * DAY_MS;
+        let first = days_before(1, 1, 1) * DAY_MS;
         let last = (days_before(9999, 12, 31) + 1) * DAY_MS - 1;
         let local = unix_ms
             .saturating_add(i64::from(offset_minutes) * MINUTE_MS)
@@ -115,9 +115,6 @@ impl DateTime {
             b'-' => -1,
             _ => return None,
         };
-        if text[14] != b':' && text[14..=17].contains(&b' ') {
-            return None;
-        }
         let minutes = number(22, 24)? * 60 + number(24, 26)?;
         let date = Self {
             year: number(7, 11)?,

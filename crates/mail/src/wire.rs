@@ -1,5 +1,16 @@
 //! What may go on the wire. A value of these types has no CR, LF or NUL where it could begin something new: an SMTP
 //! command, a header field, the end of a message (threat cases REL-7, REL-8, SMG; CWE-93).
+//!
+//! There is no way around the constructors:
+//! ```compile_fail,E0423
+//! let message = mail::wire::WireMessage(b"Subject: x\n.\nRSET\r\n".to_vec());
+//! ```
+//! ```compile_fail,E0423
+//! let argument = mail::wire::SmtpArg("a\r\nRSET".to_owned());
+//! ```
+//! ```compile_fail,E0423
+//! let value = mail::wire::HeaderValue("x\r\nBcc: y".to_owned());
+//! ```
 
 use std::fmt;
 

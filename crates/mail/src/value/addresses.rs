@@ -31,7 +31,7 @@ pub struct HeaderMailbox {
     /// What stands behind the last `@`; nothing when there is none.
     pub domain: Option<Vec<u8>>,
     /// False when the address breaks the grammar so that another program could read another address: two `@`, words
-    /// behind the `>`, a second `<`, an open bracket, no domain, a source route.
+    /// behind the `>`, a second `<`, an open bracket, no domain, a source route; or when the field holds a NUL.
     pub well_formed: bool,
 }
 
@@ -53,9 +53,22 @@ impl HeaderMailbox {
 
 /// Reads an address list; at most [`ADDRESSES`] entries come back.
 pub fn parse(value: &[u8]) -> Vec<Entry> {
-    let mut list = List::new(&value[..value.len().min(FIELD_VALUE_BYTES)]);
+    let value = &value[..value.len().min(FIELD_VALUE_BYTES)];
+    let mut list = List::new(value);
     list.run();
+    if memchr::memchr(0, value).is_some() {
+        distrust(&mut list.entries);
+    }
     list.entries
+}
+
+/// We leave NULs out; other programs end the text at one.
+fn distrust(entries: &mut [Entry]) {
+    for entry in entries {
+        if let Entry::Mailbox(mailbox) = entry {
+            mailbox.well_formed = false;
+        }
+    }
 }
 
 /// The mailboxes of [`parse`], members of groups included.

@@ -151,6 +151,9 @@ fn aut_4_ambiguous_addresses_are_marked() {
         b"<>",
         b"<a@>",
         b"\"a@good.test\"",
+        b"a@good.test\0.evil.test",
+        b"<a\0@good.test>",
+        b"Name\0 <a@good.test>",
     ];
     for value in ambiguous {
         let list = mailboxes(value);
