@@ -96,11 +96,17 @@ pub struct Batch {
 impl Batch {
     /// A batch of one operation somebody waits for.
     pub fn urgent(op: Op) -> Self {
-        Self { urgency: Urgency::Urgent, ops: vec![op] }
+        Self {
+            urgency: Urgency::Urgent,
+            ops: vec![op],
+        }
     }
     /// A batch of one operation nobody waits for.
     pub fn lazy(op: Op) -> Self {
-        Self { urgency: Urgency::Lazy, ops: vec![op] }
+        Self {
+            urgency: Urgency::Lazy,
+            ops: vec![op],
+        }
     }
 }
 
@@ -233,44 +239,117 @@ pub enum Op {
     /// Body, message rows, placements of the ready recipients, queue rows of the waiting ones.
     Accept(Box<Accept>),
     /// A claimed recipient's outcome; fails with `ClaimLost`.
-    RecordOutcome { claim: Claim, outcome: Outcome, prior_attempts: u32 },
+    RecordOutcome {
+        claim: Claim,
+        outcome: Outcome,
+        prior_attempts: u32,
+    },
 
     /// IMAP APPEND. `OverQuota` when the account has no room.
-    Append { account: AccountId, mailbox: MailboxId, body: Body, flags: Flags, internal_date: UnixMs },
+    Append {
+        account: AccountId,
+        mailbox: MailboxId,
+        body: Body,
+        flags: Flags,
+        internal_date: UnixMs,
+    },
     /// Changes flags; messages whose modseq is above `unchanged_since` are left alone and named in the result.
-    SetFlags { mailbox: MailboxId, uids: UidSet, edit: FlagEdit, unchanged_since: Option<u64> },
+    SetFlags {
+        mailbox: MailboxId,
+        uids: UidSet,
+        edit: FlagEdit,
+        unchanged_since: Option<u64>,
+    },
     /// Copies in UID order. `OverQuota` as for APPEND.
-    Copy { from: MailboxId, uids: UidSet, to: MailboxId },
+    Copy {
+        from: MailboxId,
+        uids: UidSet,
+        to: MailboxId,
+    },
     /// Copies and expunges in one transaction (RFC 6851).
-    Move { from: MailboxId, uids: UidSet, to: MailboxId },
+    Move {
+        from: MailboxId,
+        uids: UidSet,
+        to: MailboxId,
+    },
     /// Removes. With `only_deleted`, only those with \Deleted. Leaves tombstones.
-    Expunge { mailbox: MailboxId, uids: UidSet, only_deleted: bool },
+    Expunge {
+        mailbox: MailboxId,
+        uids: UidSet,
+        only_deleted: bool,
+    },
 
     /// `parent: None` is the top. The name is one level, NFC, 1 to 255 bytes.
-    CreateMailbox { account: AccountId, mailbox: MailboxId, parent: Option<MailboxId>, name: String, special_use: Option<SpecialUse> },
+    CreateMailbox {
+        account: AccountId,
+        mailbox: MailboxId,
+        parent: Option<MailboxId>,
+        name: String,
+        special_use: Option<SpecialUse>,
+    },
     /// Removes the mailbox and its messages. `HasChildren` while there are some.
-    DeleteMailbox { mailbox: MailboxId },
+    DeleteMailbox {
+        mailbox: MailboxId,
+    },
     /// Renames or moves one row; the tree below follows.
-    RenameMailbox { mailbox: MailboxId, parent: Option<MailboxId>, name: String },
+    RenameMailbox {
+        mailbox: MailboxId,
+        parent: Option<MailboxId>,
+        name: String,
+    },
     /// RENAME INBOX (RFC 9051 §6.3.6): creates `mailbox` and moves INBOX's messages into it.
-    RenameInbox { account: AccountId, mailbox: MailboxId, parent: Option<MailboxId>, name: String },
-    SetSubscribed { mailbox: MailboxId, subscribed: bool },
+    RenameInbox {
+        account: AccountId,
+        mailbox: MailboxId,
+        parent: Option<MailboxId>,
+        name: String,
+    },
+    SetSubscribed {
+        mailbox: MailboxId,
+        subscribed: bool,
+    },
 
     /// `settings` is JSON owned by `directory`.
-    CreateDomain { name: String, settings: String },
-    SetDomain { name: String, settings: String },
+    CreateDomain {
+        name: String,
+        settings: String,
+    },
+    SetDomain {
+        name: String,
+        settings: String,
+    },
     /// `DomainInUse` while accounts or aliases of it exist.
-    RemoveDomain { name: String },
+    RemoveDomain {
+        name: String,
+    },
     /// Creates the account with INBOX and the given further mailboxes.
-    CreateAccount { account: NewAccount },
+    CreateAccount {
+        account: NewAccount,
+    },
     /// Every `Some` field is replaced.
-    SetAccount { account: AccountId, credential: Option<String>, quota_bytes: Option<u64>, enabled: Option<bool>, settings: Option<String> },
+    SetAccount {
+        account: AccountId,
+        credential: Option<String>,
+        quota_bytes: Option<u64>,
+        enabled: Option<bool>,
+        settings: Option<String>,
+    },
     /// Removes the account, its mailboxes and messages.
-    RemoveAccount { account: AccountId },
+    RemoveAccount {
+        account: AccountId,
+    },
     /// `key` is an AddressKey's text (`local@domain`, or `@domain` for catch-all).
-    CreateAlias { key: String, targets: Vec<String> },
-    SetAlias { key: String, targets: Vec<String> },
-    RemoveAlias { key: String },
+    CreateAlias {
+        key: String,
+        targets: Vec<String>,
+    },
+    SetAlias {
+        key: String,
+        targets: Vec<String>,
+    },
+    RemoveAlias {
+        key: String,
+    },
 }
 
 /// A new account.
@@ -312,12 +391,28 @@ pub enum OpResult {
     Recorded,
     Appended(Placed),
     /// Changed rows, and those left alone because of `unchanged_since`.
-    FlagsSet { modseq: u64, changed: Vec<FlagsRow>, modified: UidSet },
+    FlagsSet {
+        modseq: u64,
+        changed: Vec<FlagsRow>,
+        modified: UidSet,
+    },
     /// (source, destination) pairs in UID order.
-    Copied { uidvalidity: u32, pairs: Vec<(u32, u32)> },
-    Moved { uidvalidity: u32, pairs: Vec<(u32, u32)>, modseq: u64 },
-    Expunged { uids: UidSet, modseq: u64 },
-    MailboxCreated { uidvalidity: u32 },
+    Copied {
+        uidvalidity: u32,
+        pairs: Vec<(u32, u32)>,
+    },
+    Moved {
+        uidvalidity: u32,
+        pairs: Vec<(u32, u32)>,
+        modseq: u64,
+    },
+    Expunged {
+        uids: UidSet,
+        modseq: u64,
+    },
+    MailboxCreated {
+        uidvalidity: u32,
+    },
     Done,
 }
 

@@ -21,7 +21,9 @@ impl<T> Durable<T> {
 
     /// Narrows the proof to a part of what was committed.
     pub fn narrow<U>(self, part: impl FnOnce(T) -> U) -> Durable<U> {
-        Durable { committed: part(self.committed) }
+        Durable {
+            committed: part(self.committed),
+        }
     }
 }
 

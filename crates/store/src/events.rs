@@ -132,7 +132,11 @@ impl Event for StoreEvent {
     fn sentence(&self) -> String {
         match self {
             Self::Opened { created: true, .. } => "A new store was made.".to_owned(),
-            Self::Opened { wal_frames_recovered, staging_files_removed, .. } => format!(
+            Self::Opened {
+                wal_frames_recovered,
+                staging_files_removed,
+                ..
+            } => format!(
                 "The store is open: {wal_frames_recovered} pages were taken over from its log, \
                  {staging_files_removed} unfinished files were removed."
             ),
@@ -144,26 +148,45 @@ impl Event for StoreEvent {
                 "The store's log has grown to {} MiB: the disk is slower than the mail that comes in.",
                 size_bytes >> 20
             ),
-            Self::Damaged { what } => format!("{what} is damaged on the disk: restore it from a backup and check the disk."),
+            Self::Damaged { what } => {
+                format!("{what} is damaged on the disk: restore it from a backup and check the disk.")
+            }
             Self::SyncFailed { batches, reason } => format!(
                 "The disk failed to sync ({reason}): {batches} changes were refused, the log was repaired. Check the disk."
             ),
             Self::WritingStopped { reason } => {
-                format!("The store stopped writing ({reason}). Mail can be read; check the disk, writing is tried again.")
+                format!(
+                    "The store stopped writing ({reason}). Mail can be read; check the disk, writing is tried again."
+                )
             }
             Self::WritingResumed => "The store writes again.".to_owned(),
-            Self::DiskFull { free_bytes, free_inodes } => format!(
+            Self::DiskFull {
+                free_bytes,
+                free_inodes,
+            } => format!(
                 "The disk is full or nearly ({} MiB, {free_inodes} inodes free): make room.",
                 free_bytes >> 20
             ),
-            Self::DiskHasRoom { free_bytes } => format!("The disk has room again ({} MiB free).", free_bytes >> 20),
+            Self::DiskHasRoom { free_bytes } => {
+                format!("The disk has room again ({} MiB free).", free_bytes >> 20)
+            }
             Self::ReserveReleased => "The reserve was given up so that people can delete mail.".to_owned(),
             Self::ReserveRefilled => "The reserve is back.".to_owned(),
-            Self::Settled { bodies, pack_bytes } => format!("{bodies} bodies settled into a pack of {pack_bytes} bytes."),
-            Self::Collected { messages, bodies, packs } => {
+            Self::Settled { bodies, pack_bytes } => {
+                format!("{bodies} bodies settled into a pack of {pack_bytes} bytes.")
+            }
+            Self::Collected {
+                messages,
+                bodies,
+                packs,
+            } => {
                 format!("Removed for good: {messages} messages, {bodies} bodies, {packs} files.")
             }
-            Self::Scrubbed { bodies, rows, damaged } => {
+            Self::Scrubbed {
+                bodies,
+                rows,
+                damaged,
+            } => {
                 format!("Everything was verified: {bodies} bodies, {rows} rows, {damaged} damaged.")
             }
         }
@@ -171,7 +194,12 @@ impl Event for StoreEvent {
 
     fn fields(&self, field: &mut dyn FnMut(&'static str, Value<'_>)) {
         match self {
-            Self::Opened { created, wal_frames_recovered, staging_files_removed, duration_ms } => {
+            Self::Opened {
+                created,
+                wal_frames_recovered,
+                staging_files_removed,
+                duration_ms,
+            } => {
                 field("created", Value::Flag(*created));
                 field("wal_frames_recovered", Value::Number(*wal_frames_recovered));
                 field("staging_files_removed", Value::Number(*staging_files_removed));
@@ -189,7 +217,10 @@ impl Event for StoreEvent {
             }
             Self::WritingStopped { reason } => field("reason", Value::Text(reason)),
             Self::WritingResumed | Self::ReserveReleased | Self::ReserveRefilled => {}
-            Self::DiskFull { free_bytes, free_inodes } => {
+            Self::DiskFull {
+                free_bytes,
+                free_inodes,
+            } => {
                 field("free_bytes", Value::Number(*free_bytes));
                 field("free_inodes", Value::Number(*free_inodes));
             }
@@ -198,12 +229,20 @@ impl Event for StoreEvent {
                 field("bodies", Value::Number(*bodies));
                 field("pack_bytes", Value::Number(*pack_bytes));
             }
-            Self::Collected { messages, bodies, packs } => {
+            Self::Collected {
+                messages,
+                bodies,
+                packs,
+            } => {
                 field("messages", Value::Number(*messages));
                 field("bodies", Value::Number(*bodies));
                 field("packs", Value::Number(*packs));
             }
-            Self::Scrubbed { bodies, rows, damaged } => {
+            Self::Scrubbed {
+                bodies,
+                rows,
+                damaged,
+            } => {
                 field("bodies", Value::Number(*bodies));
                 field("rows", Value::Number(*rows));
                 field("damaged", Value::Number(*damaged));

@@ -17,10 +17,33 @@ pub const MAX_KEYWORDS_PER_MAILBOX: usize = 100;
 /// Keywords that have a bit (bit 5 and up), as clients spell them; compared without case. The order is part of the
 /// stored format: only append.
 pub const COMMON_KEYWORDS: [&str; 27] = [
-    "$Forwarded", "$MDNSent", "$Junk", "$NotJunk", "$Phishing", "$SubmitPending", "$Submitted", "$Important",
-    "$label1", "$label2", "$label3", "$label4", "$label5", "Junk", "NonJunk", "$MailFlagBit0", "$MailFlagBit1",
-    "$MailFlagBit2", "$HasAttachment", "$HasNoAttachment", "$hasMemo", "$muted", "$followed", "$canUnsubscribe",
-    "$unsubscribed", "Forwarded", "$istrusted",
+    "$Forwarded",
+    "$MDNSent",
+    "$Junk",
+    "$NotJunk",
+    "$Phishing",
+    "$SubmitPending",
+    "$Submitted",
+    "$Important",
+    "$label1",
+    "$label2",
+    "$label3",
+    "$label4",
+    "$label5",
+    "Junk",
+    "NonJunk",
+    "$MailFlagBit0",
+    "$MailFlagBit1",
+    "$MailFlagBit2",
+    "$HasAttachment",
+    "$HasNoAttachment",
+    "$hasMemo",
+    "$muted",
+    "$followed",
+    "$canUnsubscribe",
+    "$unsubscribed",
+    "Forwarded",
+    "$istrusted",
 ];
 
 /// The flags of one message.
@@ -35,12 +58,18 @@ pub struct Flags {
 impl Flags {
     /// Only bits.
     pub const fn bits(bits: u32) -> Self {
-        Self { bits, keywords: Vec::new() }
+        Self {
+            bits,
+            keywords: Vec::new(),
+        }
     }
 
     /// Adds a keyword by name, as a bit if it is a common one.
     pub fn add_keyword(&mut self, name: &str) {
-        if let Some(at) = COMMON_KEYWORDS.iter().position(|known| known.eq_ignore_ascii_case(name)) {
+        if let Some(at) = COMMON_KEYWORDS
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(name))
+        {
             self.bits |= 1 << (at + 5);
             return;
         }
@@ -53,8 +82,13 @@ impl Flags {
     /// All keyword names, common and rare.
     pub fn keyword_names(&self) -> impl Iterator<Item = &str> {
         let bits = self.bits;
-        let common = COMMON_KEYWORDS.iter().enumerate().filter(move |(at, _)| bits & (1 << (at + 5)) != 0);
-        common.map(|(_, name)| *name).chain(self.keywords.iter().map(String::as_str))
+        let common = COMMON_KEYWORDS
+            .iter()
+            .enumerate()
+            .filter(move |(at, _)| bits & (1 << (at + 5)) != 0);
+        common
+            .map(|(_, name)| *name)
+            .chain(self.keywords.iter().map(String::as_str))
     }
 
     /// Whether all these bits are set.
@@ -77,7 +111,12 @@ impl Flags {
             FlagEdit::Remove(less) => {
                 let mut rest = self.clone();
                 rest.bits &= !less.bits;
-                rest.keywords.retain(|keyword| !less.keywords.iter().any(|gone| gone.eq_ignore_ascii_case(keyword)));
+                rest.keywords.retain(|keyword| {
+                    !less
+                        .keywords
+                        .iter()
+                        .any(|gone| gone.eq_ignore_ascii_case(keyword))
+                });
                 rest
             }
         }

@@ -49,7 +49,10 @@ impl UidSet {
 
     /// How many UIDs.
     pub fn len(&self) -> u64 {
-        self.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum()
+        self.ranges
+            .iter()
+            .map(|(first, last)| u64::from(last - first) + 1)
+            .sum()
     }
 
     /// Every UID, ascending.

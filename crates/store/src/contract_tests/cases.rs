@@ -1,0 +1,929 @@
+//! The cases. Each gets a fresh store and panics with a sentence when the contract is broken.
+
+use world::clock::UnixMs;
+
+use super::Case;
+use super::make::{
+    START_MS, accept, account, alice, blob, body, commit, commit_all, deliver, delivery, mailbox, queue_id,
+    read_all, waiting,
+};
+use crate::contract::{Claim, Conflict, Op, OpResult, Outcome, PAGE_ROWS, Store, StoreError, Target};
+use crate::flags::{DELETED, FlagEdit, Flags, SEEN};
+use crate::uids::UidSet;
+
+macro_rules! cases {
+    ($($name:ident),* $(,)?) => {
+        /// Every case.
+        pub(super) const CASES: &[Case] = &[$((stringify!($name), |store| Box::pin($name(store)))),*];
+    };
+}
+
+cases![
+    an_acceptance_is_visible_when_it_is_answered,
+    a_large_body_reads_back_in_parts,
+    one_body_serves_all_recipients,
+    a_replayed_acceptance_is_refused,
+    a_failing_operation_takes_the_whole_batch_back,
+    a_target_that_is_gone_becomes_inbox,
+    counters_follow_every_change,
+    flags_respect_unchanged_since,
+    rare_keywords_keep_their_names_and_have_a_limit,
+    copy_and_move_answer_in_uid_order,
+    expunge_leaves_tombstones,
+    changes_come_in_pages_that_advance,
+    uids_and_uidvalidity_are_never_reused,
+    mailboxes_form_a_tree,
+    renaming_inbox_moves_its_messages,
+    quota_counts_appends_and_copies,
+    waiting_recipients_are_claimed_once,
+    an_outcome_places_and_removes_together,
+    addresses_are_unique_over_accounts_and_aliases,
+    domains_in_use_stay,
+    a_removed_account_is_gone_with_its_mail,
+    notices_follow_commits,
+];
+
+fn all() -> UidSet {
+    UidSet::from_ranges([(1, u32::MAX)])
+}
+
+fn one(uid: u32) -> UidSet {
+    UidSet::from_uids([uid])
+}
+
+async fn refused(store: &dyn Store, op: Op, wanted: Conflict) {
+    let said = commit(store, op.clone()).await;
+    assert_eq!(said, Err(StoreError::Conflict(wanted)), "{op:?}");
+}
+
+async fn begin(store: &dyn Store) {
+    commit(store, alice()).await.expect("an account");
+}
+
+async fn an_acceptance_is_visible_when_it_is_answered(store: &dyn Store) {
+    begin(store).await;
+    let accepted = deliver(store, 1, b"Subject: one\r\n\r\nbody\r\n")
+        .await
+        .expect("accepted");
+    assert_eq!(
+        (accepted.queue_id, accepted.waiting, accepted.placed.len()),
+        (queue_id(1), 0, 1)
+    );
+    let rows = store.placements(mailbox(1), 0).await.expect("placements");
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (rows[0].uid, rows[0].message),
+        (accepted.placed[0].uid, accepted.placed[0].message)
+    );
+    let messages = store.messages(vec![rows[0].message]).await.expect("messages");
+    assert_eq!(messages[0].blob, blob(1));
+    assert_eq!(messages[0].internal_date, UnixMs(START_MS + 1));
+    assert!(messages[0].prefix.starts_with(b"Delivered-To"));
+    let bytes = read_all(store, blob(1), messages[0].body_bytes)
+        .await
+        .expect("body");
+    assert_eq!(&bytes[..], b"Subject: one\r\n\r\nbody\r\n");
+}
+
+async fn a_large_body_reads_back_in_parts(store: &dyn Store) {
+    begin(store).await;
+    for (n, size) in [
+        (1u64, 0usize),
+        (2, 65_536),
+        (3, 65_537),
+        (4, 262_144),
+        (5, 300_001),
+        (6, 1_500_000),
+    ] {
+        let bytes: Vec<u8> = (0..size).map(|at| (at * 7 + at / 251) as u8).collect();
+        deliver(store, n, &bytes).await.expect("accepted");
+        assert_eq!(
+            &read_all(store, blob(n), size as u64).await.expect("body")[..],
+            &bytes[..],
+            "size {size}"
+        );
+        for (offset, length) in [
+            (0usize, 10usize),
+            (65_530, 12),
+            (size / 2, 70_000),
+            (size, 5),
+            (size + 9, 5),
+        ] {
+            let end = (offset + length).min(size);
+            let wanted = bytes
+                .get(offset.min(size)..end.max(offset.min(size)))
+                .expect("a range");
+            let part = store
+                .read_body(blob(n), offset as u64, length as u64)
+                .await
+                .expect("a part");
+            assert_eq!(&part[..], wanted, "size {size}, offset {offset}");
+        }
+    }
+}
+
+async fn one_body_serves_all_recipients(store: &dyn Store) {
+    begin(store).await;
+    let body = body(store, 1, b"shared").await.expect("a body");
+    let mut second = delivery(1, account(1));
+    second.targets = vec![
+        (Target::Mailbox(mailbox(2)), Flags::bits(SEEN)),
+        (Target::Inbox, Flags::default()),
+    ];
+    let op = accept(
+        1,
+        body,
+        vec![delivery(0, account(1)), second],
+        vec![waiting(2, START_MS)],
+    );
+    let OpResult::Accepted(accepted) = commit(store, op).await.expect("accepted") else {
+        panic!("not accepted")
+    };
+    assert_eq!((accepted.placed.len(), accepted.waiting), (3, 1));
+    assert_eq!(
+        accepted.placed[1].message, accepted.placed[2].message,
+        "one message in two mailboxes"
+    );
+    assert_ne!(
+        accepted.placed[0].message, accepted.placed[1].message,
+        "one message per recipient"
+    );
+    let inbox = store.mailbox(mailbox(1)).await.expect("a read").expect("inbox");
+    let archive = store.mailbox(mailbox(2)).await.expect("a read").expect("archive");
+    assert_eq!(
+        (inbox.messages, inbox.unseen, archive.messages, archive.unseen),
+        (2, 2, 1, 0)
+    );
+}
+
+async fn a_replayed_acceptance_is_refused(store: &dyn Store) {
+    begin(store).await;
+    let body = body(store, 1, b"once").await.expect("a body");
+    let op = accept(1, body.clone(), vec![delivery(0, account(1))], Vec::new());
+    commit(store, op.clone()).await.expect("accepted");
+    refused(store, op, Conflict::AlreadyDelivered).await;
+    let queued = accept(2, body, Vec::new(), vec![waiting(0, START_MS)]);
+    commit(store, queued.clone()).await.expect("accepted");
+    refused(store, queued, Conflict::AlreadyDelivered).await;
+    assert_eq!(
+        store.placements(mailbox(1), 0).await.expect("placements").len(),
+        1
+    );
+    assert_eq!(store.waiting(None).await.expect("waiting").len(), 1);
+}
+
+async fn a_failing_operation_takes_the_whole_batch_back(store: &dyn Store) {
+    begin(store).await;
+    deliver(store, 1, b"stays").await.expect("accepted");
+    let before = store.mailboxes(account(1)).await.expect("mailboxes");
+    let ops = vec![
+        Op::SetFlags {
+            mailbox: mailbox(1),
+            uids: all(),
+            edit: FlagEdit::Add(Flags::bits(SEEN)),
+            unchanged_since: None,
+        },
+        Op::Expunge {
+            mailbox: mailbox(1),
+            uids: all(),
+            only_deleted: false,
+        },
+        Op::CreateMailbox {
+            account: account(1),
+            mailbox: mailbox(9),
+            parent: None,
+            name: "New".into(),
+            special_use: None,
+        },
+        Op::DeleteMailbox { mailbox: mailbox(77) },
+    ];
+    let said = commit_all(store, ops).await;
+    assert_eq!(said, Err(StoreError::Conflict(Conflict::NoSuchMailbox)));
+    assert_eq!(store.mailboxes(account(1)).await.expect("mailboxes"), before);
+    assert_eq!(store.mailbox(mailbox(9)).await.expect("a read"), None);
+    let accepted = deliver(store, 2, b"next").await.expect("accepted");
+    assert_eq!(accepted.placed[0].uid, 2, "the failed batch used no UID");
+}
+
+async fn a_target_that_is_gone_becomes_inbox(store: &dyn Store) {
+    begin(store).await;
+    commit(store, Op::DeleteMailbox { mailbox: mailbox(2) })
+        .await
+        .expect("deleted");
+    let body = body(store, 1, b"where").await.expect("a body");
+    let mut plan = delivery(0, account(1));
+    plan.targets = vec![
+        (Target::Mailbox(mailbox(2)), Flags::default()),
+        (Target::Inbox, Flags::default()),
+    ];
+    let OpResult::Accepted(accepted) = commit(store, accept(1, body, vec![plan], Vec::new()))
+        .await
+        .expect("accepted")
+    else {
+        panic!("not accepted")
+    };
+    assert_eq!(accepted.placed.len(), 1, "INBOX once, not twice");
+    assert_eq!(accepted.placed[0].mailbox, mailbox(1));
+}
+
+async fn counters_follow_every_change(store: &dyn Store) {
+    begin(store).await;
+    for n in 1..=4 {
+        deliver(store, n, b"12345").await.expect("accepted");
+    }
+    let set = |uids, bits| Op::SetFlags {
+        mailbox: mailbox(1),
+        uids,
+        edit: FlagEdit::Add(Flags::bits(bits)),
+        unchanged_since: None,
+    };
+    commit(store, set(UidSet::from_ranges([(1, 2)]), SEEN))
+        .await
+        .expect("flags");
+    commit(store, set(UidSet::from_ranges([(2, 3)]), DELETED))
+        .await
+        .expect("flags");
+    let row = store.mailbox(mailbox(1)).await.expect("a read").expect("inbox");
+    assert_eq!((row.messages, row.unseen, row.deleted, row.uidnext), (4, 2, 2, 5));
+    let OpResult::Expunged { uids, .. } = commit(
+        store,
+        Op::Expunge {
+            mailbox: mailbox(1),
+            uids: all(),
+            only_deleted: true,
+        },
+    )
+    .await
+    .expect("expunged") else {
+        panic!("not expunged")
+    };
+    assert_eq!(uids, UidSet::from_ranges([(2, 3)]));
+    let row = store.mailbox(mailbox(1)).await.expect("a read").expect("inbox");
+    assert_eq!((row.messages, row.unseen, row.deleted, row.uidnext), (2, 1, 0, 5));
+    let used = store.accounts(None).await.expect("accounts")[0].used_bytes;
+    assert_eq!(used, row.size_bytes);
+}
+
+async fn flags_respect_unchanged_since(store: &dyn Store) {
+    begin(store).await;
+    deliver(store, 1, b"a").await.expect("accepted");
+    deliver(store, 2, b"b").await.expect("accepted");
+    let rows = store.placements(mailbox(1), 0).await.expect("placements");
+    let op = Op::SetFlags {
+        mailbox: mailbox(1),
+        uids: all(),
+        edit: FlagEdit::Replace(Flags::bits(SEEN)),
+        unchanged_since: Some(rows[0].modseq),
+    };
+    let OpResult::FlagsSet {
+        changed,
+        modified,
+        modseq,
+    } = commit(store, op).await.expect("flags")
+    else {
+        panic!("not set")
+    };
+    assert_eq!(changed.len(), 1);
+    assert_eq!((changed[0].uid, changed[0].modseq), (1, modseq));
+    assert_eq!(modified, one(2));
+    let again = Op::SetFlags {
+        mailbox: mailbox(1),
+        uids: one(1),
+        edit: FlagEdit::Add(Flags::bits(SEEN)),
+        unchanged_since: None,
+    };
+    let OpResult::FlagsSet {
+        changed,
+        modseq: same,
+        ..
+    } = commit(store, again).await.expect("flags")
+    else {
+        panic!("not set")
+    };
+    assert!(changed.is_empty(), "what does not change gets no new modseq");
+    assert_eq!(same, modseq);
+}
+
+async fn rare_keywords_keep_their_names_and_have_a_limit(store: &dyn Store) {
+    begin(store).await;
+    deliver(store, 1, b"a").await.expect("accepted");
+    let mut flags = Flags::bits(SEEN);
+    flags.add_keyword("$Junk");
+    flags.add_keyword("Zebra");
+    flags.add_keyword("apple");
+    let set = |flags: Flags| Op::SetFlags {
+        mailbox: mailbox(1),
+        uids: one(1),
+        edit: FlagEdit::Replace(flags),
+        unchanged_since: None,
+    };
+    commit(store, set(flags.clone())).await.expect("flags");
+    assert_eq!(
+        store.placements(mailbox(1), 0).await.expect("placements")[0].flags,
+        flags
+    );
+    let mut names = store.keywords(mailbox(1)).await.expect("keywords");
+    names.sort();
+    assert_eq!(names, ["Zebra", "apple"], "common keywords have a bit instead");
+    commit(
+        store,
+        Op::Copy {
+            from: mailbox(1),
+            uids: one(1),
+            to: mailbox(2),
+        },
+    )
+    .await
+    .expect("copied");
+    assert_eq!(
+        store.placements(mailbox(2), 0).await.expect("placements")[0].flags,
+        flags
+    );
+    let mut many = Flags::default();
+    (0..101).for_each(|n| many.add_keyword(&format!("k{n:03}")));
+    refused(store, set(many.clone()), Conflict::TooManyKeywords).await;
+    let body = body(store, 2, b"mail").await.expect("a body");
+    let mut plan = delivery(0, account(1));
+    plan.targets = vec![(Target::Inbox, many)];
+    commit(store, accept(2, body, vec![plan], Vec::new()))
+        .await
+        .expect("mail is never refused for a keyword");
+}
+
+async fn copy_and_move_answer_in_uid_order(store: &dyn Store) {
+    begin(store).await;
+    for n in 1..=5 {
+        deliver(store, n, b"x").await.expect("accepted");
+    }
+    let some = UidSet::from_ranges([(4, 9), (1, 2)]);
+    let OpResult::Copied { pairs, uidvalidity } = commit(
+        store,
+        Op::Copy {
+            from: mailbox(1),
+            uids: some,
+            to: mailbox(2),
+        },
+    )
+    .await
+    .expect("copied") else {
+        panic!("not copied")
+    };
+    assert_eq!(pairs, [(1, 1), (2, 2), (4, 3), (5, 4)]);
+    let archive = store.mailbox(mailbox(2)).await.expect("a read").expect("archive");
+    assert_eq!((archive.uidvalidity, archive.messages), (uidvalidity, 4));
+    let OpResult::Moved { pairs, modseq, .. } = commit(
+        store,
+        Op::Move {
+            from: mailbox(1),
+            uids: UidSet::from_ranges([(2, 3)]),
+            to: mailbox(2),
+        },
+    )
+    .await
+    .expect("moved") else {
+        panic!("not moved")
+    };
+    assert_eq!(pairs, [(2, 5), (3, 6)]);
+    let inbox = store.mailbox(mailbox(1)).await.expect("a read").expect("inbox");
+    assert_eq!((inbox.messages, inbox.modseq), (3, modseq));
+    let same = commit(
+        store,
+        Op::Move {
+            from: mailbox(1),
+            uids: one(1),
+            to: mailbox(1),
+        },
+    )
+    .await
+    .expect("moved");
+    assert!(
+        matches!(same, OpResult::Moved { pairs, .. } if pairs == [(1, 6)]),
+        "a move within a mailbox gives a new UID"
+    );
+    refused(
+        store,
+        Op::Copy {
+            from: mailbox(1),
+            uids: all(),
+            to: mailbox(50),
+        },
+        Conflict::NoSuchMailbox,
+    )
+    .await;
+}
+
+async fn expunge_leaves_tombstones(store: &dyn Store) {
+    begin(store).await;
+    for n in 1..=5 {
+        deliver(store, n, b"x").await.expect("accepted");
+    }
+    let before = store
+        .mailbox(mailbox(1))
+        .await
+        .expect("a read")
+        .expect("inbox")
+        .modseq;
+    let odd = UidSet::from_uids([1, 3, 5]);
+    commit(
+        store,
+        Op::Expunge {
+            mailbox: mailbox(1),
+            uids: odd.clone(),
+            only_deleted: false,
+        },
+    )
+    .await
+    .expect("expunged");
+    let changes = store.changes_since(mailbox(1), before).await.expect("changes");
+    assert_eq!(changes.vanished, odd);
+    assert!(changes.rows.is_empty() && !changes.too_old);
+    assert_eq!(changes.upto, changes.highest);
+    assert!(changes.highest > before);
+    let none = store
+        .changes_since(mailbox(1), changes.upto)
+        .await
+        .expect("changes");
+    assert!(none.rows.is_empty() && none.vanished.is_empty());
+}
+
+async fn changes_come_in_pages_that_advance(store: &dyn Store) {
+    begin(store).await;
+    for n in 1..=40 {
+        let body = body(store, n, b"x").await.expect("a body");
+        let many = (0..10).map(|recipient| delivery(recipient, account(1))).collect();
+        commit(store, accept(n, body, many, Vec::new()))
+            .await
+            .expect("accepted");
+    }
+    let edit = FlagEdit::Add(Flags::bits(SEEN));
+    let op = Op::SetFlags {
+        mailbox: mailbox(1),
+        uids: all(),
+        edit,
+        unchanged_since: None,
+    };
+    commit(store, op).await.expect("flags");
+    let (mut from, mut seen, mut pages) = (0, Vec::new(), 0);
+    loop {
+        let changes = store.changes_since(mailbox(1), from).await.expect("changes");
+        assert!(changes.rows.len() <= PAGE_ROWS);
+        assert!(changes.upto > from, "every page advances");
+        assert!(
+            changes
+                .rows
+                .windows(2)
+                .all(|pair| pair[0].modseq <= pair[1].modseq)
+        );
+        seen.extend(changes.rows.iter().map(|row| row.uid));
+        (from, pages) = (changes.upto, pages + 1);
+        if changes.upto == changes.highest {
+            break;
+        }
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (1..=400).collect::<Vec<u32>>());
+    assert!(pages >= 2);
+    let first = store.placements(mailbox(1), 0).await.expect("placements");
+    let second = store
+        .placements(mailbox(1), first[PAGE_ROWS - 1].uid)
+        .await
+        .expect("placements");
+    assert_eq!((first.len(), second.len()), (PAGE_ROWS, 400 - PAGE_ROWS));
+}
+
+async fn uids_and_uidvalidity_are_never_reused(store: &dyn Store) {
+    begin(store).await;
+    deliver(store, 1, b"x").await.expect("accepted");
+    commit(
+        store,
+        Op::Expunge {
+            mailbox: mailbox(1),
+            uids: all(),
+            only_deleted: false,
+        },
+    )
+    .await
+    .expect("expunged");
+    assert_eq!(deliver(store, 2, b"y").await.expect("accepted").placed[0].uid, 2);
+    let mut seen = vec![];
+    for n in 10..14 {
+        let op = Op::CreateMailbox {
+            account: account(1),
+            mailbox: mailbox(n),
+            parent: None,
+            name: "T".into(),
+            special_use: None,
+        };
+        let OpResult::MailboxCreated { uidvalidity } = commit(store, op).await.expect("created") else {
+            panic!("not created")
+        };
+        assert!(!seen.contains(&uidvalidity));
+        seen.push(uidvalidity);
+        commit(store, Op::DeleteMailbox { mailbox: mailbox(n) })
+            .await
+            .expect("deleted");
+    }
+}
+
+async fn mailboxes_form_a_tree(store: &dyn Store) {
+    begin(store).await;
+    let create = |n, parent, name: &str| Op::CreateMailbox {
+        account: account(1),
+        mailbox: mailbox(n),
+        parent,
+        name: name.to_owned(),
+        special_use: None,
+    };
+    commit(store, create(10, None, "Work")).await.expect("created");
+    commit(store, create(11, Some(mailbox(10)), "2026"))
+        .await
+        .expect("created");
+    commit(store, create(12, Some(mailbox(11)), "May"))
+        .await
+        .expect("created");
+    refused(store, create(13, None, "Work"), Conflict::MailboxExists).await;
+    refused(store, create(13, None, "inbox"), Conflict::MailboxExists).await;
+    refused(store, create(13, None, ""), Conflict::NotAllowed).await;
+    refused(store, create(13, None, &"x".repeat(256)), Conflict::NotAllowed).await;
+    refused(store, create(13, Some(mailbox(99)), "x"), Conflict::NoSuchMailbox).await;
+    refused(
+        store,
+        Op::DeleteMailbox { mailbox: mailbox(10) },
+        Conflict::HasChildren,
+    )
+    .await;
+    refused(
+        store,
+        Op::DeleteMailbox { mailbox: mailbox(1) },
+        Conflict::NotAllowed,
+    )
+    .await;
+    let rename = |n, parent, name: &str| Op::RenameMailbox {
+        mailbox: mailbox(n),
+        parent,
+        name: name.to_owned(),
+    };
+    refused(store, rename(10, Some(mailbox(12)), "loop"), Conflict::NotAllowed).await;
+    refused(store, rename(1, None, "x"), Conflict::NotAllowed).await;
+    refused(store, rename(12, None, "Archive"), Conflict::MailboxExists).await;
+    commit(store, rename(11, None, "Year")).await.expect("renamed");
+    commit(store, rename(11, None, "Year"))
+        .await
+        .expect("its own name is free for it");
+    let moved = store
+        .mailbox(mailbox(11))
+        .await
+        .expect("a read")
+        .expect("the mailbox");
+    assert_eq!((moved.parent, moved.name.as_str()), (None, "Year"));
+    let below = store
+        .mailbox(mailbox(12))
+        .await
+        .expect("a read")
+        .expect("the mailbox");
+    assert_eq!(below.parent, Some(mailbox(11)), "the tree below follows");
+    commit(
+        store,
+        Op::SetSubscribed {
+            mailbox: mailbox(12),
+            subscribed: false,
+        },
+    )
+    .await
+    .expect("unsubscribed");
+    assert!(
+        !store
+            .mailbox(mailbox(12))
+            .await
+            .expect("a read")
+            .expect("the mailbox")
+            .subscribed
+    );
+    commit(store, Op::DeleteMailbox { mailbox: mailbox(12) })
+        .await
+        .expect("deleted");
+    refused(
+        store,
+        Op::DeleteMailbox { mailbox: mailbox(12) },
+        Conflict::NoSuchMailbox,
+    )
+    .await;
+}
+
+async fn renaming_inbox_moves_its_messages(store: &dyn Store) {
+    begin(store).await;
+    deliver(store, 1, b"x").await.expect("accepted");
+    deliver(store, 2, b"y").await.expect("accepted");
+    let op = Op::RenameInbox {
+        account: account(1),
+        mailbox: mailbox(20),
+        parent: None,
+        name: "Old".into(),
+    };
+    commit(store, op).await.expect("renamed");
+    let inbox = store.mailbox(mailbox(1)).await.expect("a read").expect("inbox");
+    let old = store.mailbox(mailbox(20)).await.expect("a read").expect("old");
+    assert_eq!((inbox.messages, inbox.uidnext, old.messages), (0, 3, 2));
+}
+
+async fn quota_counts_appends_and_copies(store: &dyn Store) {
+    begin(store).await;
+    let quota = |bytes| Op::SetAccount {
+        account: account(1),
+        credential: None,
+        quota_bytes: Some(bytes),
+        enabled: None,
+        settings: None,
+    };
+    commit(store, quota(100)).await.expect("set");
+    let append = |body| Op::Append {
+        account: account(1),
+        mailbox: mailbox(2),
+        body,
+        flags: Flags::default(),
+        internal_date: UnixMs(5),
+    };
+    let first = body(store, 1, &[b'x'; 60]).await.expect("a body");
+    commit(store, append(first)).await.expect("appended");
+    let second = body(store, 2, &[b'x'; 41]).await.expect("a body");
+    refused(store, append(second), Conflict::OverQuota).await;
+    refused(
+        store,
+        Op::Copy {
+            from: mailbox(2),
+            uids: all(),
+            to: mailbox(1),
+        },
+        Conflict::OverQuota,
+    )
+    .await;
+    deliver(store, 3, &[b'x'; 500])
+        .await
+        .expect("accepted mail is never refused for quota");
+    commit(
+        store,
+        Op::Move {
+            from: mailbox(2),
+            uids: all(),
+            to: mailbox(1),
+        },
+    )
+    .await
+    .expect("a move needs no room");
+    let third = body(store, 4, b"x").await.expect("a body");
+    let foreign = Op::Append {
+        account: account(9),
+        mailbox: mailbox(2),
+        body: third,
+        flags: Flags::default(),
+        internal_date: UnixMs(5),
+    };
+    refused(store, foreign, Conflict::NoSuchMailbox).await;
+}
+
+async fn waiting_recipients_are_claimed_once(store: &dyn Store) {
+    begin(store).await;
+    let body = body(store, 1, b"queued").await.expect("a body");
+    let rows = vec![
+        waiting(0, START_MS + 10),
+        waiting(1, START_MS + 5),
+        waiting(2, START_MS + 1000),
+    ];
+    commit(store, accept(1, body, Vec::new(), rows))
+        .await
+        .expect("accepted");
+    assert_eq!(store.next_due().await.expect("next"), Some(UnixMs(START_MS + 5)));
+    let now = UnixMs(START_MS + 20);
+    let claimed = store.claim_due(now, 1).await.expect("claims");
+    assert_eq!(
+        (claimed.len(), claimed[0].0.recipient),
+        (1, 1),
+        "the earliest first"
+    );
+    let rest = store.claim_due(now, 10).await.expect("claims");
+    assert_eq!((rest.len(), rest[0].0.recipient), (1, 0));
+    assert!(store.claim_due(now, 10).await.expect("claims").is_empty());
+    assert_eq!(
+        store.next_due().await.expect("next"),
+        Some(UnixMs(START_MS + 1000))
+    );
+    store.release(rest[0].0);
+    let again = store.claim_due(now, 10).await.expect("claims");
+    assert!(
+        again[0].0.token > rest[0].0.token,
+        "a later claim has a larger token"
+    );
+    let lost = |claim: Claim| Op::RecordOutcome {
+        claim,
+        outcome: Outcome::DeliveredElsewhere,
+        prior_attempts: 0,
+    };
+    refused(store, lost(rest[0].0), Conflict::ClaimLost).await;
+    let due = UnixMs(START_MS + 60_000);
+    let retry = Outcome::Retry {
+        due,
+        reason: "later".to_owned(),
+    };
+    commit(
+        store,
+        Op::RecordOutcome {
+            claim: again[0].0,
+            outcome: retry,
+            prior_attempts: 2,
+        },
+    )
+    .await
+    .expect("recorded");
+    refused(store, lost(again[0].0), Conflict::ClaimLost).await;
+    let rows = store.waiting(None).await.expect("waiting");
+    assert_eq!(
+        (rows[0].attempts, rows[0].due, rows[0].reason.as_str()),
+        (3, due, "later")
+    );
+    assert_eq!(
+        store
+            .waiting(Some((queue_id(1), 0)))
+            .await
+            .expect("waiting")
+            .len(),
+        2
+    );
+}
+
+async fn an_outcome_places_and_removes_together(store: &dyn Store) {
+    begin(store).await;
+    let body = body(store, 1, b"later").await.expect("a body");
+    commit(
+        store,
+        accept(
+            1,
+            body,
+            Vec::new(),
+            vec![waiting(0, START_MS), waiting(1, START_MS)],
+        ),
+    )
+    .await
+    .expect("accepted");
+    let claims = store.claim_due(UnixMs(START_MS), 10).await.expect("claims");
+    let here = Outcome::DeliveredHere(delivery(0, account(1)));
+    commit(
+        store,
+        Op::RecordOutcome {
+            claim: claims[0].0,
+            outcome: here,
+            prior_attempts: 0,
+        },
+    )
+    .await
+    .expect("recorded");
+    assert_eq!(
+        store.placements(mailbox(1), 0).await.expect("placements").len(),
+        1
+    );
+    assert_eq!(store.waiting(None).await.expect("waiting").len(), 1);
+    let here = Outcome::DeliveredHere(delivery(1, account(77)));
+    let op = Op::RecordOutcome {
+        claim: claims[1].0,
+        outcome: here,
+        prior_attempts: 0,
+    };
+    refused(store, op, Conflict::NoSuchAccount).await;
+    assert_eq!(
+        store.waiting(None).await.expect("waiting").len(),
+        1,
+        "a failed outcome leaves the row"
+    );
+    let failed = Outcome::Failed {
+        reason: "no such account".to_owned(),
+    };
+    commit(
+        store,
+        Op::RecordOutcome {
+            claim: claims[1].0,
+            outcome: failed,
+            prior_attempts: 0,
+        },
+    )
+    .await
+    .expect("recorded");
+    assert!(store.waiting(None).await.expect("waiting").is_empty());
+    assert_eq!(&read_all(store, blob(1), 5).await.expect("body")[..], b"later");
+}
+
+async fn addresses_are_unique_over_accounts_and_aliases(store: &dyn Store) {
+    begin(store).await;
+    let alias = |key: &str| Op::CreateAlias {
+        key: key.to_owned(),
+        targets: vec!["alice@example.test".to_owned()],
+    };
+    refused(store, alias("alice@example.test"), Conflict::AccountExists).await;
+    commit(store, alias("team@example.test")).await.expect("created");
+    refused(store, alias("team@example.test"), Conflict::AliasExists).await;
+    let two = vec!["alice@example.test".to_owned(), "bob@example.test".to_owned()];
+    let set = |key: &str| Op::SetAlias {
+        key: key.to_owned(),
+        targets: two.clone(),
+    };
+    commit(store, set("team@example.test")).await.expect("set");
+    refused(store, set("nobody@example.test"), Conflict::NoSuchAlias).await;
+    assert_eq!(
+        store.aliases("").await.expect("aliases"),
+        [("team@example.test".to_owned(), two.clone())]
+    );
+    commit(
+        store,
+        Op::RemoveAlias {
+            key: "team@example.test".to_owned(),
+        },
+    )
+    .await
+    .expect("removed");
+    refused(
+        store,
+        Op::RemoveAlias {
+            key: "team@example.test".to_owned(),
+        },
+        Conflict::NoSuchAlias,
+    )
+    .await;
+    refused(store, alice(), Conflict::AccountExists).await;
+}
+
+async fn domains_in_use_stay(store: &dyn Store) {
+    let create = |settings: &str| Op::CreateDomain {
+        name: "example.test".to_owned(),
+        settings: settings.to_owned(),
+    };
+    commit(store, create("{}")).await.expect("created");
+    refused(store, create("{}"), Conflict::DomainExists).await;
+    begin(store).await;
+    refused(
+        store,
+        Op::RemoveDomain {
+            name: "example.test".to_owned(),
+        },
+        Conflict::DomainInUse,
+    )
+    .await;
+    let set = |name: &str| Op::SetDomain {
+        name: name.to_owned(),
+        settings: "[1]".to_owned(),
+    };
+    commit(store, set("example.test")).await.expect("set");
+    refused(store, set("other.test"), Conflict::NoSuchDomain).await;
+    assert_eq!(
+        store.domains("").await.expect("domains"),
+        [("example.test".to_owned(), "[1]".to_owned())]
+    );
+    commit(store, Op::RemoveAccount { account: account(1) })
+        .await
+        .expect("removed");
+    commit(
+        store,
+        Op::RemoveDomain {
+            name: "example.test".to_owned(),
+        },
+    )
+    .await
+    .expect("removed");
+    assert!(store.domains("").await.expect("domains").is_empty());
+}
+
+async fn a_removed_account_is_gone_with_its_mail(store: &dyn Store) {
+    begin(store).await;
+    deliver(store, 1, b"x").await.expect("accepted");
+    commit(store, Op::RemoveAccount { account: account(1) })
+        .await
+        .expect("removed");
+    refused(
+        store,
+        Op::RemoveAccount { account: account(1) },
+        Conflict::NoSuchAccount,
+    )
+    .await;
+    assert!(store.accounts(None).await.expect("accounts").is_empty());
+    assert!(store.mailboxes(account(1)).await.expect("mailboxes").is_empty());
+    assert_eq!(
+        store.placements(mailbox(1), 0).await,
+        Err(StoreError::Conflict(Conflict::NoSuchMailbox))
+    );
+    assert_eq!(
+        deliver(store, 2, b"y").await,
+        Err(StoreError::Conflict(Conflict::NoSuchAccount))
+    );
+}
+
+async fn notices_follow_commits(store: &dyn Store) {
+    begin(store).await;
+    let mut notices = store.subscribe();
+    let accepted = deliver(store, 1, b"x").await.expect("accepted");
+    let notice = notices.recv().await.expect("a notice");
+    assert_eq!(notice.account, account(1));
+    assert!(notice.modseq >= accepted.placed[0].modseq);
+    assert!(notice.mailboxes.is_empty() || notice.mailboxes.contains(&mailbox(1)));
+    let changes = store
+        .changes_since(mailbox(1), accepted.placed[0].modseq - 1)
+        .await
+        .expect("changes");
+    assert_eq!(changes.rows.len(), 1, "what is told can be read");
+}

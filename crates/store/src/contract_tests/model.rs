@@ -1,0 +1,1012 @@
+//! The reference: the contract in memory, written for plainness. One lock, a copy of everything per batch.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mail::ids::{AccountId, BlobId, Id, MailboxId, MessageId, QueueId};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+use world::clock::{BoxFuture, Clock, UnixMs};
+
+use crate::contract::*;
+use crate::durable::Durable;
+use crate::flags::{DELETED, Flags, MAX_KEYWORDS_PER_MAILBOX, SEEN};
+use crate::limits::MAILBOX_NAME_BYTES;
+use crate::uids::UidSet;
+
+/// The contract in memory.
+pub struct Model {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    claims: Mutex<(u64, HashMap<(QueueId, u32), u64>)>,
+    staged: Arc<Mutex<HashMap<BlobId, Bytes>>>,
+    notices: broadcast::Sender<Notice>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    accounts: BTreeMap<AccountId, Account>,
+    mailboxes: BTreeMap<MailboxId, Mailbox>,
+    messages: HashMap<MessageId, MessageRow>,
+    bodies: HashMap<BlobId, Bytes>,
+    domains: BTreeMap<String, String>,
+    aliases: BTreeMap<String, Vec<String>>,
+    deliveries: std::collections::HashSet<(QueueId, u32, MailboxId)>,
+    accepted: HashMap<QueueId, Accept>,
+    waiting: BTreeMap<(QueueId, u32), (Waiting, u32)>,
+    next_message: u64,
+    touched: HashMap<AccountId, (u64, usize)>,
+}
+
+#[derive(Clone)]
+struct Account {
+    row: AccountRow,
+    inbox: MailboxId,
+    modseq: u64,
+    last_uidvalidity: u32,
+}
+
+#[derive(Clone)]
+struct Mailbox {
+    row: MailboxRow,
+    placed: BTreeMap<u32, (PlacementRow, u64)>,
+    buried: Vec<(u64, u32)>,
+    keywords: Vec<String>,
+}
+
+fn refuse<T>(conflict: Conflict) -> Result<T> {
+    Err(StoreError::Conflict(conflict))
+}
+
+impl Model {
+    /// An empty one.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            state: Mutex::new(State::default()),
+            claims: Mutex::default(),
+            staged: Arc::default(),
+            notices: broadcast::channel(1024).0,
+        }
+    }
+
+    fn run(&self, batch: &Batch) -> Result<Receipt> {
+        let mut held = self.state.lock();
+        let mut state = held.clone();
+        state.touched.clear();
+        let results = batch
+            .ops
+            .iter()
+            .map(|op| state.perform(self, op))
+            .collect::<Result<_>>()?;
+        for op in &batch.ops {
+            if let Op::RecordOutcome { claim, .. } = op {
+                self.claims.lock().1.remove(&(claim.queue_id, claim.recipient));
+            }
+        }
+        for (&account, &(modseq, _)) in &state.touched {
+            // Nobody may be listening.
+            let _ = self.notices.send(Notice {
+                account,
+                modseq,
+                mailboxes: Vec::new(),
+            });
+        }
+        *held = state;
+        Ok(Receipt { results })
+    }
+}
+
+impl State {
+    fn perform(&mut self, model: &Model, op: &Op) -> Result<OpResult> {
+        match op {
+            Op::Accept(accept) => self.accept(model, accept),
+            Op::RecordOutcome {
+                claim,
+                outcome,
+                prior_attempts,
+            } => self.record(model, claim, outcome, *prior_attempts),
+            Op::Append {
+                account,
+                mailbox,
+                body,
+                flags,
+                internal_date,
+            } => {
+                if self.mailbox(*mailbox)?.row.account != *account {
+                    return refuse(Conflict::NoSuchMailbox);
+                }
+                self.check_quota(*account, body.size_bytes)?;
+                self.keep_body(model, body);
+                let message = self.message(*account, body, &[], *internal_date, model.clock.now());
+                let flags = self.admit(*mailbox, flags, true)?;
+                let placed = self.place(*mailbox, message, body.size_bytes, flags)?;
+                Ok(OpResult::Appended(placed))
+            }
+            Op::SetFlags {
+                mailbox,
+                uids,
+                edit,
+                unchanged_since,
+            } => self.set_flags(*mailbox, uids, edit, *unchanged_since),
+            Op::Copy { from, uids, to } => {
+                let uidvalidity = self.same_owner(*from, *to)?;
+                let sources = self.chosen(*from, uids)?;
+                let account = self.mailbox(*from)?.row.account;
+                self.check_quota(account, sources.iter().map(|(_, size)| size).sum())?;
+                let pairs = self.copy(&sources, *to)?;
+                Ok(OpResult::Copied { uidvalidity, pairs })
+            }
+            Op::Move { from, uids, to } => {
+                let uidvalidity = self.same_owner(*from, *to)?;
+                let sources = self.chosen(*from, uids)?;
+                sources
+                    .iter()
+                    .try_for_each(|(row, _)| self.remove(*from, row.uid))?;
+                let pairs = self.copy(&sources, *to)?;
+                self.bury(*from, sources.iter().map(|(row, _)| row.uid).collect())?;
+                Ok(OpResult::Moved {
+                    uidvalidity,
+                    pairs,
+                    modseq: self.mailbox(*from)?.row.modseq,
+                })
+            }
+            Op::Expunge {
+                mailbox,
+                uids,
+                only_deleted,
+            } => {
+                let chosen = self.chosen(*mailbox, uids)?;
+                let gone: Vec<u32> = chosen
+                    .iter()
+                    .filter(|(row, _)| !only_deleted || row.flags.has(DELETED))
+                    .map(|(row, _)| row.uid)
+                    .collect();
+                gone.iter().try_for_each(|&uid| self.remove(*mailbox, uid))?;
+                self.bury(*mailbox, gone.clone())?;
+                Ok(OpResult::Expunged {
+                    uids: UidSet::from_uids(gone),
+                    modseq: self.mailbox(*mailbox)?.row.modseq,
+                })
+            }
+            Op::CreateMailbox {
+                account,
+                mailbox,
+                parent,
+                name,
+                special_use,
+            } => {
+                self.account(*account)?;
+                self.check_place(*account, None, *parent, name)?;
+                let now = model.clock.now();
+                let uidvalidity = self.add_mailbox(now, *account, *mailbox, *parent, name, *special_use)?;
+                Ok(OpResult::MailboxCreated { uidvalidity })
+            }
+            Op::DeleteMailbox { mailbox } => self.delete_mailbox(*mailbox),
+            Op::RenameMailbox {
+                mailbox,
+                parent,
+                name,
+            } => {
+                let account = self.mailbox(*mailbox)?.row.account;
+                if self.account(account)?.inbox == *mailbox {
+                    return refuse(Conflict::NotAllowed);
+                }
+                self.check_place(account, Some(*mailbox), *parent, name)?;
+                let modseq = self.modseq(account)?;
+                let row = &mut self.mailbox(*mailbox)?.row;
+                (row.parent, row.name, row.modseq) = (*parent, name.clone(), modseq);
+                Ok(OpResult::Done)
+            }
+            Op::RenameInbox {
+                account,
+                mailbox,
+                parent,
+                name,
+            } => {
+                let inbox = self.account(*account)?.inbox;
+                self.check_place(*account, None, *parent, name)?;
+                let now = model.clock.now();
+                let uidvalidity = self.add_mailbox(now, *account, *mailbox, *parent, name, None)?;
+                let sources = self.chosen(inbox, &UidSet::from_ranges([(1, u32::MAX)]))?;
+                sources
+                    .iter()
+                    .try_for_each(|(row, _)| self.remove(inbox, row.uid))?;
+                self.copy(&sources, *mailbox)?;
+                self.bury(inbox, sources.iter().map(|(row, _)| row.uid).collect())?;
+                Ok(OpResult::MailboxCreated { uidvalidity })
+            }
+            Op::SetSubscribed { mailbox, subscribed } => {
+                let row = &mut self.mailbox(*mailbox)?.row;
+                row.subscribed = *subscribed;
+                let account = row.account;
+                self.modseq(account)?;
+                Ok(OpResult::Done)
+            }
+            Op::CreateDomain { name, settings } => match self.domains.contains_key(name) {
+                true => refuse(Conflict::DomainExists),
+                false => self.done(|state| drop(state.domains.insert(name.clone(), settings.clone()))),
+            },
+            Op::SetDomain { name, settings } => match self.domains.contains_key(name) {
+                false => refuse(Conflict::NoSuchDomain),
+                true => self.done(|state| drop(state.domains.insert(name.clone(), settings.clone()))),
+            },
+            Op::RemoveDomain { name } => {
+                let suffix = format!("@{name}");
+                let used = self
+                    .accounts
+                    .values()
+                    .any(|account| account.row.address.ends_with(&suffix))
+                    || self.aliases.keys().any(|key| key.ends_with(&suffix));
+                match (used, self.domains.contains_key(name)) {
+                    (true, _) => refuse(Conflict::DomainInUse),
+                    (_, false) => refuse(Conflict::NoSuchDomain),
+                    _ => self.done(|state| drop(state.domains.remove(name))),
+                }
+            }
+            Op::CreateAccount { account } => self.create_account(model, account),
+            Op::SetAccount {
+                account,
+                credential,
+                quota_bytes,
+                enabled,
+                settings,
+            } => {
+                let row = &mut self.account(*account)?.row;
+                row.credential = credential.clone().or(row.credential.take());
+                row.quota_bytes = quota_bytes.unwrap_or(row.quota_bytes);
+                row.enabled = enabled.unwrap_or(row.enabled);
+                row.settings = settings.clone().unwrap_or(std::mem::take(&mut row.settings));
+                Ok(OpResult::Done)
+            }
+            Op::RemoveAccount { account } => {
+                self.account(*account)?;
+                self.accounts.remove(account);
+                self.mailboxes
+                    .retain(|_, mailbox| mailbox.row.account != *account);
+                Ok(OpResult::Done)
+            }
+            Op::CreateAlias { key, targets } => {
+                self.check_free(key)?;
+                self.done(|state| drop(state.aliases.insert(key.clone(), targets.clone())))
+            }
+            Op::SetAlias { key, targets } => match self.aliases.contains_key(key) {
+                false => refuse(Conflict::NoSuchAlias),
+                true => self.done(|state| drop(state.aliases.insert(key.clone(), targets.clone()))),
+            },
+            Op::RemoveAlias { key } => match self.aliases.remove(key) {
+                None => refuse(Conflict::NoSuchAlias),
+                Some(_) => Ok(OpResult::Done),
+            },
+        }
+    }
+
+    fn done(&mut self, act: impl FnOnce(&mut Self)) -> Result<OpResult> {
+        act(self);
+        Ok(OpResult::Done)
+    }
+
+    fn account(&mut self, id: AccountId) -> Result<&mut Account> {
+        self.accounts
+            .get_mut(&id)
+            .ok_or(StoreError::Conflict(Conflict::NoSuchAccount))
+    }
+
+    fn mailbox(&mut self, id: MailboxId) -> Result<&mut Mailbox> {
+        self.mailboxes
+            .get_mut(&id)
+            .ok_or(StoreError::Conflict(Conflict::NoSuchMailbox))
+    }
+
+    fn modseq(&mut self, account: AccountId) -> Result<u64> {
+        // One value per batch, but at most a page of rows under one.
+        if let Some((value, rows)) = self.touched.get_mut(&account)
+            && *rows < PAGE_ROWS
+        {
+            *rows += 1;
+            return Ok(*value);
+        }
+        let account_state = self.account(account)?;
+        account_state.modseq += 1;
+        let value = account_state.modseq;
+        self.touched.insert(account, (value, 1));
+        Ok(value)
+    }
+
+    fn accept(&mut self, model: &Model, accept: &Accept) -> Result<OpResult> {
+        self.keep_body(model, &accept.body);
+        let mut placed = Vec::new();
+        for delivery in &accept.deliveries {
+            self.deliver(model, accept, delivery, &mut placed)?;
+        }
+        if !accept.waiting.is_empty() && self.accepted.insert(accept.queue_id, accept.clone()).is_some() {
+            return refuse(Conflict::AlreadyDelivered);
+        }
+        for waiting in &accept.waiting {
+            let key = (accept.queue_id, waiting.recipient);
+            if self.waiting.insert(key, (waiting.clone(), 0)).is_some() {
+                return refuse(Conflict::AlreadyDelivered);
+            }
+        }
+        let waiting = accept.waiting.len() as u32;
+        Ok(OpResult::Accepted(Accepted {
+            queue_id: accept.queue_id,
+            placed,
+            waiting,
+        }))
+    }
+
+    fn deliver(
+        &mut self,
+        model: &Model,
+        source: &Accept,
+        delivery: &Delivery,
+        placed: &mut Vec<Placed>,
+    ) -> Result<()> {
+        let inbox = self.account(delivery.account)?.inbox;
+        let mut targets: Vec<(MailboxId, &Flags)> = Vec::new();
+        for (target, flags) in &delivery.targets {
+            let mailbox = match target {
+                Target::Mailbox(id)
+                    if self
+                        .mailboxes
+                        .get(id)
+                        .is_some_and(|found| found.row.account == delivery.account) =>
+                {
+                    *id
+                }
+                _ => inbox,
+            };
+            if !targets.iter().any(|(known, _)| *known == mailbox) {
+                targets.push((mailbox, flags));
+            }
+        }
+        if targets.is_empty() {
+            return refuse(Conflict::NoSuchMailbox);
+        }
+        let (received, now) = (source.received_at, model.clock.now());
+        let message = self.message(delivery.account, &source.body, &delivery.prefix, received, now);
+        let size = delivery.prefix.len() as u64 + source.body.size_bytes;
+        for (mailbox, flags) in targets {
+            if !self
+                .deliveries
+                .insert((source.queue_id, delivery.recipient, mailbox))
+            {
+                return refuse(Conflict::AlreadyDelivered);
+            }
+            let flags = self.admit(mailbox, flags, false)?;
+            placed.push(Placed {
+                recipient: delivery.recipient,
+                ..self.place(mailbox, message, size, flags)?
+            });
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, model: &Model, claim: &Claim, outcome: &Outcome, prior: u32) -> Result<OpResult> {
+        let key = (claim.queue_id, claim.recipient);
+        let held = model.claims.lock().1.get(&key) == Some(&claim.token);
+        if !held || !self.waiting.contains_key(&key) {
+            return refuse(Conflict::ClaimLost);
+        }
+        match outcome {
+            Outcome::Retry { due, reason } => {
+                if let Some((waiting, attempts)) = self.waiting.get_mut(&key) {
+                    (waiting.due, waiting.reason, *attempts) = (*due, reason.clone(), prior + 1);
+                }
+                return Ok(OpResult::Recorded);
+            }
+            Outcome::DeliveredHere(delivery) => {
+                let source = self.accepted.get(&claim.queue_id).cloned();
+                let source = source.ok_or(StoreError::Conflict(Conflict::ClaimLost))?;
+                self.deliver(model, &source, delivery, &mut Vec::new())?;
+            }
+            Outcome::DeliveredElsewhere | Outcome::Failed { .. } => {}
+        }
+        self.waiting.remove(&key);
+        if !self
+            .waiting
+            .keys()
+            .any(|(queue_id, _)| *queue_id == claim.queue_id)
+        {
+            self.accepted.remove(&claim.queue_id);
+        }
+        Ok(OpResult::Recorded)
+    }
+
+    fn keep_body(&mut self, model: &Model, body: &Body) {
+        let bytes = match &body.place {
+            BodyPlace::Inline(bytes) => bytes.clone(),
+            BodyPlace::Staged => model.staged.lock().get(&body.blob).cloned().unwrap_or_default(),
+        };
+        self.bodies.insert(body.blob, bytes);
+    }
+
+    fn message(
+        &mut self,
+        account: AccountId,
+        body: &Body,
+        prefix: &[u8],
+        internal_date: UnixMs,
+        saved_at: UnixMs,
+    ) -> MessageId {
+        self.next_message += 1;
+        let id = MessageId::from_raw(self.next_message);
+        let prefix = Bytes::copy_from_slice(prefix);
+        let body_bytes = body.size_bytes;
+        let row = MessageRow {
+            id,
+            account,
+            blob: body.blob,
+            prefix,
+            body_bytes,
+            internal_date,
+            saved_at,
+        };
+        self.messages.insert(id, row);
+        id
+    }
+
+    fn place(&mut self, id: MailboxId, message: MessageId, size: u64, flags: Flags) -> Result<Placed> {
+        let account = self.mailbox(id)?.row.account;
+        let modseq = self.modseq(account)?;
+        self.account(account)?.row.used_bytes += size;
+        let mailbox = self.mailbox(id)?;
+        let uid = mailbox.row.uidnext;
+        mailbox.row.uidnext += 1;
+        mailbox.row.modseq = modseq;
+        mailbox.placed.insert(
+            uid,
+            (
+                PlacementRow {
+                    uid,
+                    message,
+                    flags,
+                    modseq,
+                },
+                size,
+            ),
+        );
+        mailbox.recount();
+        let uidvalidity = mailbox.row.uidvalidity;
+        Ok(Placed {
+            recipient: 0,
+            account,
+            mailbox: id,
+            message,
+            uidvalidity,
+            uid,
+            modseq,
+        })
+    }
+
+    fn remove(&mut self, id: MailboxId, uid: u32) -> Result<()> {
+        let mailbox = self.mailbox(id)?;
+        let account = mailbox.row.account;
+        let size = mailbox.placed.remove(&uid).map_or(0, |(_, size)| size);
+        mailbox.recount();
+        self.account(account)?.row.used_bytes -= size;
+        Ok(())
+    }
+
+    fn bury(&mut self, id: MailboxId, uids: Vec<u32>) -> Result<()> {
+        if uids.is_empty() {
+            return Ok(());
+        }
+        let account = self.mailbox(id)?.row.account;
+        let modseq = self.modseq(account)?;
+        let mailbox = self.mailbox(id)?;
+        mailbox.row.modseq = modseq;
+        mailbox.buried.extend(uids.into_iter().map(|uid| (modseq, uid)));
+        Ok(())
+    }
+
+    fn copy(&mut self, sources: &[(PlacementRow, u64)], to: MailboxId) -> Result<Vec<(u32, u32)>> {
+        let mut pairs = Vec::new();
+        for (row, size) in sources {
+            let flags = self.admit(to, &row.flags, true)?;
+            pairs.push((row.uid, self.place(to, row.message, *size, flags)?.uid));
+        }
+        Ok(pairs)
+    }
+
+    fn chosen(&mut self, id: MailboxId, uids: &UidSet) -> Result<Vec<(PlacementRow, u64)>> {
+        let mailbox = self.mailbox(id)?;
+        Ok(mailbox
+            .placed
+            .values()
+            .filter(|(row, _)| uids.contains(row.uid))
+            .cloned()
+            .collect())
+    }
+
+    /// Spells rare keywords as the mailbox does; new ones are added while there is room.
+    fn admit(&mut self, id: MailboxId, flags: &Flags, strict: bool) -> Result<Flags> {
+        let mailbox = self.mailbox(id)?;
+        let mut admitted = Flags::bits(flags.bits);
+        for name in &flags.keywords {
+            let known = mailbox
+                .keywords
+                .iter()
+                .find(|known| known.eq_ignore_ascii_case(name))
+                .cloned();
+            match known {
+                Some(known) => admitted.add_keyword(&known),
+                None if mailbox.keywords.len() < MAX_KEYWORDS_PER_MAILBOX => {
+                    mailbox.keywords.push(name.clone());
+                    admitted.add_keyword(name);
+                }
+                None if strict => return refuse(Conflict::TooManyKeywords),
+                None => {}
+            }
+        }
+        Ok(admitted)
+    }
+
+    fn set_flags(
+        &mut self,
+        id: MailboxId,
+        uids: &UidSet,
+        edit: &crate::flags::FlagEdit,
+        unchanged_since: Option<u64>,
+    ) -> Result<OpResult> {
+        let account = self.mailbox(id)?.row.account;
+        let (mut changed, mut modified) = (Vec::new(), Vec::new());
+        for (row, _) in self.chosen(id, uids)? {
+            if unchanged_since.is_some_and(|limit| row.modseq > limit) {
+                modified.push(row.uid);
+                continue;
+            }
+            let after = row.flags.edited(edit);
+            if after == row.flags {
+                continue;
+            }
+            let flags = self.admit(id, &after, true)?;
+            let modseq = self.modseq(account)?;
+            let mailbox = self.mailbox(id)?;
+            mailbox.row.modseq = modseq;
+            if let Some((placed, _)) = mailbox.placed.get_mut(&row.uid) {
+                (placed.flags, placed.modseq) = (flags.clone(), modseq);
+            }
+            mailbox.recount();
+            changed.push(FlagsRow {
+                uid: row.uid,
+                flags,
+                modseq,
+            });
+        }
+        let modseq = self.mailbox(id)?.row.modseq;
+        Ok(OpResult::FlagsSet {
+            modseq,
+            changed,
+            modified: UidSet::from_uids(modified),
+        })
+    }
+
+    fn check_quota(&mut self, account: AccountId, more: u64) -> Result<()> {
+        let row = &self.account(account)?.row;
+        let over = row.quota_bytes > 0 && row.used_bytes + more > row.quota_bytes;
+        if over { refuse(Conflict::OverQuota) } else { Ok(()) }
+    }
+
+    fn same_owner(&mut self, from: MailboxId, to: MailboxId) -> Result<u32> {
+        let account = self.mailbox(from)?.row.account;
+        let row = &self.mailbox(to)?.row;
+        if row.account == account {
+            Ok(row.uidvalidity)
+        } else {
+            refuse(Conflict::NotAllowed)
+        }
+    }
+
+    fn check_place(
+        &mut self,
+        account: AccountId,
+        moved: Option<MailboxId>,
+        parent: Option<MailboxId>,
+        name: &str,
+    ) -> Result<()> {
+        if name.is_empty() || name.len() > MAILBOX_NAME_BYTES {
+            return refuse(Conflict::NotAllowed);
+        }
+        if parent.is_none() && name.eq_ignore_ascii_case("INBOX") {
+            return refuse(Conflict::MailboxExists);
+        }
+        let mut above = parent;
+        while let Some(id) = above {
+            let row = &self.mailbox(id)?.row;
+            if row.account != account {
+                return refuse(Conflict::NoSuchMailbox);
+            }
+            if Some(id) == moved {
+                return refuse(Conflict::NotAllowed);
+            }
+            above = row.parent;
+        }
+        let taken = self.mailboxes.values().any(|mailbox| {
+            let row = &mailbox.row;
+            row.account == account && row.parent == parent && row.name == name && Some(row.id) != moved
+        });
+        if taken {
+            refuse(Conflict::MailboxExists)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn add_mailbox(
+        &mut self,
+        now: UnixMs,
+        account: AccountId,
+        id: MailboxId,
+        parent: Option<MailboxId>,
+        name: &str,
+        special_use: Option<SpecialUse>,
+    ) -> Result<u32> {
+        let modseq = self.modseq(account)?;
+        let owner = self.account(account)?;
+        owner.last_uidvalidity = ((now.0 / 1000) as u32).max(owner.last_uidvalidity + 1);
+        let uidvalidity = owner.last_uidvalidity;
+        let row = MailboxRow {
+            id,
+            account,
+            parent,
+            name: name.to_owned(),
+            special_use,
+            subscribed: true,
+            uidvalidity,
+            uidnext: 1,
+            modseq,
+            messages: 0,
+            unseen: 0,
+            deleted: 0,
+            size_bytes: 0,
+        };
+        let mailbox = Mailbox {
+            row,
+            placed: BTreeMap::new(),
+            buried: Vec::new(),
+            keywords: Vec::new(),
+        };
+        if self.mailboxes.insert(id, mailbox).is_some() {
+            return refuse(Conflict::MailboxExists);
+        }
+        Ok(uidvalidity)
+    }
+
+    fn delete_mailbox(&mut self, id: MailboxId) -> Result<OpResult> {
+        let row = self.mailbox(id)?.row.clone();
+        if self.account(row.account)?.inbox == id {
+            return refuse(Conflict::NotAllowed);
+        }
+        if self
+            .mailboxes
+            .values()
+            .any(|mailbox| mailbox.row.parent == Some(id))
+        {
+            return refuse(Conflict::HasChildren);
+        }
+        self.mailboxes.remove(&id);
+        self.account(row.account)?.row.used_bytes -= row.size_bytes;
+        self.modseq(row.account)?;
+        Ok(OpResult::Done)
+    }
+
+    fn create_account(&mut self, model: &Model, new: &NewAccount) -> Result<OpResult> {
+        self.check_free(&new.address)?;
+        if self.accounts.contains_key(&new.id) {
+            return refuse(Conflict::AccountExists);
+        }
+        let row = AccountRow {
+            id: new.id,
+            address: new.address.clone(),
+            credential: new.credential.clone(),
+            quota_bytes: new.quota_bytes,
+            used_bytes: 0,
+            enabled: true,
+            settings: new.settings.clone(),
+        };
+        self.accounts.insert(
+            new.id,
+            Account {
+                row,
+                inbox: new.inbox,
+                modseq: 0,
+                last_uidvalidity: 0,
+            },
+        );
+        let now = model.clock.now();
+        self.add_mailbox(now, new.id, new.inbox, None, "INBOX", None)?;
+        for (id, name, special_use) in &new.mailboxes {
+            self.check_place(new.id, None, None, name)?;
+            self.add_mailbox(now, new.id, *id, None, name, *special_use)?;
+        }
+        Ok(OpResult::Done)
+    }
+
+    fn check_free(&self, key: &str) -> Result<()> {
+        if self.accounts.values().any(|account| account.row.address == key) {
+            return refuse(Conflict::AccountExists);
+        }
+        if self.aliases.contains_key(key) {
+            refuse(Conflict::AliasExists)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Mailbox {
+    fn recount(&mut self) {
+        let rows = || self.placed.values();
+        self.row.messages = rows().count() as u32;
+        self.row.unseen = rows().filter(|(row, _)| !row.flags.has(SEEN)).count() as u32;
+        self.row.deleted = rows().filter(|(row, _)| row.flags.has(DELETED)).count() as u32;
+        self.row.size_bytes = rows().map(|(_, size)| size).sum();
+    }
+
+    fn changes_since(&self, modseq: u64) -> Changes {
+        let mut rows: Vec<PlacementRow> = self
+            .placed
+            .values()
+            .map(|(row, _)| row)
+            .filter(|row| row.modseq > modseq)
+            .cloned()
+            .collect();
+        rows.sort_by_key(|row| (row.modseq, row.uid));
+        let highest = self.row.modseq;
+        let upto = rows.get(PAGE_ROWS).map_or(highest, |row| row.modseq - 1);
+        rows.retain(|row| row.modseq <= upto);
+        let gone = self
+            .buried
+            .iter()
+            .filter(|(at, _)| *at > modseq && *at <= upto)
+            .map(|(_, uid)| *uid);
+        Changes {
+            rows,
+            vanished: UidSet::from_uids(gone),
+            upto,
+            highest,
+            too_old: false,
+        }
+    }
+}
+
+struct ModelStage {
+    blob: BlobId,
+    bytes: Vec<u8>,
+    staged: Arc<Mutex<HashMap<BlobId, Bytes>>>,
+}
+
+impl BodyStage for ModelStage {
+    fn write<'a>(&'a mut self, bytes: &'a [u8]) -> BoxFuture<'a, Result<()>> {
+        self.bytes.extend_from_slice(bytes);
+        ready(Ok(()))
+    }
+
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<Body>> {
+        let hash = *blake3::hash(&self.bytes).as_bytes();
+        let size_bytes = self.bytes.len() as u64;
+        let bytes = Bytes::from(self.bytes);
+        let place = if bytes.len() <= INLINE_BODY_BYTES {
+            BodyPlace::Inline(bytes)
+        } else {
+            self.staged.lock().insert(self.blob, bytes);
+            BodyPlace::Staged
+        };
+        ready(Ok(Body {
+            blob: self.blob,
+            size_bytes,
+            hash,
+            place,
+        }))
+    }
+}
+
+fn ready<T: Send + 'static>(value: T) -> BoxFuture<'static, T> {
+    Box::pin(std::future::ready(value))
+}
+
+fn page<'a, K: Ord + Clone + 'a, V: Clone + 'a>(rows: impl Iterator<Item = (&'a K, &'a V)>) -> Vec<(K, V)> {
+    rows.take(PAGE_ROWS)
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+impl Store for Model {
+    fn stage(&self, blob: BlobId) -> Box<dyn BodyStage> {
+        Box::new(ModelStage {
+            blob,
+            bytes: Vec::new(),
+            staged: Arc::clone(&self.staged),
+        })
+    }
+
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Durable<Receipt>>> {
+        ready(self.run(&batch).map(Durable::synced))
+    }
+
+    fn admission(&self) -> Admission {
+        Admission::Open
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
+    fn mailboxes(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MailboxRow>>> {
+        let state = self.state.lock();
+        let rows = state.mailboxes.values().map(|mailbox| mailbox.row.clone());
+        ready(Ok(rows.filter(|row| row.account == account).collect()))
+    }
+
+    fn mailbox(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Option<MailboxRow>>> {
+        ready(Ok(self
+            .state
+            .lock()
+            .mailboxes
+            .get(&mailbox)
+            .map(|mailbox| mailbox.row.clone())))
+    }
+
+    fn placements(&self, mailbox: MailboxId, after_uid: u32) -> BoxFuture<'_, Result<Vec<PlacementRow>>> {
+        let mut state = self.state.lock();
+        let found = state.mailbox(mailbox).map(|mailbox| {
+            let rows = mailbox
+                .placed
+                .values()
+                .map(|(row, _)| row)
+                .filter(|row| row.uid > after_uid);
+            rows.take(PAGE_ROWS).cloned().collect()
+        });
+        ready(found)
+    }
+
+    fn changes_since(&self, mailbox: MailboxId, modseq: u64) -> BoxFuture<'_, Result<Changes>> {
+        ready(
+            self.state
+                .lock()
+                .mailbox(mailbox)
+                .map(|mailbox| mailbox.changes_since(modseq)),
+        )
+    }
+
+    fn messages(&self, ids: Vec<MessageId>) -> BoxFuture<'_, Result<Vec<MessageRow>>> {
+        let state = self.state.lock();
+        ready(Ok(ids
+            .iter()
+            .take(PAGE_ROWS)
+            .filter_map(|id| state.messages.get(id).cloned())
+            .collect()))
+    }
+
+    fn read_body(&self, blob: BlobId, offset: u64, length: u64) -> BoxFuture<'_, Result<Bytes>> {
+        let state = self.state.lock();
+        let Some(body) = state.bodies.get(&blob) else {
+            return ready(Err(StoreError::Damaged(format!("body {blob}"))));
+        };
+        let start = offset.min(body.len() as u64) as usize;
+        let length = length
+            .min(crate::limits::READ_BODY_BYTES)
+            .min((body.len() - start) as u64);
+        ready(Ok(body.slice(start..start + length as usize)))
+    }
+
+    fn keywords(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<String>>> {
+        ready(Ok(self
+            .state
+            .lock()
+            .mailbox(mailbox)
+            .map(|mailbox| mailbox.keywords.clone())
+            .unwrap_or_default()))
+    }
+
+    fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>> {
+        let state = self.state.lock();
+        ready(Ok(page(
+            state.domains.iter().filter(|(name, _)| name.as_str() > after),
+        )))
+    }
+
+    fn accounts(&self, after: Option<AccountId>) -> BoxFuture<'_, Result<Vec<AccountRow>>> {
+        let state = self.state.lock();
+        let rows = state.accounts.values().map(|account| account.row.clone());
+        ready(Ok(rows
+            .filter(|row| after.is_none_or(|after| row.id > after))
+            .take(PAGE_ROWS)
+            .collect()))
+    }
+
+    fn aliases(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, Vec<String>)>>> {
+        let state = self.state.lock();
+        ready(Ok(page(
+            state.aliases.iter().filter(|(key, _)| key.as_str() > after),
+        )))
+    }
+
+    fn claim_due(&self, now: UnixMs, n: usize) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>> {
+        let state = self.state.lock();
+        let mut claims = self.claims.lock();
+        let mut due: Vec<(UnixMs, (QueueId, u32))> = state
+            .waiting
+            .iter()
+            .map(|(key, (waiting, _))| (waiting.due, *key))
+            .collect();
+        due.retain(|(at, key)| *at <= now && !claims.1.contains_key(key));
+        due.sort();
+        let mut claimed = Vec::new();
+        for (_, key) in due.into_iter().take(n) {
+            claims.0 += 1;
+            let token = claims.0;
+            claims.1.insert(key, token);
+            if let Some(row) = state.waiting_row(key) {
+                claimed.push((
+                    Claim {
+                        queue_id: key.0,
+                        recipient: key.1,
+                        token,
+                    },
+                    row,
+                ));
+            }
+        }
+        ready(Ok(claimed))
+    }
+
+    fn release(&self, claim: Claim) {
+        let mut claims = self.claims.lock();
+        if claims.1.get(&(claim.queue_id, claim.recipient)) == Some(&claim.token) {
+            claims.1.remove(&(claim.queue_id, claim.recipient));
+        }
+    }
+
+    fn next_due(&self) -> BoxFuture<'_, Result<Option<UnixMs>>> {
+        let state = self.state.lock();
+        let claims = self.claims.lock();
+        let free = state
+            .waiting
+            .iter()
+            .filter(|(key, _)| !claims.1.contains_key(key));
+        ready(Ok(free.map(|(_, (waiting, _))| waiting.due).min()))
+    }
+
+    fn waiting(&self, after: Option<(QueueId, u32)>) -> BoxFuture<'_, Result<Vec<WaitingRow>>> {
+        let state = self.state.lock();
+        let keys = state
+            .waiting
+            .keys()
+            .filter(|key| after.is_none_or(|after| **key > after));
+        ready(Ok(keys
+            .take(PAGE_ROWS)
+            .filter_map(|key| state.waiting_row(*key))
+            .collect()))
+    }
+
+    fn id_floor(&self) -> u64 {
+        0
+    }
+}
+
+impl State {
+    fn waiting_row(&self, key: (QueueId, u32)) -> Option<WaitingRow> {
+        let (waiting, attempts) = self.waiting.get(&key)?;
+        let accepted = self.accepted.get(&key.0)?;
+        Some(WaitingRow {
+            queue_id: key.0,
+            recipient: key.1,
+            address: waiting.address.clone(),
+            account: waiting.account,
+            due: waiting.due,
+            attempts: *attempts,
+            reason: waiting.reason.clone(),
+            params: waiting.params.clone(),
+            reverse_path: accepted.reverse_path.clone(),
+            envelope: accepted.envelope.clone(),
+            queue_prefix: accepted.queue_prefix.clone().into(),
+            blob: accepted.body.blob,
+            body_bytes: accepted.body.size_bytes,
+            received_at: accepted.received_at,
+        })
+    }
+}

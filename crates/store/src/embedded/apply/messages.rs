@@ -1,0 +1,217 @@
+//! APPEND, COPY, MOVE, EXPUNGE.
+
+use mail::ids::{AccountId, Id, MailboxId, MessageId};
+use rusqlite::params;
+use world::clock::UnixMs;
+
+use crate::contract::{Body, Conflict, MessageRow, OpResult, Result, StoreError};
+use crate::embedded::apply::Work;
+use crate::embedded::apply::flags::flags_of;
+use crate::embedded::apply::place::Overflow;
+use crate::embedded::load::{self, MessageState, StoredPlacement};
+use crate::embedded::rows::int;
+use crate::flags::{DELETED, Flags, SEEN};
+use crate::uids::UidSet;
+
+impl Work<'_> {
+    /// IMAP APPEND.
+    pub(super) fn append(
+        &mut self,
+        account: AccountId,
+        mailbox: MailboxId,
+        body: &Body,
+        flags: &Flags,
+        internal_date: UnixMs,
+    ) -> Result<OpResult> {
+        self.own_mailbox(account, mailbox)?;
+        self.check_quota(account, body.size_bytes)?;
+        self.insert_body(body, 1)?;
+        let message = MessageState {
+            row: MessageRow {
+                id: self.new_message(),
+                account,
+                blob: body.blob,
+                prefix: bytes::Bytes::new(),
+                body_bytes: body.size_bytes,
+                internal_date,
+                saved_at: self.now,
+            },
+            places: 1,
+        };
+        self.insert_message(&message)?;
+        let keywords = self.keyword_numbers(mailbox, flags, Overflow::Refuse)?;
+        let placed = self.place(
+            mailbox,
+            (message.row.id, message.size()),
+            flags.bits,
+            keywords.as_deref(),
+        )?;
+        Ok(OpResult::Appended(placed))
+    }
+
+    /// IMAP COPY.
+    pub(super) fn copy(&mut self, from: MailboxId, uids: &UidSet, to: MailboxId) -> Result<OpResult> {
+        let (account, uidvalidity) = self.same_owner(from, to)?;
+        let sources = self.gather(from, uids)?;
+        self.check_quota(account, sources.iter().map(|source| source.size).sum())?;
+        let names = load::keyword_names(self.conn, from)?;
+        let mut pairs = Vec::with_capacity(sources.len());
+        for source in sources {
+            self.add_place(&source, 1)?;
+            pairs.push((source.uid, self.place_again(&source, &names, to)?));
+        }
+        Ok(OpResult::Copied { uidvalidity, pairs })
+    }
+
+    /// IMAP MOVE: copies and expunges in one transaction.
+    pub(super) fn move_messages(
+        &mut self,
+        from: MailboxId,
+        uids: &UidSet,
+        to: MailboxId,
+    ) -> Result<OpResult> {
+        let (_, uidvalidity) = self.same_owner(from, to)?;
+        let sources = self.gather(from, uids)?;
+        let pairs = self.move_rows(from, &sources, to)?;
+        let modseq = self.ledger.known_mailbox(self.conn, from)?.row.modseq;
+        Ok(OpResult::Moved {
+            uidvalidity,
+            pairs,
+            modseq,
+        })
+    }
+
+    /// Moves these rows; the messages keep their number of places.
+    pub(super) fn move_rows(
+        &mut self,
+        from: MailboxId,
+        sources: &[StoredPlacement],
+        to: MailboxId,
+    ) -> Result<Vec<(u32, u32)>> {
+        let names = load::keyword_names(self.conn, from)?;
+        let mut pairs = Vec::with_capacity(sources.len());
+        for source in sources {
+            self.remove_placement(source)?;
+            pairs.push((source.uid, self.place_again(source, &names, to)?));
+        }
+        self.bury(from, &UidSet::from_uids(sources.iter().map(|source| source.uid)))?;
+        Ok(pairs)
+    }
+
+    /// IMAP EXPUNGE.
+    pub(super) fn expunge(
+        &mut self,
+        mailbox: MailboxId,
+        uids: &UidSet,
+        only_deleted: bool,
+    ) -> Result<OpResult> {
+        self.ledger.known_mailbox(self.conn, mailbox)?;
+        let mut removed = Vec::new();
+        self.each_placement(mailbox, uids, |work, placement| {
+            if only_deleted && placement.bits & DELETED == 0 {
+                return Ok(());
+            }
+            work.remove_placement(&placement)?;
+            work.add_place(&placement, -1)?;
+            removed.push(placement.uid);
+            Ok(())
+        })?;
+        let uids = UidSet::from_uids(removed);
+        self.bury(mailbox, &uids)?;
+        let modseq = self.ledger.known_mailbox(self.conn, mailbox)?.row.modseq;
+        Ok(OpResult::Expunged { uids, modseq })
+    }
+
+    /// The existing placements of a set. A move or copy needs them all before the first new UID is given.
+    pub(super) fn gather(&mut self, mailbox: MailboxId, uids: &UidSet) -> Result<Vec<StoredPlacement>> {
+        let mut found = Vec::new();
+        self.each_placement(mailbox, uids, |_, placement| {
+            found.push(placement);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn place_again(&mut self, source: &StoredPlacement, names: &[String], to: MailboxId) -> Result<u32> {
+        let flags = flags_of(source, names)?;
+        let keywords = self.keyword_numbers(to, &flags, Overflow::Refuse)?;
+        let message = MessageId::from_raw(source.message);
+        Ok(self
+            .place(to, (message, source.size), flags.bits, keywords.as_deref())?
+            .uid)
+    }
+
+    /// Removes the row and takes it out of the counters.
+    fn remove_placement(&mut self, placement: &StoredPlacement) -> Result<()> {
+        self.conn
+            .prepare_cached("DELETE FROM placements WHERE mailbox=? AND uid=?")?
+            .execute(params![int(placement.mailbox.raw()), placement.uid])?;
+        let row = &mut self.ledger.change_mailbox(self.conn, placement.mailbox)?.row;
+        row.messages = row.messages.saturating_sub(1);
+        row.unseen = row.unseen.saturating_sub(u32::from(placement.bits & SEEN == 0));
+        row.deleted = row
+            .deleted
+            .saturating_sub(u32::from(placement.bits & DELETED != 0));
+        row.size_bytes = row.size_bytes.saturating_sub(placement.size);
+        let account = row.account;
+        let state = self.ledger.change_account(self.conn, account)?;
+        state.used_bytes = state.used_bytes.saturating_sub(placement.size);
+        Ok(())
+    }
+
+    /// One place more or less for the message; without a place it waits for the collector.
+    fn add_place(&mut self, placement: &StoredPlacement, delta: i64) -> Result<()> {
+        let missing = || StoreError::Damaged(format!("message {}", MessageId::from_raw(placement.message)));
+        let mut message = load::message(self.conn, placement.message)?.ok_or_else(missing)?;
+        message.places = message.places.saturating_add_signed(delta);
+        message.update_places(self.conn)?;
+        if message.places == 0 {
+            self.conn
+                .prepare_cached("INSERT OR IGNORE INTO gone VALUES(?,?)")?
+                .execute(params![int(self.now.0), int(placement.message)])?;
+        }
+        Ok(())
+    }
+
+    /// Leaves tombstones: one row per range of UIDs.
+    fn bury(&mut self, mailbox: MailboxId, uids: &UidSet) -> Result<()> {
+        if uids.is_empty() {
+            return Ok(());
+        }
+        let account = self.ledger.known_mailbox(self.conn, mailbox)?.row.account;
+        for &(first, last) in uids.ranges() {
+            let modseq = self.ledger.modseq(self.conn, account)?;
+            self.ledger.change_mailbox(self.conn, mailbox)?.row.modseq = modseq;
+            self.conn
+                .prepare_cached("INSERT INTO tombstones VALUES(?,?,?,?,?)")?
+                .execute(params![
+                    int(mailbox.raw()),
+                    int(modseq),
+                    first,
+                    last,
+                    int(self.now.0)
+                ])?;
+        }
+        self.ledger.touch(account, mailbox);
+        Ok(())
+    }
+
+    fn own_mailbox(&mut self, account: AccountId, mailbox: MailboxId) -> Result<()> {
+        let owner = self.ledger.known_mailbox(self.conn, mailbox)?.row.account;
+        if owner == account {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict(Conflict::NoSuchMailbox))
+        }
+    }
+
+    /// Both mailboxes must be one account's. Returns it, and the destination's UIDVALIDITY.
+    fn same_owner(&mut self, from: MailboxId, to: MailboxId) -> Result<(AccountId, u32)> {
+        let account = self.ledger.known_mailbox(self.conn, from)?.row.account;
+        let destination = &self.ledger.known_mailbox(self.conn, to)?.row;
+        if destination.account != account {
+            return Err(StoreError::Conflict(Conflict::NotAllowed));
+        }
+        Ok((account, destination.uidvalidity))
+    }
+}

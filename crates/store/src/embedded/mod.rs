@@ -1,0 +1,270 @@
+//! The embedded backend: SQLite for rows and small bodies, packs for the rest. The crash table that it keeps to is
+//! docs/decisions/0013-crash-table.md; how a commit travels stands at the top of `writer.rs`.
+//!
+//! Opening:
+//! 1. `Layout::prepare` makes directories and takes the lock,
+//! 2. `inspect_log` looks for rot in the log and counts what recovery takes over,
+//! 3. `schema::open_writer` lets SQLite recover, checks the format,
+//! 4. `Layout::clear_staging` removes what a crash left unfinished,
+//! 5. the threads start: one writer, one checkpointer, two readers, one for upkeep.
+//!
+//! Nothing at opening depends on how much mail there is.
+
+mod apply;
+mod bodies;
+mod checkpoint;
+mod claims;
+mod collect;
+mod faults;
+mod layout;
+mod ledger;
+mod line;
+mod load;
+mod options;
+mod pack;
+mod plants;
+mod questions;
+mod readers;
+mod rows;
+mod schema;
+mod scrub;
+mod settle;
+mod shared;
+mod space;
+mod upkeep;
+mod wal;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use mail::ids::{AccountId, BlobId, MailboxId, MessageId, QueueId};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+use world::clock::{BoxFuture, UnixMs};
+use world::ids::IdSource;
+
+use crate::contract::{
+    AccountRow, Admission, Batch, BodyStage, Changes, Claim, MailboxRow, MessageRow, Notice, PlacementRow,
+    Receipt, Result, Store, StoreError, WaitingRow,
+};
+use crate::durable::Durable;
+use crate::events::StoreEvent;
+use crate::limits::NOTICES;
+
+pub use options::Options;
+pub use upkeep::{Collected, Scrubbed, Settled};
+
+use bodies::Stage;
+use checkpoint::CheckpointCall;
+use claims::Claims;
+use layout::Layout;
+use line::CommitLine;
+use readers::Readers;
+use shared::{Shared, Staged};
+use space::Space;
+use upkeep::Upkeep;
+use writer::Writer;
+
+/// The node number in identifiers the store makes itself (messages, packs). Callers use smaller ones.
+pub const STORE_NODE: u16 = 511;
+
+/// The embedded backend. Closing (or dropping) it finishes what was queued; that takes a moment and blocks.
+pub struct Embedded {
+    shared: Arc<Shared>,
+    line: Arc<CommitLine>,
+    readers: Arc<Readers>,
+    checkpoint: CheckpointCall,
+    upkeep: Upkeep,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// held as long as the store is open
+    _lock: File,
+}
+
+impl Embedded {
+    /// Opens the store in `dir`, making a new one if there is none, and recovers what a crash left.
+    ///
+    /// # Errors
+    /// `Fatal` when another process owns it, the format is newer, the directory cannot be written, or `mail.db` is missing
+    /// beside packs or a log. The text says what to do.
+    pub fn open(dir: &Path, options: Options) -> Result<Arc<Self>> {
+        let began = options.clock.monotonic();
+        let layout = Layout::new(dir);
+        let lock = layout.prepare()?;
+        let wal_frames_recovered = inspect_log(&layout, &options)?;
+        let (conn, created) = schema::open_writer(&layout.db)?;
+        if created {
+            layout::sync_dir(&layout.dir)?;
+        }
+        let staging_files_removed = layout.clear_staging()?;
+        let floor = schema::id_floor(&conn)?;
+        let shared = Arc::new(Shared {
+            ids: IdSource::new(Arc::clone(&options.clock), STORE_NODE, floor),
+            claims: Claims::default(),
+            staged: Staged::default(),
+            space: Space::new(),
+            notices: broadcast::channel(NOTICES).0,
+            largest_id: AtomicU64::new(floor),
+            layout,
+            options,
+        });
+        let line = Arc::new(CommitLine::new());
+        let checkpoint = CheckpointCall::new();
+        let mut threads = vec![checkpoint.start(&shared, Arc::clone(&line))?];
+        let mut writer = Writer::new(Arc::clone(&shared), conn, checkpoint.clone());
+        let writer_line = Arc::clone(&line);
+        let thread = std::thread::Builder::new().name("store-write".to_owned());
+        let spawned = thread.spawn(move || writer.work(&writer_line));
+        threads.push(spawned.map_err(|error| StoreError::Fatal(format!("cannot start a thread: {error}")))?);
+        let readers = Arc::new(Readers::start(&shared)?);
+        let upkeep = Upkeep::new(Arc::clone(&shared), Arc::clone(&line));
+        if shared.options.upkeep {
+            threads.push(upkeep.start()?);
+        }
+        let duration = shared.options.clock.monotonic().0.saturating_sub(began.0);
+        shared.emit(&StoreEvent::Opened {
+            created,
+            wal_frames_recovered,
+            staging_files_removed,
+            duration_ms: duration.as_millis() as u64,
+        });
+        Ok(Arc::new(Self {
+            shared,
+            line,
+            readers,
+            checkpoint,
+            upkeep,
+            threads: Mutex::new(threads),
+            _lock: lock,
+        }))
+    }
+
+    /// Finishes what is queued and ends the threads. Later calls are answered with `Busy`. Blocks for a moment.
+    pub fn close(&self) {
+        self.upkeep.close();
+        self.checkpoint.close();
+        self.line.close();
+        self.readers.close();
+        for thread in self.threads.lock().drain(..) {
+            let _ = thread.join();
+        }
+    }
+
+    /// The steps of upkeep, for tests and for the command line. They block; call them from a thread that may.
+    pub fn upkeep(&self) -> &Upkeep {
+        &self.upkeep
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Reads the log before SQLite does. Rot in its middle (row C21) is reported and a copy is kept, because recovery silently
+/// stops at the first bad frame. Returns the number of pages recovery will take over.
+fn inspect_log(layout: &Layout, options: &Options) -> Result<u64> {
+    let facts = wal::scan(&layout.wal).map_err(faults::io_at("mail.db-wal"))?;
+    if facts.commits_behind_damage > 0 {
+        let copy = layout
+            .dir
+            .join(format!("mail.db-wal.damaged-{}", options.clock.now().0));
+        std::fs::copy(&layout.wal, &copy).map_err(faults::io_at("mail.db-wal"))?;
+        let commits_lost = facts.commits_behind_damage;
+        options.events.emit(&StoreEvent::LogDamaged {
+            commits_lost,
+            copy: copy.display().to_string(),
+        });
+    }
+    Ok(facts.frames)
+}
+
+impl Store for Embedded {
+    fn stage(&self, blob: BlobId) -> Box<dyn BodyStage> {
+        Box::new(Stage::new(Arc::clone(&self.shared), blob))
+    }
+
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Durable<Receipt>>> {
+        self.line.commit(batch)
+    }
+
+    fn admission(&self) -> Admission {
+        self.shared.look_at_space()
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Notice> {
+        self.shared.notices.subscribe()
+    }
+
+    fn mailboxes(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MailboxRow>>> {
+        self.readers.ask(move |reader| reader.mailboxes(account))
+    }
+
+    fn mailbox(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Option<MailboxRow>>> {
+        self.readers
+            .ask(move |reader| Ok(load::mailbox(&reader.conn, mailbox)?.map(|state| state.row)))
+    }
+
+    fn placements(&self, mailbox: MailboxId, after_uid: u32) -> BoxFuture<'_, Result<Vec<PlacementRow>>> {
+        self.readers
+            .ask(move |reader| reader.placements(mailbox, after_uid))
+    }
+
+    fn changes_since(&self, mailbox: MailboxId, modseq: u64) -> BoxFuture<'_, Result<Changes>> {
+        self.readers
+            .ask(move |reader| reader.changes_since(mailbox, modseq))
+    }
+
+    fn messages(&self, ids: Vec<MessageId>) -> BoxFuture<'_, Result<Vec<MessageRow>>> {
+        self.readers.ask(move |reader| reader.messages(&ids))
+    }
+
+    fn read_body(&self, blob: BlobId, offset: u64, length: u64) -> BoxFuture<'_, Result<Bytes>> {
+        self.readers
+            .ask(move |reader| reader.read_body(blob, offset, length))
+    }
+
+    fn keywords(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<String>>> {
+        self.readers
+            .ask(move |reader| load::keyword_names(&reader.conn, mailbox))
+    }
+
+    fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>> {
+        let after = after.to_owned();
+        self.readers.ask(move |reader| reader.domains(&after))
+    }
+
+    fn accounts(&self, after: Option<AccountId>) -> BoxFuture<'_, Result<Vec<AccountRow>>> {
+        self.readers.ask(move |reader| reader.accounts(after))
+    }
+
+    fn aliases(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, Vec<String>)>>> {
+        let after = after.to_owned();
+        self.readers.ask(move |reader| reader.aliases(&after))
+    }
+
+    fn claim_due(&self, now: UnixMs, n: usize) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>> {
+        self.readers.ask(move |reader| reader.claim_due(now, n))
+    }
+
+    fn release(&self, claim: Claim) {
+        self.shared.claims.release(&claim);
+    }
+
+    fn next_due(&self) -> BoxFuture<'_, Result<Option<UnixMs>>> {
+        self.readers.ask(move |reader| reader.next_due())
+    }
+
+    fn waiting(&self, after: Option<(QueueId, u32)>) -> BoxFuture<'_, Result<Vec<WaitingRow>>> {
+        self.readers.ask(move |reader| reader.waiting(after))
+    }
+
+    fn id_floor(&self) -> u64 {
+        self.shared.largest_id.load(Ordering::Relaxed)
+    }
+}

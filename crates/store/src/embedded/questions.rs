@@ -1,0 +1,332 @@
+//! The contract's reads.
+
+use mail::ids::{AccountId, BlobId, Id, MailboxId, MessageId, QueueId};
+use rusqlite::{Row, params};
+use world::clock::UnixMs;
+
+use crate::contract::{
+    AccountRow, Changes, Claim, Conflict, MailboxRow, MessageRow, PAGE_ROWS, PlacementRow, Result,
+    StoreError, Waiting, WaitingRow,
+};
+use crate::embedded::apply::flags_of;
+use crate::embedded::apply::{TARGET_SEPARATOR, waiting_sum};
+use crate::embedded::load::{self, StoredPlacement};
+use crate::embedded::readers::Reader;
+use crate::embedded::rows::{int, text_sum, uint, verify};
+use crate::limits::TOMBSTONES_PER_PAGE;
+use crate::uids::UidSet;
+
+const PAGE: i64 = PAGE_ROWS as i64;
+
+impl Reader {
+    pub fn mailboxes(&mut self, account: AccountId) -> Result<Vec<MailboxRow>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id,account,parent,name,special_use,subscribed,uidvalidity,uidnext,modseq,messages,unseen,deleted,\
+             size_bytes,tombstone_floor,sum FROM mailboxes WHERE account=? ORDER BY id",
+        )?;
+        let mut rows = statement.query(params![int(account.raw())])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(load::mailbox_from(row)?.row);
+        }
+        Ok(found)
+    }
+
+    pub fn placements(&mut self, mailbox: MailboxId, after_uid: u32) -> Result<Vec<PlacementRow>> {
+        self.snapshot(|reader| {
+            let state = load::mailbox(&reader.conn, mailbox)?;
+            let missing = StoreError::Conflict(Conflict::NoSuchMailbox);
+            let messages = state.ok_or(missing)?.row.messages as usize;
+            let mut statement = reader.conn.prepare_cached(
+                "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum FROM placements \
+                 WHERE mailbox=? AND uid>? ORDER BY uid LIMIT ?",
+            )?;
+            let found = statement
+                .query_map(params![int(mailbox.raw()), after_uid, PAGE], load::placement_from)?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            drop(statement);
+            // A row that rot hides leaves a gap in the count.
+            if after_uid == 0 && found.len() != messages.min(PAGE_ROWS) {
+                return Err(StoreError::Damaged(format!(
+                    "mailbox {mailbox} (its count does not match)"
+                )));
+            }
+            reader.named(mailbox, found)
+        })
+    }
+
+    /// Verifies placements and gives their keywords names.
+    fn named(&mut self, mailbox: MailboxId, found: Vec<StoredPlacement>) -> Result<Vec<PlacementRow>> {
+        let rare = found.iter().any(|placement| placement.keywords.is_some());
+        let names = if rare {
+            load::keyword_names(&self.conn, mailbox)?
+        } else {
+            Vec::new()
+        };
+        found
+            .into_iter()
+            .map(|placement| {
+                let placement = placement.verified()?;
+                Ok(PlacementRow {
+                    uid: placement.uid,
+                    message: MessageId::from_raw(placement.message),
+                    flags: flags_of(&placement, &names)?,
+                    modseq: placement.modseq,
+                })
+            })
+            .collect()
+    }
+
+    pub fn changes_since(&mut self, mailbox: MailboxId, modseq: u64) -> Result<Changes> {
+        self.snapshot(|reader| {
+            let missing = StoreError::Conflict(Conflict::NoSuchMailbox);
+            let state = load::mailbox(&reader.conn, mailbox)?.ok_or(missing)?;
+            let highest = state.row.modseq;
+            if modseq < state.tombstone_floor {
+                let empty = (Vec::new(), UidSet::new());
+                return Ok(Changes {
+                    rows: empty.0,
+                    vanished: empty.1,
+                    upto: highest,
+                    highest,
+                    too_old: true,
+                });
+            }
+            let (mut found, row_limit) = reader.changed_rows(mailbox, modseq)?;
+            let (mut buried, tombstone_limit) = reader.buried(mailbox, modseq)?;
+            let upto = row_limit.min(tombstone_limit).min(highest);
+            found.retain(|placement| placement.modseq <= upto);
+            buried.retain(|(at, _, _)| *at <= upto);
+            let rows = reader.named(mailbox, found)?;
+            let vanished = UidSet::from_ranges(buried.into_iter().map(|(_, first, last)| (first, last)));
+            Ok(Changes {
+                rows,
+                vanished,
+                upto,
+                highest,
+                too_old: false,
+            })
+        })
+    }
+
+    /// One page of changed rows, and the last modseq it holds wholly. At most 256 rows share a modseq, so each page
+    /// holds at least one.
+    fn changed_rows(&mut self, mailbox: MailboxId, modseq: u64) -> Result<(Vec<StoredPlacement>, u64)> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum FROM placements \
+             WHERE mailbox=? AND modseq>? ORDER BY modseq,uid LIMIT ?",
+        )?;
+        let mut found = statement
+            .query_map(
+                params![int(mailbox.raw()), int(modseq), PAGE + 1],
+                load::placement_from,
+            )?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        if found.len() <= PAGE_ROWS {
+            return Ok((found, u64::MAX));
+        }
+        let next = found.pop().map_or(u64::MAX, |placement| placement.modseq);
+        Ok((found, next - 1))
+    }
+
+    fn buried(&mut self, mailbox: MailboxId, modseq: u64) -> Result<(Vec<(u64, u32, u32)>, u64)> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT modseq,first,last FROM tombstones WHERE mailbox=? AND modseq>? ORDER BY modseq,first LIMIT ?",
+        )?;
+        let limit = TOMBSTONES_PER_PAGE as i64 + 1;
+        let mut found = statement
+            .query_map(params![int(mailbox.raw()), int(modseq), limit], |row| {
+                Ok((uint(row.get(0)?), load::low(row.get(1)?), load::low(row.get(2)?)))
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        if found.len() <= TOMBSTONES_PER_PAGE {
+            return Ok((found, u64::MAX));
+        }
+        let next = found.pop().map_or(u64::MAX, |(at, _, _)| at);
+        Ok((found, next - 1))
+    }
+
+    pub fn messages(&mut self, ids: &[MessageId]) -> Result<Vec<MessageRow>> {
+        self.snapshot(|reader| {
+            let mut found = Vec::with_capacity(ids.len().min(PAGE_ROWS));
+            for id in ids.iter().take(PAGE_ROWS) {
+                found.extend(load::message(&reader.conn, id.raw())?.map(|state| state.row));
+            }
+            Ok(found)
+        })
+    }
+
+    pub fn domains(&mut self, after: &str) -> Result<Vec<(String, String)>> {
+        self.texts(
+            "SELECT name,settings,sum FROM domains WHERE name>? ORDER BY name LIMIT ?",
+            "domain",
+            after,
+        )
+    }
+
+    pub fn aliases(&mut self, after: &str) -> Result<Vec<(String, Vec<String>)>> {
+        let found = self.texts(
+            "SELECT key,targets,sum FROM aliases WHERE key>? ORDER BY key LIMIT ?",
+            "alias",
+            after,
+        )?;
+        let split = |targets: &str| -> Vec<String> {
+            if targets.is_empty() {
+                Vec::new()
+            } else {
+                targets.split(TARGET_SEPARATOR).map(str::to_owned).collect()
+            }
+        };
+        Ok(found
+            .into_iter()
+            .map(|(key, targets)| (key, split(&targets)))
+            .collect())
+    }
+
+    fn texts(&mut self, question: &str, table: &str, after: &str) -> Result<Vec<(String, String)>> {
+        let mut statement = self.conn.prepare_cached(question)?;
+        let mut rows = statement.query(params![after, PAGE])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (key, text): (String, String) = (row.get(0)?, row.get(1)?);
+            verify(row.get(2)?, text_sum(table, &key, &text), || {
+                format!("{table} {key}")
+            })?;
+            found.push((key, text));
+        }
+        Ok(found)
+    }
+
+    pub fn accounts(&mut self, after: Option<AccountId>) -> Result<Vec<AccountRow>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id,address,credential,quota_bytes,enabled,settings,inbox,a.sum,used_bytes,modseq,last_uidvalidity,l.sum \
+             FROM accounts a JOIN ledgers l ON l.account=a.id WHERE id>? ORDER BY id LIMIT ?",
+        )?;
+        let mut rows = statement.query(params![after.map_or(-1, |id| int(id.raw())), PAGE])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(load::account_from(row)?.0);
+        }
+        Ok(found)
+    }
+
+    /// Claims what is due. A row read as due may be finished by somebody else before it is claimed; so every claimed row
+    /// is read again: an outcome is committed before its claim ends, and this read begins after the claim.
+    pub fn claim_due(&mut self, now: UnixMs, n: usize) -> Result<Vec<(Claim, WaitingRow)>> {
+        let mut claimed = Vec::new();
+        for (queue_id, recipient) in self.due_keys(now, n)? {
+            let Some(claim) = self.shared.claims.take(queue_id, recipient) else {
+                continue;
+            };
+            match self.snapshot(|reader| reader.waiting_row(queue_id, recipient)) {
+                Ok(Some(row)) if row.due <= now => claimed.push((claim, row)),
+                Ok(_) => self.shared.claims.release(&claim),
+                Err(error) => {
+                    // One damaged row must not keep the rest of the queue waiting; its claim stays, so that it is not
+                    // read again and again.
+                    let _ = self.shared.watch::<()>(Err(error));
+                }
+            }
+        }
+        Ok(claimed)
+    }
+
+    fn due_keys(&mut self, now: UnixMs, n: usize) -> Result<Vec<(QueueId, u32)>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT queue_id,recipient FROM waiting WHERE due<=? ORDER BY due,queue_id,recipient",
+        )?;
+        let mut rows = statement.query(params![int(now.0)])?;
+        let mut keys = Vec::new();
+        while keys.len() < n {
+            let Some(row) = rows.next()? else { break };
+            let key = (QueueId::from_raw(uint(row.get(0)?)), load::low(row.get(1)?));
+            if !self.shared.claims.is_taken(key.0, key.1) {
+                keys.push(key);
+            }
+        }
+        Ok(keys)
+    }
+
+    pub fn next_due(&mut self) -> Result<Option<UnixMs>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT due,queue_id,recipient FROM waiting ORDER BY due,queue_id,recipient LIMIT ?",
+        )?;
+        let mut rows = statement.query(params![self.shared.claims.count() as i64 + 1])?;
+        while let Some(row) = rows.next()? {
+            let queue_id = QueueId::from_raw(uint(row.get(1)?));
+            if !self.shared.claims.is_taken(queue_id, load::low(row.get(2)?)) {
+                return Ok(Some(UnixMs(uint(row.get(0)?))));
+            }
+        }
+        Ok(None)
+    }
+
+    pub fn waiting(&mut self, after: Option<(QueueId, u32)>) -> Result<Vec<WaitingRow>> {
+        self.snapshot(|reader| {
+            let keys: Vec<(i64, u32)> = {
+                let mut statement = reader.conn.prepare_cached(
+                    "SELECT queue_id,recipient FROM waiting WHERE (queue_id,recipient)>(?,?) \
+                     ORDER BY queue_id,recipient LIMIT ?",
+                )?;
+                let (queue_id, recipient) =
+                    after.map_or((-1, 0), |(id, recipient)| (int(id.raw()), recipient));
+                statement
+                    .query_map(params![queue_id, recipient, PAGE], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })?
+                    .collect::<rusqlite::Result<_>>()?
+            };
+            let mut found = Vec::with_capacity(keys.len());
+            for (queue_id, recipient) in keys {
+                found.extend(reader.waiting_row(QueueId::from_raw(uint(queue_id)), recipient)?);
+            }
+            Ok(found)
+        })
+    }
+
+    fn waiting_row(&mut self, queue_id: QueueId, recipient: u32) -> Result<Option<WaitingRow>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT address,account,due,attempts,reason,params,sum FROM waiting WHERE queue_id=? AND recipient=?",
+        )?;
+        let mut rows = statement.query(params![int(queue_id.raw()), recipient])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let (waiting, attempts, sum) = waiting_from(row, recipient)?;
+        let what = || format!("waiting recipient {recipient} of {queue_id}");
+        verify(sum, waiting_sum(queue_id, &waiting, attempts), what)?;
+        let missing = || StoreError::Damaged(format!("accepted message {queue_id}"));
+        let accepted = load::accepted(&self.conn, queue_id)?.ok_or_else(missing)?;
+        Ok(Some(WaitingRow {
+            queue_id,
+            recipient,
+            address: waiting.address,
+            account: waiting.account,
+            due: waiting.due,
+            attempts,
+            reason: waiting.reason,
+            params: waiting.params,
+            reverse_path: accepted.reverse_path,
+            envelope: accepted.envelope,
+            queue_prefix: accepted.queue_prefix.into(),
+            blob: accepted.blob,
+            body_bytes: accepted.body_bytes,
+            received_at: accepted.received_at,
+        }))
+    }
+
+    pub fn read_body(&mut self, blob: BlobId, offset: u64, length: u64) -> Result<bytes::Bytes> {
+        self.body_range(blob, offset, length.min(crate::limits::READ_BODY_BYTES))
+    }
+}
+
+fn waiting_from(row: &Row<'_>, recipient: u32) -> Result<(Waiting, u32, i64)> {
+    let account: i64 = row.get(1)?;
+    let waiting = Waiting {
+        recipient,
+        address: row.get(0)?,
+        account: (account != 0).then(|| AccountId::from_raw(uint(account))),
+        due: UnixMs(uint(row.get(2)?)),
+        reason: row.get(4)?,
+        params: row.get(5)?,
+    };
+    Ok((waiting, load::low(row.get(3)?), row.get(6)?))
+}

@@ -1,0 +1,158 @@
+//! Checksums of rows: 48 bits of BLAKE3 over every column, the key included, so that neither rot nor a misplaced row is
+//! served as if it were right.
+
+use mail::ids::{Id, MailboxId};
+
+use crate::contract::{AccountRow, MailboxRow, SpecialUse, StoreError};
+
+/// Collects the columns of one row.
+pub(crate) struct Sum(Vec<u8>);
+
+impl Sum {
+    /// Starts with the table's name, so that a row is not taken for one of another table.
+    pub fn of(table: &str) -> Self {
+        let mut bytes = Vec::with_capacity(160);
+        bytes.extend_from_slice(table.as_bytes());
+        Self(bytes)
+    }
+
+    pub fn int(mut self, value: u64) -> Self {
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
+    pub fn bytes(mut self, value: &[u8]) -> Self {
+        self.0.extend_from_slice(&(value.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(value);
+        self
+    }
+
+    /// 48 bits, so that SQLite stores it in six bytes.
+    pub fn end(self) -> i64 {
+        let hash = blake3::hash(&self.0);
+        let mut low = [0u8; 8];
+        low[..6].copy_from_slice(&hash.as_bytes()[..6]);
+        i64::from_le_bytes(low)
+    }
+}
+
+/// Whether a row is what was stored.
+pub(crate) fn verify(stored: i64, computed: i64, what: impl FnOnce() -> String) -> Result<(), StoreError> {
+    if stored == computed || crate::embedded::plants::no_checksum() {
+        return Ok(());
+    }
+    Err(StoreError::Damaged(what()))
+}
+
+/// An unsigned number as SQLite keeps it. All ours are below 2^63.
+pub(crate) const fn int(value: u64) -> i64 {
+    value as i64
+}
+
+/// A number SQLite gave back.
+pub(crate) const fn uint(value: i64) -> u64 {
+    value as u64
+}
+
+/// Checksum of a placement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlacementColumns<'a> {
+    pub mailbox: MailboxId,
+    pub uid: u32,
+    pub message: u64,
+    pub bits: u32,
+    pub keywords: Option<&'a [u8]>,
+    pub modseq: u64,
+    pub size: u64,
+}
+
+impl PlacementColumns<'_> {
+    pub fn sum(&self) -> i64 {
+        Sum::of("placement")
+            .int(self.mailbox.raw())
+            .int(u64::from(self.uid))
+            .int(self.message)
+            .int(u64::from(self.bits))
+            .bytes(self.keywords.unwrap_or_default())
+            .int(self.modseq)
+            .int(self.size)
+            .end()
+    }
+}
+
+/// Checksum of a mailbox row.
+pub(crate) fn mailbox_sum(row: &MailboxRow, tombstone_floor: u64) -> i64 {
+    Sum::of("mailbox")
+        .int(row.id.raw())
+        .int(row.account.raw())
+        .int(row.parent.map_or(0, Id::raw))
+        .bytes(row.name.as_bytes())
+        .int(special_use_code(row.special_use))
+        .int(u64::from(row.subscribed))
+        .int(u64::from(row.uidvalidity))
+        .int(u64::from(row.uidnext))
+        .int(row.modseq)
+        .int(u64::from(row.messages))
+        .int(u64::from(row.unseen))
+        .int(u64::from(row.deleted))
+        .int(row.size_bytes)
+        .int(tombstone_floor)
+        .end()
+}
+
+/// Checksum of an account row (its changing numbers are in the ledger row).
+pub(crate) fn account_sum(row: &AccountRow, inbox: MailboxId) -> i64 {
+    Sum::of("account")
+        .int(row.id.raw())
+        .bytes(row.address.as_bytes())
+        .int(u64::from(row.credential.is_some()))
+        .bytes(row.credential.as_deref().unwrap_or_default().as_bytes())
+        .int(row.quota_bytes)
+        .int(u64::from(row.enabled))
+        .bytes(row.settings.as_bytes())
+        .int(inbox.raw())
+        .end()
+}
+
+/// Checksum of an account's changing numbers.
+pub(crate) fn ledger_sum(account: u64, used_bytes: u64, modseq: u64, last_uidvalidity: u32) -> i64 {
+    Sum::of("ledger")
+        .int(account)
+        .int(used_bytes)
+        .int(modseq)
+        .int(u64::from(last_uidvalidity))
+        .end()
+}
+
+/// Checksum of a row made of one key and one text (domains, aliases, keywords).
+pub(crate) fn text_sum(table: &str, key: &str, text: &str) -> i64 {
+    Sum::of(table).bytes(key.as_bytes()).bytes(text.as_bytes()).end()
+}
+
+/// RFC 6154 uses as numbers; part of the stored format.
+pub(crate) fn special_use_code(special_use: Option<SpecialUse>) -> u64 {
+    match special_use {
+        None => 0,
+        Some(SpecialUse::All) => 1,
+        Some(SpecialUse::Archive) => 2,
+        Some(SpecialUse::Drafts) => 3,
+        Some(SpecialUse::Flagged) => 4,
+        Some(SpecialUse::Junk) => 5,
+        Some(SpecialUse::Sent) => 6,
+        Some(SpecialUse::Trash) => 7,
+    }
+}
+
+/// The use a number stands for.
+pub(crate) fn special_use_from(code: u64) -> Option<SpecialUse> {
+    Some(match code {
+        1 => SpecialUse::All,
+        2 => SpecialUse::Archive,
+        3 => SpecialUse::Drafts,
+        4 => SpecialUse::Flagged,
+        5 => SpecialUse::Junk,
+        6 => SpecialUse::Sent,
+        7 => SpecialUse::Trash,
+        _ => return None,
+    })
+}

@@ -1,0 +1,105 @@
+//! What the threads of one store share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::broadcast;
+use world::clock::UnixMs;
+use world::ids::IdSource;
+
+use crate::contract::{Notice, Result, StoreError};
+use crate::embedded::claims::Claims;
+use crate::embedded::layout::Layout;
+use crate::embedded::options::Options;
+use crate::embedded::schema;
+use crate::embedded::space::Space;
+use crate::events::StoreEvent;
+
+/// What the threads of one store share.
+pub(crate) struct Shared {
+    pub options: Options,
+    pub layout: Layout,
+    pub claims: Claims,
+    pub staged: Staged,
+    pub space: Space,
+    pub ids: IdSource,
+    pub notices: broadcast::Sender<Notice>,
+    /// the largest identifier seen
+    pub largest_id: AtomicU64,
+}
+
+impl Shared {
+    /// Wall time.
+    pub fn now(&self) -> UnixMs {
+        self.options.clock.now()
+    }
+
+    /// Tells the log.
+    pub fn emit(&self, event: &StoreEvent) {
+        self.options.events.emit(event);
+    }
+
+    /// Tells the log when what was read is damaged. Passes the result on.
+    pub fn watch<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(StoreError::Damaged(what)) = &result {
+            self.emit(&StoreEvent::Damaged { what: what.clone() });
+        }
+        result
+    }
+
+    /// An identifier is in use.
+    pub fn saw_id(&self, raw: u64) {
+        self.largest_id.fetch_max(raw, Ordering::Relaxed);
+    }
+
+    /// Writes down the largest identifier before rows that may hold it are removed.
+    pub fn keep_id_floor(&self, conn: &Connection) -> Result<()> {
+        schema::set_meta(conn, "id_floor", self.largest_id.load(Ordering::Relaxed) as i64)
+    }
+}
+
+/// Large bodies that are on the disk but belong to no row yet, and packs being made: what upkeep must not take for
+/// leftovers.
+#[derive(Default)]
+pub(crate) struct Staged {
+    files: Mutex<HashMap<u64, StagedFile>>,
+}
+
+struct StagedFile {
+    size_bytes: u64,
+    since: UnixMs,
+}
+
+impl Staged {
+    /// A file is about to get its name in `packs/`.
+    pub fn add(&self, pack: u64, size_bytes: u64, since: UnixMs) {
+        self.files.lock().insert(pack, StagedFile { size_bytes, since });
+    }
+
+    /// Its size, while it belongs to no row.
+    pub fn size_of(&self, pack: u64) -> Option<u64> {
+        self.files.lock().get(&pack).map(|file| file.size_bytes)
+    }
+
+    /// It belongs to a row now, or is gone.
+    pub fn remove(&self, pack: u64) {
+        self.files.lock().remove(&pack);
+    }
+
+    /// Whether it is waiting for its row.
+    pub fn contains(&self, pack: u64) -> bool {
+        self.files.lock().contains_key(&pack)
+    }
+
+    /// Those nobody committed since `limit`.
+    pub fn abandoned(&self, limit: UnixMs) -> Vec<u64> {
+        let files = self.files.lock();
+        files
+            .iter()
+            .filter(|(_, file)| file.since <= limit)
+            .map(|(&pack, _)| pack)
+            .collect()
+    }
+}

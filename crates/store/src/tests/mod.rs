@@ -1,0 +1,4 @@
+//! Tests of the embedded backend.
+
+mod contract;
+pub(crate) mod support;
