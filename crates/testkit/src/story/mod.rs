@@ -11,7 +11,7 @@
 //!   not: *AUTH*                           # no line up to the next S*: may match
 //!   S*: 250 HELP                          # reads on until a line matches
 //!   C: MAIL FROM:<a@client.example>
-//!   S: 250 2.1.0 *ok*                     # with *: the whole line has to match
+//!   S: 250 2.1.0 *ok*                     # with *: the whole line has to match; a leading "* " is meant literally
 //!   C-raw: NOOP\r\nNOOP\n\x00             # exactly these bytes
 //!   C:                                    # an empty line
 //!   starttls

@@ -51,6 +51,11 @@ fn is_name(text: &str) -> bool {
 fn pieces_of(pattern: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = pattern;
+    // IMAP's mark of an untagged response is meant as it stands.
+    if let Some(after) = pattern.strip_prefix("* ") {
+        pieces.push(Piece::Text("* "));
+        rest = after;
+    }
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix('*') {
             pieces.push(Piece::Anything);
@@ -115,7 +120,9 @@ mod tests {
             ("*", "", true),
             ("a{known}b", "aKb", true),
             ("a{known}b", "aXb", false),
-            ("* {5} literal", "x {5} literal", true),
+            ("* OK", "* OK [CAPABILITY]", true),
+            ("* OK", "a OK", false),
+            ("x {5} literal", "x {5} literal", true),
         ];
         for (pattern, line, expected) in table {
             let mut values = Values::from([("known".into(), "K".into())]);
