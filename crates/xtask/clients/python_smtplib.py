@@ -59,7 +59,7 @@ with smtplib.SMTP(HOST, DEMO["smtp"], timeout=20) as smtp:
     smtp.ehlo()
     assert not smtp.has_extn("starttls") and not smtp.has_extn("auth")
     new = message("py-utf8", "käfer@remote.test", alice)
-    smtp.send_message(new, "käfer@remote.test", mail_options=["SMTPUTF8", "BODY=8BITMIME"])
+    smtp.send_message(new, "käfer@remote.test")
     wait_for("alice", "INBOX", "py-utf8")
     ok("smtplib: STARTTLS on 25, SMTPUTF8 sender")
 
@@ -90,7 +90,7 @@ for mechanism in ("auth_plain", "auth_login"):
         smtp.auth(mechanism.split("_")[1].upper(), getattr(smtp, mechanism))
         new = message("py-465-" + mechanism, bob, alice)
         new["Bcc"] = "hidden@example.test"
-        smtp.sendmail(bob, [alice], new.as_bytes())
+        smtp.sendmail(bob, [alice], new.as_bytes(policy=new.policy.clone(linesep="\r\n")))
         wait_for("alice", "INBOX", "py-465-" + mechanism)
         ok("smtplib: 465, " + mechanism)
 session = imap("alice")

@@ -153,7 +153,7 @@ fn main_cf(place: &Path, smtp_port: u16, ca: &Path) -> String {
          smtpd_peername_lookup = no\nrelayhost = [127.0.0.1]:{smtp_port}\nsmtp_host_lookup = native\n\
          smtp_tls_security_level = secure\nsmtp_tls_secure_cert_match = mail.example.test, localhost\n\
          smtp_tls_CAfile = {ca}\nsmtp_tls_loglevel = 1\nsmtp_dns_support_level = disabled\n\
-         notify_classes =\ndouble_bounce_sender =\nmaximal_queue_lifetime = 1h\nminimal_backoff_time = 5s\nqueue_run_delay = 5s\n\
+         notify_classes =\nmaximal_queue_lifetime = 1h\nminimal_backoff_time = 5s\nqueue_run_delay = 5s\n\
          maillog_file = {place}/log/maillog\nmaillog_file_prefixes = {place}/log\n",
         ca = ca.display(),
     )

@@ -198,7 +198,7 @@ fn base_name(file: &Path) -> String {
 pub fn neomutt(world: &World) -> Outcome<Vec<String>> {
     let mut held = Held::default();
     let config = format!(
-        "set ssl_ca_certificates_file={ca}\nset certificate_file={ca}\nset ssl_usesystemcerts=no\nset ssl_force_tls=yes\n\
+        "set ssl_ca_certificates_file={ca}\nset certificate_file={ca}\nset ssl_force_tls=yes\n\
          set smtp_url=\"smtps://{user_quoted}@localhost:{submissions}\"\nset smtp_pass=\"{password}\"\n\
          set imap_user=\"{user}\"\nset imap_pass=\"{password}\"\nset folder=\"imaps://localhost:{imaps}/\"\n\
          set spoolfile=\"imaps://localhost:{imaps}/INBOX\"\nset from=\"{user}\"\nset use_from=yes\nset use_envelope_from=yes\n\
@@ -242,8 +242,9 @@ pub fn neomutt(world: &World) -> Outcome<Vec<String>> {
         "/dev/null",
     ]);
     let said = process::run(&mut read, super::CALL_LIMIT)?;
-    let copied = std::fs::read_to_string(&copy)
-        .map_err(|_| format!("nothing was copied\n{}", tail(&said.both(), 30)))?;
+    let copied =
+        std::fs::read(&copy).map_err(|_| format!("nothing was copied\n{}", tail(&said.both(), 30)))?;
+    let copied = String::from_utf8_lossy(&copied);
     says(&copied, "Subject: neomutt-sends")?;
     held.add("neomutt: opens the INBOX, reads and copies every message");
     world.python("flag_of.py", &["alice", "INBOX", "neomutt-sends", r"\Flagged"])?;
