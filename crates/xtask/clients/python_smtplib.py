@@ -107,7 +107,11 @@ with smtplib.SMTP_SSL(HOST, DEMO["submissions"], context=tls(), timeout=20) as s
 
 with smtplib.LMTP(HOST, DEMO["lmtp"], timeout=20) as lmtp:
     lmtp.ehlo_or_helo_if_needed()
-    lmtp.sendmail("local@example.test", [alice, bob], "Subject: py-lmtp\r\nFrom: <local@example.test>\r\n\r\nx\r\n")
+    assert lmtp.mail("local@example.test")[0] == 250
+    assert [lmtp.rcpt(address)[0] for address in (alice, bob)] == [250, 250]
+    assert lmtp.docmd("DATA")[0] == 354
+    lmtp.send("Subject: py-lmtp\r\nFrom: <local@example.test>\r\n\r\nx\r\n.\r\n")
+    assert [lmtp.getreply()[0] for _ in (alice, bob)] == [250, 250]
     wait_for("alice", "INBOX", "py-lmtp")
     wait_for("bob", "INBOX", "py-lmtp")
     ok("smtplib: LMTP, one answer per recipient")
