@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -31,6 +31,7 @@ pub struct Hashing {
     chance: Arc<dyn Chance>,
     slots: Arc<Semaphore>,
     waiting: AtomicUsize,
+    done: AtomicU64,
     key: hmac::Key,
     remembered: Mutex<HashMap<Digest, Monotonic>>,
     /// tried when there is nobody, so that this costs the same
@@ -49,6 +50,7 @@ impl Hashing {
             chance,
             slots: Arc::new(Semaphore::new(at_once.max(1))),
             waiting: AtomicUsize::new(0),
+            done: AtomicU64::new(0),
             remembered: Mutex::new(HashMap::new()),
         }
     }
@@ -75,10 +77,21 @@ impl Hashing {
             right
         });
         let right = work.await.unwrap_or(false);
+        self.done.fetch_add(1, Ordering::Relaxed);
         if right {
             self.remember(digest);
         }
         Ok(right)
+    }
+
+    /// How many passwords were hashed to check them, since the start.
+    pub fn checked(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Hashes that may run at once and do not run now.
+    pub fn free_slots(&self) -> usize {
+        self.slots.available_permits()
     }
 
     /// A new verifier for `password`, in turn with the sign-ins.
@@ -91,6 +104,15 @@ impl Hashing {
             verifier
         });
         work.await.map_err(|_| Busy)
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn slot_for_test(&self) -> tokio::sync::OwnedSemaphorePermit {
+        self.slots
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("nobody closes it")
     }
 
     async fn slot(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Busy> {
