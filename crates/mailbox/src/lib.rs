@@ -47,3 +47,10 @@ pub use person::{Mailboxes, Person};
 pub use rows::{Row, Snapshot};
 pub use session::{Expunges, Opened, Updates};
 pub use tree::{Entry, Tree};
+
+#[cfg(test)]
+mod journeys;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -66,10 +66,8 @@ pub struct Opened {
     untold: Vec<u32>,
     /// UID ranges that were told to this session first, ascending
     recent: Vec<(u32, u32)>,
-    /// modseqs of own changes whose results the client knows already
-    quiet: Vec<u64>,
-    /// UIDs that must be told in spite of `quiet`; ascending
-    loud: Vec<u32>,
+    /// (UID, modseq) of own changes whose results the client knows already; ascending
+    quiet: Vec<(u32, u64)>,
 }
 
 impl Opened {
@@ -90,7 +88,6 @@ impl Opened {
             untold: Vec::new(),
             recent: Vec::new(),
             quiet: Vec::new(),
-            loud: Vec::new(),
             snapshot,
         };
         opened.learn_new();
@@ -246,25 +243,31 @@ impl Opened {
         self.untold.iter().any(|&uid| uids.contains(uid))
     }
 
-    /// The client is answered about its own change with this modseq: it is not told of it again.
-    pub fn hush(&mut self, modseq: u64) {
-        self.quiet.push(modseq);
+    /// The client is answered about these messages as they are in the snapshot now: it is not told of them again.
+    pub fn hush(&mut self, uids: &UidSet) {
+        let told = self.applied_modseq;
+        let snapshot = Arc::clone(&self.snapshot);
+        let answered = snapshot.changed_after(told).filter(|row| uids.contains(row.uid));
+        self.quiet.extend(answered.map(|row| (row.uid, row.modseq)));
+        self.quiet.sort_unstable();
     }
 
     /// The same after a change that is not answered (`.SILENT`): the client works out the new flags itself. Where it
     /// cannot, because the flags had changed before without its knowing, it is told all the same (RFC 9051 §6.4.6).
     /// `before` is the snapshot the client's command was given under.
     pub fn hush_silent(&mut self, set: &FlagsSet, edit: &FlagEdit, before: &Snapshot) {
-        self.quiet.push(set.modseq);
         for changed in &set.changed {
             let known = before
                 .find(changed.uid)
                 .filter(|row| row.modseq <= self.applied_modseq);
-            if known.is_none_or(|row| before.flags(row).edited(edit) != changed.flags) {
-                self.loud.push(changed.uid);
+            let (Some(known), Some(now)) = (known, self.snapshot.find(changed.uid)) else {
+                continue;
+            };
+            if before.flags(known).edited(edit) == self.snapshot.flags(now) {
+                self.quiet.push((now.uid, now.modseq));
             }
         }
-        self.loud.sort_unstable();
+        self.quiet.sort_unstable();
     }
 
     /// What the client must be told now. Taking it moves this session on: the caller must tell it.
@@ -284,8 +287,7 @@ impl Opened {
         }
         updates.flags = self.changed_flags();
         self.applied_modseq = self.snapshot.modseq();
-        self.quiet.clear();
-        self.loud.clear();
+        self.quiet = Vec::new();
         if self.learn_new() {
             updates.exists = Some(self.exists());
             updates.recent = self.recent();
@@ -304,8 +306,7 @@ impl Opened {
             .snapshot
             .changed_after(self.applied_modseq)
             .filter(|row| row.uid <= self.known_uid);
-        let told = changed
-            .filter(|row| !self.quiet.contains(&row.modseq) || self.loud.binary_search(&row.uid).is_ok());
+        let told = changed.filter(|row| self.quiet.binary_search(&(row.uid, row.modseq)).is_err());
         told.map(|row| (self.rank(row.uid) + 1, row.uid)).collect()
     }
 

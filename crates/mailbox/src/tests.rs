@@ -24,7 +24,11 @@ struct Client {
 impl Client {
     async fn open(person: &Person) -> Self {
         let opened = person.open(&MailboxName::inbox(), false).await.unwrap();
-        let mut client = Self { opened, uids: Vec::new(), flags: BTreeMap::new() };
+        let mut client = Self {
+            opened,
+            uids: Vec::new(),
+            flags: BTreeMap::new(),
+        };
         client.fetch_new();
         client
     }
@@ -37,7 +41,11 @@ impl Client {
             assert!(self.uids.last().is_none_or(|&last| last < uid), "UIDs ascend");
             self.uids.push(uid);
             let set = UidSet::from_uids([uid]);
-            let rows: Vec<(u32, u32)> = self.opened.select(&set).map(|(seq, row)| (seq, row.bits)).collect();
+            let rows: Vec<(u32, u32)> = self
+                .opened
+                .select(&set)
+                .map(|(seq, row)| (seq, row.bits))
+                .collect();
             assert_eq!(rows.len(), 1, "what was just announced can be fetched");
             assert_eq!(rows[0].0, seq);
             self.flags.insert(uid, rows[0].1);
@@ -46,7 +54,10 @@ impl Client {
 
     fn take_updates(&mut self, expunges: Expunges) {
         let updates = self.opened.updates(expunges);
-        assert!(expunges == Expunges::Tell || updates.expunged.is_empty(), "EXPUNGE only where the RFC allows");
+        assert!(
+            expunges == Expunges::Tell || updates.expunged.is_empty(),
+            "EXPUNGE only where the RFC allows"
+        );
         let mut told = Vec::new();
         for seq in &updates.expunged {
             told.push(self.uids.remove(*seq as usize - 1));
@@ -55,7 +66,11 @@ impl Client {
         assert_eq!(told, updates.vanished);
         for (seq, uid) in &updates.flags {
             assert_eq!(self.uids[*seq as usize - 1], *uid);
-            let row = *self.opened.snapshot().find(*uid).expect("flags are told of what is there");
+            let row = *self
+                .opened
+                .snapshot()
+                .find(*uid)
+                .expect("flags are told of what is there");
             self.flags.insert(*uid, row.bits);
         }
         if let Some(exists) = updates.exists {
@@ -82,11 +97,30 @@ impl Client {
 enum Step {
     Deliver,
     Append,
-    Edit { who: usize, from: usize, to: usize, edit: u8, bits: u32, silent: bool, unchanged_since: bool },
-    Expunge { who: usize },
-    Move { who: usize, from: usize, to: usize },
-    Poll { who: usize, tell: bool },
-    Reopen { who: usize },
+    Edit {
+        who: usize,
+        from: usize,
+        to: usize,
+        edit: u8,
+        bits: u32,
+        silent: bool,
+        unchanged_since: bool,
+    },
+    Expunge {
+        who: usize,
+    },
+    Move {
+        who: usize,
+        from: usize,
+        to: usize,
+    },
+    Poll {
+        who: usize,
+        tell: bool,
+    },
+    Reopen {
+        who: usize,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -113,7 +147,18 @@ struct Model {
 }
 
 async fn edit(person: &Person, client: &mut Client, model: &mut Model, step: &Step) {
-    let Step::Edit { from, to, edit, bits, silent, unchanged_since, .. } = *step else { return };
+    let Step::Edit {
+        from,
+        to,
+        edit,
+        bits,
+        silent,
+        unchanged_since,
+        ..
+    } = *step
+    else {
+        return;
+    };
     if client.uids.is_empty() {
         return;
     }
@@ -122,10 +167,18 @@ async fn edit(person: &Person, client: &mut Client, model: &mut Model, step: &St
     let seqs = (clamp(from), clamp(to));
     let uids = client.opened.uids_of_seqs(&[seqs]).expect("in range");
     let flags = Flags::bits(bits);
-    let edit = [FlagEdit::Replace(flags.clone()), FlagEdit::Add(flags.clone()), FlagEdit::Remove(flags)][usize::from(edit)].clone();
+    let edit = [
+        FlagEdit::Replace(flags.clone()),
+        FlagEdit::Add(flags.clone()),
+        FlagEdit::Remove(flags),
+    ][usize::from(edit)]
+    .clone();
     let limit = unchanged_since.then(|| client.opened.applied_modseq());
     let before = Arc::clone(client.opened.snapshot());
-    let set = person.set_flags(&client.opened, uids.clone(), edit.clone(), limit).await.unwrap();
+    let set = person
+        .set_flags(&client.opened, uids.clone(), edit.clone(), limit)
+        .await
+        .unwrap();
     let set = set.committed().clone();
     assert!(set.modseq >= model.modseq, "modseqs never go down");
     for (&uid, row) in model.rows.iter_mut().filter(|(uid, _)| uids.contains(**uid)) {
@@ -136,15 +189,26 @@ async fn edit(person: &Person, client: &mut Client, model: &mut Model, step: &St
             *row = (after, set.modseq);
         } else if !kept {
             // A store may or may not give an unchanged row a new modseq.
-            row.1 = person.shared.store.placements(client.opened.id(), uid - 1).await.unwrap()[0].modseq;
+            row.1 = person
+                .shared
+                .store
+                .placements(client.opened.id(), uid - 1)
+                .await
+                .unwrap()[0]
+                .modseq;
         }
     }
     model.modseq = set.modseq;
     if silent {
-        for &uid in client.uids.iter().filter(|&&uid| uids.contains(uid) && !set.modified.contains(uid)) {
+        for &uid in client
+            .uids
+            .iter()
+            .filter(|&&uid| uids.contains(uid) && !set.modified.contains(uid))
+        {
             let known = client.flags.get_mut(&uid).expect("known");
             *known = Flags::bits(*known).edited(&edit).bits;
         }
+        client.opened.look();
         client.opened.hush_silent(&set, &edit, &before);
     } else {
         client.opened.look();
@@ -152,7 +216,7 @@ async fn edit(person: &Person, client: &mut Client, model: &mut Model, step: &St
             assert_eq!(client.uids[seq as usize - 1], row.uid);
             client.flags.insert(row.uid, row.bits);
         }
-        client.opened.hush(set.modseq);
+        client.opened.hush(&uids);
     }
 }
 
@@ -164,7 +228,12 @@ async fn run(steps: Vec<Step>) {
     for _ in 0..3 {
         clients.push(Client::open(&person).await);
     }
-    let archive = person.create(&MailboxName::parse("Archive").unwrap(), None).await.unwrap().committed().mailbox;
+    let archive = person
+        .create(&MailboxName::parse("Archive").unwrap(), None)
+        .await
+        .unwrap()
+        .committed()
+        .mailbox;
     for step in &steps {
         match *step {
             Step::Deliver => {
@@ -185,8 +254,12 @@ async fn run(steps: Vec<Step>) {
             Step::Expunge { who } => {
                 let all = UidSet::from_ranges([(1, u32::MAX)]);
                 let done = person.expunge(&clients[who].opened, all).await.unwrap();
-                let expected: Vec<u32> =
-                    model.rows.iter().filter(|(_, row)| row.0 & 8 != 0).map(|(&uid, _)| uid).collect();
+                let expected: Vec<u32> = model
+                    .rows
+                    .iter()
+                    .filter(|(_, row)| row.0 & 8 != 0)
+                    .map(|(&uid, _)| uid)
+                    .collect();
                 assert_eq!(done.committed().uids.iter().collect::<Vec<_>>(), expected);
                 model.rows.retain(|uid, _| !expected.contains(uid));
             }
@@ -194,10 +267,21 @@ async fn run(steps: Vec<Step>) {
                 let client = &mut clients[who];
                 client.opened.look();
                 let clamp = |at: usize| (at % client.uids.len()) as u32 + 1;
-                let uids = client.opened.uids_of_seqs(&[(clamp(from), clamp(to))]).expect("in range");
-                let done = person.move_to(&client.opened, uids.clone(), archive).await.unwrap();
+                let uids = client
+                    .opened
+                    .uids_of_seqs(&[(clamp(from), clamp(to))])
+                    .expect("in range");
+                let done = person
+                    .move_to(&client.opened, uids.clone(), archive)
+                    .await
+                    .unwrap();
                 let moved: Vec<u32> = done.committed().pairs.iter().map(|pair| pair.0).collect();
-                let expected: Vec<u32> = model.rows.keys().copied().filter(|&uid| uids.contains(uid)).collect();
+                let expected: Vec<u32> = model
+                    .rows
+                    .keys()
+                    .copied()
+                    .filter(|&uid| uids.contains(uid))
+                    .collect();
                 assert_eq!(moved, expected);
                 model.rows.retain(|uid, _| !expected.contains(uid));
             }

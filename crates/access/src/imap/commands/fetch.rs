@@ -163,11 +163,11 @@ async fn contents(
             return Ok(failed);
         };
         from = last.1.uid.saturating_add(1);
-        let mut messages = read_rows(cx, user, &page).await;
+        let messages = read_rows(cx, user, &page).await;
         let mut sent = Vec::with_capacity(page.len());
         for (seq, row) in &page {
-            // A message that went meanwhile is told as EXPUNGE, in its time.
-            let Some(message) = messages.remove(&row.message) else {
+            // A message that went meanwhile is told as EXPUNGE, in its time. One message may stand here several times.
+            let Some(message) = messages.get(&row.message).cloned() else {
                 continue;
             };
             let loaded = match message {

@@ -53,7 +53,13 @@ pub(crate) async fn run(
     if command.silent {
         opened.hush_silent(set.committed(), &edit, &before);
     } else {
-        opened.hush(set.committed().modseq);
+        let modified = &set.committed().modified;
+        let told = opened
+            .select(&uids)
+            .map(|(_, row)| row.uid)
+            .filter(|&uid| !modified.contains(uid));
+        let told = UidSet::from_uids(told);
+        opened.hush(&told);
     }
     let modified = modified(opened, command.numbers, set.committed());
     cx.tell(user, opened, expunges(command.numbers))?;

@@ -1,0 +1,9 @@
+//! Conversations with the IMAP door over simulated wires and the real store. Every response is read by a second decoder.
+
+mod abuse;
+mod idle;
+mod mailboxes;
+mod messages;
+mod sign_in;
+mod support;
+mod threats;
