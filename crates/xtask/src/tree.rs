@@ -58,6 +58,13 @@ pub fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
+/// Whether a Rust file holds nothing but tests, by its name or its folder.
+pub fn is_test(path: &Path) -> bool {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let shown = shown(path);
+    stem == "tests" || stem.ends_with("_tests") || shown.contains("/tests/") || shown.contains("_tests/")
+}
+
 /// Reads a project file as text.
 pub fn read(relative: &str) -> Outcome<String> {
     let path = root().join(relative);
