@@ -37,8 +37,6 @@ pub mod sender;
 mod serve;
 mod sign_in;
 mod talk;
-#[cfg(test)]
-mod tests;
 mod transaction;
 mod transfer;
 mod verdict;

@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn parameters_are_read_strictly() {
-        let table: &[(&str, Result<&[(&str, Option<&str>)], u16>)] = &[
+        type Params = &'static [(&'static str, Option<&'static str>)];
+        let table: &[(&str, Result<Params, u16>)] = &[
             ("", Ok(&[])),
             ("  ", Ok(&[])),
             (
