@@ -1,6 +1,8 @@
 //! The checkpointer: copies the log into the database while the writer goes on, then has the writer copy the short rest
 //! between two commits, so that the log starts over instead of growing.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -8,6 +10,8 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
 use crate::contract::{Result, StoreError};
+use crate::embedded::faults::io_at;
+use crate::embedded::layout::Layout;
 use crate::embedded::line::CommitLine;
 use crate::embedded::schema;
 use crate::embedded::shared::Shared;
@@ -96,4 +100,20 @@ impl CheckpointCall {
             self.call.state.lock().running = false;
         }
     }
+}
+
+/// At an orderly close, when nobody has the database open any more: copies the whole log into the database and clears the
+/// log's header, so that the next start has nothing to recover and the log's blocks are kept.
+pub(crate) fn finish_log(layout: &Layout) -> Result<()> {
+    {
+        let conn = schema::open_checkpointer(&layout.db)?;
+        let (busy, log, copied): (i64, i64, i64) =
+            conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        if busy != 0 || log != copied {
+            return Ok(());
+        }
+    }
+    let wal = OpenOptions::new().write(true).open(&layout.wal).map_err(io_at("mail.db-wal"))?;
+    wal.write_all_at(&[0; 32], 0).map_err(io_at("mail.db-wal"))?;
+    wal.sync_data().map_err(io_at("mail.db-wal"))
 }

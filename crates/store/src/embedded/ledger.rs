@@ -1,6 +1,7 @@
 //! What the writer remembers of mailboxes and accounts, so that a delivery changes their numbers in memory and each
 //! touched row is written once per commit. Only the writer changes these rows, so the memory is never stale.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use mail::ids::{AccountId, Id, MailboxId};
@@ -143,13 +144,10 @@ impl Ledger {
 
     /// A mailbox as of now.
     pub fn mailbox(&mut self, conn: &Connection, id: MailboxId) -> Result<Option<&MailboxState>> {
-        if !self.mailboxes.contains_key(&id) {
-            let Some(state) = load::mailbox(conn, id)? else {
-                return Ok(None);
-            };
-            self.mailboxes.insert(id, state);
+        match self.mailboxes.entry(id) {
+            Entry::Occupied(known) => Ok(Some(known.into_mut())),
+            Entry::Vacant(free) => Ok(load::mailbox(conn, id)?.map(|state| &*free.insert(state))),
         }
-        Ok(self.mailboxes.get(&id))
     }
 
     /// A mailbox that must exist.

@@ -95,8 +95,11 @@ impl Embedded {
         let began = options.clock.monotonic();
         let layout = Layout::new(dir);
         let lock = layout.prepare()?;
-        let wal_frames_recovered = inspect_log(&layout, &options)?;
+        let (wal_frames_recovered, log_was_damaged) = inspect_log(&layout, &options)?;
         let (conn, created) = schema::open_writer(&layout.db)?;
+        if log_was_damaged {
+            refuse_contradictions(&conn)?;
+        }
         if created {
             layout::sync_dir(&layout.dir)?;
         }
@@ -149,8 +152,16 @@ impl Embedded {
         self.checkpoint.close();
         self.line.close();
         self.readers.close();
-        for thread in self.threads.lock().drain(..) {
+        let threads: Vec<JoinHandle<()>> = self.threads.lock().drain(..).collect();
+        if threads.is_empty() {
+            return;
+        }
+        for thread in threads {
             let _ = thread.join();
+        }
+        if self.shared.space.stopped().is_none() {
+            // What is not copied now is recovered at the next start.
+            let _ = checkpoint::finish_log(&self.shared.layout);
         }
     }
 
@@ -167,10 +178,11 @@ impl Drop for Embedded {
 }
 
 /// Reads the log before SQLite does. Rot in its middle (row C21) is reported and a copy is kept, because recovery silently
-/// stops at the first bad frame. Returns the number of pages recovery will take over.
-fn inspect_log(layout: &Layout, options: &Options) -> Result<u64> {
+/// stops at the first bad frame. Returns the number of pages recovery will take over, and whether there was rot.
+fn inspect_log(layout: &Layout, options: &Options) -> Result<(u64, bool)> {
     let facts = wal::scan(&layout.wal).map_err(faults::io_at("mail.db-wal"))?;
-    if facts.commits_behind_damage > 0 {
+    let damaged = facts.commits_behind_damage > 0;
+    if damaged {
         let copy = layout
             .dir
             .join(format!("mail.db-wal.damaged-{}", options.clock.now().0));
@@ -181,7 +193,19 @@ fn inspect_log(layout: &Layout, options: &Options) -> Result<u64> {
             copy: copy.display().to_string(),
         });
     }
-    Ok(facts.frames)
+    Ok((facts.frames, damaged))
+}
+
+/// Pages copied into the database before the log was damaged may be newer than what the log still proves. Mixed pages that
+/// contradict each other are not served.
+fn refuse_contradictions(conn: &rusqlite::Connection) -> Result<()> {
+    let verdict: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Fatal(format!(
+        "the log was damaged and the database contradicts itself without it ({verdict}): restore mail.db from a backup"
+    )))
 }
 
 impl Store for Embedded {
