@@ -42,6 +42,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("smtp-data", smtp::fuzzing::fuzz_data),
     // It also returns the replies, for a test of its own crate.
     ("smtp-session", |bytes| drop(smtp::fuzzing::fuzz_session(bytes))),
+    ("world-lines", world::fuzzing::fuzz_lines),
 ];
 
 /// The entry of a target.

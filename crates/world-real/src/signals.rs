@@ -43,3 +43,22 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Signal as Number, getpid, kill_process};
+
+    #[tokio::test]
+    async fn signals_become_wishes() {
+        let mut signals = Signals::install().unwrap();
+        for (number, expected) in [
+            (Number::HUP, Signal::Reload),
+            (Number::TERM, Signal::Stop),
+            (Number::INT, Signal::Stop),
+        ] {
+            kill_process(getpid(), number).unwrap();
+            assert_eq!(signals.next().await, expected);
+        }
+    }
+}

@@ -20,3 +20,12 @@ pub mod events;
 pub mod ids;
 pub mod line;
 pub mod net;
+
+/// Entries for the fuzzer.
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Lines with a limit; the first byte is the limit.
+    pub fn fuzz_lines(bytes: &[u8]) {
+        crate::line::read::fuzz_lines(bytes);
+    }
+}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use proptest::prelude::*;
 use testkit::clock::SimClock;
 use testkit::net::{SimWire, some_peer, wire_pair, wire_pair_in_pieces, wire_pair_with_capacity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -425,5 +426,43 @@ async fn a_session_that_reads_many_commands_sets_few_timers() {
         assert_eq!(reading.await.unwrap(), b"NOOP");
         assert_eq!(clock.sleepers(), 1);
         clock.advance(Duration::from_secs(60)).await;
+    }
+}
+
+/// Bytes in which everything that can go wrong with lines is frequent.
+fn troublesome() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        4 => Just(b"\r\n".to_vec()),
+        1 => Just(b"\r".to_vec()),
+        1 => Just(b"\n".to_vec()),
+        1 => Just(b"\0".to_vec()),
+        4 => "[a-z]{1,20}".prop_map(String::into_bytes),
+        1 => "[a-z]{50,70}".prop_map(String::into_bytes),
+    ];
+    proptest::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn lines_do_not_depend_on_how_bytes_arrive(sent in troublesome(), seed in any::<u64>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let whole = runtime.block_on(lines_of(&sent, None));
+        let in_pieces = runtime.block_on(lines_of(&sent, Some(seed)));
+        prop_assert_eq!(&whole, &in_pieces);
+        for line in whole.iter().flatten() {
+            prop_assert!(line.len() + 2 <= LIMIT && !line.contains(['\r', '\n', '\0']));
+        }
+        let clean = !sent.is_empty() && sent.ends_with(b"\r\n") && whole[..whole.len() - 1].iter().all(Result::is_ok);
+        if clean {
+            let joined: String = whole.iter().flatten().flat_map(|line| [line.as_str(), "\r\n"]).collect();
+            prop_assert_eq!(joined.as_bytes(), &sent[..]);
+        }
+    }
+
+    #[test]
+    fn no_bytes_break_the_line_cutter(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        world::fuzzing::fuzz_lines(&bytes);
     }
 }

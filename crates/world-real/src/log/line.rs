@@ -202,6 +202,13 @@ mod tests {
         assert_eq!(human("not\u{7}ours\n"), "not\\u0007ours");
     }
 
+    #[test]
+    fn a_value_is_cut_off_at_its_limit() {
+        let line = json_tail(&Said("ä".repeat(LOG_VALUE_MAX_CHARS + 1)));
+        let shown = "ä".repeat(LOG_VALUE_MAX_CHARS) + "…";
+        assert!(line.contains(&format!("\"said\":\"{shown}\"")));
+    }
+
     proptest! {
         #![proptest_config(Config::with_cases(256))]
         #[test]

@@ -18,7 +18,7 @@
 mod driver;
 pub mod limits;
 mod pace;
-mod read;
+pub(crate) mod read;
 mod tls;
 mod write;
 

@@ -224,3 +224,28 @@ fn find_line(bytes: &[u8], scanned: usize, limit_bytes: usize) -> Found {
         _ => Found::Fault(at + 1, ReadError::Nul),
     }
 }
+
+/// Cuts `bytes` into lines as [`Driver::read_line`] would, as far as faults allow it, and checks what it promises of them.
+#[doc(hidden)]
+pub(crate) fn fuzz_lines(bytes: &[u8]) {
+    let (limit_bytes, mut rest) = match bytes.split_first() {
+        Some((first, rest)) => (usize::from(*first).max(2), rest),
+        None => return,
+    };
+    loop {
+        let (used, line) = match find_line(rest, 0, limit_bytes) {
+            Found::Line(length) => (length + 2, Some(&rest[..length])),
+            Found::Fault(length, _) => (length, None),
+            Found::More(seen) => {
+                assert!(seen < limit_bytes, "a line is never waited for beyond its limit");
+                return;
+            }
+            Found::TooLong => return,
+        };
+        if let Some(line) = line {
+            assert!(used <= limit_bytes && !line.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
+        }
+        assert!(used > 0, "every outcome consumes something");
+        rest = &rest[used..];
+    }
+}
