@@ -23,7 +23,7 @@ async fn imp_1_guests_cannot_make_the_server_hold_much() {
             let _ = wire.write_all(&flood).await;
         };
         let _ = tokio::time::timeout(std::time::Duration::from_secs(2), sending).await;
-        let end = client.to_the_end().await;
+        let end = client.rest_of_it().await;
         assert!(
             end.iter().all(|line| line.starts_with("* NO")
                 || line.starts_with("* BAD")
@@ -49,10 +49,10 @@ async fn imp_1_guests_cannot_make_the_server_hold_much() {
 async fn imp_1_guests_have_a_minute() {
     let world = World::new().await;
     let mut client = world.secure().await;
-    let end = client.to_the_end().await;
+    let end = client.rest_of_it().await;
     assert!(end.last().unwrap().starts_with("* BYE"), "{end:?}");
     let mut client = world.connect(Security::ImplicitTls);
-    assert!(client.to_the_end().await.is_empty(), "no handshake, no words");
+    assert!(client.rest_of_it().await.is_empty(), "no handshake, no words");
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn imp_2_large_literals_are_refused_before_they_come() {
     assert!(client.line().await.starts_with("a NO [TOOBIG]"));
     client.ok("NOOP").await;
     client.send(b"a APPEND INBOX {10737418240+}\r\n").await;
-    let end = client.to_the_end().await;
+    let end = client.rest_of_it().await;
     assert!(
         end.iter().any(|line| line.starts_with("* BYE")),
         "too much to throw away: {end:?}"
@@ -160,7 +160,7 @@ async fn smt_9_http_is_sent_away() {
         let mut client = world.connect(Security::StartTls);
         client.line().await;
         client.send(first.as_bytes()).await;
-        assert!(client.to_the_end().await.is_empty(), "{first}");
+        assert!(client.rest_of_it().await.is_empty(), "{first}");
     }
     assert_eq!(world.events.named("access.other-protocol").len(), 3);
 }
@@ -172,7 +172,7 @@ async fn too_many_errors_end_it() {
     for _ in 0..20 {
         client.send(b"x BOGUS\r\n").await;
     }
-    let end = client.to_the_end().await;
+    let end = client.rest_of_it().await;
     assert_eq!(
         end.iter().filter(|line| line.starts_with("x BAD")).count(),
         5,
@@ -186,6 +186,6 @@ async fn bare_line_feeds_close() {
     let world = World::new().await;
     let mut client = world.inbox().await;
     client.send(b"a NOOP\nb NOOP\r\n").await;
-    let end = client.to_the_end().await;
+    let end = client.rest_of_it().await;
     assert!(end.iter().all(|line| line.starts_with("* BYE")), "{end:?}");
 }

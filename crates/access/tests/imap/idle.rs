@@ -69,7 +69,7 @@ async fn imp_7_many_idlers_hear_of_one_delivery() {
 async fn silence_ends_a_session_politely() {
     let world = World::new().await;
     let mut client = world.inbox().await;
-    let end = client.to_the_end().await;
+    let end = client.rest_of_it().await;
     assert!(end[0].starts_with("* BYE"), "{end:?}");
 }
 

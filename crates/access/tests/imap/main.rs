@@ -1,5 +1,7 @@
 //! Conversations with the IMAP door over simulated wires and the real store. Every response is read by a second decoder.
 
+#![allow(clippy::unwrap_used, reason = "this is all test")]
+
 mod abuse;
 mod idle;
 mod mailboxes;

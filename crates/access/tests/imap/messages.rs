@@ -350,3 +350,37 @@ async fn an_empty_mailbox_is_no_error() {
     assert_eq!(client.ok("SEARCH ALL").await[0].trim_end(), "* SEARCH");
     client.refused("FETCH 1 FLAGS", "BAD").await;
 }
+
+/// Several chunks of the view and many pages of the store.
+#[tokio::test]
+async fn a_mailbox_of_thousands_works_as_a_whole() {
+    let world = World::new().await;
+    world.deliver("alice@example.test", MAIL).await;
+    let mut client = world.inbox().await;
+    for doubling in 0..12 {
+        client.ok("COPY 1:* INBOX").await;
+        let lines = client.ok("NOOP").await;
+        assert!(lines.len() <= 3, "{doubling}: {lines:?}");
+    }
+    drop(client);
+    let mut client = world.inbox().await;
+    let lines = client.ok("FETCH 1:* (UID FLAGS)").await;
+    assert_eq!(lines.len(), 4097);
+    assert!(
+        lines[4095].starts_with("* 4096 FETCH (UID 4096 "),
+        "{}",
+        lines[4095]
+    );
+    let lines = client.ok("STORE 1000:3000 +FLAGS.SILENT (\\Deleted)").await;
+    assert_eq!(lines.len(), 1);
+    assert_eq!(client.ok("EXPUNGE").await.len(), 2002);
+    assert_eq!(client.ok("FETCH 1000 UID").await[0], "* 1000 FETCH (UID 3001)");
+    let lines = client
+        .ok("UID FETCH 990:3010 (RFC822.SIZE BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+        .await;
+    assert_eq!(lines.len(), 21);
+    assert_eq!(
+        client.ok("SEARCH BODY hello").await[0].split(' ').count(),
+        2 + 2095
+    );
+}

@@ -99,7 +99,7 @@ async fn log_4_malformed_exchanges_touch_nobody() {
     assert_eq!(client.line().await, "+ ");
     client.send(&b"A".repeat(20_000)).await;
     client.send(b"\r\n").await;
-    let end = client.to_the_end().await;
+    let end = client.rest_of_it().await;
     assert!(
         end.iter()
             .any(|line| line.starts_with("* BYE") || line.starts_with("a BAD")),
@@ -129,7 +129,7 @@ async fn refusals_are_all_alike_and_three_end_it() {
         answers[0].starts_with("x NO [AUTHENTICATIONFAILED]"),
         "{answers:?}"
     );
-    let end = client.to_the_end().await;
+    let end = client.rest_of_it().await;
     assert_eq!(end.len(), 1);
     assert!(end[0].starts_with("* BYE"), "{end:?}");
     assert_eq!(world.events.named("access.too-many-errors").len(), 1);
@@ -160,7 +160,7 @@ async fn tls_1_commands_behind_starttls_are_never_executed() {
         let mut client = world.connect(Security::StartTls);
         client.line().await;
         client.send(&[b"a1 STARTTLS\r\n", injected].concat()).await;
-        let lines = client.to_the_end().await;
+        let lines = client.rest_of_it().await;
         assert!(lines.iter().all(|line| !line.starts_with("a2")), "{lines:?}");
     }
     assert_eq!(world.events.named("access.plaintext-after-starttls").len(), 2);

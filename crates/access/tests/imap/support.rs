@@ -238,7 +238,7 @@ impl World {
     pub fn connect(&self, security: Security) -> Client {
         let (ours, theirs) = wire_pair();
         let ctx = self.ctx.clone();
-        let task =
+        let _serving =
             tokio::spawn(
                 async move { serve_connection(&ctx, Box::new(theirs), some_peer(), security).await },
             );
@@ -378,7 +378,7 @@ impl Client {
     }
 
     /// Everything up to the end of the connection, while simulated time passes.
-    pub async fn to_the_end(&mut self) -> Vec<String> {
+    pub async fn rest_of_it(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
             let clock = self.clock.clone();
