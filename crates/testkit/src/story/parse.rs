@@ -240,55 +240,23 @@ impl Reader {
     }
 
     fn read_outside(&mut self, line: &str) -> Result<Option<What>, String> {
-        let own = |text: &str| text.to_owned();
         if let Some(text) = line.strip_prefix("log lacks:") {
             return Ok(Some(What::LogLacks {
                 text: text.trim().to_owned(),
             }));
         }
         if let Some(rest) = line.strip_prefix("message ") {
-            let (place, pattern) = rest.split_once(':').ok_or("`has:` or `lacks:` is expected")?;
-            let [user, mailbox, number, verb] = place.split_whitespace().collect::<Vec<_>>()[..] else {
-                return Err("`message USER MAILBOX NUMBER has: LINE` is expected".into());
-            };
-            let has = match verb {
-                "has" => true,
-                "lacks" => false,
-                _ => return Err("`has:` or `lacks:` is expected".into()),
-            };
-            let number = number.parse().map_err(|_| "a number is expected")?;
-            let pattern = pattern.trim().to_owned();
-            return Ok(Some(What::Content {
-                user: own(user),
-                mailbox: own(mailbox),
-                number,
-                has,
-                pattern,
-            }));
+            return read_message(rest).map(Some);
         }
-        match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
             ["dialogue", name, "on", door] => {
-                let door = door.trim_end_matches(':');
-                let door = Door::read(door).ok_or("this door does not exist")?;
-                self.dialogue = Some(own(name));
-                Ok(Some(What::Open {
-                    dialogue: own(name),
-                    door,
-                }))
+                let door = Door::read(door.trim_end_matches(':')).ok_or("this door does not exist")?;
+                let dialogue = (*name).to_owned();
+                self.dialogue = Some(dialogue.clone());
+                Ok(Some(What::Open { dialogue, door }))
             }
-            ["dialogue", name] => {
-                let name = own(name.trim_end_matches(':'));
-                let known = self
-                    .story
-                    .steps
-                    .iter()
-                    .any(|step| matches!(&step.what, What::Open { dialogue, .. } if *dialogue == name));
-                if !known {
-                    return Err("this dialogue was not opened".into());
-                }
-                self.dialogue = Some(name);
-                Ok(None)
-            }
+            ["dialogue", name] => self.go_on(name.trim_end_matches(':')).map(|()| None),
             [
                 "mailbox",
                 user,
@@ -299,32 +267,67 @@ impl Reader {
             ] => {
                 let messages = count.parse().map_err(|_| "a number is expected")?;
                 Ok(Some(What::Count {
-                    user: own(user),
-                    mailbox: own(mailbox),
+                    user: (*user).to_owned(),
+                    mailbox: (*mailbox).to_owned(),
                     messages,
                 }))
             }
-            ["log", "has", "event", name] => Ok(Some(What::Event {
-                name: own(name),
-                fields: Vec::new(),
-            })),
-            ["log", "has", "event", name, "with", fields @ ..] => {
-                let fields = fields
-                    .iter()
-                    .map(|field| field.split_once('=').map(|(name, value)| (own(name), own(value))));
-                let fields = fields
-                    .collect::<Option<Vec<_>>>()
-                    .ok_or("fields are written name=value")?;
-                Ok(Some(What::Event {
-                    name: own(name),
-                    fields,
-                }))
-            }
+            ["log", "has", "event", name] => read_event(name, &[]).map(Some),
+            ["log", "has", "event", name, "with", fields @ ..] => read_event(name, fields).map(Some),
             ["restart"] => Ok(Some(What::Restart { gently: true })),
             ["kill"] => Ok(Some(What::Restart { gently: false })),
             _ => Err("this is not understood".into()),
         }
     }
+
+    /// Goes on with a dialogue that was opened before.
+    fn go_on(&mut self, name: &str) -> Result<(), String> {
+        let opens = |step: &Step| matches!(&step.what, What::Open { dialogue, .. } if dialogue == name);
+        if !self.story.steps.iter().any(opens) {
+            return Err("this dialogue was not opened".into());
+        }
+        self.dialogue = Some(name.to_owned());
+        Ok(())
+    }
+}
+
+/// `USER MAILBOX NUMBER has: LINE`, after the word `message`.
+fn read_message(text: &str) -> Result<What, String> {
+    let (place, pattern) = text.split_once(':').ok_or("`has:` or `lacks:` is expected")?;
+    let [user, mailbox, number, verb] = place.split_whitespace().collect::<Vec<_>>()[..] else {
+        return Err("`message USER MAILBOX NUMBER has: LINE` is expected".into());
+    };
+    let has = match verb {
+        "has" => true,
+        "lacks" => false,
+        _ => return Err("`has:` or `lacks:` is expected".into()),
+    };
+    let number = number.parse().map_err(|_| "a number is expected")?;
+    let pattern = pattern.trim().to_owned();
+    Ok(What::Content {
+        user: user.to_owned(),
+        mailbox: mailbox.to_owned(),
+        number,
+        has,
+        pattern,
+    })
+}
+
+fn read_event(name: &str, fields: &[&str]) -> Result<What, String> {
+    let pair = |field: &&str| {
+        field
+            .split_once('=')
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    let fields = fields
+        .iter()
+        .map(pair)
+        .collect::<Option<Vec<_>>>()
+        .ok_or("fields are written name=value")?;
+    Ok(What::Event {
+        name: name.to_owned(),
+        fields,
+    })
 }
 
 /// `\r \n \t \0 \\ \xNN`, and `\*N{text}` for N times a text.

@@ -191,37 +191,19 @@ fn append(to: &mut Vec<u8>, parts: &[&str]) {
 
 /// The writer's life: wait for a first line, let others gather, write them all with one call, again.
 fn write_lines(shared: &Shared, mut file: Option<LogFile>) {
-    let (mut to_file, mut to_stderr) = (Vec::new(), Vec::new());
+    let mut batch = Batch::default();
     let mut broken = false;
     loop {
-        let mut waiting = shared.waiting.lock();
-        while !waiting.has_lines() && !waiting.closing {
-            waiting.idle = true;
-            shared.came.wait(&mut waiting);
-        }
-        waiting.idle = false;
-        if !waiting.urgent && !waiting.closing {
-            shared
-                .came
-                .wait_while_for(&mut waiting, |now| !now.urgent && !now.closing, LOG_GATHER);
-        }
-        std::mem::swap(&mut to_file, &mut waiting.file);
-        std::mem::swap(&mut to_stderr, &mut waiting.stderr);
-        let dropped = std::mem::take(&mut waiting.untold);
-        let closing = waiting.closing;
-        waiting.urgent = false;
-        waiting.busy = true;
-        drop(waiting);
-
-        if dropped > 0 && shared.to_file {
-            let tail = json_tail(&Dropped(dropped));
+        take_batch(shared, &mut batch);
+        if batch.untold > 0 && shared.to_file {
+            let tail = json_tail(&Dropped(batch.untold));
             append(
-                &mut to_file,
+                &mut batch.file,
                 &["{\"time\":\"", &shared.clock.now().rfc3339(), "\"", &tail],
             );
         }
         if let Some(file) = &mut file {
-            match file.append(&to_file) {
+            match file.append(&batch.file) {
                 Ok(()) => broken = false,
                 // Said once until it works again.
                 Err(_) if broken => {}
@@ -234,17 +216,47 @@ fn write_lines(shared: &Shared, mut file: Option<LogFile>) {
             }
         }
         // Nobody may be reading.
-        let _ = io::stderr().write_all(&to_stderr);
-        recycle(&mut to_file);
-        recycle(&mut to_stderr);
+        let _ = io::stderr().write_all(&batch.stderr);
+        recycle(&mut batch.file);
+        recycle(&mut batch.stderr);
 
         let mut waiting = shared.waiting.lock();
         waiting.busy = false;
         shared.written.notify_all();
-        if closing && !waiting.has_lines() {
+        if batch.last && !waiting.has_lines() {
             return;
         }
     }
+}
+
+/// What the writer writes at once.
+#[derive(Default)]
+struct Batch {
+    file: Vec<u8>,
+    stderr: Vec<u8>,
+    untold: u64,
+    last: bool,
+}
+
+/// Waits for lines, lets more gather, and takes them; `batch` lends its empty buffers to those who emit next.
+fn take_batch(shared: &Shared, batch: &mut Batch) {
+    let mut waiting = shared.waiting.lock();
+    while !waiting.has_lines() && !waiting.closing {
+        waiting.idle = true;
+        shared.came.wait(&mut waiting);
+    }
+    waiting.idle = false;
+    if !waiting.urgent && !waiting.closing {
+        shared
+            .came
+            .wait_while_for(&mut waiting, |now| !now.urgent && !now.closing, LOG_GATHER);
+    }
+    std::mem::swap(&mut batch.file, &mut waiting.file);
+    std::mem::swap(&mut batch.stderr, &mut waiting.stderr);
+    batch.untold = std::mem::take(&mut waiting.untold);
+    batch.last = waiting.closing;
+    waiting.urgent = false;
+    waiting.busy = true;
 }
 
 /// Keeps a usual buffer for the next round, gives an unusual one back.
