@@ -168,3 +168,138 @@ async fn drain(door: &Door, gate: &Gate, mut connections: JoinSet<()>, deadline:
     gate.cut.fetch_add(connections.len() as u64, Ordering::Relaxed);
     connections.shutdown().await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use testkit::clock::SimClock;
+    use testkit::events::CollectEvents;
+    use testkit::net::{SimNetwork, some_peer};
+    use tokio::io::AsyncReadExt;
+    use world::net::Network;
+
+    use super::*;
+
+    struct Place {
+        clock: SimClock,
+        events: Arc<CollectEvents>,
+        net: SimNetwork,
+        gate: Arc<Gate>,
+        served: Arc<AtomicUsize>,
+        stop: watch::Sender<bool>,
+        door: tokio::task::JoinHandle<Result<(), ProgramEvent>>,
+    }
+
+    /// A door whose connections say `hi`, then do what their first byte says: `p` panics, anything else waits for ever.
+    fn open(most: u64) -> Place {
+        let (clock, events, net) = (SimClock::new(), Arc::new(CollectEvents::new()), SimNetwork::new());
+        let gate = Gate::new(most, events.clone(), clock.door());
+        let served = Arc::new(AtomicUsize::new(0));
+        let count = served.clone();
+        let serve: Serve = Arc::new(move |mut wire, _| {
+            let count = count.clone();
+            Box::pin(async move {
+                count.fetch_add(1, Ordering::Relaxed);
+                wire.write_all(b"hi").await.unwrap();
+                let order = wire.read_u8().await.unwrap_or(b'e');
+                assert_ne!(order, b'p', "asked to");
+                if order != b'e' {
+                    std::future::pending::<()>().await;
+                }
+            })
+        });
+        let door = Door {
+            name: "test",
+            serve,
+            full: b"full",
+        };
+        let (stop, stopped) = watch::channel(false);
+        let listener = net.listen(some_peer().local);
+        let door = tokio::spawn(run(door, Box::new(listener), gate.clone(), stopped));
+        Place {
+            clock,
+            events,
+            net,
+            gate,
+            served,
+            stop,
+            door,
+        }
+    }
+
+    impl Place {
+        async fn connect(&self, order: &[u8]) -> BoxWire {
+            let (mut wire, _) = self.net.connect(some_peer().local, None).await.unwrap();
+            wire.write_all(order).await.unwrap();
+            wire
+        }
+    }
+
+    async fn heard(wire: &mut BoxWire, bytes: usize) -> Vec<u8> {
+        let mut heard = vec![0; bytes];
+        wire.read_exact(&mut heard).await.unwrap();
+        heard
+    }
+
+    #[tokio::test]
+    async fn ops_10_a_panic_closes_its_own_connection_and_is_counted() {
+        let place = open(10);
+        let mut calm = place.connect(b"w").await;
+        assert_eq!(heard(&mut calm, 2).await, b"hi");
+        let mut loud = place.connect(b"p").await;
+        let mut said = Vec::new();
+        loud.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said, b"hi", "then it is closed");
+        let mut next = place.connect(b"w").await;
+        assert_eq!(heard(&mut next, 2).await, b"hi", "the door goes on");
+        while place.gate.panics() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((place.gate.panics(), place.gate.open()), (1, 2));
+        let told = place.events.named("program.panic");
+        assert!(told[0].text("message").unwrap().contains("asked to"));
+        assert_eq!(told[0].text("job"), Some("test"));
+        assert_eq!(place.served.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn one_connection_too_many_is_told_so_and_room_comes_back() {
+        let place = open(1);
+        let mut first = place.connect(b"").await;
+        assert_eq!(heard(&mut first, 2).await, b"hi");
+        let mut second = place.connect(b"").await;
+        let mut said = Vec::new();
+        second.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said, b"full");
+        assert_eq!(place.events.named("program.full").len(), 1);
+        first.write_all(b"e").await.unwrap();
+        while place.gate.open() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut third = place.connect(b"").await;
+        assert_eq!(heard(&mut third, 2).await, b"hi");
+    }
+
+    #[tokio::test]
+    async fn dur_7_the_stop_waits_for_connections_but_not_for_ever() {
+        let place = open(10);
+        let mut polite = place.connect(b"").await;
+        assert_eq!(heard(&mut polite, 2).await, b"hi");
+        let mut stuck = place.connect(b"w").await;
+        assert_eq!(heard(&mut stuck, 2).await, b"hi");
+        place.stop.send_replace(true);
+        place.clock.advance(DRAIN / 2).await;
+        assert!(!place.door.is_finished());
+        polite.write_all(b"e").await.unwrap();
+        assert_eq!(
+            polite.read_to_end(&mut Vec::new()).await.unwrap(),
+            0,
+            "it ended by itself"
+        );
+        assert!(!place.door.is_finished(), "the other one may still finish");
+        place.clock.advance(DRAIN).await;
+        assert_eq!(place.door.await.unwrap(), Ok(()));
+        assert_eq!(place.gate.cut(), 1);
+    }
+}
