@@ -4,6 +4,7 @@ The clients are spread over several processes; RSS of the server is read before,
 
 import json
 import multiprocessing
+import resource
 import socket
 import ssl
 import sys
@@ -50,6 +51,8 @@ def worker(door, port, password, numbers, ready, leave):
 
 def main():
     door, port, password, count, seconds, pid = sys.argv[1], int(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:7])
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     before = rss_kib(pid)
     ready, leave = multiprocessing.Semaphore(0), multiprocessing.Event()
     shares = [range(at, count, WORKERS) for at in range(WORKERS)]

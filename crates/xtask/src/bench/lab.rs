@@ -20,14 +20,17 @@ const LOAD_LIMIT: Duration = Duration::from_secs(900);
 pub struct Lab {
     namespace: String,
     place: Scratch,
-    /// The release build.
+    /// The program that is measured.
     pub binary: PathBuf,
 }
 
 impl Lab {
-    /// Builds the program and makes the namespace.
-    pub fn new() -> Outcome<Self> {
-        let binary = tree::build("hearthpost", "release")?;
+    /// Builds the program, unless one is given, and makes the namespace.
+    pub fn new(binary: Option<PathBuf>) -> Outcome<Self> {
+        let binary = match binary {
+            Some(binary) => binary,
+            None => tree::build("hearthpost", "release")?,
+        };
         let namespace = format!("hearthpost-{}", std::process::id());
         let ip =
             |args: &[&str]| process::must(Command::new("ip").args(args), Duration::from_secs(10)).map(drop);
@@ -50,10 +53,10 @@ impl Lab {
         self.place.path().join(name)
     }
 
-    /// A command that runs inside the namespace.
+    /// A command that runs inside the namespace, with the rest of the system as it is.
     pub fn inside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.namespace]).arg(program);
+        let mut command = Command::new("nsenter");
+        command.arg(self.net()).arg("--").arg(program);
         command
     }
 
@@ -62,12 +65,18 @@ impl Lab {
         let group = self.group(name);
         std::fs::create_dir_all(&group)?;
         let mut command = Command::new("sh");
-        // The group is joined first: inside, /sys shows another tree.
+        let script = "echo $$ > \"$0/cgroup.procs\"; exec nsenter \"$@\"";
         command
-            .args(["-c", "echo $$ > \"$0/cgroup.procs\"; exec ip netns exec \"$@\""])
-            .arg(&group);
-        command.arg(&self.namespace).arg(program);
+            .args(["-c", script])
+            .arg(&group)
+            .arg(self.net())
+            .arg("--")
+            .arg(program);
         Ok(command)
+    }
+
+    fn net(&self) -> String {
+        format!("--net=/run/netns/{}", self.namespace)
     }
 
     /// The accounting group's directory.
@@ -83,9 +92,7 @@ impl Lab {
 
     /// A fresh Hearthpost in the lab, with as many bulk users as asked.
     pub fn hearthpost(&self, name: &str, users: usize) -> Outcome<Demo> {
-        let command = self.inside_group("hearthpost", Path::new("prlimit"))?;
-        let mut command = command;
-        command.args(["--nofile=65536:65536", "--"]).arg(&self.binary);
+        let command = self.inside_group("hearthpost", &self.binary)?;
         Demo::start_with(
             command,
             &self.dir(name),
@@ -117,11 +124,8 @@ impl Lab {
 
     /// Runs one of our own scripts of `bench/`; gives the JSON object it prints last.
     pub fn script(&self, name: &str, args: &[String]) -> Outcome<Value> {
-        let mut command = self.inside("prlimit");
-        command
-            .args(["--nofile=65536:65536", "--", "python3"])
-            .arg(tree::root().join("bench").join(name))
-            .args(args);
+        let mut command = self.inside("python3");
+        command.arg(tree::root().join("bench").join(name)).args(args);
         let said = process::must(&mut command, LOAD_LIMIT)?.stdout;
         let line = said
             .lines()

@@ -1,4 +1,4 @@
-//! `cargo xtask bench [quick] [--rows inbound,alone,calls,idle,start,memory,history] [--messages N] [--connections N]`
+//! `cargo xtask bench [quick] [--rows inbound,alone,calls,idle,start,memory,history] [--messages N] [--connections N] [--binary PATH]`
 //!
 //! Measures the release build beside Debian's Postfix and Dovecot, alternately in the same run, in a network namespace of
 //! its own, and writes `bench/RESULTS.md`: every goal beside its figure, met or not. The load comes from the shared load
@@ -16,6 +16,7 @@ use crate::install;
 use crate::report::{Outcome, Summary};
 use lab::Lab;
 use results::Results;
+use std::path::PathBuf;
 
 /// What the command line asked for.
 pub struct Options {
@@ -29,6 +30,8 @@ pub struct Options {
     pub messages: usize,
     /// Idle connections for the memory rows.
     pub connections: usize,
+    /// A program that is built already, instead of the release build.
+    pub binary: Option<PathBuf>,
     rows: Vec<String>,
 }
 
@@ -60,6 +63,7 @@ impl Options {
             quick,
             messages: number("--messages", if quick { 20_000 } else { 1_000_000 })?,
             connections: number("--connections", if quick { 2_000 } else { 10_000 })?,
+            binary: value("--binary").map(PathBuf::from),
             rows,
         })
     }
@@ -91,7 +95,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     }
     summary.merge(install::ensure(install::TOOLS)?);
     summary.merge(install::ensure(install::BENCH_TOOLS)?);
-    let lab = Lab::new()?;
+    let lab = Lab::new(options.binary.clone())?;
     let mut results = Results::new(&lab, &options)?;
     for (name, measure) in MEASURES.iter().filter(|(name, _)| options.wants(name)) {
         println!("\n=== {name}");

@@ -74,7 +74,7 @@ impl Results {
         let head = format!(
             "# Measured\n\n\
              {date}, {cores} cores ({cpu}), Linux {kernel}; server and load generator share them.\n\
-             Hearthpost {commit} (release build); Postfix {postfix} and Dovecot {dovecot} from Debian, Maildir, Debian's defaults with\n\
+             Hearthpost {commit} ({build}); Postfix {postfix} and Dovecot {dovecot} from Debian, Maildir, Debian's defaults with\n\
              limits per client lifted; both in one network namespace, taking turns. Medians of {runs} runs of at least {run_s} s each.\n\
              The disk's own 4 KB append and fdatasync at the start: **{sync:.2} ms** (median of 300).\n\n\
              Written by `cargo xtask bench{quick}`; do not edit.\n",
@@ -93,6 +93,10 @@ impl Results {
             ),
             postfix = say("postconf", &["-d", "-h", "mail_version"]),
             dovecot = say("dovecot", &["--version"]),
+            build = options
+                .binary
+                .as_ref()
+                .map_or("release build".to_owned(), |path| path.display().to_string()),
             runs = options.runs,
             run_s = options.run_s,
             sync = lab.sync_ms()?,
