@@ -208,6 +208,12 @@ fn refuse_contradictions(conn: &rusqlite::Connection) -> Result<()> {
     )))
 }
 
+/// Frames of whole commits in a log, for the tests of the crash table.
+#[cfg(test)]
+pub(crate) fn wal_facts(path: &Path) -> u64 {
+    wal::scan(path).expect("a log").frames
+}
+
 impl Store for Embedded {
     fn stage(&self, blob: BlobId) -> Box<dyn BodyStage> {
         Box::new(Stage::new(Arc::clone(&self.shared), blob))

@@ -1,4 +1,6 @@
 //! Tests of the embedded backend.
 
 mod contract;
+mod crash;
+mod model;
 pub(crate) mod support;

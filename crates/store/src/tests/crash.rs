@@ -1,0 +1,574 @@
+//! The crash table (docs/decisions/0013-crash-table.md), row by row: copies of the directory taken between steps, cut and
+//! torn as a disk may show them, opened again.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Duration;
+
+use mail::ids::Id;
+use tempfile::TempDir;
+use world::clock::UnixMs;
+
+use crate::contract::{Conflict, Op, Outcome, Store, StoreError};
+use crate::contract_tests::make::{
+    START_MS, accept, account, alice, blob, body, commit, deliver, delivery, mailbox, read_all, waiting,
+};
+use crate::embedded::Embedded;
+use crate::flags::Flags;
+use crate::tests::support::World;
+use crate::uids::UidSet;
+
+/// A directory with a store in it.
+struct Home {
+    dir: TempDir,
+    world: World,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().expect("a directory"), world: World::new() }
+    }
+
+    fn open(&self) -> std::sync::Arc<Embedded> {
+        self.world.open(self.dir.path())
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// What a crash would leave at this moment.
+    fn copy(&self) -> Self {
+        let copy = Self { dir: tempfile::tempdir().expect("a directory"), world: self.world.clone() };
+        copy_tree(self.dir.path(), copy.dir.path());
+        copy
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir_all(&target).expect("a directory");
+            copy_tree(&entry.path(), &target);
+        } else if entry.file_name() != "LOCK" {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+fn text(n: u64) -> Vec<u8> {
+    format!("Subject: {n}\r\n\r\n{}\r\n", "line\r\n".repeat(n as usize % 50)).into_bytes()
+}
+
+/// Delivers numbers to INBOX.
+async fn fill(store: &dyn Store, numbers: std::ops::RangeInclusive<u64>) {
+    for n in numbers {
+        deliver(store, n, &text(n)).await.expect("accepted");
+    }
+}
+
+/// The numbers that are in INBOX; every body must be whole.
+async fn found(store: &dyn Store) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    let (mut after, mut page) = (0, store.placements(mailbox(1), 0).await.expect("placements"));
+    while let Some(last) = page.last() {
+        after = last.uid.max(after);
+        for row in store.messages(page.iter().map(|row| row.message).collect()).await.expect("messages") {
+            let n = row.blob.raw() - blob(0).raw();
+            let bytes = read_all(store, row.blob, row.body_bytes).await.expect("a body");
+            assert_eq!(&bytes[..], &text(n)[..], "message {n} is torn");
+            numbers.push(n);
+        }
+        page = store.placements(mailbox(1), after).await.expect("placements");
+    }
+    numbers
+}
+
+async fn sound(store: &Embedded) {
+    assert_eq!(store.upkeep().scrub().expect("a pass").damaged, Vec::<String>::new());
+}
+
+fn files(dir: &Path) -> usize {
+    fs::read_dir(dir).expect("a directory").count()
+}
+
+#[tokio::test]
+async fn row_c1_c2_an_unfinished_body_leaves_nothing_behind() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    let mut small = store.stage(blob(1));
+    small.write(b"gone").await.expect("a write");
+    drop(small);
+    let mut large = store.stage(blob(2));
+    for _ in 0..10 {
+        large.write(&[b'x'; 100_000]).await.expect("a write");
+    }
+    assert_eq!(files(&home.path("staging")), 1);
+    let crashed = home.copy();
+    drop(large);
+    assert_eq!(files(&home.path("staging")), 0, "a body that is given up takes its file along");
+    let again = crashed.open();
+    assert_eq!(files(&crashed.path("staging")), 0);
+    let opened = crashed.world.events.named("store.opened");
+    assert_eq!(opened.last().and_then(|event| event.number("staging_files_removed")), Some(1));
+    fill(again.as_ref(), 1..=3).await;
+}
+
+#[tokio::test]
+async fn row_c3_dur_11_a_body_without_a_commit_is_removed() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    body(store.as_ref(), 1, &[b'x'; 200_000]).await.expect("a body");
+    let crashed = home.copy();
+    assert_eq!(store.upkeep().remove_leftovers(), Ok(0), "in the process that made it, a commit may still come");
+    home.world.clock.jump(Duration::from_secs(25 * 3600));
+    store.upkeep().collect().expect("collected");
+    assert_eq!(files(&home.path("packs")), 0);
+    let again = crashed.open();
+    assert_eq!(again.upkeep().remove_leftovers(), Ok(1));
+    assert_eq!(files(&crashed.path("packs")), 0);
+    fill(again.as_ref(), 2..=4).await;
+    assert_eq!(found(again.as_ref()).await, [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn row_c4_c5_a_torn_commit_is_there_wholly_or_not_at_all() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=5).await;
+    let before = store.upkeep().log_bytes().expect("a length");
+    fill(store.as_ref(), 6..=6).await;
+    let after = store.upkeep().log_bytes().expect("a length");
+    assert!(after > before);
+    let whole = home.copy();
+    assert_eq!(found(whole.open().as_ref()).await, [1, 2, 3, 4, 5, 6]);
+    let mut kept = 0;
+    for seed in 0..24u64 {
+        let crashed = home.copy();
+        tear(&crashed.path("mail.db-wal"), before, after, seed);
+        let again = crashed.open();
+        let numbers = found(again.as_ref()).await;
+        assert!(numbers == [1, 2, 3, 4, 5] || numbers == [1, 2, 3, 4, 5, 6], "{numbers:?}");
+        kept += usize::from(numbers.len() == 6);
+        sound(&again).await;
+        assert!(crashed.world.events.named("store.log-damaged").is_empty(), "a torn tail is no damage");
+        fill(again.as_ref(), 7..=8).await;
+    }
+    assert!(kept < 24, "some cut must have torn the commit");
+}
+
+/// Zeros a random choice of the 512-byte sectors that the last commit wrote: the writes the disk did not do.
+fn tear(wal: &Path, before: u64, after: u64, seed: u64) {
+    let file = fs::OpenOptions::new().write(true).open(wal).expect("a log");
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    for sector in before / 512 + 1..=after / 512 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        if seed == 0 || state % (seed + 1) == 0 {
+            file.write_all_at(&[0; 512], sector * 512).expect("a write");
+        }
+    }
+}
+
+#[tokio::test]
+async fn row_c5_a_repeated_acceptance_after_a_lost_answer_is_refused() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=1).await;
+    let crashed = home.copy();
+    let again = crashed.open();
+    let said = deliver(again.as_ref(), 1, &text(1)).await;
+    assert_eq!(said, Err(StoreError::Conflict(Conflict::AlreadyDelivered)));
+    assert_eq!(found(again.as_ref()).await, [1]);
+}
+
+#[tokio::test]
+async fn row_c7_a_checkpoint_may_stop_anywhere() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=10).await;
+    store.upkeep().checkpoint().expect("copied");
+    fill(store.as_ref(), 11..=30).await;
+    let before = home.copy();
+    store.upkeep().checkpoint().expect("copied");
+    let new = fs::read(home.path("mail.db")).expect("a database");
+    for seed in 0..8u64 {
+        let crashed = before.copy();
+        let path = crashed.path("mail.db");
+        let mut mixed = fs::read(&path).expect("a database");
+        mixed.resize(new.len(), 0);
+        let mut state = seed * 77 + 1;
+        for (old, new) in mixed.chunks_mut(512).zip(new.chunks(512)) {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            if state >> 63 == 1 {
+                old.copy_from_slice(new);
+            }
+        }
+        fs::write(&path, mixed).expect("a write");
+        let again = crashed.open();
+        assert_eq!(found(again.as_ref()).await, (1..=30).collect::<Vec<_>>());
+        sound(&again).await;
+    }
+}
+
+#[tokio::test]
+async fn row_c8_a_restarted_log_hides_its_old_frames() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=30).await;
+    let long = store.upkeep().log_bytes().expect("a length");
+    store.upkeep().checkpoint().expect("copied");
+    fill(store.as_ref(), 31..=31).await;
+    assert!(store.upkeep().log_bytes().expect("a length") < long, "the log started over");
+    let crashed = home.copy();
+    let again = crashed.open();
+    assert_eq!(found(again.as_ref()).await, (1..=31).collect::<Vec<_>>());
+    assert!(crashed.world.events.named("store.log-damaged").is_empty());
+}
+
+#[tokio::test]
+async fn row_c9_dsk_9_the_logs_index_is_rebuilt() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=5).await;
+    for garbage in [None, Some(vec![]), Some(vec![0xa5; 32_768])] {
+        let crashed = home.copy();
+        match garbage {
+            None => fs::remove_file(crashed.path("mail.db-shm")).expect("removed"),
+            Some(bytes) => fs::write(crashed.path("mail.db-shm"), bytes).expect("a write"),
+        }
+        assert_eq!(found(crashed.open().as_ref()).await, [1, 2, 3, 4, 5]);
+    }
+}
+
+#[tokio::test]
+async fn rows_c10_to_c12_settling_may_stop_anywhere() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=200).await;
+    let before = home.copy();
+    let log_before = store.upkeep().log_bytes().expect("a length");
+    let settled = store.upkeep().settle().expect("settled");
+    assert_eq!((settled.bodies, settled.packs), (200, 1));
+    let log_after = store.upkeep().log_bytes().expect("a length");
+    let all: Vec<u64> = (1..=200).collect();
+    assert_eq!(found(store.as_ref()).await, all);
+    let pack = fs::read_dir(home.path("packs")).expect("packs").next().expect("a pack").expect("an entry");
+
+    // C10: the pack is still in staging.
+    let crashed = before.copy();
+    fs::copy(pack.path(), crashed.path("staging").join("0000000000000001")).expect("a copy");
+    assert_eq!(found(crashed.open().as_ref()).await, all);
+    assert_eq!(files(&crashed.path("staging")), 0);
+
+    // C11: it has its name, no row points at it.
+    let crashed = before.copy();
+    fs::copy(pack.path(), crashed.path("packs").join(pack.file_name())).expect("a copy");
+    let again = crashed.open();
+    assert_eq!(again.upkeep().remove_leftovers(), Ok(1));
+    assert_eq!(found(again.as_ref()).await, all);
+
+    // C12: any number of slices was committed.
+    for cut in 1..6 {
+        let crashed = home.copy();
+        let length = log_before + (log_after - log_before) * cut / 6;
+        fs::OpenOptions::new()
+            .write(true)
+            .open(crashed.path("mail.db-wal"))
+            .and_then(|file| file.set_len(length))
+            .expect("cut");
+        let again = crashed.open();
+        assert_eq!(found(again.as_ref()).await, all);
+        again.upkeep().remove_leftovers().expect("removed");
+        again.upkeep().settle().expect("settled");
+        assert_eq!(found(again.as_ref()).await, all);
+        sound(&again).await;
+    }
+}
+
+#[tokio::test]
+async fn rows_c13_c14_rewriting_a_pack_may_stop_anywhere() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=60).await;
+    store.upkeep().settle().expect("settled");
+    let most = UidSet::from_ranges([(1, 45)]);
+    commit(store.as_ref(), Op::Expunge { mailbox: mailbox(1), uids: most, only_deleted: false }).await.expect("expunged");
+    let rest: Vec<u64> = (46..=60).collect();
+    assert_eq!(store.upkeep().collect().expect("collected").messages, 0, "removed messages stay for seven days");
+    home.world.clock.jump(Duration::from_secs(8 * 86_400));
+    let before = home.copy();
+    let collected = store.upkeep().collect().expect("collected");
+    assert_eq!((collected.messages, collected.bodies, collected.packs), (45, 45, 1));
+    assert_eq!(files(&home.path("packs")), 1);
+    assert_eq!(found(store.as_ref()).await, rest);
+    sound(&store).await;
+    // C13: the new pack is there, the rows are not switched. C14: the rows are switched, the old pack is still there.
+    let unswitched = before.copy();
+    copy_tree(&home.path("packs"), &unswitched.path("packs"));
+    let unlinked = home.copy();
+    copy_tree(&before.path("packs"), &unlinked.path("packs"));
+    for crashed in [unswitched, unlinked] {
+        assert_eq!(files(&crashed.path("packs")), 2);
+        let again = crashed.open();
+        assert_eq!(found(again.as_ref()).await, rest);
+        assert_eq!(again.upkeep().remove_leftovers(), Ok(1));
+        again.upkeep().collect().expect("collected");
+        assert_eq!(files(&crashed.path("packs")), 1);
+        assert_eq!(found(again.as_ref()).await, rest);
+        sound(&again).await;
+    }
+}
+
+#[tokio::test]
+async fn row_c15_an_outcome_is_recorded_wholly_or_not_at_all() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    let body = body(store.as_ref(), 1, &text(1)).await.expect("a body");
+    commit(store.as_ref(), accept(1, body, Vec::new(), vec![waiting(0, START_MS)])).await.expect("accepted");
+    let before = store.upkeep().log_bytes().expect("a length");
+    let claims = store.claim_due(UnixMs(START_MS), 1).await.expect("claims");
+    let outcome = Outcome::DeliveredHere(delivery(0, account(1)));
+    commit(store.as_ref(), Op::RecordOutcome { claim: claims[0].0, outcome, prior_attempts: 0 }).await.expect("recorded");
+    let after = store.upkeep().log_bytes().expect("a length");
+    for seed in 0..8 {
+        let crashed = home.copy();
+        tear(&crashed.path("mail.db-wal"), before, after, seed);
+        let again = crashed.open();
+        let placed = found(again.as_ref()).await.len();
+        let waits = again.waiting(None).await.expect("waiting").len();
+        assert_eq!(placed + waits, 1, "in exactly one of the two places");
+        let claims = again.claim_due(UnixMs(START_MS), 1).await.expect("claims");
+        assert_eq!(claims.len(), waits, "after a start nothing is claimed");
+    }
+}
+
+#[tokio::test]
+async fn row_c16_dur_5_a_move_is_all_or_nothing() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=20).await;
+    let before = store.upkeep().log_bytes().expect("a length");
+    let all = UidSet::from_ranges([(1, u32::MAX)]);
+    commit(store.as_ref(), Op::Move { from: mailbox(1), uids: all, to: mailbox(2) }).await.expect("moved");
+    let after = store.upkeep().log_bytes().expect("a length");
+    for seed in 0..8 {
+        let crashed = home.copy();
+        tear(&crashed.path("mail.db-wal"), before, after, seed);
+        let again = crashed.open();
+        let inbox = again.placements(mailbox(1), 0).await.expect("placements").len();
+        let archive = again.placements(mailbox(2), 0).await.expect("placements").len();
+        assert!(matches!((inbox, archive), (20, 0) | (0, 20)), "{inbox} and {archive}");
+    }
+}
+
+#[tokio::test]
+async fn row_c17_a_deleted_mailbox_is_emptied_after_a_crash() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=150).await;
+    let all = UidSet::from_ranges([(1, u32::MAX)]);
+    commit(store.as_ref(), Op::Move { from: mailbox(1), uids: all, to: mailbox(2) }).await.expect("moved");
+    commit(store.as_ref(), Op::DeleteMailbox { mailbox: mailbox(2) }).await.expect("deleted");
+    let crashed = home.copy();
+    let again = crashed.open();
+    assert_eq!(again.accounts(None).await.expect("accounts")[0].used_bytes, 0);
+    assert_eq!(again.upkeep().collect().expect("collected").messages, 0);
+    crashed.world.clock.jump(Duration::from_secs(8 * 86_400));
+    let collected = again.upkeep().collect().expect("collected");
+    assert_eq!((collected.messages, collected.bodies), (150, 150));
+    sound(&again).await;
+}
+
+#[tokio::test]
+async fn row_c18_dur_9_recovery_is_idempotent() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=12).await;
+    let mut crashed = home.copy();
+    for n in 13..18 {
+        let again = crashed.open();
+        let next = crashed.copy();
+        assert_eq!(found(again.as_ref()).await, (1..n).collect::<Vec<_>>());
+        crashed = next;
+        let again = crashed.open();
+        fill(again.as_ref(), n..=n).await;
+        crashed = crashed.copy();
+    }
+}
+
+#[tokio::test]
+async fn row_c19_a_first_start_may_stop_anywhere() {
+    for left in ["nothing", "empty database", "empty log", "directories"] {
+        let home = Home::new();
+        match left {
+            "empty database" => fs::write(home.path("mail.db"), b"").expect("a write"),
+            "empty log" => {
+                drop(home.open());
+                fs::write(home.path("mail.db-wal"), b"").expect("a write");
+            }
+            "directories" => fs::create_dir(home.path("packs")).expect("a directory"),
+            _ => {}
+        }
+        let store = home.open();
+        commit(store.as_ref(), alice()).await.expect(left);
+    }
+}
+
+#[tokio::test]
+async fn row_c20_a_missing_database_is_not_an_empty_store() {
+    for with in ["packs", "log"] {
+        let home = Home::new();
+        let store = home.open();
+        commit(store.as_ref(), alice()).await.expect("an account");
+        fill(store.as_ref(), 1..=3).await;
+        if with == "packs" {
+            store.upkeep().settle().expect("settled");
+        }
+        let crashed = home.copy();
+        fs::remove_file(crashed.path("mail.db")).expect("removed");
+        if with == "packs" {
+            fs::remove_file(crashed.path("mail.db-wal")).expect("removed");
+        }
+        let said = Embedded::open(crashed.dir.path(), crashed.world.options()).err();
+        let Some(StoreError::Fatal(text)) = said else { panic!("{with}: {said:?}") };
+        assert!(text.contains("restore it from a backup"), "{text}");
+        assert!(!crashed.path("mail.db").exists(), "nothing was made in its place");
+    }
+}
+
+#[tokio::test]
+async fn row_c21_rot_in_the_log_is_told_and_a_copy_kept() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=3).await;
+    let damage_at = store.upkeep().log_bytes().expect("a length") + 24 + 100;
+    fill(store.as_ref(), 4..=8).await;
+    for (at, lost) in [(damage_at, 5u64), (damage_at - 24 - 100 + 9, 5), (12, 9)] {
+        let crashed = home.copy();
+        let events = World::new();
+        let crashed = Home { dir: crashed.dir, world: World { clock: crashed.world.clock, events: events.events } };
+        flip(&crashed.path("mail.db-wal"), at);
+        let again = Embedded::open(crashed.dir.path(), crashed.world.options());
+        let told = crashed.world.events.named("store.log-damaged");
+        assert_eq!(told.len(), 1, "damage at {at}");
+        let commits = told[0].number("commits_lost").expect("a number");
+        assert!(commits + 1 >= lost && commits <= lost + 3, "damage at {at}: {commits} of {lost}");
+        let copy = told[0].text("copy").expect("a name");
+        assert!(Path::new(copy).exists());
+        if at != 12 {
+            assert_eq!(found(again.expect("open").as_ref()).await, [1, 2, 3]);
+        }
+    }
+}
+
+fn flip(path: &Path, at: u64) {
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).expect("a file");
+    let mut byte = [0u8];
+    file.read_exact_at(&mut byte, at).expect("a read");
+    file.write_all_at(&[byte[0] ^ 0x10], at).expect("a write");
+}
+
+#[tokio::test]
+async fn row_c22_a_scar_cuts_off_what_a_failed_sync_left() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=5).await;
+    let base = home.copy();
+    // The batch whose sync failed: many frames behind the last good commit.
+    let failed = crate::contract_tests::make::body(store.as_ref(), 6, &[b'z'; 60_000]).await.expect("a body");
+    commit(store.as_ref(), accept(6, failed, vec![delivery(0, account(1))], Vec::new())).await.expect("accepted");
+    let stale = fs::read(home.path("mail.db-wal")).expect("a log");
+    // The scar, written over its first frames.
+    let scarred = base.copy();
+    let conn = rusqlite::Connection::open(scarred.path("mail.db")).expect("a connection");
+    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).expect("set");
+    conn.execute_batch("PRAGMA synchronous=FULL; UPDATE meta SET value=value+1 WHERE name='scars';").expect("a scar");
+    drop(conn);
+    let facts = crate::embedded::wal_facts(&scarred.path("mail.db-wal"));
+    let end = 32 + facts * (24 + 4096);
+    let file = fs::OpenOptions::new().write(true).open(scarred.path("mail.db-wal")).expect("a log");
+    file.write_all_at(&stale[end as usize..], end).expect("a write");
+    let again = scarred.open();
+    assert_eq!(found(again.as_ref()).await, [1, 2, 3, 4, 5]);
+    assert!(scarred.world.events.named("store.log-damaged").is_empty());
+    sound(&again).await;
+}
+
+#[tokio::test]
+async fn dur_6_uids_and_modseqs_never_go_down_and_ids_stay_above_the_floor() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    let mut last = (0, 0, 0);
+    let mut crashed = home.copy();
+    for n in 1..12u64 {
+        let again = crashed.open();
+        let accepted = deliver(again.as_ref(), n, &text(n)).await.expect("accepted");
+        if n % 3 == 0 {
+            let all = UidSet::from_ranges([(1, u32::MAX)]);
+            let expunge = Op::Expunge { mailbox: mailbox(1), uids: all, only_deleted: false };
+            commit(again.as_ref(), expunge).await.expect("expunged");
+        }
+        // A clock that goes back must not bring identifiers back.
+        crashed.world.clock.set_wall_clock(-3_600_000);
+        let row = again.mailbox(mailbox(1)).await.expect("a read").expect("inbox");
+        let now = (accepted.placed[0].message.raw(), u64::from(row.uidnext), row.modseq);
+        assert!(now.0 > last.0 && now.1 > last.1 && now.2 > last.2, "{now:?} after {last:?}");
+        assert!(again.id_floor() >= now.0);
+        last = now;
+        crashed = crashed.copy();
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_and_a_newer_format_too() {
+    let home = Home::new();
+    let store = home.open();
+    let said = Embedded::open(home.dir.path(), home.world.options()).err();
+    assert!(matches!(said, Some(StoreError::Fatal(text)) if text.contains("another process")));
+    store.close();
+    drop(store);
+    let conn = rusqlite::Connection::open(home.path("mail.db")).expect("a connection");
+    conn.execute("UPDATE meta SET value=2 WHERE name='version'", []).expect("set");
+    drop(conn);
+    let said = Embedded::open(home.dir.path(), home.world.options()).err();
+    assert!(matches!(said, Some(StoreError::Fatal(text)) if text.contains("format 2")));
+}
+
+#[tokio::test]
+async fn an_orderly_close_leaves_nothing_to_recover() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    fill(store.as_ref(), 1..=9).await;
+    store.close();
+    let body = crate::contract_tests::make::body(store.as_ref(), 99, b"late").await.expect("a body");
+    let late = commit(store.as_ref(), accept(99, body, vec![delivery(0, account(1))], Vec::new())).await;
+    assert_eq!(late, Err(StoreError::Busy));
+    drop(store);
+    assert_eq!(crate::embedded::wal_facts(&home.path("mail.db-wal")), 0);
+    let again = home.open();
+    assert_eq!(found(again.as_ref()).await, (1..=9).collect::<Vec<_>>());
+    let flags = again.placements(mailbox(1), 0).await.expect("placements")[0].flags.clone();
+    assert_eq!(flags, Flags::default());
+}
