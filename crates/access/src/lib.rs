@@ -12,3 +12,13 @@
 pub mod events;
 pub mod imap;
 pub mod limits;
+
+#[doc(hidden)]
+pub mod fuzzing {
+    //! Entries for fuzz targets.
+
+    /// Looks for text in a message of any octets.
+    pub fn fuzz_search(bytes: &[u8]) {
+        crate::imap::search::look_everywhere(bytes);
+    }
+}

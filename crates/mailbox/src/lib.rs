@@ -48,6 +48,21 @@ pub use rows::{Row, Snapshot};
 pub use session::{Expunges, Opened, Updates};
 pub use tree::{Entry, Tree};
 
+#[doc(hidden)]
+pub mod fuzzing {
+    //! Entries for fuzz targets.
+
+    /// Reads a mailbox name; what is taken reads back as itself.
+    pub fn fuzz_mailbox_name(bytes: &[u8]) {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return;
+        };
+        if let Ok(name) = crate::MailboxName::parse(text) {
+            assert_eq!(crate::MailboxName::parse(&name.to_string()), Ok(name));
+        }
+    }
+}
+
 #[cfg(test)]
 mod journeys;
 #[cfg(test)]

@@ -126,7 +126,17 @@ fn level(text: &str) -> Result<String, BadName> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn imp_4_a_name_reads_back_as_itself(text in "[iInNbBoOxX./a-z%*\u{300}\u{e9}\u{1} ]{0,40}") {
+            crate::fuzzing::fuzz_mailbox_name(text.as_bytes());
+        }
+    }
 
     #[test]
     fn names_are_read_or_refused() {

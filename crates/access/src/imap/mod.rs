@@ -5,7 +5,7 @@
 //! 1. [`serve_connection`] takes a wire; TLS comes first or by STARTTLS, which forgets everything said before (TLS-1, TLS-3).
 //! 2. [`io::Io::next`] frames one command; it waits without a buffer, and for not longer than the state allows.
 //! 3. `session::Session::command` parses it, asks `imap::state::permit` whether it is its time, and calls its file in
-//!    `commands/`: one verb, one file.
+//!    `commands/` (by way of `dispatch.rs`): one verb, one file.
 //! 4. The command does its work through [`mailbox::Person`] and writes responses; whatever changes something can say `OK` only
 //!    with the store's proof (`imap::answer::Change`).
 //! 5. `updates::tell` reports what others changed, EXPUNGE only where RFC 3501 §7.4.1 allows.
@@ -20,9 +20,11 @@
 
 mod commands;
 mod content;
+mod dispatch;
 mod io;
+mod other_protocol;
 mod refusal;
-mod search;
+pub(crate) mod search;
 mod session;
 mod updates;
 

@@ -250,6 +250,17 @@ fn body_contains(message: &[u8], needle: &str) -> bool {
         })
 }
 
+/// Asks every question about content; for fuzzing.
+pub(crate) fn look_everywhere(message: &[u8]) {
+    let header = &message[..mail::header::body_start(message)];
+    let found = any_header_contains(header, "a")
+        | header_contains(header, "Subject", "a")
+        | body_contains(message, "a");
+    let day = sent(header).unwrap_or(0);
+    // Every answer is fine; getting there must not panic.
+    std::hint::black_box((found, day));
+}
+
 #[cfg(test)]
 mod tests {
     use mail::ids::{Id as _, MessageId};
@@ -331,6 +342,15 @@ mod tests {
             Some(true),
             "the header decides"
         );
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+        #[test]
+        fn any_octets_can_be_searched(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
+            look_everywhere(&bytes);
+            look_everywhere(&[MAIL, &bytes].concat());
+        }
     }
 
     #[test]

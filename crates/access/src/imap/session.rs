@@ -5,7 +5,7 @@ use std::sync::Arc;
 use directory::SignedIn;
 use imap::answer::Answer;
 use imap::capability::{Offer, capabilities};
-use imap::command::{Command, Request};
+use imap::command::{Command, Request, Select};
 use imap::frame::{Frame, Progress};
 use imap::out::Code;
 use imap::parse;
@@ -18,7 +18,9 @@ use world::net::Peer;
 
 use super::Context;
 use super::commands;
+use super::dispatch;
 use super::io::{Io, Stop};
+use super::other_protocol::is_other_protocol;
 use super::refusal::Refusal;
 use super::updates::tell;
 use crate::events::AccessEvent;
@@ -312,28 +314,10 @@ impl<'c> Session<'c> {
         let mut cx = Cx { ctx, io, peer };
         match (command, answer) {
             (Command::Select(select), Answer::Reading(answer)) => {
-                let user = self.leave_mailbox();
-                let opened = Box::pin(commands::select::run(
-                    &mut cx,
-                    &mut user.who,
-                    &select,
-                    false,
-                    answer,
-                ))
-                .await?;
-                self.enter_mailbox(opened);
+                return self.select(&mut cx, &select, false, answer).await;
             }
             (Command::Examine(select), Answer::Reading(answer)) => {
-                let user = self.leave_mailbox();
-                let opened = Box::pin(commands::select::run(
-                    &mut cx,
-                    &mut user.who,
-                    &select,
-                    true,
-                    answer,
-                ))
-                .await?;
-                self.enter_mailbox(opened);
+                return self.select(&mut cx, &select, true, answer).await;
             }
             (Command::Unselect, Answer::Reading(answer)) => {
                 self.leave_mailbox();
@@ -341,22 +325,21 @@ impl<'c> Session<'c> {
             }
             (Command::Close, Answer::Change(answer)) => {
                 if let State::Mailbox(selected) = &self.state {
-                    Box::pin(commands::close::run(
-                        &mut cx,
-                        &selected.who,
-                        &selected.mailbox,
-                        answer,
-                    ))
-                    .await?;
+                    let (user, opened) = (&selected.who, &selected.mailbox);
+                    if !Box::pin(commands::close::run(&mut cx, user, opened, answer)).await {
+                        return Ok(Next::Go);
+                    }
                 }
                 self.leave_mailbox();
             }
             (command, answer) => match &mut self.state {
                 State::Mailbox(selected) => {
                     let Selected { who, mailbox } = selected.as_mut();
-                    return in_mailbox(&mut cx, who, mailbox, command, answer).await;
+                    return dispatch::in_mailbox(&mut cx, who, mailbox, command, answer).await;
                 }
-                State::User(user) => return of_user(&mut cx, &mut user.who, None, command, answer).await,
+                State::User(user) => {
+                    return dispatch::of_user(&mut cx, &mut user.who, None, command, answer).await;
+                }
                 State::Guest(_) | State::Moving => {
                     answer.bad(&mut cx.io.out, None, Permit::NeedsSignIn.text());
                 }
@@ -436,15 +419,36 @@ impl<'c> Session<'c> {
         Ok(Next::Go)
     }
 
-    /// Closes the open mailbox, if there is one.
-    fn leave_mailbox(&mut self) -> &mut Authenticated<User> {
-        self.state = match std::mem::replace(&mut self.state, State::Moving) {
-            State::Mailbox(selected) => State::User(Box::new(selected.close().0)),
-            other => other,
-        };
-        match &mut self.state {
-            State::User(user) => user,
-            _ => unreachable!("the table permits mailbox commands only to somebody signed in"),
+    /// SELECT and EXAMINE. What was open stays until the new one is: if it is the same mailbox, its view need not be read again.
+    async fn select(
+        &mut self,
+        cx: &mut Cx<'_, '_>,
+        select: &Select,
+        read_only: bool,
+        answer: Reading,
+    ) -> Result<Next, Stop> {
+        let before = self.leave_mailbox();
+        if let State::User(user) = &mut self.state {
+            let opening = commands::select::run(cx, &mut user.who, select, read_only, answer);
+            let opened = Box::pin(opening).await?;
+            self.enter_mailbox(opened);
+        }
+        drop(before);
+        Ok(Next::Go)
+    }
+
+    /// Leaves the open mailbox, if there is one.
+    fn leave_mailbox(&mut self) -> Option<Opened> {
+        match std::mem::replace(&mut self.state, State::Moving) {
+            State::Mailbox(selected) => {
+                let (user, opened) = selected.close();
+                self.state = State::User(Box::new(user));
+                Some(opened)
+            }
+            other => {
+                self.state = other;
+                None
+            }
         }
     }
 
@@ -494,97 +498,6 @@ impl<'c> Session<'c> {
     }
 }
 
-/// Commands that need an open mailbox; the others go on to `of_user`.
-async fn in_mailbox(
-    cx: &mut Cx<'_, '_>,
-    user: &mut User,
-    opened: &mut Opened,
-    command: Command,
-    answer: Answer<Proof>,
-) -> Result<Next, Stop> {
-    match (command, answer) {
-        (Command::Noop | Command::Check, Answer::Reading(answer)) => {
-            Box::pin(commands::noop::run(cx, user, opened, answer)).await?;
-        }
-        (Command::Fetch(fetch), Answer::Reading(answer)) => {
-            Box::pin(commands::fetch::run(cx, user, opened, &fetch, answer)).await?;
-        }
-        (Command::Search(search), Answer::Reading(answer)) => {
-            Box::pin(commands::search::run(cx, user, opened, &search, answer)).await?;
-        }
-        (Command::Store(store), Answer::Change(answer)) => {
-            Box::pin(commands::store::run(cx, user, opened, &store, answer)).await?;
-        }
-        (Command::Copy(copy), Answer::Change(answer)) => {
-            Box::pin(commands::copy::run(cx, user, opened, &copy, answer)).await?;
-        }
-        (Command::Move(moved), Answer::Change(answer)) => {
-            Box::pin(commands::move_to::run(cx, user, opened, &moved, answer)).await?;
-        }
-        (Command::Expunge, Answer::Change(answer)) => {
-            Box::pin(commands::expunge::run(cx, user, opened, None, answer)).await?;
-        }
-        (Command::UidExpunge(set), Answer::Change(answer)) => {
-            Box::pin(commands::expunge::run(cx, user, opened, Some(&set), answer)).await?;
-        }
-        (command, answer) => return of_user(cx, user, Some(opened), command, answer).await,
-    }
-    Ok(Next::Go)
-}
-
-/// Commands that need no open mailbox. If there is one, what happened in it is told first.
-async fn of_user(
-    cx: &mut Cx<'_, '_>,
-    user: &mut User,
-    opened: Option<&mut Opened>,
-    command: Command,
-    answer: Answer<Proof>,
-) -> Result<Next, Stop> {
-    let mut opened = opened;
-    if let Some(opened) = opened.as_deref_mut() {
-        cx.tell(user, opened, Expunges::Tell)?;
-    }
-    match (command, answer) {
-        (Command::Noop, Answer::Reading(answer)) => answer.ok(&mut cx.io.out, None),
-        (Command::Namespace, Answer::Reading(answer)) => {
-            cx.io.out.namespace();
-            answer.ok(&mut cx.io.out, None);
-        }
-        (Command::Enable(names), Answer::Reading(answer)) => {
-            commands::enable::run(cx, user, opened.as_deref(), &names, answer);
-        }
-        (Command::List(list), Answer::Reading(answer)) => {
-            Box::pin(commands::list::run(cx, user, &list, answer)).await?;
-        }
-        (Command::Lsub(pattern), Answer::Reading(answer)) => {
-            Box::pin(commands::lsub::run(cx, user, &pattern, answer)).await?;
-        }
-        (Command::Status(status), Answer::Reading(answer)) => {
-            Box::pin(commands::status::run(cx, user, &status, answer)).await?;
-        }
-        (Command::Create(create), Answer::Change(answer)) => {
-            Box::pin(commands::create::run(cx, user, &create, answer)).await?;
-        }
-        (Command::Delete(name), Answer::Change(answer)) => {
-            Box::pin(commands::delete::run(cx, user, &name, answer)).await?;
-        }
-        (Command::Rename(rename), Answer::Change(answer)) => {
-            Box::pin(commands::rename::run(cx, user, &rename, answer)).await?;
-        }
-        (Command::Subscribe(name), Answer::Change(answer)) => {
-            Box::pin(commands::subscribe::run(cx, user, &name, true, answer)).await?;
-        }
-        (Command::Unsubscribe(name), Answer::Change(answer)) => {
-            Box::pin(commands::subscribe::run(cx, user, &name, false, answer)).await?;
-        }
-        (Command::Idle, Answer::Reading(answer)) => {
-            return Box::pin(commands::idle::run(cx, user, opened, answer)).await;
-        }
-        (_, answer) => answer.bad(&mut cx.io.out, None, "Not here"),
-    }
-    Ok(Next::Go)
-}
-
 impl Cx<'_, '_> {
     /// Tells what changed in the open mailbox.
     pub(crate) fn tell(&mut self, user: &User, opened: &mut Opened, expunges: Expunges) -> Result<(), Stop> {
@@ -629,51 +542,5 @@ async fn farewell(io: &mut Io<'_>, stop: Stop) {
                 .await
         }
         Stop::MailboxGone => io.goodbye("The open mailbox was deleted").await,
-    }
-}
-
-/// Browsers are made to send requests here (SMT-9, ALPACA); nothing of what follows is read.
-fn is_other_protocol(line: &[u8]) -> bool {
-    let methods: [&[u8]; 8] = [
-        b"GET ",
-        b"POST ",
-        b"HEAD ",
-        b"PUT ",
-        b"OPTIONS ",
-        b"CONNECT ",
-        b"DELETE ",
-        b"PATCH ",
-    ];
-    let upper = line[..line.len().min(16)].to_ascii_uppercase();
-    let http = methods.iter().any(|method| upper.starts_with(method));
-    let target = line
-        .iter()
-        .position(|&byte| byte == b' ')
-        .and_then(|space| line.get(space + 1));
-    (http && matches!(target, Some(b'/' | b'*' | b'h' | b'H')))
-        || upper.starts_with(b"HOST:")
-        || upper.starts_with(b"EHLO ")
-        || upper.starts_with(b"HELO ")
-        || line.windows(6).any(|window| window == b" HTTP/")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn smt_9_requests_of_browsers_are_known() {
-        for (line, other) in [
-            (&b"GET / HTTP/1.1\r\n"[..], true),
-            (b"POST /cgi HTTP/1.0\r\n", true),
-            (b"OPTIONS * HTTP/1.1\r\n", true),
-            (b"Host: mail.example\r\n", true),
-            (b"EHLO client\r\n", true),
-            (b"a1 NOOP\r\n", false),
-            (b"GET NOOP\r\n", false),
-            (b"a1 LOGIN u p\r\n", false),
-        ] {
-            assert_eq!(is_other_protocol(line), other, "{}", line.escape_ascii());
-        }
     }
 }

@@ -384,3 +384,47 @@ async fn a_mailbox_of_thousands_works_as_a_whole() {
         2 + 2095
     );
 }
+
+/// However the octets are cut, the conversation is the same.
+#[tokio::test]
+async fn octets_may_come_in_pieces() {
+    let world = World::new().await;
+    for seed in 0..20 {
+        let mut client = world.connect_in_pieces(access::imap::Security::ImplicitTls, seed);
+        client.send(crate::support::HELLO).await;
+        client.line().await;
+        let login = format!(
+            "a LOGIN alice@example.test {{{}}}\r\n",
+            crate::support::PASSWORD.len()
+        );
+        client.send(login.as_bytes()).await;
+        assert!(client.line().await.starts_with("+ "));
+        let rest = format!(
+            "{}\r\nb SELECT INBOX\r\nc APPEND INBOX {{{}+}}\r\n",
+            crate::support::PASSWORD,
+            MAIL.len()
+        );
+        client
+            .send(
+                &[
+                    rest.as_bytes(),
+                    MAIL,
+                    b"\r\nd FETCH * BODY.PEEK[1]\r\ne LOGOUT\r\n",
+                ]
+                .concat(),
+            )
+            .await;
+        assert!(client.until("a").await.last().unwrap().starts_with("OK"));
+        assert!(client.until("b").await.last().unwrap().starts_with("OK"));
+        assert!(
+            client
+                .until("c")
+                .await
+                .last()
+                .unwrap()
+                .starts_with("OK [APPENDUID")
+        );
+        assert!(client.until("d").await[0].ends_with("BODY[1] {5}\r\nhello)"));
+        assert!(client.until("e").await[0].starts_with("* BYE"));
+    }
+}

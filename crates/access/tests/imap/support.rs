@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use testkit::chance::SeededChance;
 use testkit::clock::SimClock;
 use testkit::events::CollectEvents;
-use testkit::net::{SimWire, some_peer, wire_pair};
+use testkit::net::{SimWire, some_peer, wire_pair, wire_pair_in_pieces};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use world::clock::{BoxFuture, Clock};
@@ -236,7 +236,15 @@ impl World {
 
     /// A raw connection, nothing read yet.
     pub fn connect(&self, security: Security) -> Client {
-        let (ours, theirs) = wire_pair();
+        self.connect_over(wire_pair(), security)
+    }
+
+    /// A raw connection whose octets arrive in random pieces.
+    pub fn connect_in_pieces(&self, security: Security, seed: u64) -> Client {
+        self.connect_over(wire_pair_in_pieces(seed), security)
+    }
+
+    fn connect_over(&self, (ours, theirs): (SimWire, SimWire), security: Security) -> Client {
         let ctx = self.ctx.clone();
         let _serving =
             tokio::spawn(

@@ -4,23 +4,23 @@ use mailbox::Opened;
 use store::uids::UidSet;
 
 use super::expunge::deleted;
-use crate::imap::io::Stop;
 use crate::imap::session::{Change, Cx, User};
 
-pub(crate) async fn run(
-    cx: &mut Cx<'_, '_>,
-    user: &User,
-    opened: &Opened,
-    answer: Change,
-) -> Result<(), Stop> {
+/// Whether it is closed; a failed CLOSE leaves the mailbox open.
+pub(crate) async fn run(cx: &mut Cx<'_, '_>, user: &User, opened: &Opened, answer: Change) -> bool {
     let uids = deleted(opened, &UidSet::from_ranges([(1, u32::MAX)]));
     if opened.read_only() || uids.is_empty() {
         answer.unchanged(&mut cx.io.out, None);
-        return Ok(());
+        return true;
     }
     match user.person.expunge(opened, uids).await {
-        Ok(proof) => answer.ok(&mut cx.io.out, proof.narrow(|_| ()), None),
-        Err(error) => cx.no_change(user, answer, &error),
+        Ok(proof) => {
+            answer.ok(&mut cx.io.out, proof.narrow(|_| ()), None);
+            true
+        }
+        Err(error) => {
+            cx.no_change(user, answer, &error);
+            false
+        }
     }
-    Ok(())
 }

@@ -1,0 +1,100 @@
+//! Which file handles which command of somebody who signed in.
+
+use imap::answer::Answer;
+use imap::command::Command;
+use mailbox::{Expunges, Opened};
+
+use super::commands;
+use super::io::Stop;
+use super::session::{Cx, Next, Proof, User};
+
+/// Commands that need an open mailbox; the others go on to `of_user`.
+pub(crate) async fn in_mailbox(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    opened: &mut Opened,
+    command: Command,
+    answer: Answer<Proof>,
+) -> Result<Next, Stop> {
+    match (command, answer) {
+        (Command::Noop | Command::Check, Answer::Reading(answer)) => {
+            Box::pin(commands::noop::run(cx, user, opened, answer)).await?;
+        }
+        (Command::Fetch(fetch), Answer::Reading(answer)) => {
+            Box::pin(commands::fetch::run(cx, user, opened, &fetch, answer)).await?;
+        }
+        (Command::Search(search), Answer::Reading(answer)) => {
+            Box::pin(commands::search::run(cx, user, opened, &search, answer)).await?;
+        }
+        (Command::Store(store), Answer::Change(answer)) => {
+            Box::pin(commands::store::run(cx, user, opened, &store, answer)).await?;
+        }
+        (Command::Copy(copy), Answer::Change(answer)) => {
+            Box::pin(commands::copy::run(cx, user, opened, &copy, answer)).await?;
+        }
+        (Command::Move(moved), Answer::Change(answer)) => {
+            Box::pin(commands::move_to::run(cx, user, opened, &moved, answer)).await?;
+        }
+        (Command::Expunge, Answer::Change(answer)) => {
+            Box::pin(commands::expunge::run(cx, user, opened, None, answer)).await?;
+        }
+        (Command::UidExpunge(set), Answer::Change(answer)) => {
+            Box::pin(commands::expunge::run(cx, user, opened, Some(&set), answer)).await?;
+        }
+        (command, answer) => return of_user(cx, user, Some(opened), command, answer).await,
+    }
+    Ok(Next::Go)
+}
+
+/// Commands that need no open mailbox. If there is one, what happened in it is told first.
+pub(crate) async fn of_user(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    opened: Option<&mut Opened>,
+    command: Command,
+    answer: Answer<Proof>,
+) -> Result<Next, Stop> {
+    let mut opened = opened;
+    if let Some(opened) = opened.as_deref_mut() {
+        cx.tell(user, opened, Expunges::Tell)?;
+    }
+    match (command, answer) {
+        (Command::Noop, Answer::Reading(answer)) => answer.ok(&mut cx.io.out, None),
+        (Command::Namespace, Answer::Reading(answer)) => {
+            cx.io.out.namespace();
+            answer.ok(&mut cx.io.out, None);
+        }
+        (Command::Enable(names), Answer::Reading(answer)) => {
+            commands::enable::run(cx, user, opened.as_deref(), &names, answer);
+        }
+        (Command::List(list), Answer::Reading(answer)) => {
+            Box::pin(commands::list::run(cx, user, &list, answer)).await?;
+        }
+        (Command::Lsub(pattern), Answer::Reading(answer)) => {
+            Box::pin(commands::lsub::run(cx, user, &pattern, answer)).await?;
+        }
+        (Command::Status(status), Answer::Reading(answer)) => {
+            Box::pin(commands::status::run(cx, user, &status, answer)).await?;
+        }
+        (Command::Create(create), Answer::Change(answer)) => {
+            Box::pin(commands::create::run(cx, user, &create, answer)).await?;
+        }
+        (Command::Delete(name), Answer::Change(answer)) => {
+            Box::pin(commands::delete::run(cx, user, &name, answer)).await?;
+        }
+        (Command::Rename(rename), Answer::Change(answer)) => {
+            Box::pin(commands::rename::run(cx, user, &rename, answer)).await?;
+        }
+        (Command::Subscribe(name), Answer::Change(answer)) => {
+            Box::pin(commands::subscribe::run(cx, user, &name, true, answer)).await?;
+        }
+        (Command::Unsubscribe(name), Answer::Change(answer)) => {
+            Box::pin(commands::subscribe::run(cx, user, &name, false, answer)).await?;
+        }
+        (Command::Idle, Answer::Reading(answer)) => {
+            return Box::pin(commands::idle::run(cx, user, opened, answer)).await;
+        }
+        (_, answer) => answer.bad(&mut cx.io.out, None, "Not here"),
+    }
+    Ok(Next::Go)
+}
