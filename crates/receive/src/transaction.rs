@@ -111,6 +111,11 @@ impl Transaction {
         self.first_recipient.as_ref().filter(|_| self.recipients == 1)
     }
 
+    /// Octets of the message that came so far.
+    pub fn size_bytes(&self) -> u64 {
+        self.intake.as_ref().map_or(0, Intake::size_bytes)
+    }
+
     /// The envelope sender for the log; empty for `<>`.
     pub fn sender_text(&self) -> String {
         sender_text(&self.mail.reverse_path)

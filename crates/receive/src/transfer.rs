@@ -1,7 +1,7 @@
 //! Reads message text from the connection: after DATA to its end, or a chunk of BDAT.
 
 use smtp::refusal::codes;
-use smtp::{AskData, Refusal, Step, TakeChunk, Taken};
+use smtp::{AskData, MoreChunks, Refusal, Step, TakeChunk, Taken};
 use world::clock::Monotonic;
 use world::line::{Pace, ReadError};
 
@@ -48,81 +48,88 @@ pub(crate) async fn data(talk: &mut Talk<'_>, ask: AskData<Proof>) -> Option<Ste
             }
         }
     }
-    let Ok(verdict) = receiving.finish() else {
-        return None;
-    };
-    let refused = verdict::fault_of(&verdict);
-    if let Some(fault) = refused {
-        talk.tell_refused(
-            &transaction,
-            intake.size_bytes(),
-            &Refusal::new(codes::BAD_CONTENT, fault.sentence()),
-        );
-    }
+    let verdict = receiving.finish().ok()?;
     transaction.intake = Some(intake);
     Some(verdict::decide(talk, transaction, verdict).await)
 }
 
 /// BDAT: exactly the chunk's octets, then the answer to it. `None` when the connection ended within it.
 pub(crate) async fn chunk(talk: &mut Talk<'_>, mut chunk: TakeChunk<Proof>) -> Option<Step<Proof>> {
+    // A refused chunk's octets belong to nothing; the transaction, if there is one, goes on without them.
     let mut transaction = if chunk.is_text() { talk.open.take() } else { None };
-    let mut intake = match &mut transaction {
-        Some(transaction) => transaction
-            .intake
-            .take()
-            .or_else(|| Some(intake_for(talk, transaction))),
-        None => None,
-    };
+    if let Some(transaction) = &mut transaction
+        && transaction.intake.is_none()
+    {
+        transaction.intake = Some(intake_for(talk, transaction));
+    }
+    match octets(talk, &mut chunk, transaction.as_deref_mut()).await {
+        More::Bytes => {}
+        More::TooSlow => return Some(chunk.abandon(&too_slow())),
+        More::Gone => {
+            if let Some(transaction) = &transaction {
+                talk.tell_cut_off(transaction, transaction.size_bytes());
+            }
+            return None;
+        }
+    }
+    match (chunk.finish().ok()?, transaction) {
+        (Taken::Discarded(step), _) => Some(step),
+        (Taken::More(more), Some(transaction)) => Some(go_on(talk, more, transaction)),
+        (Taken::Last { verdict, tail }, Some(mut transaction)) => {
+            if let Some(intake) = &mut transaction.intake {
+                intake.take(tail).await;
+            }
+            Some(verdict::decide(talk, transaction, verdict).await)
+        }
+        (Taken::More(more), None) => Some(more.refuse(&out_of_step())),
+        (Taken::Last { verdict, .. }, None) => Some(verdict.refuse(&out_of_step())),
+    }
+}
+
+/// Reads the octets of a chunk, all of them or until the connection fails.
+async fn octets(
+    talk: &mut Talk<'_>,
+    chunk: &mut TakeChunk<Proof>,
+    mut transaction: Option<&mut Transaction>,
+) -> More {
     let mut pace = talk.pace();
     while chunk.remaining_bytes() > 0 {
         if talk.conn.buffered().is_empty() {
             match more(talk, &mut pace).await {
                 More::Bytes => {}
-                More::TooSlow => return Some(chunk.abandon(&too_slow())),
-                More::Gone => {
-                    if let (Some(transaction), Some(intake)) = (&transaction, &intake) {
-                        talk.tell_cut_off(transaction, intake.size_bytes());
-                    }
-                    return None;
-                }
+                failed => return failed,
             }
         }
         let piece = chunk.next(talk.conn.buffered());
         let consumed = piece.consumed;
-        if let Some(intake) = &mut intake {
+        if let Some(intake) = transaction
+            .as_deref_mut()
+            .and_then(|transaction| transaction.intake.as_mut())
+        {
             intake.take(piece.text).await;
         }
         talk.conn.consume(consumed);
     }
+    More::Bytes
+}
+
+/// After a chunk that is not the last: is it worth going on?
+fn go_on(talk: &mut Talk<'_>, more: MoreChunks<Proof>, transaction: Box<Transaction>) -> Step<Proof> {
     let most = talk.door.setup.max_message_bytes.saturating_mul(OVERSIZE_FACTOR);
-    match (chunk.finish().ok()?, transaction, intake) {
-        (Taken::Discarded(step), ..) => Some(step),
-        (Taken::More(more), Some(transaction), Some(intake)) => {
-            if let Some(fault) = more.fault() {
-                let refusal = Refusal::new(codes::BAD_CONTENT, fault.sentence());
-                talk.tell_refused(&transaction, intake.size_bytes(), &refusal);
-                return Some(more.refuse(&refusal));
-            }
-            if intake.size_bytes() > most {
-                return Some(more.refuse(&far_too_large()));
-            }
-            talk.open = Some(Box::new(Transaction {
-                intake: Some(intake),
-                ..*transaction
-            }));
-            Some(more.go_on())
+    let refusal = match more.fault() {
+        Some(fault) => Some(Refusal::new(codes::BAD_CONTENT, fault.sentence())),
+        None if transaction.size_bytes() > most => Some(far_too_large()),
+        None => None,
+    };
+    match refusal {
+        Some(refusal) => {
+            talk.tell_refused(&transaction, transaction.size_bytes(), &refusal);
+            more.refuse(&refusal)
         }
-        (Taken::Last { verdict, tail }, Some(mut transaction), Some(mut intake)) => {
-            intake.take(tail).await;
-            if let Some(fault) = verdict::fault_of(&verdict) {
-                let refusal = Refusal::new(codes::BAD_CONTENT, fault.sentence());
-                talk.tell_refused(&transaction, intake.size_bytes(), &refusal);
-            }
-            transaction.intake = Some(intake);
-            Some(verdict::decide(talk, transaction, verdict).await)
+        None => {
+            talk.open = Some(transaction);
+            more.go_on()
         }
-        (Taken::More(more), ..) => Some(more.refuse(&out_of_step())),
-        (Taken::Last { verdict, .. }, ..) => Some(verdict.refuse(&out_of_step())),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use mail::address::Mailbox;
 use queue::{Addressee, Envelope, Message, Origin, Queue};
-use smtp::{EachVerdict, Fault, Refusal, Step, Verdict};
+use smtp::refusal::codes;
+use smtp::{EachVerdict, Refusal, Step, Verdict};
 use store::contract::{Accepted, StoreError};
 use store::durable::Durable;
 
@@ -16,14 +17,6 @@ use crate::transaction::{Direction, Transaction};
 /// Said with 250 when somebody on another server is among the recipients.
 const WAITS_FOR_A_ROAD: &str = "recipients on other servers wait here: there is no road to other servers yet";
 
-/// The fault of a message whose text has one.
-pub(crate) fn fault_of(verdict: &Verdict<Proof>) -> Option<Fault> {
-    match verdict {
-        Verdict::Faulty(faulty) => Some(faulty.fault()),
-        Verdict::One(_) | Verdict::Each(_) => None,
-    }
-}
-
 /// Refuses, or commits and acknowledges.
 pub(crate) async fn decide(
     talk: &mut Talk<'_>,
@@ -31,6 +24,8 @@ pub(crate) async fn decide(
     verdict: Verdict<Proof>,
 ) -> Step<Proof> {
     if let Verdict::Faulty(faulty) = verdict {
+        let refusal = Refusal::new(codes::BAD_CONTENT, faulty.fault().sentence());
+        talk.tell_refused(&transaction, transaction.size_bytes(), &refusal);
         return faulty.refuse();
     }
     let Some(intake) = transaction.intake.take() else {

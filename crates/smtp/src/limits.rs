@@ -18,8 +18,8 @@ pub const HELLO_NAME_BYTES: usize = 255;
 /// Refused recipients do not count: the receiving side has its own limit for them.
 pub const ERRORS_PER_SESSION: u32 = 10;
 
-/// NOOP, RSET, VRFY, EXPN, HELP and repeated greetings without a message accepted in between, before the session is
-/// closed with 421 4.7.0.
+/// NOOP, RSET, VRFY, HELP, repeated greetings, empty chunks and refused recipients without a message accepted in
+/// between, before the session is closed with 421 4.7.0.
 pub const IDLE_COMMANDS: u32 = 100;
 
 /// ESMTP parameters of one command.

@@ -131,10 +131,14 @@ impl<P> AskRecipient<P> {
         )
     }
 
-    /// A refusal. It does not count as an error of the session: the driver has a limit of its own.
+    /// A refusal. It is no error of the session: lists grow old. Permanent ones count towards
+    /// [`crate::limits::IDLE_COMMANDS`] only, so that a session of nothing else ends.
     pub fn refuse(self, refusal: &Refusal) -> Step<P> {
         let reply = Reply::refuse(refusal);
-        Step::Answer(self.session, reply)
+        if refusal.is_temporary() {
+            return Step::Answer(self.session, reply);
+        }
+        self.session.count_idle(|session| Step::Answer(session, reply))
     }
 
     /// 421: this client asks for too many who do not exist.

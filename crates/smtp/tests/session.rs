@@ -507,6 +507,17 @@ fn smt_6_errors_have_a_budget() {
         true,
         &format!("S: 220\nC: HELO x\nS: 250\n{guesses}C: AUTH PLAIN bad\nS: 421 4.7.0\nclosed"),
     );
+    let open = "S: 220\nC: HELO x\nS: 250\nC: MAIL FROM:<>\nS: 250\n";
+    let unknown = "C: RCPT TO:<nobody@example.test>\nS: 550\n".repeat(100);
+    let one_more = "C: RCPT TO:<nobody@example.test>\nS: 421 4.7.0\nclosed";
+    play(Flavour::Mx, false, &format!("{open}{unknown}{one_more}"));
+    let open = format!("{}C: RCPT TO:<bob@example.test>\nS: 250\n", open);
+    let empty = "R: BDAT 0\\r\\n\nS: 250\n".repeat(100);
+    play(
+        Flavour::Mx,
+        false,
+        &format!("{open}{empty}R: BDAT 0\\r\\n\nS: 421 4.7.0\nclosed"),
+    );
 }
 
 #[test]

@@ -21,6 +21,14 @@ pub(super) fn answer<P>(session: Session<P>, args: &[u8]) -> Step<P> {
         let text = format!("A message may have at most {limit} octets: closing, please send a smaller one");
         return Step::Close(Some(Reply::refuse(&Refusal::new(codes::TOO_LARGE, text))));
     }
+    if size_bytes == 0 && !last {
+        // An empty chunk leads nowhere: fine, but not for ever.
+        return session.count_idle(|session| take(session, 0, false));
+    }
+    take(session, size_bytes, last)
+}
+
+fn take<P>(session: Session<P>, size_bytes: u64, last: bool) -> Step<P> {
     let rules = session.setup().text;
     let (session, stage) = take_stage(session);
     let (session, purpose) = match stage {
