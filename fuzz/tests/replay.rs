@@ -8,12 +8,12 @@ fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&dir)
         .unwrap_or_else(|error| panic!("every target has a corpus; {}: {error}", dir.display()))
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.expect("the corpus can be listed").path())
         .collect();
     files.sort();
     files
         .into_iter()
-        .map(|file| (file.clone(), std::fs::read(file).unwrap()))
+        .map(|file| (file.clone(), std::fs::read(file).expect("the corpus can be read")))
         .collect()
 }
 
