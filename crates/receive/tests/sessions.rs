@@ -856,3 +856,33 @@ fn a_session_may_cross_threads() {
     };
     let _ = check;
 }
+
+#[tokio::test]
+async fn smg_6_a_large_message_arrives_as_it_was_sent_by_data_and_by_chunks() {
+    let house = House::new().await;
+    let mut body = String::from("Subject: large\r\n\r\n");
+    for number in 0..9_000 {
+        body.push_str(&format!("{}{number} text of a line\r\n", ".".repeat(number % 4)));
+    }
+    let mut client = house.connect(DoorKind::Mx);
+    client.expect("220").await;
+    client.ask("EHLO x", "250-").await;
+    client.ask("MAIL FROM:<a@there.example>", "250").await;
+    client.ask("RCPT TO:<bob@example.test>", "250").await;
+    client.data(&body, "250 2.0.0 Thank you").await;
+    client.ask("MAIL FROM:<a@there.example>", "250").await;
+    client.ask("RCPT TO:<bob@example.test>", "250").await;
+    let chunks: Vec<&[u8]> = body.as_bytes().chunks(70_001).collect();
+    for (number, chunk) in chunks.iter().enumerate() {
+        let last = if number + 1 == chunks.len() { " LAST" } else { "" };
+        client.say(format!("BDAT {}{last}\r\n", chunk.len())).await;
+        client.say(chunk).await;
+        client.expect("250 2.0.0").await;
+    }
+    let kept = house.inbox("bob@example.test").await;
+    assert_eq!(kept.len(), 2);
+    assert!(
+        kept.iter().all(|message| message.ends_with(body.as_bytes())),
+        "octet for octet"
+    );
+}
