@@ -87,6 +87,15 @@ impl Snapshot {
         }
     }
 
+    /// Whether mail to `address` reaches `account` and nobody else, because of its own names: an address that several people
+    /// share is nobody's own, and the postmaster rule, which finds a reader where nobody was named, gives no right to send.
+    pub(crate) fn is_own(&self, account: AccountId, address: &Mailbox) -> bool {
+        let settings = self.domains.get(address.domain().as_str());
+        settings.is_some_and(|settings| {
+            matches!(self.expand(address, settings).recipients(), [only] if only.account() == account)
+        })
+    }
+
     /// To whom `<postmaster>` without a domain belongs: the first domain, in name order, that has somebody to take it.
     pub(crate) fn resolve_postmaster(&self) -> Resolution {
         let addresses = self.domains.keys().filter_map(|domain| postmaster_at(domain));

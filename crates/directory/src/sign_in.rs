@@ -55,14 +55,11 @@ impl SignedIn {
         &self.address
     }
 
-    /// Whether mail to `address` reaches this account as the directory stands now (main address, tagged, alias, catch-all):
-    /// then it is one of the addresses it may send as. Never true once the account is disabled or removed.
+    /// Whether `address` is this account's own as the directory stands now: mail to it reaches this account **and nobody
+    /// else** (main address, tagged, alias, catch-all). An address that several people share is nobody's own.
+    /// Never true once the account is disabled or removed.
     pub fn may_send_as(&self, address: &Mailbox) -> bool {
-        self.directory
-            .resolve(address)
-            .recipients()
-            .iter()
-            .any(|found| found.account() == self.account)
+        self.directory.tables().is_own(self.account, address)
     }
 
     /// Whether the account still exists and is enabled. Long sessions ask before they act.

@@ -226,3 +226,40 @@ fn the_card_names_doors_people_and_commands() {
     server.signal("INT");
     assert_eq!(server.ended(), Some(0));
 }
+
+/// Peak and present memory of a process, in MiB.
+fn memory_mib(pid: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+    };
+    (field("VmHWM:"), field("VmRSS:"))
+}
+
+#[test]
+fn log_3_a_flood_of_sign_ins_takes_19_mib_for_each_core_and_gives_them_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(dir.path(), &["--insecure-auth"]);
+    let port = demo.port("imap");
+    let guess = move |number: usize| {
+        let mut talk = Talk::connect(port);
+        talk.line();
+        let answer = talk.imap("a", &format!("LOGIN alice@example.test guess{number}"));
+        assert!(answer.last().unwrap().starts_with("a NO"), "{answer:?}");
+    };
+    let flood: Vec<_> = (0..60)
+        .map(|number| std::thread::spawn(move || guess(number)))
+        .collect();
+    flood.into_iter().for_each(|one| one.join().unwrap());
+    let cores = std::thread::available_parallelism().unwrap().get() as u64;
+    let (peak, present) = memory_mib(demo.server.pid());
+    assert!(
+        peak <= 19 * cores + 48,
+        "{peak} MiB at the peak with {cores} cores"
+    );
+    assert!(
+        present <= 48,
+        "{present} MiB afterwards: the memory of hashes goes back to the system"
+    );
+}

@@ -1,7 +1,15 @@
 //! The real binary, from outside: the demo, `serve`, the command line. One test binary, so that it links once.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests may panic: that is a failed test"
+)]
+
 mod cli;
 mod demo;
 mod help;
 mod kill;
+mod recording;
 mod serve;
+mod stories;
+mod threats;

@@ -124,7 +124,11 @@ fn smt_8_greetings_are_checked_and_never_echoed_raw() {
         for bad in ["a\0b", "a\x1b[31mb", "a\x07"] {
             let mut talk = door.connect(&server);
             let reply = talk.ask(&format!("{} {bad}", door.hello));
-            assert!(reply.starts_with("501"), "{}: {bad:?}: {reply}", door.name);
+            assert!(
+                reply.starts_with("501") || reply.starts_with("500"),
+                "{}: {bad:?}: {reply}",
+                door.name
+            );
             assert!(
                 !reply.contains(['\0', '\x1b', '\x07']),
                 "{}: echoed raw",
