@@ -128,9 +128,15 @@ pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<(
             trial(lab, options, &targets[1], case)?,
         ];
         for _ in 0..options.runs {
-            syncs.push(lab.sync_ms()?);
             for (at, target) in targets.iter().enumerate() {
+                // Before and after ours: the disk's own speed wanders.
+                if at == 0 {
+                    syncs.push(lab.sync_ms()?);
+                }
                 let run = target.run(lab, case, sizes[at])?;
+                if at == 0 {
+                    syncs.push(lab.sync_ms()?);
+                }
                 println!(
                     "  {:>6} B, {:>2} sessions, {:>3} mailboxes: {:<16} {:>7.1}/s, {:.3} CPU s per 1000 ({:.1} s)",
                     case.size,

@@ -1,4 +1,4 @@
-//! `cargo xtask bench [quick] [--rows inbound,alone,calls,idle,start,memory,history] [--messages N] [--connections N] [--binary PATH]`
+//! `cargo xtask bench [quick] [--rows inbound,alone,calls,idle,start,memory,history,profile] [--messages N] [--connections N] [--binary PATH]`
 //!
 //! Measures the release build beside Debian's Postfix and Dovecot, alternately in the same run, in a network namespace of
 //! its own, and writes `bench/RESULTS.md`: every goal beside its figure, met or not. The load comes from the shared load
@@ -9,6 +9,7 @@
 mod inbound;
 mod lab;
 mod peer;
+mod profile;
 mod results;
 mod single;
 
@@ -35,7 +36,9 @@ pub struct Options {
     rows: Vec<String>,
 }
 
-const ROWS: &[&str] = &["inbound", "alone", "calls", "idle", "start", "memory", "history"];
+const ROWS: &[&str] = &[
+    "inbound", "alone", "calls", "idle", "start", "memory", "history", "profile",
+];
 
 impl Options {
     fn read(args: &[String]) -> Outcome<Self> {
@@ -84,6 +87,7 @@ const MEASURES: &[Row] = &[
     ("start", single::starts),
     ("memory", single::idle_connections),
     ("history", single::long_history),
+    ("profile", profile::inbound_path),
 ];
 
 /// Measures and writes the results; a row that cannot be measured is a failure, a goal that is not met is not.

@@ -21,7 +21,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Messages of one sender, in this many equal parts.
 const HISTORY: (usize, usize) = (20_000, 5);
 
-fn inbound(
+/// Runs the load generator against a demo; an error unless every message arrived.
+pub fn inbound(
     lab: &Lab,
     demo: &Demo,
     n: usize,
