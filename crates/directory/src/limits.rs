@@ -14,6 +14,8 @@ pub const ARGON2_MEMORY_KIB: u32 = 19 * 1024;
 pub const ARGON2_PASSES: u32 = 2;
 /// argon2id lanes.
 pub const ARGON2_LANES: u32 = 1;
+/// Allocations of at least this many bytes always get pages of their own from glibc (its DEFAULT_MMAP_THRESHOLD_MAX).
+pub const OWN_PAGES_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of salt in a new verifier.
 pub const SALT_BYTES: usize = 16;
 /// Bytes of hash in a new verifier.

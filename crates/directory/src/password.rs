@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fmt::Write as _;
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use world::chance::Chance;
@@ -147,11 +147,26 @@ impl Verifier {
     fn digest(&self, password: &Password) -> Option<Vec<u8>> {
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(self.hash.len())).ok()?;
         let mut digest = vec![0u8; self.hash.len()];
+        let mut memory = own_pages(params.block_count());
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(password.reveal().as_bytes(), &self.salt, &mut digest)
+            .hash_password_into_with_memory(
+                password.reveal().as_bytes(),
+                &self.salt,
+                &mut digest,
+                &mut memory,
+            )
             .ok()?;
         Some(digest)
     }
+}
+
+/// Memory for one hash that goes back to the system when it is dropped. The C library's allocator keeps freed blocks of
+/// this size for each thread, unless they are so large that it always maps them on their own: the surplus is never
+/// touched, so it costs address space alone.
+fn own_pages(blocks: usize) -> Vec<Block> {
+    let mut memory = Vec::with_capacity(blocks.max(limits::OWN_PAGES_BYTES / Block::SIZE + 1));
+    memory.resize(blocks, Block::new());
+    memory
 }
 
 impl fmt::Display for Verifier {

@@ -56,8 +56,8 @@ impl SignedIn {
     }
 
     /// Whether `address` is this account's own as the directory stands now: mail to it reaches this account **and nobody
-    /// else** (main address, tagged, alias, catch-all). An address that several people share is nobody's own.
-    /// Never true once the account is disabled or removed.
+    /// else** (main address, tagged, alias, catch-all). An address that several people share is nobody's own,
+    /// and being `postmaster@` for want of another is no right to send as it. Never true once the account is disabled or removed.
     pub fn may_send_as(&self, address: &Mailbox) -> bool {
         self.directory.tables().is_own(self.account, address)
     }

@@ -10,7 +10,7 @@ const AFTER_HELP: &str = "Exit codes: 0 done; 1 refused, the text says why; 2 wr
 
 /// A mail server that keeps what it accepted.
 #[derive(Parser)]
-#[command(name = "hearthpost", version, about, after_help = AFTER_HELP)]
+#[command(name = "hearthpost", version, after_help = AFTER_HELP)]
 pub struct Cli {
     /// what to do
     #[command(subcommand)]

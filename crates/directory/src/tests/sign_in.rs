@@ -171,11 +171,18 @@ async fn a_user_sends_as_the_addresses_that_reach_him() {
             .await
             .unwrap();
     }
+    let both = vec!["alice@example.test".to_owned(), "carol@example.test".to_owned()];
+    let shared = AliasSpec {
+        address: "team@example.test".to_owned(),
+        targets: both,
+    };
+    directory.add_alias(shared).await.unwrap();
     let alice = directory
         .authenticate("alice@example.test", &password("alice's secret"), ORIGIN)
         .await
         .unwrap();
     let table = [
+        ("team@example.test", false),
         ("alice@example.test", true),
         ("ALICE+x@example.test", true),
         ("info@example.test", true),
@@ -183,6 +190,7 @@ async fn a_user_sends_as_the_addresses_that_reach_him() {
         ("carol@example.test", false),
         ("bob@example.test", false),
         ("nobody@example.test", false),
+        ("postmaster@example.test", false),
         ("alice@elsewhere.test", false),
     ];
     for (address, may) in table {

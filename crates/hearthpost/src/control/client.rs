@@ -73,15 +73,14 @@ async fn exchange(wire: &mut BufReader<world::net::BoxWire>, request: Request) -
             "that is too much for one request. Split the file.".to_owned(),
         ));
     }
-    wire.get_mut().write_all(&line).await.map_err(lost)?;
+    // A server that sends us away has answered before it read the request: its answer counts, not our broken pipe.
+    let sent = wire.get_mut().write_all(&line).await;
     let mut text = Vec::new();
     let limit = 8 * CONTROL_LINE_BYTES as u64;
-    wire.take(limit)
-        .read_until(b'\n', &mut text)
-        .await
-        .map_err(lost)?;
-    if text.is_empty() {
-        return Err(lost(io::ErrorKind::UnexpectedEof.into()));
+    let read = wire.take(limit).read_until(b'\n', &mut text).await;
+    if !text.ends_with(b"\n") {
+        let silent = Err(io::ErrorKind::UnexpectedEof.into());
+        return sent.and(read.map(drop)).and(silent).map_err(lost);
     }
     let reply: Reply = serde_json::from_slice(&text).map_err(|error| lost(error.into()))?;
     Ok(reply.answer)
