@@ -21,11 +21,16 @@ use world::clock::UnixMs;
 const SECONDS: u64 = 5;
 
 fn main() {
-    let dir = std::env::args().nth(1).unwrap_or_else(|| "commit-rate-data".to_owned());
+    let dir = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "commit-rate-data".to_owned());
     let dir = Path::new(&dir);
     fs::create_dir_all(dir).expect("a directory");
     println!("disk: {:.0} syncs/s of 4 KB over written blocks", raw_syncs(dir));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .expect("a runtime");
     for committers in [1, 10, 50] {
         let home = dir.join(format!("store-{committers}"));
         let _ = fs::remove_dir_all(&home);
@@ -36,7 +41,10 @@ fn main() {
         let before = cpu_ms();
         let done = runtime.block_on(run(&store, committers, 1, Duration::from_secs(SECONDS)));
         let cpu = (cpu_ms() - before) as f64 / done as f64;
-        println!("{committers:>2} committers: {:>6} commits/s, {cpu:.3} ms CPU each", done / SECONDS);
+        println!(
+            "{committers:>2} committers: {:>6} commits/s, {cpu:.3} ms CPU each",
+            done / SECONDS
+        );
         store.close();
     }
 }
@@ -77,7 +85,10 @@ async fn add_account(store: &dyn Store) {
         inbox: id::<MailboxId>(2, 1),
         mailboxes: Vec::new(),
     };
-    let durable = store.commit(Batch::urgent(Op::CreateAccount { account })).await.expect("an account");
+    let durable = store
+        .commit(Batch::urgent(Op::CreateAccount { account }))
+        .await
+        .expect("an account");
     assert_eq!(durable.committed().results.len(), 1);
 }
 
@@ -123,7 +134,10 @@ async fn accept(store: &dyn Store, n: u64) {
         deliveries: vec![delivery],
         waiting: Vec::new(),
     };
-    let durable = store.commit(Batch::urgent(Op::Accept(Box::new(accept)))).await.expect("a commit");
+    let durable = store
+        .commit(Batch::urgent(Op::Accept(Box::new(accept))))
+        .await
+        .expect("a commit");
     assert_eq!(durable.committed().results.len(), 1);
 }
 

@@ -108,12 +108,17 @@ pub(crate) fn finish_log(layout: &Layout) -> Result<()> {
     {
         let conn = schema::open_checkpointer(&layout.db)?;
         let (busy, log, copied): (i64, i64, i64) =
-            conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
         if busy != 0 || log != copied {
             return Ok(());
         }
     }
-    let wal = OpenOptions::new().write(true).open(&layout.wal).map_err(io_at("mail.db-wal"))?;
+    let wal = OpenOptions::new()
+        .write(true)
+        .open(&layout.wal)
+        .map_err(io_at("mail.db-wal"))?;
     wal.write_all_at(&[0; 32], 0).map_err(io_at("mail.db-wal"))?;
     wal.sync_data().map_err(io_at("mail.db-wal"))
 }

@@ -18,7 +18,8 @@ pub struct Options {
     pub tombstone_days: u64,
     /// milliseconds after which a body nobody points to is removed
     pub unreferenced_ms: u64,
-    /// size of the ballast that makes deleting possible on a full disk
+    /// size of the ballast that makes deleting possible on a full disk; at most a 16th of the disk. Keep it above
+    /// `wal_checkpoint_bytes`, because emptying the log may lengthen the database by as much
     pub reserve_bytes: u64,
     /// below this, strangers' mail waits; at most a 16th of the disk
     pub users_only_below_bytes: u64,
@@ -32,7 +33,7 @@ pub struct Options {
     pub scrub_days: u64,
     /// whether upkeep runs by itself; tests turn it off and call the steps
     pub upkeep: bool,
-    /// size of the log at which it is copied into the database
+    /// size of the log at which it is copied into the database; at most a 32nd of the disk
     pub wal_checkpoint_bytes: u64,
     /// threads that answer reads
     pub reader_threads: usize,
@@ -47,7 +48,7 @@ impl Options {
             undelete_days: 7,
             tombstone_days: 90,
             unreferenced_ms: crate::limits::DAY_MS,
-            reserve_bytes: 8 << 20,
+            reserve_bytes: 24 << 20,
             users_only_below_bytes: 64 << 20,
             deleting_only_below_bytes: 16 << 20,
             users_only_below_inodes: 1000,

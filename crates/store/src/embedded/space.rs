@@ -48,7 +48,7 @@ impl Room {
         let users = options.users_only_below_bytes.min(self.total_bytes / 16) + reserve;
         let counts_inodes = self.total_inodes > 0;
         let users_inodes = options.users_only_below_inodes.min(self.total_inodes / 16);
-        if self.free_bytes < deleting || (counts_inodes && self.free_inodes < users_inodes / 8) {
+        if self.free_bytes < deleting || (counts_inodes && self.free_inodes < (users_inodes / 8).max(1)) {
             return Admission::DeletingOnly;
         }
         if self.free_bytes < users || (counts_inodes && self.free_inodes < users_inodes) {
@@ -58,9 +58,17 @@ impl Room {
     }
 }
 
-/// The ballast's size on a disk of this size.
+/// Size at which the log is copied into the database, on the disk that holds `dir`: never more than the ballast can take.
+pub(crate) fn checkpoint_bytes(options: &Options, dir: &Path) -> u64 {
+    Room::ask(dir).map_or(options.wal_checkpoint_bytes, |room| {
+        options.wal_checkpoint_bytes.min(room.total_bytes / 32)
+    })
+}
+
+/// The ballast's size on a disk of this size. Copying the log into the database may lengthen the database by the log's whole
+/// length: on a full disk only the ballast has room for that, so it is larger than the log may become.
 fn reserve_bytes(options: &Options, total_bytes: u64) -> u64 {
-    options.reserve_bytes.min(total_bytes / 32)
+    options.reserve_bytes.min(total_bytes / 16)
 }
 
 /// The store's view of the disk.
@@ -215,7 +223,15 @@ mod tests {
             (room(3, 64, 1 << 19), false, Admission::UsersOnly),
             (room(0, 64, 1 << 19), false, Admission::DeletingOnly),
             // While the ballast is gone, its room is kept free for it.
-            (room(2, 64, 1 << 19), true, Admission::DeletingOnly),
+            (room(4, 64, 1 << 19), true, Admission::DeletingOnly),
+            (
+                Room {
+                    total_inodes: 64,
+                    ..room(5000, 100_000, 0)
+                },
+                false,
+                Admission::DeletingOnly,
+            ),
         ];
         for (room, reserve_missing, wanted) in table {
             assert_eq!(room.admission(&options, reserve_missing), wanted, "{room:?}");

@@ -24,6 +24,7 @@ use crate::embedded::line::{CommitLine, Job, Next};
 use crate::embedded::plants;
 use crate::embedded::schema;
 use crate::embedded::shared::Shared;
+use crate::embedded::space::checkpoint_bytes;
 use crate::embedded::wal;
 use crate::events::StoreEvent;
 use crate::limits::{WAL_ALARM_BYTES, WAL_STEP_BYTES};
@@ -35,6 +36,8 @@ pub(crate) struct Writer {
     pub ledger: Ledger,
     log: Option<LogFiles>,
     checkpoint: CheckpointCall,
+    /// size of the log at which it is copied into the database
+    checkpoint_bytes: u64,
     alarmed: bool,
     /// the failure after which nothing may be written before trust is regained
     distrust: Option<Distrust>,
@@ -71,12 +74,14 @@ impl From<rusqlite::Error> for Failed {
 
 impl Writer {
     pub fn new(shared: Arc<Shared>, conn: Connection, checkpoint: CheckpointCall) -> Self {
+        let checkpoint_bytes = checkpoint_bytes(&shared.options, &shared.layout.dir);
         Self {
             shared,
             conn: Some(conn),
             ledger: Ledger::default(),
             log: None,
             checkpoint,
+            checkpoint_bytes,
             alarmed: false,
             distrust: None,
         }
@@ -166,9 +171,14 @@ impl Writer {
                 if !may_retry {
                     return refuse_all(freeing, &StoreError::Full);
                 }
-                if !freeing.is_empty() && self.shared.space.release_reserve(&self.shared.layout.reserve) {
+                if freeing.is_empty() {
+                    return;
+                }
+                if self.shared.space.release_reserve(&self.shared.layout.reserve) {
                     self.shared.emit(&StoreEvent::ReserveReleased);
                 }
+                // An emptied log starts over in blocks it already has.
+                self.checkpoint_here("PASSIVE");
                 self.run_group(freeing, false);
             }
             Meaning::Untrusted => {
@@ -303,7 +313,7 @@ impl Writer {
     /// Keeps zeros ahead of the log's end, so that a commit overwrites blocks instead of making the file longer (a sync
     /// would then also write the file's metadata), and calls the checkpointer when the log is long.
     fn look_after_log(&mut self) {
-        let target = self.shared.options.wal_checkpoint_bytes;
+        let target = self.checkpoint_bytes;
         let Ok(log) = self.log() else { return };
         let Ok(used) = log.used_bytes() else { return };
         if log.wal_bytes < target + WAL_STEP_BYTES && used + WAL_STEP_BYTES / 2 > log.wal_bytes {

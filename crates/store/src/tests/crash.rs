@@ -27,7 +27,10 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().expect("a directory"), world: World::new() }
+        Self {
+            dir: tempfile::tempdir().expect("a directory"),
+            world: World::new(),
+        }
     }
 
     fn open(&self) -> std::sync::Arc<Embedded> {
@@ -40,7 +43,10 @@ impl Home {
 
     /// What a crash would leave at this moment.
     fn copy(&self) -> Self {
-        let copy = Self { dir: tempfile::tempdir().expect("a directory"), world: self.world.clone() };
+        let copy = Self {
+            dir: tempfile::tempdir().expect("a directory"),
+            world: self.world.clone(),
+        };
         copy_tree(self.dir.path(), copy.dir.path());
         copy
     }
@@ -76,7 +82,11 @@ async fn found(store: &dyn Store) -> Vec<u64> {
     let (mut after, mut page) = (0, store.placements(mailbox(1), 0).await.expect("placements"));
     while let Some(last) = page.last() {
         after = last.uid.max(after);
-        for row in store.messages(page.iter().map(|row| row.message).collect()).await.expect("messages") {
+        for row in store
+            .messages(page.iter().map(|row| row.message).collect())
+            .await
+            .expect("messages")
+        {
             let n = row.blob.raw() - blob(0).raw();
             let bytes = read_all(store, row.blob, row.body_bytes).await.expect("a body");
             assert_eq!(&bytes[..], &text(n)[..], "message {n} is torn");
@@ -88,7 +98,10 @@ async fn found(store: &dyn Store) -> Vec<u64> {
 }
 
 async fn sound(store: &Embedded) {
-    assert_eq!(store.upkeep().scrub().expect("a pass").damaged, Vec::<String>::new());
+    assert_eq!(
+        store.upkeep().scrub().expect("a pass").damaged,
+        Vec::<String>::new()
+    );
 }
 
 fn files(dir: &Path) -> usize {
@@ -110,11 +123,20 @@ async fn row_c1_c2_an_unfinished_body_leaves_nothing_behind() {
     assert_eq!(files(&home.path("staging")), 1);
     let crashed = home.copy();
     drop(large);
-    assert_eq!(files(&home.path("staging")), 0, "a body that is given up takes its file along");
+    assert_eq!(
+        files(&home.path("staging")),
+        0,
+        "a body that is given up takes its file along"
+    );
     let again = crashed.open();
     assert_eq!(files(&crashed.path("staging")), 0);
     let opened = crashed.world.events.named("store.opened");
-    assert_eq!(opened.last().and_then(|event| event.number("staging_files_removed")), Some(1));
+    assert_eq!(
+        opened
+            .last()
+            .and_then(|event| event.number("staging_files_removed")),
+        Some(1)
+    );
     fill(again.as_ref(), 1..=3).await;
 }
 
@@ -125,7 +147,11 @@ async fn row_c3_dur_11_a_body_without_a_commit_is_removed() {
     commit(store.as_ref(), alice()).await.expect("an account");
     body(store.as_ref(), 1, &[b'x'; 200_000]).await.expect("a body");
     let crashed = home.copy();
-    assert_eq!(store.upkeep().remove_leftovers(), Ok(0), "in the process that made it, a commit may still come");
+    assert_eq!(
+        store.upkeep().remove_leftovers(),
+        Ok(0),
+        "in the process that made it, a commit may still come"
+    );
     home.world.clock.jump(Duration::from_secs(25 * 3600));
     store.upkeep().collect().expect("collected");
     assert_eq!(files(&home.path("packs")), 0);
@@ -154,10 +180,16 @@ async fn row_c4_c5_a_torn_commit_is_there_wholly_or_not_at_all() {
         tear(&crashed.path("mail.db-wal"), before, after, seed);
         let again = crashed.open();
         let numbers = found(again.as_ref()).await;
-        assert!(numbers == [1, 2, 3, 4, 5] || numbers == [1, 2, 3, 4, 5, 6], "{numbers:?}");
+        assert!(
+            numbers == [1, 2, 3, 4, 5] || numbers == [1, 2, 3, 4, 5, 6],
+            "{numbers:?}"
+        );
         kept += usize::from(numbers.len() == 6);
         sound(&again).await;
-        assert!(crashed.world.events.named("store.log-damaged").is_empty(), "a torn tail is no damage");
+        assert!(
+            crashed.world.events.named("store.log-damaged").is_empty(),
+            "a torn tail is no damage"
+        );
         fill(again.as_ref(), 7..=8).await;
     }
     assert!(kept < 24, "some cut must have torn the commit");
@@ -208,7 +240,9 @@ async fn row_c7_a_checkpoint_may_stop_anywhere() {
         mixed.resize(new.len(), 0);
         let mut state = seed * 77 + 1;
         for (old, new) in mixed.chunks_mut(512).zip(new.chunks(512)) {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             if state >> 63 == 1 {
                 old.copy_from_slice(new);
             }
@@ -229,7 +263,10 @@ async fn row_c8_a_restarted_log_hides_its_old_frames() {
     let long = store.upkeep().log_bytes().expect("a length");
     store.upkeep().checkpoint().expect("copied");
     fill(store.as_ref(), 31..=31).await;
-    assert!(store.upkeep().log_bytes().expect("a length") < long, "the log started over");
+    assert!(
+        store.upkeep().log_bytes().expect("a length") < long,
+        "the log started over"
+    );
     let crashed = home.copy();
     let again = crashed.open();
     assert_eq!(found(again.as_ref()).await, (1..=31).collect::<Vec<_>>());
@@ -265,7 +302,11 @@ async fn rows_c10_to_c12_settling_may_stop_anywhere() {
     let log_after = store.upkeep().log_bytes().expect("a length");
     let all: Vec<u64> = (1..=200).collect();
     assert_eq!(found(store.as_ref()).await, all);
-    let pack = fs::read_dir(home.path("packs")).expect("packs").next().expect("a pack").expect("an entry");
+    let pack = fs::read_dir(home.path("packs"))
+        .expect("packs")
+        .next()
+        .expect("a pack")
+        .expect("an entry");
 
     // C10: the pack is still in staging.
     let crashed = before.copy();
@@ -306,13 +347,29 @@ async fn rows_c13_c14_rewriting_a_pack_may_stop_anywhere() {
     fill(store.as_ref(), 1..=60).await;
     store.upkeep().settle().expect("settled");
     let most = UidSet::from_ranges([(1, 45)]);
-    commit(store.as_ref(), Op::Expunge { mailbox: mailbox(1), uids: most, only_deleted: false }).await.expect("expunged");
+    commit(
+        store.as_ref(),
+        Op::Expunge {
+            mailbox: mailbox(1),
+            uids: most,
+            only_deleted: false,
+        },
+    )
+    .await
+    .expect("expunged");
     let rest: Vec<u64> = (46..=60).collect();
-    assert_eq!(store.upkeep().collect().expect("collected").messages, 0, "removed messages stay for seven days");
+    assert_eq!(
+        store.upkeep().collect().expect("collected").messages,
+        0,
+        "removed messages stay for seven days"
+    );
     home.world.clock.jump(Duration::from_secs(8 * 86_400));
     let before = home.copy();
     let collected = store.upkeep().collect().expect("collected");
-    assert_eq!((collected.messages, collected.bodies, collected.packs), (45, 45, 1));
+    assert_eq!(
+        (collected.messages, collected.bodies, collected.packs),
+        (45, 45, 1)
+    );
     assert_eq!(files(&home.path("packs")), 1);
     assert_eq!(found(store.as_ref()).await, rest);
     sound(&store).await;
@@ -339,11 +396,25 @@ async fn row_c15_an_outcome_is_recorded_wholly_or_not_at_all() {
     let store = home.open();
     commit(store.as_ref(), alice()).await.expect("an account");
     let body = body(store.as_ref(), 1, &text(1)).await.expect("a body");
-    commit(store.as_ref(), accept(1, body, Vec::new(), vec![waiting(0, START_MS)])).await.expect("accepted");
+    commit(
+        store.as_ref(),
+        accept(1, body, Vec::new(), vec![waiting(0, START_MS)]),
+    )
+    .await
+    .expect("accepted");
     let before = store.upkeep().log_bytes().expect("a length");
     let claims = store.claim_due(UnixMs(START_MS), 1).await.expect("claims");
     let outcome = Outcome::DeliveredHere(delivery(0, account(1)));
-    commit(store.as_ref(), Op::RecordOutcome { claim: claims[0].0, outcome, prior_attempts: 0 }).await.expect("recorded");
+    commit(
+        store.as_ref(),
+        Op::RecordOutcome {
+            claim: claims[0].0,
+            outcome,
+            prior_attempts: 0,
+        },
+    )
+    .await
+    .expect("recorded");
     let after = store.upkeep().log_bytes().expect("a length");
     for seed in 0..8 {
         let crashed = home.copy();
@@ -365,7 +436,16 @@ async fn row_c16_dur_5_a_move_is_all_or_nothing() {
     fill(store.as_ref(), 1..=20).await;
     let before = store.upkeep().log_bytes().expect("a length");
     let all = UidSet::from_ranges([(1, u32::MAX)]);
-    commit(store.as_ref(), Op::Move { from: mailbox(1), uids: all, to: mailbox(2) }).await.expect("moved");
+    commit(
+        store.as_ref(),
+        Op::Move {
+            from: mailbox(1),
+            uids: all,
+            to: mailbox(2),
+        },
+    )
+    .await
+    .expect("moved");
     let after = store.upkeep().log_bytes().expect("a length");
     for seed in 0..8 {
         let crashed = home.copy();
@@ -373,7 +453,10 @@ async fn row_c16_dur_5_a_move_is_all_or_nothing() {
         let again = crashed.open();
         let inbox = again.placements(mailbox(1), 0).await.expect("placements").len();
         let archive = again.placements(mailbox(2), 0).await.expect("placements").len();
-        assert!(matches!((inbox, archive), (20, 0) | (0, 20)), "{inbox} and {archive}");
+        assert!(
+            matches!((inbox, archive), (20, 0) | (0, 20)),
+            "{inbox} and {archive}"
+        );
     }
 }
 
@@ -384,8 +467,19 @@ async fn row_c17_a_deleted_mailbox_is_emptied_after_a_crash() {
     commit(store.as_ref(), alice()).await.expect("an account");
     fill(store.as_ref(), 1..=150).await;
     let all = UidSet::from_ranges([(1, u32::MAX)]);
-    commit(store.as_ref(), Op::Move { from: mailbox(1), uids: all, to: mailbox(2) }).await.expect("moved");
-    commit(store.as_ref(), Op::DeleteMailbox { mailbox: mailbox(2) }).await.expect("deleted");
+    commit(
+        store.as_ref(),
+        Op::Move {
+            from: mailbox(1),
+            uids: all,
+            to: mailbox(2),
+        },
+    )
+    .await
+    .expect("moved");
+    commit(store.as_ref(), Op::DeleteMailbox { mailbox: mailbox(2) })
+        .await
+        .expect("deleted");
     let crashed = home.copy();
     let again = crashed.open();
     assert_eq!(again.accounts(None).await.expect("accounts")[0].used_bytes, 0);
@@ -448,7 +542,9 @@ async fn row_c20_a_missing_database_is_not_an_empty_store() {
             fs::remove_file(crashed.path("mail.db-wal")).expect("removed");
         }
         let said = Embedded::open(crashed.dir.path(), crashed.world.options()).err();
-        let Some(StoreError::Fatal(text)) = said else { panic!("{with}: {said:?}") };
+        let Some(StoreError::Fatal(text)) = said else {
+            panic!("{with}: {said:?}")
+        };
         assert!(text.contains("restore it from a backup"), "{text}");
         assert!(!crashed.path("mail.db").exists(), "nothing was made in its place");
     }
@@ -465,13 +561,22 @@ async fn row_c21_rot_in_the_log_is_told_and_a_copy_kept() {
     for (at, lost) in [(damage_at, 5u64), (damage_at - 24 - 100 + 9, 5), (12, 9)] {
         let crashed = home.copy();
         let events = World::new();
-        let crashed = Home { dir: crashed.dir, world: World { clock: crashed.world.clock, events: events.events } };
+        let crashed = Home {
+            dir: crashed.dir,
+            world: World {
+                clock: crashed.world.clock,
+                events: events.events,
+            },
+        };
         flip(&crashed.path("mail.db-wal"), at);
         let again = Embedded::open(crashed.dir.path(), crashed.world.options());
         let told = crashed.world.events.named("store.log-damaged");
         assert_eq!(told.len(), 1, "damage at {at}");
         let commits = told[0].number("commits_lost").expect("a number");
-        assert!(commits + 1 >= lost && commits <= lost + 3, "damage at {at}: {commits} of {lost}");
+        assert!(
+            commits + 1 >= lost && commits <= lost + 3,
+            "damage at {at}: {commits} of {lost}"
+        );
         let copy = told[0].text("copy").expect("a name");
         assert!(Path::new(copy).exists());
         if at != 12 {
@@ -481,7 +586,11 @@ async fn row_c21_rot_in_the_log_is_told_and_a_copy_kept() {
 }
 
 fn flip(path: &Path, at: u64) {
-    let file = fs::OpenOptions::new().read(true).write(true).open(path).expect("a file");
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .expect("a file");
     let mut byte = [0u8];
     file.read_exact_at(&mut byte, at).expect("a read");
     file.write_all_at(&[byte[0] ^ 0x10], at).expect("a write");
@@ -495,18 +604,30 @@ async fn row_c22_a_scar_cuts_off_what_a_failed_sync_left() {
     fill(store.as_ref(), 1..=5).await;
     let base = home.copy();
     // The batch whose sync failed: many frames behind the last good commit.
-    let failed = crate::contract_tests::make::body(store.as_ref(), 6, &[b'z'; 60_000]).await.expect("a body");
-    commit(store.as_ref(), accept(6, failed, vec![delivery(0, account(1))], Vec::new())).await.expect("accepted");
+    let failed = crate::contract_tests::make::body(store.as_ref(), 6, &[b'z'; 60_000])
+        .await
+        .expect("a body");
+    commit(
+        store.as_ref(),
+        accept(6, failed, vec![delivery(0, account(1))], Vec::new()),
+    )
+    .await
+    .expect("accepted");
     let stale = fs::read(home.path("mail.db-wal")).expect("a log");
     // The scar, written over its first frames.
     let scarred = base.copy();
     let conn = rusqlite::Connection::open(scarred.path("mail.db")).expect("a connection");
-    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).expect("set");
-    conn.execute_batch("PRAGMA synchronous=FULL; UPDATE meta SET value=value+1 WHERE name='scars';").expect("a scar");
+    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .expect("set");
+    conn.execute_batch("PRAGMA synchronous=FULL; UPDATE meta SET value=value+1 WHERE name='scars';")
+        .expect("a scar");
     drop(conn);
     let facts = crate::embedded::wal_facts(&scarred.path("mail.db-wal"));
     let end = 32 + facts * (24 + 4096);
-    let file = fs::OpenOptions::new().write(true).open(scarred.path("mail.db-wal")).expect("a log");
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(scarred.path("mail.db-wal"))
+        .expect("a log");
     file.write_all_at(&stale[end as usize..], end).expect("a write");
     let again = scarred.open();
     assert_eq!(found(again.as_ref()).await, [1, 2, 3, 4, 5]);
@@ -526,14 +647,25 @@ async fn dur_6_uids_and_modseqs_never_go_down_and_ids_stay_above_the_floor() {
         let accepted = deliver(again.as_ref(), n, &text(n)).await.expect("accepted");
         if n % 3 == 0 {
             let all = UidSet::from_ranges([(1, u32::MAX)]);
-            let expunge = Op::Expunge { mailbox: mailbox(1), uids: all, only_deleted: false };
+            let expunge = Op::Expunge {
+                mailbox: mailbox(1),
+                uids: all,
+                only_deleted: false,
+            };
             commit(again.as_ref(), expunge).await.expect("expunged");
         }
         // A clock that goes back must not bring identifiers back.
         crashed.world.clock.set_wall_clock(-3_600_000);
         let row = again.mailbox(mailbox(1)).await.expect("a read").expect("inbox");
-        let now = (accepted.placed[0].message.raw(), u64::from(row.uidnext), row.modseq);
-        assert!(now.0 > last.0 && now.1 > last.1 && now.2 > last.2, "{now:?} after {last:?}");
+        let now = (
+            accepted.placed[0].message.raw(),
+            u64::from(row.uidnext),
+            row.modseq,
+        );
+        assert!(
+            now.0 > last.0 && now.1 > last.1 && now.2 > last.2,
+            "{now:?} after {last:?}"
+        );
         assert!(again.id_floor() >= now.0);
         last = now;
         crashed = crashed.copy();
@@ -549,7 +681,8 @@ async fn a_second_process_is_refused_and_a_newer_format_too() {
     store.close();
     drop(store);
     let conn = rusqlite::Connection::open(home.path("mail.db")).expect("a connection");
-    conn.execute("UPDATE meta SET value=2 WHERE name='version'", []).expect("set");
+    conn.execute("UPDATE meta SET value=2 WHERE name='version'", [])
+        .expect("set");
     drop(conn);
     let said = Embedded::open(home.dir.path(), home.world.options()).err();
     assert!(matches!(said, Some(StoreError::Fatal(text)) if text.contains("format 2")));
@@ -562,13 +695,21 @@ async fn an_orderly_close_leaves_nothing_to_recover() {
     commit(store.as_ref(), alice()).await.expect("an account");
     fill(store.as_ref(), 1..=9).await;
     store.close();
-    let body = crate::contract_tests::make::body(store.as_ref(), 99, b"late").await.expect("a body");
-    let late = commit(store.as_ref(), accept(99, body, vec![delivery(0, account(1))], Vec::new())).await;
+    let body = crate::contract_tests::make::body(store.as_ref(), 99, b"late")
+        .await
+        .expect("a body");
+    let late = commit(
+        store.as_ref(),
+        accept(99, body, vec![delivery(0, account(1))], Vec::new()),
+    )
+    .await;
     assert_eq!(late, Err(StoreError::Busy));
     drop(store);
     assert_eq!(crate::embedded::wal_facts(&home.path("mail.db-wal")), 0);
     let again = home.open();
     assert_eq!(found(again.as_ref()).await, (1..=9).collect::<Vec<_>>());
-    let flags = again.placements(mailbox(1), 0).await.expect("placements")[0].flags.clone();
+    let flags = again.placements(mailbox(1), 0).await.expect("placements")[0]
+        .flags
+        .clone();
     assert_eq!(flags, Flags::default());
 }

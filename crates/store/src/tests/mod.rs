@@ -2,5 +2,8 @@
 
 mod contract;
 mod crash;
+mod disk;
+mod flips;
 mod model;
 pub(crate) mod support;
+mod sync;

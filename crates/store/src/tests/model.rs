@@ -8,10 +8,12 @@ use proptest::prelude::*;
 use world::clock::UnixMs;
 
 use crate::contract::{
-    Batch, Changes, Delivery, MailboxRow, Op, OpResult, Outcome, PlacementRow, Receipt, Result, Store, Target, Urgency,
-    WaitingRow,
+    Batch, Changes, Delivery, MailboxRow, Op, OpResult, Outcome, PlacementRow, Receipt, Result, Store,
+    Target, Urgency, WaitingRow,
 };
-use crate::contract_tests::make::{START_MS, accept, account, alice, blob, body, delivery, mailbox, queue_id, waiting};
+use crate::contract_tests::make::{
+    START_MS, accept, account, alice, blob, body, delivery, mailbox, queue_id, waiting,
+};
 use crate::contract_tests::model::Model;
 use crate::embedded::Embedded;
 use crate::flags::{DELETED, FlagEdit, Flags, SEEN};
@@ -21,32 +23,81 @@ use crate::uids::UidSet;
 /// A step of the test, in small numbers; the same numbers name the same things on both sides.
 #[derive(Debug, Clone)]
 enum Step {
-    Deliver { size: usize, to: Vec<u64>, waiting: u32 },
-    Append { to: u64, size: usize, flags: Flags },
-    SetFlags { mailbox: u64, uids: (u32, u32), edit: FlagEdit, since: Option<u64> },
-    Copy { from: u64, uids: (u32, u32), to: u64 },
-    Move { from: u64, uids: (u32, u32), to: u64 },
-    Expunge { mailbox: u64, uids: (u32, u32), only_deleted: bool },
-    Create { mailbox: u64, parent: Option<u64>, name: u8 },
-    Delete { mailbox: u64 },
-    Rename { mailbox: u64, parent: Option<u64>, name: u8 },
-    RenameInbox { mailbox: u64, name: u8 },
-    Subscribe { mailbox: u64, on: bool },
-    Quota { bytes: u64 },
-    Work { here: bool, retry: bool },
+    Deliver {
+        size: usize,
+        to: Vec<u64>,
+        waiting: u32,
+    },
+    Append {
+        to: u64,
+        size: usize,
+        flags: Flags,
+    },
+    SetFlags {
+        mailbox: u64,
+        uids: (u32, u32),
+        edit: FlagEdit,
+        since: Option<u64>,
+    },
+    Copy {
+        from: u64,
+        uids: (u32, u32),
+        to: u64,
+    },
+    Move {
+        from: u64,
+        uids: (u32, u32),
+        to: u64,
+    },
+    Expunge {
+        mailbox: u64,
+        uids: (u32, u32),
+        only_deleted: bool,
+    },
+    Create {
+        mailbox: u64,
+        parent: Option<u64>,
+        name: u8,
+    },
+    Delete {
+        mailbox: u64,
+    },
+    Rename {
+        mailbox: u64,
+        parent: Option<u64>,
+        name: u8,
+    },
+    RenameInbox {
+        mailbox: u64,
+        name: u8,
+    },
+    Subscribe {
+        mailbox: u64,
+        on: bool,
+    },
+    Quota {
+        bytes: u64,
+    },
+    Work {
+        here: bool,
+        retry: bool,
+    },
     /// Two operations in one batch, the second of which may fail.
     Both(Box<Step>, Box<Step>),
     Reopen,
 }
 
 fn flags() -> impl Strategy<Value = Flags> {
-    (any::<bool>(), any::<bool>(), proptest::sample::subsequence(vec!["Alpha", "beta", "$Junk"], 0..=3)).prop_map(
-        |(seen, deleted, names)| {
+    (
+        any::<bool>(),
+        any::<bool>(),
+        proptest::sample::subsequence(vec!["Alpha", "beta", "$Junk"], 0..=3),
+    )
+        .prop_map(|(seen, deleted, names)| {
             let mut flags = Flags::bits(if seen { SEEN } else { 0 } | if deleted { DELETED } else { 0 });
             names.iter().for_each(|name| flags.add_keyword(name));
             flags
-        },
-    )
+        })
 }
 
 fn edit() -> impl Strategy<Value = FlagEdit> {
@@ -120,14 +171,20 @@ impl Pair {
         let set = |(first, last)| UidSet::from_ranges([(first, last)]);
         let name = |name: &u8| format!("n{name}");
         vec![match step {
-            Step::Deliver { size, to, waiting: waits } => {
+            Step::Deliver {
+                size,
+                to,
+                waiting: waits,
+            } => {
                 let body = body(side, number, &vec![b'x'; *size]).await.expect("a body");
                 let plan = |(at, small): (usize, &u64)| Delivery {
                     targets: vec![(Target::Mailbox(self.names.now(*small)), Flags::bits(SEEN))],
                     ..delivery(at as u32, account(1))
                 };
                 let plans = to.iter().enumerate().map(plan).collect();
-                let rows = (0..*waits).map(|at| waiting(50 + at, START_MS + u64::from(at))).collect();
+                let rows = (0..*waits)
+                    .map(|at| waiting(50 + at, START_MS + u64::from(at)))
+                    .collect();
                 accept(number, body, plans, rows)
             }
             Step::Append { to, size, flags } => Op::Append {
@@ -137,43 +194,72 @@ impl Pair {
                 flags: flags.clone(),
                 internal_date: UnixMs(number),
             },
-            Step::SetFlags { mailbox, uids, edit, since } => Op::SetFlags {
+            Step::SetFlags {
+                mailbox,
+                uids,
+                edit,
+                since,
+            } => Op::SetFlags {
                 mailbox: self.names.now(*mailbox),
                 uids: set(*uids),
                 edit: edit.clone(),
                 unchanged_since: *since,
             },
-            Step::Copy { from, uids, to } => {
-                Op::Copy { from: self.names.now(*from), uids: set(*uids), to: self.names.now(*to) }
-            }
-            Step::Move { from, uids, to } => {
-                Op::Move { from: self.names.now(*from), uids: set(*uids), to: self.names.now(*to) }
-            }
-            Step::Expunge { mailbox, uids, only_deleted } => {
-                Op::Expunge { mailbox: self.names.now(*mailbox), uids: set(*uids), only_deleted: *only_deleted }
-            }
-            Step::Create { mailbox, parent, name: wanted } => Op::CreateMailbox {
+            Step::Copy { from, uids, to } => Op::Copy {
+                from: self.names.now(*from),
+                uids: set(*uids),
+                to: self.names.now(*to),
+            },
+            Step::Move { from, uids, to } => Op::Move {
+                from: self.names.now(*from),
+                uids: set(*uids),
+                to: self.names.now(*to),
+            },
+            Step::Expunge {
+                mailbox,
+                uids,
+                only_deleted,
+            } => Op::Expunge {
+                mailbox: self.names.now(*mailbox),
+                uids: set(*uids),
+                only_deleted: *only_deleted,
+            },
+            Step::Create {
+                mailbox,
+                parent,
+                name: wanted,
+            } => Op::CreateMailbox {
                 account: account(1),
                 mailbox: self.names.now(*mailbox),
                 parent: parent.map(|small| self.names.now(small)),
                 name: name(wanted),
                 special_use: None,
             },
-            Step::Delete { mailbox } => Op::DeleteMailbox { mailbox: self.names.now(*mailbox) },
-            Step::Rename { mailbox, parent, name: wanted } => Op::RenameMailbox {
+            Step::Delete { mailbox } => Op::DeleteMailbox {
+                mailbox: self.names.now(*mailbox),
+            },
+            Step::Rename {
+                mailbox,
+                parent,
+                name: wanted,
+            } => Op::RenameMailbox {
                 mailbox: self.names.now(*mailbox),
                 parent: parent.map(|small| self.names.now(small)),
                 name: name(wanted),
             },
-            Step::RenameInbox { mailbox, name: wanted } => Op::RenameInbox {
+            Step::RenameInbox {
+                mailbox,
+                name: wanted,
+            } => Op::RenameInbox {
                 account: account(1),
                 mailbox: self.names.now(*mailbox),
                 parent: None,
                 name: name(wanted),
             },
-            Step::Subscribe { mailbox, on } => {
-                Op::SetSubscribed { mailbox: self.names.now(*mailbox), subscribed: *on }
-            }
+            Step::Subscribe { mailbox, on } => Op::SetSubscribed {
+                mailbox: self.names.now(*mailbox),
+                subscribed: *on,
+            },
             Step::Quota { bytes } => Op::SetAccount {
                 account: account(1),
                 credential: None,
@@ -182,14 +268,26 @@ impl Pair {
                 settings: None,
             },
             Step::Work { here, retry } => {
-                let claimed = side.claim_due(UnixMs(START_MS + 1_000_000), 1).await.expect("claims");
-                let Some((claim, row)) = claimed.into_iter().next() else { return Vec::new() };
+                let claimed = side
+                    .claim_due(UnixMs(START_MS + 1_000_000), 1)
+                    .await
+                    .expect("claims");
+                let Some((claim, row)) = claimed.into_iter().next() else {
+                    return Vec::new();
+                };
                 let outcome = match (here, retry) {
                     (true, _) => Outcome::DeliveredHere(delivery(claim.recipient, account(1))),
-                    (_, true) => Outcome::Retry { due: UnixMs(row.due.0 + 7), reason: "again".to_owned() },
+                    (_, true) => Outcome::Retry {
+                        due: UnixMs(row.due.0 + 7),
+                        reason: "again".to_owned(),
+                    },
                     _ => Outcome::DeliveredElsewhere,
                 };
-                Op::RecordOutcome { claim, outcome, prior_attempts: row.attempts }
+                Op::RecordOutcome {
+                    claim,
+                    outcome,
+                    prior_attempts: row.attempts,
+                }
             }
             Step::Both(..) | Step::Reopen => return Vec::new(),
         }]
@@ -202,7 +300,10 @@ fn without_messages(receipt: Result<Receipt>) -> Result<Receipt> {
         for result in &mut receipt.results {
             match result {
                 OpResult::Accepted(accepted) => {
-                    accepted.placed.iter_mut().for_each(|placed| placed.message = nobody());
+                    accepted
+                        .placed
+                        .iter_mut()
+                        .for_each(|placed| placed.message = nobody());
                 }
                 OpResult::Appended(placed) => placed.message = nobody(),
                 _ => {}
@@ -231,11 +332,19 @@ async fn see(store: &dyn Store) -> Seen {
     let mut placements = Vec::new();
     for row in &mailboxes {
         let mut placed = store.placements(row.id, 0).await.expect("placements");
-        let messages = store.messages(placed.iter().map(|row| row.message).collect()).await.expect("messages");
+        let messages = store
+            .messages(placed.iter().map(|row| row.message).collect())
+            .await
+            .expect("messages");
         let mut contents = Vec::new();
         for message in &messages {
             let mut bytes = message.prefix.to_vec();
-            bytes.extend(store.read_body(message.blob, 0, message.body_bytes).await.expect("a body"));
+            bytes.extend(
+                store
+                    .read_body(message.blob, 0, message.body_bytes)
+                    .await
+                    .expect("a body"),
+            );
             contents.push(bytes);
         }
         placed.iter_mut().for_each(|row| row.message = nobody());
@@ -263,7 +372,10 @@ async fn run(steps: Vec<Step>) {
         bodies: 0,
     };
     for side in [pair.real.as_ref() as &dyn Store, &pair.model] {
-        side.commit(Batch::urgent(alice())).await.map(drop).expect("an account");
+        side.commit(Batch::urgent(alice()))
+            .await
+            .map(drop)
+            .expect("an account");
     }
     for step in steps {
         if let Step::Reopen = step {
@@ -273,11 +385,22 @@ async fn run(steps: Vec<Step>) {
             continue;
         }
         perform(&mut pair, &step).await;
-        assert_eq!(see(pair.real.as_ref()).await, see(&pair.model).await, "after {step:?}");
+        assert_eq!(
+            see(pair.real.as_ref()).await,
+            see(&pair.model).await,
+            "after {step:?}"
+        );
     }
     assert!(pair.bodies == 0 || pair.real.upkeep().settle().is_ok());
-    assert_eq!(see(pair.real.as_ref()).await, see(&pair.model).await, "after settling");
-    assert_eq!(pair.real.upkeep().scrub().expect("a pass").damaged, Vec::<String>::new());
+    assert_eq!(
+        see(pair.real.as_ref()).await,
+        see(&pair.model).await,
+        "after settling"
+    );
+    assert_eq!(
+        pair.real.upkeep().scrub().expect("a pass").damaged,
+        Vec::<String>::new()
+    );
 }
 
 async fn perform(pair: &mut Pair, step: &Step) {
@@ -304,15 +427,33 @@ async fn perform(pair: &mut Pair, step: &Step) {
         pair.model = model;
     }
     let claims = |ops: &[Op]| -> Vec<crate::contract::Claim> {
-        let claim = |op: &Op| if let Op::RecordOutcome { claim, .. } = op { Some(*claim) } else { None };
+        let claim = |op: &Op| {
+            if let Op::RecordOutcome { claim, .. } = op {
+                Some(*claim)
+            } else {
+                None
+            }
+        };
         ops.iter().filter_map(claim).collect()
     };
     let (real_claims, model_claims) = (claims(&real_ops), claims(&model_ops));
-    let batch = |ops| Batch { urgency: Urgency::Lazy, ops };
-    let said = real.commit(batch(real_ops)).await.map(|durable| durable.committed().clone());
-    let wanted = pair.model.commit(batch(model_ops)).await.map(|durable| durable.committed().clone());
+    let batch = |ops| Batch {
+        urgency: Urgency::Lazy,
+        ops,
+    };
+    let said = real
+        .commit(batch(real_ops))
+        .await
+        .map(|durable| durable.committed().clone());
+    let wanted = pair
+        .model
+        .commit(batch(model_ops))
+        .await
+        .map(|durable| durable.committed().clone());
     real_claims.into_iter().for_each(|claim| real.release(claim));
-    model_claims.into_iter().for_each(|claim| pair.model.release(claim));
+    model_claims
+        .into_iter()
+        .for_each(|claim| pair.model.release(claim));
     assert_eq!(without_messages(said), without_messages(wanted), "{step:?}");
 }
 
