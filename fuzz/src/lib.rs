@@ -24,6 +24,7 @@ pub type Entry = fn(&[u8]);
 
 /// Every target: the name of its corpus, and its entry.
 pub const TARGETS: &[(&str, Entry)] = &[
+    ("access-search", access::fuzzing::fuzz_search),
     ("config", config::fuzzing::fuzz_config),
     ("directory-sasl", directory::fuzzing::fuzz_sasl),
     ("directory-verifier", directory::fuzzing::fuzz_verifier),
@@ -37,6 +38,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("mail-header", mail::fuzzing::fuzz_header),
     ("mail-mime", mail::fuzzing::fuzz_mime),
     ("mail-values", mail::fuzzing::fuzz_values),
+    ("mailbox-name", mailbox::fuzzing::fuzz_mailbox_name),
     ("receive-content", receive::fuzzing::fuzz_content),
     ("smtp-command", smtp::fuzzing::fuzz_command),
     ("smtp-data", smtp::fuzzing::fuzz_data),
