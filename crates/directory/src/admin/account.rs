@@ -215,6 +215,27 @@ impl Directory {
         Ok(())
     }
 
+    /// Reads from the store how much every account uses now.
+    pub async fn refresh_usage(&self) -> Result<()> {
+        let mut after = None;
+        loop {
+            let page = self
+                .doors
+                .store
+                .accounts(after)
+                .await
+                .map_err(AdminError::Store)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.id);
+            let tables = self.tables();
+            for row in page {
+                if let Some(account) = tables.accounts.get(&row.id) {
+                    account.usage.set(row.used_bytes, row.quota_bytes);
+                }
+            }
+        }
+    }
+
     /// One account by its main address.
     pub fn account(&self, address: &str) -> Result<AccountView> {
         self.account_view(&parse_address(address)?)

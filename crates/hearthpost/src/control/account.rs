@@ -60,8 +60,11 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
     match request {
         Request::Add { accounts } => add(services, accounts).await,
         Request::Set { address, change } => set(services, address, change).await,
-        Request::List => Answer::done(directory.accounts()),
-        Request::Show { address } => Answer::from_admin(directory.account(&address)),
+        Request::List => Answer::from_admin(directory.refresh_usage().await.map(|()| directory.accounts())),
+        Request::Show { address } => {
+            let fresh = directory.refresh_usage().await;
+            Answer::from_admin(fresh.and_then(|()| directory.account(&address)))
+        }
         Request::Remove { address } => Answer::from_admin(directory.remove_account(&address).await),
     }
 }

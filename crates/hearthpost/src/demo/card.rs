@@ -105,7 +105,7 @@ fn card(facts: &Facts<'_>) -> String {
     let (alice, bob) = (&facts.state.users[0], &facts.state.users[1]);
     say(format_args!("Try:\n"));
     say(format_args!(
-        "  curl smtp://localhost:{} --mail-from you@example.net --mail-rcpt {} -T - <<< $'Subject: hello\\n\\nIt works.'\n",
+        "  curl smtp://localhost:{} --mail-from you@example.net --mail-rcpt {} --crlf -T - <<< $'Subject: hello\\n\\nIt works.'\n",
         port("smtp"),
         alice.address
     ));
@@ -116,12 +116,13 @@ fn card(facts: &Facts<'_>) -> String {
         alice.password
     ));
     say(format_args!(
-        "  curl --cacert {ca} smtps://localhost:{} -u '{}:{}' --mail-from {} --mail-rcpt {} -T - <<< $'Subject: hi\\n\\nFrom bob.'\n\n",
+        "  curl --cacert {ca} smtps://localhost:{} -u '{}:{}' --mail-from {} --mail-rcpt {} --crlf -T - <<< $'From: {}\\nSubject: hi\\n\\nFrom bob.'\n\n",
         port("submissions"),
         bob.address,
         bob.password,
         bob.address,
-        alice.address
+        alice.address,
+        bob.address
     ));
     say(format_args!(
         "Thunderbird: import the authority (Settings, Privacy & Security, Certificates), add the account {} with\n\
