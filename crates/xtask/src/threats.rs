@@ -1,7 +1,7 @@
 //! Threat cases and the tests that hold them: found by name in the tree, written to docs/reference/threats.md.
 //!
 //! A test belongs to a case when its name starts with the case's id (`smg_1_only_crlf_dot_crlf_ends_data`), a story when its
-//! file does, a campaign's check when its text says the id (`"DUR-1 …"`).
+//! file does, a campaign's check when its text starts with the id (`"dur_1 …"`).
 
 use crate::report::{Outcome, Summary};
 use crate::rules::{Findings, function_name};
@@ -185,12 +185,13 @@ fn tests_by_case() -> Outcome<Tests> {
                     .or_default()
                     .insert(format!("{}: `{name}`", place_of(&shown)));
             }
-            if shown.starts_with("crates/xtask/") || shown.contains("/tests/") {
-                for case in quoted_cases(line) {
+            if let Some(name) = shown.strip_prefix("crates/xtask/src/campaign/") {
+                let name = name.trim_end_matches(".rs");
+                for (case, about) in checks(line) {
                     found
                         .entry(case)
                         .or_default()
-                        .insert(format!("check in `{shown}`"));
+                        .insert(format!("campaign {name}: {about}"));
                 }
             }
         }
@@ -217,20 +218,20 @@ fn case_of(name: &str) -> Option<String> {
     (!rest.is_empty()).then(|| format!("{group}-{number}"))
 }
 
-/// Ids inside string literals of a check: `"DUR-1 nothing lost"`, `"DUR-5/6: …"`.
-fn quoted_cases(line: &str) -> Vec<String> {
-    if line.trim_start().starts_with("//") || !line.contains('"') {
-        return Vec::new();
-    }
+/// A campaign's check: the text of a string literal that starts with ids, `"dur_5_dur_6 acknowledged changes hold"`.
+fn checks(line: &str) -> Vec<(String, &str)> {
     let mut found = Vec::new();
-    for (group, _) in CASES {
-        for part in line.split(&format!("{group}-")).skip(1) {
-            let numbers: String = part
-                .chars()
-                .take_while(|c| c.is_ascii_digit() || *c == '/')
-                .collect();
-            let numbers = numbers.split('/').filter_map(|digits| digits.parse::<u32>().ok());
-            found.extend(numbers.map(|number| format!("{group}-{number}")));
+    for literal in line.split('"').skip(1).step_by(2) {
+        let Some((ids, about)) = literal.split_once(' ') else {
+            continue;
+        };
+        let words: Vec<&str> = ids.split('_').collect();
+        for pair in words.chunks(2) {
+            if let [group, number] = pair
+                && let Some(case) = case_of(&format!("{group}_{number}_x"))
+            {
+                found.push((case, about));
+            }
         }
     }
     found
@@ -279,10 +280,9 @@ mod tests {
         assert_eq!(case_of("tls-10-slow-hello.story").as_deref(), Some("TLS-10"));
         assert_eq!(case_of("smg_x_y"), None);
         assert_eq!(case_of("reading_1_x"), None);
-        assert_eq!(
-            quoted_cases(r#"tally.check("DUR-5/6 held", x)"#),
-            ["DUR-5", "DUR-6"]
-        );
-        assert!(quoted_cases("// DUR-1").is_empty());
+        let found = checks(r#"told(&mut summary, "dur_5_dur_6 changes hold", x)"#);
+        assert_eq!(found[0], ("DUR-5".to_owned(), "changes hold"));
+        assert_eq!(found[1], ("DUR-6".to_owned(), "changes hold"));
+        assert!(checks(r#"say("dur_ing lunch")"#).is_empty());
     }
 }
