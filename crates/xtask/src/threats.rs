@@ -168,7 +168,7 @@ fn tests_by_case() -> Outcome<Tests> {
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or_default();
-            if let Some(case) = case_of(name) {
+            for case in cases_of(name) {
                 found.entry(case).or_default().insert(format!("`{shown}`"));
             }
         }
@@ -177,13 +177,10 @@ fn tests_by_case() -> Outcome<Tests> {
         }
         let text = std::fs::read_to_string(&file)?;
         for line in text.lines() {
-            if let Some(name) = function_name(line)
-                && let Some(case) = case_of(name)
-            {
-                found
-                    .entry(case)
-                    .or_default()
-                    .insert(format!("{}: `{name}`", place_of(&shown)));
+            for case in function_name(line).into_iter().flat_map(cases_of) {
+                let name = function_name(line).unwrap_or_default();
+                let test = format!("{}: `{name}`", place_of(&shown));
+                found.entry(case).or_default().insert(test);
             }
             if let Some(name) = shown.strip_prefix("crates/xtask/src/campaign/") {
                 let name = name.trim_end_matches(".rs");
@@ -206,35 +203,30 @@ fn place_of(shown: &str) -> &str {
         .unwrap_or(shown)
 }
 
-/// `smg_1_only_…` → `SMG-1`
-fn case_of(name: &str) -> Option<String> {
-    let mut parts = name.splitn(3, ['_', '-']);
-    let (group, number, rest) = (parts.next()?, parts.next()?, parts.next()?);
-    let group = CASES
-        .iter()
-        .map(|(group, _)| *group)
-        .find(|known| known.eq_ignore_ascii_case(group))?;
-    let number: u32 = number.parse().ok()?;
-    (!rest.is_empty()).then(|| format!("{group}-{number}"))
+/// The ids a name starts with: `rel_1_rel_3_no_relaying` → `REL-1`, `REL-3`. An id alone names nothing.
+fn cases_of(name: &str) -> Vec<String> {
+    let words: Vec<&str> = name.split(['_', '-', ' ']).collect();
+    let mut found = Vec::new();
+    for pair in words.chunks(2) {
+        let [group, number] = pair else { break };
+        let known = CASES.iter().find(|(known, _)| known.eq_ignore_ascii_case(group));
+        let (Some((group, _)), Ok(number)) = (known, number.parse::<u32>()) else {
+            break;
+        };
+        found.push(format!("{group}-{number}"));
+    }
+    if words.len() == found.len() * 2 {
+        found.clear();
+    }
+    found
 }
 
 /// A campaign's check: the text of a string literal that starts with ids, `"dur_5_dur_6 acknowledged changes hold"`.
 fn checks(line: &str) -> Vec<(String, &str)> {
-    let mut found = Vec::new();
-    for literal in line.split('"').skip(1).step_by(2) {
-        let Some((ids, about)) = literal.split_once(' ') else {
-            continue;
-        };
-        let words: Vec<&str> = ids.split('_').collect();
-        for pair in words.chunks(2) {
-            if let [group, number] = pair
-                && let Some(case) = case_of(&format!("{group}_{number}_x"))
-            {
-                found.push((case, about));
-            }
-        }
-    }
-    found
+    let literals = line.split('"').skip(1).step_by(2);
+    let told = literals.filter_map(|literal| Some((literal, literal.split_once(' ')?.1)));
+    told.flat_map(|(literal, about)| cases_of(literal).into_iter().map(move |case| (case, about)))
+        .collect()
 }
 
 fn document(tests: &Tests) -> String {
@@ -273,13 +265,12 @@ mod tests {
 
     #[test]
     fn ids_are_read_from_names_and_checks() {
-        assert_eq!(
-            case_of("smg_1_only_crlf_dot_crlf_ends_data").as_deref(),
-            Some("SMG-1")
-        );
-        assert_eq!(case_of("tls-10-slow-hello.story").as_deref(), Some("TLS-10"));
-        assert_eq!(case_of("smg_x_y"), None);
-        assert_eq!(case_of("reading_1_x"), None);
+        assert_eq!(cases_of("smg_1_only_crlf_dot_crlf_ends_data"), ["SMG-1"]);
+        assert_eq!(cases_of("tls-10-slow-hello.story"), ["TLS-10"]);
+        assert_eq!(cases_of("rel_1_rel_3_no_relaying"), ["REL-1", "REL-3"]);
+        for none in ["smg_x_y", "reading_1_x", "dsk_1", "x"] {
+            assert!(cases_of(none).is_empty(), "{none}");
+        }
         let found = checks(r#"told(&mut summary, "dur_5_dur_6 changes hold", x)"#);
         assert_eq!(found[0], ("DUR-5".to_owned(), "changes hold"));
         assert_eq!(found[1], ("DUR-6".to_owned(), "changes hold"));
