@@ -69,6 +69,8 @@ fn quoted_field(quoted: &str) -> Option<(String, Option<&str>)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -94,6 +96,23 @@ mod tests {
     fn a_wrong_quote_is_named_by_its_line() {
         for wrong in ["a\nb,\"c\n", "a\n\"b\"c\n"] {
             assert!(read(wrong).unwrap_err().starts_with("line 2: "), "{wrong:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn quoted_fields_round_trip(fields in proptest::collection::vec("[^\r\n]{0,20}", 1..6)) {
+            let quoted: Vec<String> = fields.iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect();
+            let lines = read(&quoted.join(",")).unwrap();
+            prop_assert_eq!(&lines[0].fields, &fields);
+        }
+
+        #[test]
+        fn no_text_confuses_it(text in "[a,\"# \r\n\u{feff}]{0,60}") {
+            if let Ok(lines) = read(&text) {
+                prop_assert!(lines.iter().all(|line| !line.fields.is_empty() && line.number > 0));
+            }
         }
     }
 }

@@ -9,7 +9,8 @@
 //!    Then the queue's worker ends, the store closes, and the log is written out.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,6 +110,7 @@ pub fn run(plan: Plan, clock: Arc<dyn Clock>, prepare: Prepare, ready: Ready) ->
     raise_descriptors(plan.connections);
     let bound = bind(&plan)?;
     let tls = plan.tls.as_ref().map(Tls::read).transpose()?;
+    make_private(&plan.data)?;
     let log = open_log(&plan.log, &clock)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -127,6 +129,17 @@ pub fn run(plan: Plan, clock: Arc<dyn Clock>, prepare: Prepare, ready: Ready) ->
     runtime.shutdown_timeout(limits::CLOSE);
     log.close();
     outcome
+}
+
+/// Makes the data directory for its owner alone, before the log makes it for everybody. An existing one is left as it is.
+pub fn make_private(dir: &Path) -> Outcome<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|error| {
+        Failure::Disk(format!(
+            "the directory {} cannot be made: {error}. Check who owns the one above it.",
+            dir.display()
+        ))
+    })
 }
 
 /// The soft limit of open files follows the hard one, as far as the connections need it.

@@ -79,12 +79,12 @@ fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
+/// The directory with its full path, so that what is printed holds wherever it is read.
 fn make_dir(dir: &Path) -> Outcome<PathBuf> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.and_then(|()| dir.canonicalize()).map_err(|error| {
+    server::make_private(dir)?;
+    dir.canonicalize().map_err(|error| {
         Failure::Disk(format!(
-            "the directory {} cannot be made: {error}. Name another with --dir DIR.",
+            "the directory {} cannot be entered: {error}.",
             dir.display()
         ))
     })

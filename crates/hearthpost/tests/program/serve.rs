@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,6 +57,10 @@ impl Served {
 fn a_server_runs_from_its_settings_and_only_the_doors_asked_for_are_open() {
     let dir = tempfile::tempdir().unwrap();
     let mut served = Served::start(dir.path(), "");
+    assert_eq!(
+        std::fs::metadata(&served.data).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
     let doors = done(&served.data, &["status"])["doors"].clone();
     let names: Vec<&str> = doors.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, ["imap", "imaps", "smtp", "submissions"]);
