@@ -40,6 +40,8 @@ impl Layout {
         make_dir(&self.dir)?;
         let lock = self.take_lock()?;
         self.refuse_without_database()?;
+        // SQLite gives the log and its index the rights of the database, so the database is made here.
+        open_private(&self.db).map_err(io_at("mail.db"))?;
         make_dir(&self.packs)?;
         make_dir(&self.staging)?;
         Ok(lock)

@@ -21,6 +21,18 @@ pub(crate) struct Job {
     bytes: usize,
 }
 
+#[cfg(feature = "planted-faults")]
+impl Job {
+    /// The same batch once more, with nobody waiting.
+    pub fn again(&self) -> Self {
+        Self {
+            batch: self.batch.clone(),
+            reply: oneshot::channel().0,
+            bytes: 0,
+        }
+    }
+}
+
 type Chore = Box<dyn FnOnce(&mut Writer) + Send>;
 
 /// What the writer is to do next.

@@ -124,7 +124,9 @@ impl Writer {
         }
         if plants::early_answer() {
             answer_early(&mut jobs);
+            plants::pause();
         }
+        let replays = plants::replays(&jobs);
         match self.commit_group(&jobs) {
             Ok(results) => {
                 let (notices, claims, bodies) = self.ledger.committed();
@@ -140,8 +142,16 @@ impl Writer {
                     // Nobody may be listening.
                     let _ = self.shared.notices.send(notice);
                 }
+                self.replay(&replays);
             }
             Err(failed) => self.handle_failure(jobs, failed, may_retry),
+        }
+    }
+
+    /// Acceptances that come a second time, as from a caller that missed the first answer: each must be refused.
+    fn replay(&mut self, jobs: &[Job]) {
+        if !jobs.is_empty() && self.commit_group(jobs).is_ok() {
+            let _ = self.ledger.committed();
         }
     }
 

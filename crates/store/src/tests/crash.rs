@@ -203,7 +203,7 @@ fn tear(wal: &Path, before: u64, after: u64, seed: u64) {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        if seed == 0 || state % (seed + 1) == 0 {
+        if seed == 0 || state.is_multiple_of(seed + 1) {
             file.write_all_at(&[0; 512], sector * 512).expect("a write");
         }
     }
@@ -669,6 +669,29 @@ async fn dur_6_uids_and_modseqs_never_go_down_and_ids_stay_above_the_floor() {
         assert!(again.id_floor() >= now.0);
         last = now;
         crashed = crashed.copy();
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_may_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let store = World::open(&home.world, &home.path("made"));
+    commit(store.as_ref(), alice()).await.expect("an account");
+    body(store.as_ref(), 1, &[b'x'; 100_000]).await.expect("a body");
+    store.upkeep().refill_reserve().expect("a ballast");
+    let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    let mut directories = vec![home.path("made")];
+    while let Some(directory) = directories.pop() {
+        assert_eq!(mode(&directory), 0o700, "{}", directory.display());
+        for entry in fs::read_dir(&directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                assert_eq!(mode(&path), 0o600, "{}", path.display());
+            }
+        }
     }
 }
 

@@ -321,22 +321,31 @@ fn nobody() -> MessageId {
 #[derive(Debug, PartialEq)]
 struct Seen {
     mailboxes: Vec<MailboxRow>,
-    placements: Vec<(MailboxRow, Vec<PlacementRow>, Vec<Vec<u8>>, Changes, Vec<String>)>,
+    contents: Vec<Contents>,
     used_bytes: u64,
     waiting: Vec<WaitingRow>,
     next_due: Option<UnixMs>,
 }
 
+/// One mailbox: its rows, the bytes of its messages, its changes and keywords.
+#[derive(Debug, PartialEq)]
+struct Contents {
+    placements: Vec<PlacementRow>,
+    bytes: Vec<Vec<u8>>,
+    changes: Changes,
+    keywords: Vec<String>,
+}
+
 async fn see(store: &dyn Store) -> Seen {
     let mailboxes = store.mailboxes(account(1)).await.expect("mailboxes");
-    let mut placements = Vec::new();
+    let mut contents = Vec::new();
     for row in &mailboxes {
         let mut placed = store.placements(row.id, 0).await.expect("placements");
         let messages = store
             .messages(placed.iter().map(|row| row.message).collect())
             .await
             .expect("messages");
-        let mut contents = Vec::new();
+        let mut bytes_of = Vec::new();
         for message in &messages {
             let mut bytes = message.prefix.to_vec();
             bytes.extend(
@@ -345,17 +354,22 @@ async fn see(store: &dyn Store) -> Seen {
                     .await
                     .expect("a body"),
             );
-            contents.push(bytes);
+            bytes_of.push(bytes);
         }
         placed.iter_mut().for_each(|row| row.message = nobody());
         let mut changes = store.changes_since(row.id, 2).await.expect("changes");
         changes.rows.iter_mut().for_each(|row| row.message = nobody());
         let keywords = store.keywords(row.id).await.expect("keywords");
-        placements.push((row.clone(), placed, contents, changes, keywords));
+        contents.push(Contents {
+            placements: placed,
+            bytes: bytes_of,
+            changes,
+            keywords,
+        });
     }
     Seen {
         mailboxes,
-        placements,
+        contents,
         used_bytes: store.accounts(None).await.expect("accounts")[0].used_bytes,
         waiting: store.waiting(None).await.expect("waiting"),
         next_due: store.next_due().await.expect("next due"),
