@@ -1,4 +1,5 @@
-//! `cargo xtask crash [--cycles N] [--seed N] [--release] [--binary PATH] [--plants]`: the crash campaign.
+//! `cargo xtask crash [--cycles N] [--seed N] [--release] [--binary PATH] [--plants]`: the crash campaign. With `--plants`, a binary
+//! that is named must have been built with the feature `planted-faults`.
 
 use crate::campaign::demo::Launch;
 use crate::campaign::{binary, crash, number, place, plants};
@@ -11,11 +12,11 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     println!("  crash: seed {seed}");
     let place = place("crash")?;
     let summary = if args.iter().any(|arg| arg == "--plants") {
-        plants::run(
-            &tree::build_with("hearthpost", "dev", &["planted-faults"])?,
-            &place,
-            seed,
-        )?
+        let planted = match args.iter().any(|arg| arg == "--binary") {
+            true => binary(args)?,
+            false => tree::build_with("hearthpost", "dev", &["planted-faults"])?,
+        };
+        plants::run(&planted, &place, seed)?
     } else {
         let cycles = number(args, "--cycles", 200)? as usize;
         let launch = Launch::plain(&binary(args)?, 12);

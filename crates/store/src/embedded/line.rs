@@ -140,6 +140,14 @@ impl CommitLine {
         }
     }
 
+    /// The writer is gone: nobody may wait for it for ever.
+    pub fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.closing = true;
+        state.jobs.clear();
+        state.chores.clear();
+    }
+
     /// No new work; what waits is still done.
     pub fn close(&self) {
         self.state.lock().closing = true;

@@ -31,15 +31,35 @@ pub(crate) const fn replays(_jobs: &[super::line::Job]) -> Vec<super::line::Job>
     Vec::new()
 }
 
-/// Answers before the sync.
-pub(crate) fn early_answer() -> bool {
-    planted("early-answer")
-}
-
-/// A slow disk, so that the planted early answer is early enough to be caught.
-pub(crate) fn pause() {
+/// Answers acceptances before the sync, and then takes its time like a slow disk, so that the early answer is early enough
+/// to be caught.
+#[cfg(feature = "planted-faults")]
+pub(crate) fn answer_early(jobs: &mut [super::line::Job]) {
+    use crate::contract::{Accepted, Op, OpResult, Receipt};
+    use crate::durable::Durable;
+    if !planted("early-answer") {
+        return;
+    }
+    for job in jobs {
+        let [Op::Accept(accept)] = job.batch.ops.as_slice() else {
+            continue;
+        };
+        let accepted = Accepted {
+            queue_id: accept.queue_id,
+            placed: Vec::new(),
+            waiting: accept.waiting.len() as u32,
+        };
+        let (unused, _) = tokio::sync::oneshot::channel();
+        let reply = std::mem::replace(&mut job.reply, unused);
+        let results = vec![OpResult::Accepted(accepted)];
+        let _ = reply.send(Ok(Durable::synced(Receipt { results })));
+    }
     std::thread::park_timeout(std::time::Duration::from_millis(20));
 }
+
+/// Nothing is answered early.
+#[cfg(not(feature = "planted-faults"))]
+pub(crate) const fn answer_early(_jobs: &mut [super::line::Job]) {}
 
 /// Does not notice replays.
 pub(crate) fn no_unique() -> bool {

@@ -122,10 +122,7 @@ impl Writer {
         if jobs.is_empty() {
             return;
         }
-        if plants::early_answer() {
-            answer_early(&mut jobs);
-            plants::pause();
-        }
+        plants::answer_early(&mut jobs);
         let replays = plants::replays(&jobs);
         match self.commit_group(&jobs) {
             Ok(results) => {
@@ -509,25 +506,5 @@ fn refuse_all(jobs: Vec<Job>, error: &StoreError) {
     for job in jobs {
         // Whoever asked may have gone away.
         let _ = job.reply.send(Err(error.clone()));
-    }
-}
-
-/// The planted fault: acknowledges acceptances that are not on the disk.
-fn answer_early(jobs: &mut [Job]) {
-    use crate::contract::{Accepted, Op, OpResult};
-    for job in jobs {
-        let [Op::Accept(accept)] = job.batch.ops.as_slice() else {
-            continue;
-        };
-        let accepted = Accepted {
-            queue_id: accept.queue_id,
-            placed: Vec::new(),
-            waiting: accept.waiting.len() as u32,
-        };
-        let (unused, _) = tokio::sync::oneshot::channel();
-        let reply = std::mem::replace(&mut job.reply, unused);
-        let _ = reply.send(Ok(Durable::synced(Receipt {
-            results: vec![OpResult::Accepted(accepted)],
-        })));
     }
 }

@@ -91,7 +91,12 @@ pub fn run(options: &Options) -> Result<(Report, Summary), String> {
         run_directory(options, &format!("fresh-{round}"), cycles, &mut report)?;
         (left, round) = (left - cycles, round + 1);
     }
-    let tally = tell(&report);
+    // A campaign that looks for a planted fault tells its own story.
+    let tally = if options.stop_at_first {
+        Summary::new()
+    } else {
+        tell(&report)
+    };
     Ok((report, tally))
 }
 
