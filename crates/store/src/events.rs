@@ -6,7 +6,7 @@ use world::events::{Event, Severity, Value};
 /// One thing that happened in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreEvent {
-    /// The store is open; what recovery found and did.
+    /// `store.opened`: the store is open; what recovery found and did.
     Opened {
         /// a new, empty store was made
         created: bool,
@@ -17,61 +17,61 @@ pub enum StoreEvent {
         /// how long it took
         duration_ms: u64,
     },
-    /// The log is damaged in the middle: commits behind the damage cannot be replayed. A copy was kept.
+    /// `store.log-damaged`: the log is damaged in the middle: commits behind the damage cannot be replayed. A copy was kept.
     LogDamaged {
         /// commits behind the damage
         commits_lost: u64,
         /// where the copy is
         copy: String,
     },
-    /// The log grew past its alarm size: a reader holds it, or the disk is too slow.
+    /// `store.log-large`: the log grew past its alarm size: a reader holds it, or the disk is too slow.
     LogLarge {
         /// its size
         size_bytes: u64,
     },
-    /// A checksum did not match, or something is missing.
+    /// `store.damaged`: a checksum did not match, or something is missing.
     Damaged {
         /// which row, body or file
         what: String,
     },
-    /// A sync failed; the batch was refused, the log was overwritten and proven, work goes on.
+    /// `store.sync-failed`: a sync failed; the batch was refused, the log was overwritten and proven, work goes on.
     SyncFailed {
         /// batches refused
         batches: u64,
         /// what the disk said
         reason: String,
     },
-    /// The store stopped writing. Reads work.
+    /// `store.writing-stopped`: the store stopped writing. Reads work.
     WritingStopped {
         /// what the disk said
         reason: String,
     },
-    /// Writing works again.
+    /// `store.writing-resumed`: writing works again.
     WritingResumed,
-    /// The disk is full, or nearly.
+    /// `store.disk-full`: the disk is full, or nearly.
     DiskFull {
         /// bytes free
         free_bytes: u64,
         /// inodes free
         free_inodes: u64,
     },
-    /// There is room again.
+    /// `store.disk-has-room`: there is room again.
     DiskHasRoom {
         /// bytes free
         free_bytes: u64,
     },
-    /// The ballast was given up so that deleting works.
+    /// `store.reserve-released`: the ballast was given up so that deleting works.
     ReserveReleased,
-    /// The ballast is back.
+    /// `store.reserve-refilled`: the ballast is back.
     ReserveRefilled,
-    /// Bodies were copied into a pack.
+    /// `store.settled`: bodies were copied into a pack.
     Settled {
         /// how many
         bodies: u64,
         /// size of the pack
         pack_bytes: u64,
     },
-    /// What nobody needs any more was removed.
+    /// `store.collected`: what nobody needs any more was removed.
     Collected {
         /// message rows
         messages: u64,
@@ -80,7 +80,7 @@ pub enum StoreEvent {
         /// files
         packs: u64,
     },
-    /// The scrubber went through everything once.
+    /// `store.scrubbed`: the scrubber went through everything once.
     Scrubbed {
         /// bodies verified
         bodies: u64,

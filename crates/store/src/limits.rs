@@ -18,9 +18,9 @@ pub const WAL_ALARM_BYTES: u64 = 256 << 20;
 /// Step by which the log grows ahead of its end.
 pub const WAL_STEP_BYTES: u64 = 1 << 20;
 
-/// Bytes of page cache of the writer, in KiB.
+/// Page cache of the writer, in KiB.
 pub const WRITER_CACHE_KIB: u32 = 4096;
-/// Bytes of page cache of each reader, in KiB.
+/// Page cache of each reader, in KiB.
 pub const READER_CACHE_KIB: u32 = 1024;
 /// Threads that answer reads, each with a connection.
 pub const READER_THREADS: usize = 2;

@@ -121,7 +121,10 @@ impl Embedded {
         let mut writer = Writer::new(Arc::clone(&shared), conn, checkpoint.clone());
         let writer_line = Arc::clone(&line);
         let thread = std::thread::Builder::new().name("store-write".to_owned());
-        let spawned = thread.spawn(move || writer.work(&writer_line));
+        let spawned = thread.spawn(move || {
+            let line = AbandonAtEnd(writer_line);
+            writer.work(&line.0);
+        });
         threads.push(spawned.map_err(|error| StoreError::Fatal(format!("cannot start a thread: {error}")))?);
         let readers = Arc::new(Readers::start(&shared)?);
         let upkeep = Upkeep::new(Arc::clone(&shared), Arc::clone(&line));
@@ -174,6 +177,15 @@ impl Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// However the writer ends, also by a panic, whoever waits for it is told.
+struct AbandonAtEnd(Arc<CommitLine>);
+
+impl Drop for AbandonAtEnd {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 

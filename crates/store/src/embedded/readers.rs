@@ -127,7 +127,11 @@ impl Line {
                     self.wake.wait(&mut state);
                 }
             };
-            question(reader);
+            // A panic ends one question, not the thread that answers all of them; whoever asked is told.
+            let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| question(reader)));
+            if answered.is_err() && !reader.conn.is_autocommit() {
+                let _ = reader.conn.execute_batch("ROLLBACK");
+            }
         }
     }
 }
