@@ -5,9 +5,11 @@
 
 use mail::address::Mailbox;
 use mail::header::Header;
-use mail::value::addresses::{HeaderMailbox, mailboxes};
+use mail::value::addresses::{Entry, HeaderMailbox, parse};
 use smtp::Refusal;
 use smtp::refusal::codes;
+
+use crate::limits::AUTHORS;
 
 /// The fields that name an author.
 const AUTHOR_FIELDS: [&str; 4] = ["From", "Sender", "Resent-From", "Resent-Sender"];
@@ -26,7 +28,13 @@ pub fn decide(header: &Header<'_>, owns: impl Fn(&Mailbox) -> bool) -> Result<()
     }
     for name in AUTHOR_FIELDS {
         for field in header.all(name) {
-            let named = mailboxes(field.value());
+            let entries = parse(field.value());
+            // The reader stops at its limit: what stands behind it was not looked at and cannot be vouched for.
+            if entries.len() >= AUTHORS {
+                let text = format!("The {name} field names too many authors: write your own address alone");
+                return Err(Refusal::new(codes::BAD_CONTENT, text));
+            }
+            let named: Vec<_> = entries.into_iter().filter_map(mailbox).collect();
             if named.is_empty() {
                 return Err(Refusal::new(
                     codes::BAD_CONTENT,
@@ -41,6 +49,13 @@ pub fn decide(header: &Header<'_>, owns: impl Fn(&Mailbox) -> bool) -> Result<()
         }
     }
     Ok(())
+}
+
+fn mailbox(entry: Entry) -> Option<HeaderMailbox> {
+    match entry {
+        Entry::Mailbox(mailbox) => Some(mailbox),
+        Entry::GroupStart(_) | Entry::GroupEnd => None,
+    }
 }
 
 fn is_own(named: &HeaderMailbox, owns: &impl Fn(&Mailbox) -> bool) -> bool {
@@ -95,6 +110,53 @@ mod tests {
             let header = Header::scan(block.as_bytes()).expect("small");
             let got = decide(&header, own).map_or_else(|refusal| refusal.code.code(), |()| 250);
             assert_eq!(got, *want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn rel_5_nobody_hides_behind_the_limit_of_the_reader() {
+        let own = |mailbox: &Mailbox| mailbox.to_string() == "alice@example.test";
+        let got = |value: &str| {
+            let block = format!("From: {value}\r\n\r\n");
+            let header = Header::scan(block.as_bytes()).expect("small");
+            decide(&header, own).map_or_else(|refusal| refusal.code.code(), |()| 250)
+        };
+        let folded = |word: &str, times| vec![word; times].join("\r\n ");
+        let many = mail::limits::ADDRESSES;
+        let groups = folded("a:;", many / 2);
+        assert_eq!(
+            got(&format!("alice@example.test,\r\n {groups}\r\n bob@example.test")),
+            550
+        );
+        let addresses = folded("alice@example.test,", many);
+        assert_eq!(got(&format!("{addresses}\r\n bob@example.test")), 550);
+        assert_eq!(got(&folded("alice@example.test,", AUTHORS - 1)), 250);
+        assert_eq!(got(&folded("alice@example.test,", AUTHORS)), 550);
+    }
+
+    #[test]
+    fn rel_5_an_address_that_others_read_otherwise_is_nobodys_own() {
+        let own = |mailbox: &Mailbox| mailbox.to_string() == "alicebob@example.test";
+        for value in [
+            "<alice bob@example.test>",
+            "<alice\r\n bob@example.test>",
+            "<alice(x)bob@example.test>",
+            "x <alicebob@example.test bob@example.test>",
+            "alicebob@example.test (x <bob@example.test>",
+            "alicebob@example.test (x\r\n <bob@example.test>\r\n (y)",
+            "\"x <bob@example.test>, alicebob@example.test",
+        ] {
+            let block = format!("From: {value}\r\n\r\n");
+            let header = Header::scan(block.as_bytes()).expect("small");
+            assert!(decide(&header, own).is_err(), "{value:?}");
+        }
+        for value in [
+            "Alice (a (nested) note) < alicebob @ example.test >",
+            "\"a \\\"b\" <alicebob@\r\n example.test> (note)",
+        ] {
+            let block = format!("From: {value}\r\n\r\n");
+            let header = Header::scan(block.as_bytes()).expect("small");
+            assert_eq!(decide(&header, own), Ok(()), "{value:?}");
         }
     }
 }

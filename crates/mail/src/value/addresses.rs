@@ -3,7 +3,7 @@
 //! This is the one parser of header addresses: who may send as whom, ENVELOPE, JMAP and the web all use it, so they
 //! agree (threat case AUT-4). What several programs could read differently is marked: [`HeaderMailbox::well_formed`].
 
-use super::parameters::{quoted, skip_comment};
+use super::parameters::{comment_end, quoted};
 use crate::address::{BadAddress, Domain, LocalPart, Mailbox, Utf8};
 use crate::header::unfold;
 use crate::limits::{ADDRESSES, FIELD_VALUE_BYTES};
@@ -98,6 +98,8 @@ struct Draft {
     comment: Option<Vec<u8>>,
     angle: Option<HeaderMailbox>,
     trailing: bool,
+    /// A comment had no end: who does not read comments finds more addresses there.
+    unended: bool,
 }
 
 impl Draft {
@@ -132,7 +134,7 @@ impl Draft {
         }
         let comment = self.comment;
         if let Some(mut angle) = self.angle {
-            angle.well_formed &= !self.trailing;
+            angle.well_formed &= !self.trailing && !self.unended;
             let words = (!self.words.is_empty()).then_some(self.words);
             angle.name = words.or(comment);
             return Some(angle);
@@ -146,7 +148,8 @@ impl Draft {
         };
         let domain = self.bare[at + 1..].to_vec();
         let local = self.bare[..at].to_vec();
-        let well_formed = self.at_signs == 1 && !self.broken && !domain.is_empty() && !local.is_empty();
+        let well_formed =
+            self.at_signs == 1 && !self.broken && !self.unended && !domain.is_empty() && !local.is_empty();
         Some(HeaderMailbox {
             name: comment,
             route: None,
@@ -193,9 +196,10 @@ impl<'a> List<'a> {
                 self.at += 1;
             }
             b'(' => {
-                let end = skip_comment(self.value, self.at);
+                let (end, closed) = comment_end(self.value, self.at);
                 self.draft.comment = comment_text(&self.value[self.at..end]);
                 self.draft.space = true;
+                self.draft.unended |= !closed;
                 self.at = end;
             }
             b'"' => {
@@ -272,12 +276,14 @@ impl<'a> List<'a> {
                     break;
                 }
                 b'(' => {
-                    let end = skip_comment(self.value, self.at);
+                    let (end, _) = comment_end(self.value, self.at);
                     self.draft.comment = comment_text(&self.value[self.at..end]);
+                    inner.space = true;
                     self.at = end;
                 }
                 b'"' => {
                     let (content, end) = quoted(self.value, self.at);
+                    inner.word_begins(b'"');
                     inner.text.extend_from_slice(&content);
                     self.at = end;
                 }
@@ -301,13 +307,31 @@ struct Inner {
     at_sign: Option<usize>,
     at_signs: usize,
     route: Option<Vec<u8>>,
+    /// White space or a comment stands before the next octet.
+    space: bool,
     broken: bool,
 }
 
 impl Inner {
+    /// White space divides words at a dot or an `@` only (RFC 5322 §4.4); elsewhere another program may read the last
+    /// word alone.
+    fn word_begins(&mut self, byte: u8) {
+        let joins = matches!(byte, b'.' | b'@' | b':' | b',')
+            || self.text.last().is_none_or(|last| b".@,".contains(last));
+        self.broken |= self.space && !joins;
+        self.space = false;
+    }
+
     fn take(&mut self, byte: u8) {
+        if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+            self.space = true;
+            return;
+        }
+        if byte != 0 {
+            self.word_begins(byte);
+        }
         match byte {
-            b' ' | b'\t' | b'\r' | b'\n' | 0 => {}
+            0 => {}
             b':' if self.text.first() == Some(&b'@') && self.route.is_none() => {
                 self.route = Some(std::mem::take(&mut self.text));
                 self.at_sign = None;

@@ -15,6 +15,11 @@ fn is_space(byte: u8) -> bool {
 
 /// Skips a comment that opens at `at` and returns the offset behind it; an open one ends with the value.
 pub(crate) fn skip_comment(value: &[u8], at: usize) -> usize {
+    comment_end(value, at).0
+}
+
+/// As [`skip_comment`], and whether the comment has an end at all.
+pub(crate) fn comment_end(value: &[u8], at: usize) -> (usize, bool) {
     let mut depth = 0_usize;
     let mut at = at;
     while let Some(byte) = value.get(at) {
@@ -26,10 +31,10 @@ pub(crate) fn skip_comment(value: &[u8], at: usize) -> usize {
             _ => {}
         }
         if depth == 0 {
-            break;
+            return (at.min(value.len()), true);
         }
     }
-    at.min(value.len())
+    (at.min(value.len()), false)
 }
 
 /// Reads the quoted string whose opening quote is at `at`: its content without CR, LF and NUL, and the offset behind it.
