@@ -504,6 +504,7 @@ pub struct MessageRow {
 #[allow(missing_docs)]
 pub struct Changes {
     /// New and changed rows, in modseq order, at most `PAGE_ROWS`.
+    /// At most that many rows share a modseq (a larger change takes several), so every page advances.
     pub rows: Vec<PlacementRow>,
     /// UIDs that went, whether or not the caller ever saw them.
     pub vanished: UidSet,
@@ -590,6 +591,7 @@ pub trait Store: Send + Sync + 'static {
     /// What changed after `modseq`.
     fn changes_since(&self, mailbox: MailboxId, modseq: u64) -> BoxFuture<'_, Result<Changes>>;
     /// Message rows, in the order asked; a missing one is left out. At most `PAGE_ROWS`.
+    /// A message whose last placement was expunged stays readable until it is collected.
     fn messages(&self, ids: Vec<MessageId>) -> BoxFuture<'_, Result<Vec<MessageRow>>>;
     /// Bytes of a body, verified against its checksums. `length` is cut at the body's end and at 1 MiB.
     fn read_body(&self, blob: BlobId, offset: u64, length: u64) -> BoxFuture<'_, Result<Bytes>>;

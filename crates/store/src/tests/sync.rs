@@ -149,3 +149,57 @@ fn dsk_4_a_disk_that_never_syncs_again_leaves_the_store_readable() {
         format!("{:?}", Admission::DeletingOnly)
     );
 }
+
+/// Delivers as many messages as `HEARTHPOST_TEST_DELIVERIES` says, one after the other.
+#[tokio::test]
+#[ignore = "run by the test below, under strace"]
+async fn inner_deliveries() {
+    let count = std::env::var("HEARTHPOST_TEST_DELIVERIES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1);
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = World::new().open(dir.path());
+    commit(store.as_ref(), alice()).await.expect("an account");
+    for n in 1..=count {
+        deliver(store.as_ref(), n, &[b'x'; 4096]).await.expect("accepted");
+    }
+    println!("inner run complete");
+}
+
+/// Syncs of a run with so many deliveries.
+fn syncs(deliveries: u32) -> Option<usize> {
+    let trace = tempfile::NamedTempFile::new().expect("a file");
+    let output = Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=fsync,fdatasync", "-o"])
+        .arg(trace.path())
+        .arg(std::env::current_exe().expect("this test's own path"))
+        .args([
+            "--exact",
+            "tests::sync::inner_deliveries",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env("HEARTHPOST_TEST_DELIVERIES", deliveries.to_string())
+        .output()
+        .ok()?;
+    if !String::from_utf8_lossy(&output.stdout).contains("inner run complete") {
+        eprintln!("skipped: strace may not trace here");
+        return None;
+    }
+    let text = std::fs::read_to_string(trace.path()).expect("a trace");
+    Some(
+        text.lines()
+            .filter(|line| line.contains("sync(") || line.contains("fdatasync("))
+            .count(),
+    )
+}
+
+#[test]
+fn dur_2_a_lone_acceptance_costs_exactly_one_sync() {
+    let (Some(few), Some(many)) = (syncs(2), syncs(52)) else {
+        return;
+    };
+    assert_eq!(many - few, 50, "50 deliveries more");
+}
