@@ -88,7 +88,7 @@ impl Worker {
     }
 
     async fn one(&self, claim: Claim, row: &WaitingRow) -> Result<()> {
-        let outcome = self.outcome(row).await?;
+        let mut outcome = self.outcome(row).await?;
         match self.record(claim, row, outcome.clone()).await {
             // Placed before: a replay. The row has no more to wait for.
             Err(StoreError::Conflict(Conflict::AlreadyDelivered)) => {
@@ -96,10 +96,22 @@ impl Worker {
             }
             // Somebody else has dealt with it.
             Err(StoreError::Conflict(Conflict::ClaimLost)) => return Ok(()),
+            // One mailbox that can take nothing must not hold up everybody else.
+            Err(error @ (StoreError::Damaged(_) | StoreError::Conflict(_))) => {
+                outcome = self.postponed(row, &error);
+                self.record(claim, row, outcome.clone()).await?;
+            }
             other => other?,
         }
         self.tell(row, &outcome);
         Ok(())
+    }
+
+    fn postponed(&self, row: &WaitingRow, error: &StoreError) -> Outcome {
+        Outcome::Retry {
+            due: next_try(self.queue.clock.now(), row.attempts),
+            reason: error.to_string(),
+        }
     }
 
     async fn outcome(&self, row: &WaitingRow) -> Result<Outcome> {
@@ -113,10 +125,7 @@ impl Worker {
         match header {
             Ok(header) => Ok(local::decide(row, whom, &header, &*self.queue.plan, now)),
             // One damaged body must not hold up everybody else.
-            Err(error @ StoreError::Damaged(_)) => Ok(Outcome::Retry {
-                due: next_try(now, row.attempts),
-                reason: error.to_string(),
-            }),
+            Err(error @ StoreError::Damaged(_)) => Ok(self.postponed(row, &error)),
             Err(error) => Err(error),
         }
     }

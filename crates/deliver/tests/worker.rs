@@ -11,7 +11,7 @@ use directory::{AccountSpec, Credential, Directory, DomainSettings, Doors, Local
 use mail::address::{Mailbox, Path, Utf8};
 use mail::ids::AccountId;
 use queue::{Envelope, Generated, Message, PlanFailed, Queue, RelayGrant};
-use store::contract::Store;
+use store::contract::{Batch, Op, Store};
 use store::embedded::{Embedded, Options};
 use testkit::chance::SeededChance;
 use testkit::clock::SimClock;
@@ -96,10 +96,14 @@ impl House {
 
     /// A message to alice whose plan fails, and to somebody on another server.
     async fn leave_waiting(&self) {
+        self.leave_waiting_for("Alice+tag@example.test").await;
+    }
+
+    async fn leave_waiting_for(&self, whom: &str) {
         let generated = Generated { maker: "test" };
         let mut envelope = Envelope::new(self.ids.next(), Path::Null, self.clock.now(), generated);
-        let alice = Mailbox::parse("Alice+tag@example.test", Utf8::Refused).expect("an address");
-        envelope.add_local(self.directory.resolve(&alice).recipients().to_vec());
+        let whom = Mailbox::parse(whom, Utf8::Refused).expect("an address");
+        envelope.add_local(self.directory.resolve(&whom).recipients().to_vec());
         let eve = Mailbox::parse("eve@victim.example", Utf8::Refused).expect("an address");
         envelope.add_remote(eve, &RelayGrant::for_generated(&generated));
         let mut stage = self.store.stage(self.ids.next());
@@ -122,14 +126,16 @@ impl House {
         }
     }
 
+    fn account(&self, address: &str) -> AccountId {
+        let found = self.directory.account(address).expect("an account");
+        found.id.parse().expect("an id")
+    }
+
     async fn inbox_prefixes(&self) -> Vec<Vec<u8>> {
-        let account: AccountId = self
-            .directory
-            .account("alice@example.test")
-            .expect("alice")
-            .id
-            .parse()
-            .expect("an id");
+        self.inbox_prefixes_of(self.account("alice@example.test")).await
+    }
+
+    async fn inbox_prefixes_of(&self, account: AccountId) -> Vec<Vec<u8>> {
         let inbox = self.store.mailboxes(account).await.expect("mailboxes")[0].id;
         let placed = self.store.placements(inbox, 0).await.expect("placements");
         let rows = self
@@ -232,6 +238,28 @@ async fn mail_for_a_disabled_account_waits_and_is_delivered_when_it_is_back() {
     house.clock.jump(Duration::from_secs(120));
     assert_eq!(worker.round().await.expect("a round"), 1);
     assert_eq!(house.inbox_prefixes().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_mailbox_that_takes_nothing_does_not_hold_up_the_others() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let house = House::with_alice(dir.path()).await;
+    house.leave_waiting_for("alice@example.test").await;
+    house.leave_waiting_for("bob@example.test").await;
+    house.broken.store(false, Ordering::Relaxed);
+    let bob = house.account("bob@example.test");
+    // Alice's account goes behind the directory's back: the store refuses what the directory still promises.
+    let account = house.account("alice@example.test");
+    let gone = Batch::urgent(Op::RemoveAccount { account });
+    let _ = house.store.commit(gone).await.expect("it is removed");
+    house.clock.jump(Duration::from_secs(60));
+    assert_eq!(house.worker().round().await.expect("a round"), 2);
+    assert_eq!(house.inbox_prefixes_of(bob).await.len(), 1);
+    let waiting = house.waiting().await;
+    assert_eq!(
+        waiting.iter().find(|row| row.0 == "alice@example.test"),
+        Some(&row("alice@example.test", 1, "NoSuchAccount"))
+    );
 }
 
 #[tokio::test]
