@@ -115,7 +115,7 @@ impl<O: Origin> Envelope<O> {
 impl<O: MayRelay> Envelope<O> {
     /// Adds somebody on another server. The grant shows that the origin may.
     pub fn add_remote(&mut self, mailbox: Mailbox, grant: &RelayGrant) {
-        debug_assert_eq!(
+        assert_eq!(
             grant.holder(),
             self.origin.account(),
             "a grant is for its holder's own messages"
