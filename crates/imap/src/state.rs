@@ -44,7 +44,7 @@ pub enum Permit {
     NeedsMailbox,
     /// `BAD`: signed in already
     SignedIn,
-    /// `BAD`: TLS is active already
+    /// `BAD`: TLS is active already, or there is no certificate
     HasTls,
     /// nothing may run any more
     Over,
@@ -143,11 +143,6 @@ impl NotAuthenticated {
     /// `private`: TLS is active, or the operator permits signing in without.
     pub const fn new(private: bool) -> Self {
         Self { private }
-    }
-
-    /// Whether signing in is allowed.
-    pub const fn is_private(&self) -> bool {
-        self.private
     }
 
     /// The row of the table.

@@ -238,11 +238,6 @@ impl Opened {
         })
     }
 
-    /// Whether some known message in `uids` is gone without the client knowing it.
-    pub fn names_expunged(&self, uids: &UidSet) -> bool {
-        self.untold.iter().any(|&uid| uids.contains(uid))
-    }
-
     /// The client is answered about these messages as they are in the snapshot now: it is not told of them again.
     pub fn hush(&mut self, uids: &UidSet) {
         let told = self.applied_modseq;

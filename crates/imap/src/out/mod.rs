@@ -79,11 +79,6 @@ impl Out {
         self.status(b"* BYE ", code, text);
     }
 
-    /// `* PREAUTH [code] text`: a greeting.
-    pub fn preauth(&mut self, code: Option<&Code<'_>>, text: &str) {
-        self.status(b"* PREAUTH ", code, text);
-    }
-
     /// `tag BAD [code] text`, for a command that never became a [`crate::command::Request`]; untagged without a tag.
     pub fn refuse(&mut self, tag: Option<&Tag>, code: Option<&Code<'_>>, text: &str) {
         match tag {
