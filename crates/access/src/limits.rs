@@ -26,3 +26,9 @@ pub const SIGN_INS: u32 = 3;
 pub const SIGN_IN_PAUSE: Duration = Duration::from_secs(1);
 /// Messages whose rows and bodies FETCH and SEARCH ask for at once.
 pub const PAGE_MESSAGES: usize = 64;
+/// Keys of one SEARCH that look into text (HEADER and its kin, BODY, TEXT); more are refused with `NO [LIMIT]`.
+pub const SEARCH_TEXTS: usize = 64;
+/// Keys that a SEARCH compares before it lets others have the processor.
+pub const SEARCH_KEYS_AT_ONCE: usize = 50_000;
+/// Octets of one FETCH response that are made before they are sent; the message is then read again for the rest.
+pub const FETCH_AT_ONCE_BYTES: usize = 1024 * 1024;

@@ -3,9 +3,12 @@
 //! Each key is asked with what is known so far: the row, then the message's row, its header, its whole. `None` means that
 //! more must be read. So a search reads only what decides it.
 
+use std::sync::OnceLock;
+
 use imap::command::{Numbers, SearchKey};
 use imap::date::Date;
 use mail::header::Fields;
+use mail::ids::MessageId;
 use mail::mime::{Kind, Structure};
 use mailbox::{Message, Opened, Row};
 use store::flags::{Flags, SEEN};
@@ -29,7 +32,7 @@ pub(crate) enum Key {
     Uids(UidSet),
     /// changed at this mod-sequence or later
     ModSeq(u64),
-    EmailId(String),
+    EmailId(MessageId),
     /// larger than
     Larger(u64),
     Smaller(u64),
@@ -46,6 +49,24 @@ pub(crate) enum Key {
     Never,
 }
 
+/// What a key costs for each message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub(crate) keys: usize,
+    pub(crate) texts: usize,
+}
+
+impl Cost {
+    const ONE: Self = Self { keys: 1, texts: 0 };
+
+    fn and(self, more: Self) -> Self {
+        Self {
+            keys: self.keys + more.keys,
+            texts: self.texts + more.texts,
+        }
+    }
+}
+
 /// What is known of a message.
 pub(crate) struct Known<'m> {
     pub(crate) row: &'m Row,
@@ -54,7 +75,35 @@ pub(crate) struct Known<'m> {
     pub(crate) recent: bool,
     pub(crate) message: Option<&'m Message>,
     pub(crate) header: Option<&'m [u8]>,
-    pub(crate) whole: Option<&'m [u8]>,
+    pub(crate) whole: Option<&'m Texts<'m>>,
+}
+
+/// The words of a whole message, without case: decoded when the first key asks, and once however many ask (IMP-3).
+pub(crate) struct Texts<'m> {
+    message: &'m [u8],
+    header: OnceLock<Vec<String>>,
+    body: OnceLock<Vec<String>>,
+}
+
+impl<'m> Texts<'m> {
+    pub(crate) fn of(message: &'m [u8]) -> Self {
+        let (header, body) = (OnceLock::new(), OnceLock::new());
+        Self {
+            message,
+            header,
+            body,
+        }
+    }
+
+    fn header_contains(&self, needle: &str) -> bool {
+        let lines = self.header.get_or_init(|| header_lines(self.message).collect());
+        lines.iter().any(|line| line.contains(needle))
+    }
+
+    fn body_contains(&self, needle: &str) -> bool {
+        let texts = self.body.get_or_init(|| body_texts(self.message));
+        texts.iter().any(|text| text.contains(needle))
+    }
 }
 
 /// Makes the keys ready; `None` when a sequence number does not exist.
@@ -97,7 +146,7 @@ fn ready(key: &SearchKey, opened: &Opened, now: UnixMs) -> Option<Key> {
         SearchKey::Sequence(set) => Key::Uids(numbers::uids(opened, Numbers::Sequence, set)?),
         SearchKey::Uid(set) => Key::Uids(numbers::uids_of(opened, set)),
         SearchKey::ModSeq(modseq) => Key::ModSeq(*modseq),
-        SearchKey::EmailId(id) => Key::EmailId(id.clone()),
+        SearchKey::EmailId(id) => id.parse().map_or(Key::Never, Key::EmailId),
         // There are no threads yet (RFC 8474 §5.2: THREADID is NIL).
         SearchKey::ThreadId(_) => Key::Never,
     })
@@ -130,7 +179,7 @@ impl Key {
             Self::Unseen => Some(known.row.bits & SEEN == 0),
             Self::Uids(uids) => Some(uids.contains(known.row.uid)),
             Self::ModSeq(modseq) => Some(known.row.modseq >= *modseq),
-            Self::EmailId(id) => Some(known.row.message.to_string() == *id),
+            Self::EmailId(id) => Some(known.row.message == *id),
             _ => self.matches_content(known),
         }
     }
@@ -153,14 +202,25 @@ impl Key {
                 Some(true) => Some(true),
                 _ => known
                     .whole
-                    .map(|whole| any_header_contains(whole, needle) || body_contains(whole, needle)),
+                    .map(|whole| whole.header_contains(needle) || whole.body_contains(needle)),
             },
-            Self::Body(needle) => known.whole.map(|whole| body_contains(whole, needle)),
+            Self::Body(needle) => known.whole.map(|whole| whole.body_contains(needle)),
             _ => Some(false),
         }
     }
 
     /// Whether the answer tells mod-sequences.
+    /// Keys in it, and how many of them look into text.
+    pub(crate) fn cost(&self) -> Cost {
+        match self {
+            Self::And(keys) => keys.iter().map(Self::cost).fold(Cost::ONE, Cost::and),
+            Self::Or(one, other) => Cost::ONE.and(one.cost()).and(other.cost()),
+            Self::Not(key) => Cost::ONE.and(key.cost()),
+            Self::Header(..) | Self::Body(_) | Self::Text(_) => Cost { keys: 1, texts: 1 },
+            _ => Cost::ONE,
+        }
+    }
+
     pub(crate) fn needs_header(&self) -> bool {
         match self {
             Self::And(keys) => keys.iter().any(Self::needs_header),
@@ -214,40 +274,37 @@ fn header_contains(header: &[u8], name: &str, needle: &str) -> bool {
 }
 
 fn any_header_contains(header: &[u8], needle: &str) -> bool {
-    Fields::new(header).any(|field| {
+    header_lines(header).any(|line| line.contains(needle))
+}
+
+/// The fields as people read them, without case.
+fn header_lines(header: &[u8]) -> impl Iterator<Item = String> {
+    Fields::new(header).map(|field| {
         let name = String::from_utf8_lossy(field.name());
-        fold(&format!("{name}: {}", mail::decode::text(field.value()))).contains(needle)
+        fold(&format!("{name}: {}", mail::decode::text(field.value())))
     })
 }
 
-/// The decoded text of text parts, and the headers of messages inside.
-fn body_contains(message: &[u8], needle: &str) -> bool {
+/// What SEARCH BODY looks at, without case: texts, decoded, and the headers of messages inside the message.
+fn body_texts(message: &[u8]) -> Vec<String> {
     let structure = Structure::parse(message);
-    structure
-        .parts()
-        .iter()
-        .enumerate()
-        .any(|(at, part)| match part.kind {
-            Kind::Multipart => false,
-            Kind::Message | Kind::Leaf(_) => {
-                let content_type = part.content_type(message);
-                let inner_header = at > 0
-                    && part
-                        .parent
-                        .is_some_and(|parent| structure.part(parent).kind == Kind::Message);
-                let header = inner_header && any_header_contains(part.header.of(message), needle);
-                let is_text = content_type.kind == "text";
-                header
-                    || (is_text && {
-                        let text = mail::decode::body_text(
-                            &content_type,
-                            part.encoding(message),
-                            part.body.of(message),
-                        );
-                        fold(&text).contains(needle)
-                    })
-            }
-        })
+    let mut texts = Vec::new();
+    for (at, part) in structure.parts().iter().enumerate() {
+        if part.kind == Kind::Multipart {
+            continue;
+        }
+        let inside_message = |parent| structure.part(parent).kind == Kind::Message;
+        if at > 0 && part.parent.is_some_and(inside_message) {
+            texts.extend(header_lines(part.header.of(message)));
+        }
+        let content_type = part.content_type(message);
+        if content_type.kind == "text" {
+            let body = part.body.of(message);
+            let text = mail::decode::body_text(&content_type, part.encoding(message), body);
+            texts.push(fold(&text));
+        }
+    }
+    texts
 }
 
 /// Asks every question about content; for fuzzing.
@@ -255,7 +312,7 @@ pub(crate) fn look_everywhere(message: &[u8]) {
     let header = &message[..mail::header::body_start(message)];
     let found = any_header_contains(header, "a")
         | header_contains(header, "Subject", "a")
-        | body_contains(message, "a");
+        | Texts::of(message).body_contains("a");
     let day = sent(header).unwrap_or(0);
     // Every answer is fine; getting there must not panic.
     std::hint::black_box((found, day));
@@ -263,7 +320,7 @@ pub(crate) fn look_everywhere(message: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use mail::ids::{Id as _, MessageId};
+    use mail::ids::Id as _;
 
     use super::*;
 
@@ -294,7 +351,7 @@ mod tests {
             recent: false,
             message: None,
             header,
-            whole: whole.then_some(MAIL),
+            whole: whole.then_some(&Texts::of(MAIL)),
         })
     }
 
@@ -365,7 +422,7 @@ mod tests {
                 false,
             ),
             (Key::Recent, false),
-            (Key::EmailId(MessageId::from_raw(1).to_string()), true),
+            (Key::EmailId(MessageId::from_raw(1)), true),
         ] {
             assert_eq!(ask(&key, false, false), Some(expected), "{key:?}");
         }

@@ -189,3 +189,51 @@ async fn bare_line_feeds_close() {
     let end = client.rest_of_it().await;
     assert!(end.iter().all(|line| line.starts_with("* BYE")), "{end:?}");
 }
+
+/// A FETCH of many parts of one message is made as the client reads it, not at once.
+#[tokio::test]
+async fn imp_3_many_partials_of_one_message_arrive_whole() {
+    let world = World::new().await;
+    let body: String = (0..30_000)
+        .map(|line| format!("line {line:06} of the body\r\n"))
+        .collect();
+    let message = format!("Subject: long\r\n\r\n{body}");
+    world.deliver("alice@example.test", message.as_bytes()).await;
+    let mut client = world.inbox().await;
+    let length = |count: usize| message.len() - count;
+    let items: Vec<String> = (1..20)
+        .map(|count| format!("BODY.PEEK[]<0.{}>", length(count)))
+        .collect();
+    let lines = client.ok(&format!("FETCH 1 ({} UID)", items.join(" "))).await;
+    let mut expected = "* 1 FETCH (".to_owned();
+    for count in 1..20 {
+        let part = &message[..length(count)];
+        expected.push_str(&format!("BODY[]<0> {{{}}}\r\n{part} ", part.len()));
+    }
+    expected.push_str("UID 1)");
+    assert!(
+        lines[0] == expected,
+        "{} octets, not {}",
+        lines[0].len(),
+        expected.len()
+    );
+}
+
+/// The number of texts that one SEARCH looks for is bounded.
+#[tokio::test]
+async fn imp_3_a_search_for_very_many_texts_is_refused() {
+    let world = World::new().await;
+    world
+        .deliver("alice@example.test", b"Subject: x\r\n\r\nabc\r\n")
+        .await;
+    let mut client = world.inbox().await;
+    let search = |texts: usize| format!("SEARCH {}", vec!["NOT BODY abd"; texts].join(" "));
+    assert_eq!(client.ok(&search(64)).await[0], "* SEARCH 1");
+    client.refused(&search(65), "NO [LIMIT]").await;
+    assert_eq!(
+        client
+            .ok(&format!("SEARCH {}", vec!["SEEN"; 5_000].join(" ")))
+            .await[0],
+        "* SEARCH"
+    );
+}

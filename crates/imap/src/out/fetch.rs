@@ -130,6 +130,11 @@ impl FetchLine<'_> {
         self.owed -= take as u64;
     }
 
+    /// Octets written and not yet taken.
+    pub fn untaken_bytes(&self) -> usize {
+        self.out.len()
+    }
+
     /// What was written so far, to be sent while the rest is still to come; empties the buffer.
     pub fn take(&mut self) -> Vec<u8> {
         self.out.take()

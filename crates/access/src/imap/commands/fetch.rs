@@ -21,7 +21,7 @@ use crate::imap::content::{Content, Needs};
 use crate::imap::io::Stop;
 use crate::imap::session::{Cx, Reading, User};
 use crate::imap::updates::flag_names;
-use crate::limits::PAGE_MESSAGES;
+use crate::limits::{FETCH_AT_ONCE_BYTES, PAGE_MESSAGES};
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
@@ -176,7 +176,7 @@ async fn contents(
             };
             match loaded {
                 Ok(content) => {
-                    send(cx, opened, (*seq, row), items, content).await?;
+                    send(cx, opened, (*seq, row), (items, needs), content).await?;
                     sent.push(*row);
                 }
                 Err(error) => failed.add(cx, user, row, error),
@@ -214,13 +214,20 @@ async fn send(
     cx: &mut Cx<'_, '_>,
     opened: &Opened,
     (seq, row): (u32, &Row),
-    items: &[FetchItem],
-    content: Content,
+    (items, needs): (&[FetchItem], Needs),
+    mut content: Content,
 ) -> Result<(), Stop> {
     let mut out = Out::new();
     let mut line = out.fetch(seq);
     let mut rest = Vec::new();
     for item in items {
+        // Many items of one message can be far larger than it is: what piles up goes out, and nothing is held meanwhile.
+        if line.untaken_bytes() > FETCH_AT_ONCE_BYTES {
+            let message = content.into_message();
+            cx.io.write(&line.take()).await?;
+            cx.io.flush().await?;
+            content = Content::load(message, needs).await.map_err(|_| Stop::Gone)?;
+        }
         if !row_item(&mut line, opened, row, item) {
             rest.extend(content.write(&mut line, item));
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use imap::command::{Numbers, Search};
+use imap::out::Code;
 use mail::ids::MessageId;
 use mailbox::{Expunges, Message, Opened, Row};
 use store::uids::UidSet;
@@ -10,9 +11,9 @@ use store::uids::UidSet;
 use super::enable;
 use crate::events::AccessEvent;
 use crate::imap::io::Stop;
-use crate::imap::search::{Key, Known, prepare};
+use crate::imap::search::{Key, Known, Texts, prepare};
 use crate::imap::session::{Cx, Reading, User};
-use crate::limits::PAGE_MESSAGES;
+use crate::limits::{PAGE_MESSAGES, SEARCH_KEYS_AT_ONCE, SEARCH_TEXTS};
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
@@ -26,6 +27,11 @@ pub(crate) async fn run(
         answer.bad(&mut cx.io.out, None, "There is no message of that number");
         return Ok(());
     };
+    if key.cost().texts > SEARCH_TEXTS {
+        let text = format!("At most {SEARCH_TEXTS} texts are looked for at once; ask in several commands");
+        answer.no(&mut cx.io.out, Some(Code::Limit), &text);
+        return Ok(());
+    }
     if search.uses_modseq() {
         enable::condstore(cx, user, Some(opened));
     }
@@ -65,7 +71,14 @@ async fn find(
     let everything = UidSet::from_ranges([(1, u32::MAX)]);
     let mut found = Vec::new();
     let mut open = Vec::new();
+    let keys = key.cost().keys;
+    let mut compared = 0;
     for (seq, row) in opened.select(&everything) {
+        compared += keys;
+        if compared > SEARCH_KEYS_AT_ONCE {
+            compared = 0;
+            tokio::task::yield_now().await;
+        }
         match key.matches(&of_row(opened, row)) {
             Some(true) => found.push((seq, row.uid, row.modseq)),
             Some(false) => {}
@@ -86,6 +99,8 @@ async fn find(
             if decide(cx, user, opened, key, (row, message)).await? {
                 found.push((*seq, row.uid, row.modseq));
             }
+            // Reading may not have waited for anything, and looking through a large message takes its time.
+            tokio::task::yield_now().await;
         }
     }
     found.sort_unstable();
@@ -133,8 +148,9 @@ async fn decide(
             return Ok(decided);
         }
         let whole = message.whole().await?;
+        let texts = Texts::of(&whole.bytes);
         let known = Known {
-            whole: Some(&whole.bytes),
+            whole: Some(&texts),
             ..known
         };
         Ok(key.matches(&known).unwrap_or(false))
