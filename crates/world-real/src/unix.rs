@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
 use world::net::BoxWire;
 
+use crate::limits::ACCEPT_PAUSE;
+
 /// Who called, as the kernel knows it (SO_PEERCRED).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
@@ -69,9 +71,16 @@ pub struct ControlDoor {
 }
 
 impl ControlDoor {
-    /// The next caller. Errors of a single connection are returned; the caller may simply ask again.
+    /// The next caller. Errors of a single connection are returned; the caller may simply ask again: where the machine has
+    /// no room for another connection there is a pause first, so that asking again does not spin.
     pub async fn accept(&self) -> io::Result<(BoxWire, Caller)> {
-        let (stream, _) = self.listener.accept().await?;
+        let (stream, _) = match self.listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                return Err(error);
+            }
+        };
         let caller = caller_of(&stream)?;
         Ok((Box::new(stream), caller))
     }

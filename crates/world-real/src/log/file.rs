@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The current file's name.
@@ -18,9 +18,12 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// Opens or makes the file, mode 0640. A line that a crash cut off is ended, so that it cannot join the next one.
+    /// Opens or makes the file, mode 0600 in a directory of mode 0700: who wrote to whom is nobody else's business. A line that a crash cut off is ended, so that it cannot join the next one.
     pub(super) fn open(dir: &Path, max_bytes: u64, kept: u32) -> io::Result<Self> {
-        std::fs::create_dir_all(dir)?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
         let mut file = open_file(dir)?;
         let mut size_bytes = file.metadata()?.len();
         if size_bytes > 0 {
@@ -94,6 +97,6 @@ fn open_file(dir: &Path) -> io::Result<File> {
         .append(true)
         .read(true)
         .create(true)
-        .mode(0o640)
+        .mode(0o600)
         .open(path_of(dir, 0))
 }
