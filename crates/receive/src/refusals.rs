@@ -8,7 +8,11 @@ use store::contract::StoreError;
 /// message. What exactly happened is for the operator.
 pub fn of_store(error: &StoreError) -> Refusal {
     match error {
-        StoreError::Full | StoreError::Busy => no_room(),
+        StoreError::Full => no_room(),
+        StoreError::Busy => Refusal::new(
+            codes::SYSTEM_FULL,
+            "Too much is waiting here just now: please try again later",
+        ),
         StoreError::Conflict(_) | StoreError::Damaged(_) | StoreError::Fatal(_) => Refusal::new(
             codes::SYSTEM_FAULT,
             "Something is wrong here and its owner is told: please try again later",
@@ -16,11 +20,11 @@ pub fn of_store(error: &StoreError) -> Refusal {
     }
 }
 
-/// 452: not now, for want of room or time.
+/// 452: not now, for want of room on the disk.
 pub fn no_room() -> Refusal {
     Refusal::new(
         codes::SYSTEM_FULL,
-        "There is no room or no time just now: please try again later",
+        "There is no room for mail here just now: please try again later",
     )
 }
 

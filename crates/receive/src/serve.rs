@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smtp::{Reply, Session, Step};
 use world::clock::Monotonic;
-use world::line::{Connection, Driver, Plain, Secured};
+use world::line::{Connection, Driver, IntoTlsError, Plain, Secured};
 use world::net::{BoxWire, Peer};
 
 use crate::connection::{self, Greeting};
@@ -30,11 +30,14 @@ async fn inside_tls(context: &Context, door: &Door, wire: BoxWire, peer: Peer) {
     let Some(tls) = &door.tls else { return };
     let clock = context.queue.clock.clone();
     let accepted = Connection::accept_tls(wire, peer, clock, tls.as_ref(), handshake_deadline(context)).await;
-    if let Ok(mut conn) = accepted {
-        let session = Session::new(door.setup.clone(), true);
-        if let Some(session) = greet(context, door, &mut conn, session).await {
-            secured(context, door, conn, session).await;
+    match accepted {
+        Ok(mut conn) => {
+            let session = Session::new(door.setup.clone(), true);
+            if let Some(session) = greet(context, door, &mut conn, session).await {
+                secured(context, door, conn, session).await;
+            }
         }
+        Err(error) => tls_failed(context, door, peer, &error),
     }
 }
 
@@ -51,12 +54,16 @@ async fn in_the_open(context: &Context, door: &Door, mut conn: Connection<Plain>
     // Sends the 220; what came in before it is an injection and ends the connection (CVE-2011-0411).
     match conn.into_tls(tls.as_ref(), deadline).await {
         Ok(conn) => secured(context, door, conn, before.secured()).await,
-        Err(error) => context.queue.events.emit(&ReceiveEvent::SessionClosed {
-            door: door.kind.name(),
-            peer: canonical(peer.addr.ip()),
-            reason: error.to_string(),
-        }),
+        Err(error) => tls_failed(context, door, peer, &error),
     }
+}
+
+fn tls_failed(context: &Context, door: &Door, peer: Peer, error: &IntoTlsError) {
+    context.queue.events.emit(&ReceiveEvent::SessionClosed {
+        door: door.kind.name(),
+        peer: canonical(peer.addr.ip()),
+        reason: error.to_string(),
+    });
 }
 
 async fn secured(context: &Context, door: &Door, mut conn: Connection<Secured>, session: Session<Proof>) {

@@ -1,6 +1,7 @@
 //! The loop of a session: frames commands, runs the states of `smtp`, answers their questions.
 
 use directory::{Resolution, SignedIn};
+use mail::address::Path;
 use mail::ids::QueueId;
 use queue::{Envelope, LocalProgram, RelayGrant, Stranger, Submitted};
 use smtp::frame::{Frame, command_line};
@@ -164,46 +165,17 @@ impl<'a> Talk<'a> {
 
     /// Step 3.
     fn sender(&mut self, ask: AskSender<Proof>) -> Step<Proof> {
-        let mail = ask.mail().clone();
-        let queue_id: QueueId = self.context.ids.next();
         if let Some(hello) = ask.session().hello() {
             self.hello = Some(hello.name.as_str().to_owned());
             self.extended = hello.extended;
         }
-        let now = self.context.queue.clock.now();
-        let path = mail.reverse_path.clone();
-        let (speaker, direction) = match (self.door.setup.flavour, self.user.clone()) {
-            (Flavour::Mx, _) => (
-                Speaker::Stranger,
-                Direction::Stranger(Envelope::new(queue_id, path, now, Stranger)),
-            ),
-            (Flavour::Lmtp, _) => (
-                Speaker::LocalProgram,
-                Direction::Local(Envelope::new(queue_id, path, now, LocalProgram)),
-            ),
-            (Flavour::Submission, Some(user)) => {
-                let own_address = path.mailbox().is_none_or(|mailbox| user.may_send_as(mailbox));
-                let speaker = Speaker::User {
-                    welcome: user.still_welcome(),
-                    own_address,
-                };
-                let envelope = Envelope::new(queue_id, path, now, Submitted::by(&user));
-                let grant = RelayGrant::for_submitter(&user);
-                (
-                    speaker,
-                    Direction::User {
-                        envelope,
-                        grant,
-                        user,
-                    },
-                )
-            }
-            (Flavour::Submission, None) => {
-                return ask.refuse(&Refusal::new(
-                    codes::AUTH_REQUIRED,
-                    "Sign in first: AUTH PLAIN or LOGIN",
-                ));
-            }
+        let mail = ask.mail().clone();
+        let queue_id: QueueId = self.context.ids.next();
+        let Some((speaker, direction)) = self.speaker(queue_id, &mail.reverse_path) else {
+            return ask.refuse(&Refusal::new(
+                codes::AUTH_REQUIRED,
+                "Sign in first: AUTH PLAIN or LOGIN",
+            ));
         };
         match sender::decide(speaker, self.context.queue.store.admission()) {
             Ok(()) => {
@@ -211,23 +183,38 @@ impl<'a> Talk<'a> {
                 ask.accept()
             }
             Err(refusal) => {
-                let (door, peer, from) = (
-                    self.door.kind.name(),
-                    self.peer(),
-                    sender_text(&mail.reverse_path),
-                );
-                let (code, reason) = (u64::from(refusal.code.code()), refusal.text.clone().into_owned());
-                self.tell(&ReceiveEvent::SenderRefused {
-                    queue_id,
-                    door,
-                    peer,
-                    from,
-                    code,
-                    reason,
-                });
+                self.tell_sender(queue_id, sender_text(&mail.reverse_path), &refusal);
                 ask.refuse(&refusal)
             }
         }
+    }
+
+    /// Who speaks follows from the door and the sign-in, from nothing else. `None`: a submitter who has not signed in.
+    fn speaker(&self, queue_id: QueueId, path: &Path) -> Option<(Speaker, Direction)> {
+        let (path, now) = (path.clone(), self.context.queue.clock.now());
+        Some(match self.door.setup.flavour {
+            Flavour::Mx => (
+                Speaker::Stranger,
+                Direction::Stranger(Envelope::new(queue_id, path, now, Stranger)),
+            ),
+            Flavour::Lmtp => (
+                Speaker::LocalProgram,
+                Direction::Local(Envelope::new(queue_id, path, now, LocalProgram)),
+            ),
+            Flavour::Submission => {
+                let user = self.user.clone()?;
+                let speaker = Speaker::User {
+                    welcome: user.still_welcome(),
+                    own_address: path.mailbox().is_none_or(|mailbox| user.may_send_as(mailbox)),
+                };
+                let direction = Direction::User {
+                    envelope: Envelope::new(queue_id, path, now, Submitted::by(&user)),
+                    grant: RelayGrant::for_submitter(&user),
+                    user,
+                };
+                (speaker, direction)
+            }
+        })
     }
 
     /// Step 4.
@@ -362,6 +349,17 @@ impl<'a> Talk<'a> {
             peer: self.peer(),
             from: transaction.sender_text(),
             size_bytes,
+            code: u64::from(refusal.code.code()),
+            reason: refusal.text.clone().into_owned(),
+        });
+    }
+
+    fn tell_sender(&self, queue_id: QueueId, from: String, refusal: &Refusal) {
+        self.tell(&ReceiveEvent::SenderRefused {
+            queue_id,
+            door: self.door.kind.name(),
+            peer: self.peer(),
+            from,
             code: u64::from(refusal.code.code()),
             reason: refusal.text.clone().into_owned(),
         });

@@ -34,6 +34,7 @@ pub(crate) async fn data(talk: &mut Talk<'_>, ask: AskData<Proof>) -> Option<Ste
             break;
         }
         if raw_bytes > most {
+            talk.tell_refused(&transaction, intake.size_bytes(), &far_too_large());
             return Some(receiving.abandon(&far_too_large()));
         }
         if !talk.conn.buffered().is_empty() {
@@ -41,7 +42,10 @@ pub(crate) async fn data(talk: &mut Talk<'_>, ask: AskData<Proof>) -> Option<Ste
         }
         match more(talk, &mut pace).await {
             More::Bytes => {}
-            More::TooSlow => return Some(receiving.abandon(&too_slow())),
+            More::TooSlow => {
+                talk.tell_refused(&transaction, intake.size_bytes(), &too_slow());
+                return Some(receiving.abandon(&too_slow()));
+            }
             More::Gone => {
                 talk.tell_cut_off(&transaction, intake.size_bytes());
                 return None;
@@ -64,7 +68,12 @@ pub(crate) async fn chunk(talk: &mut Talk<'_>, mut chunk: TakeChunk<Proof>) -> O
     }
     match octets(talk, &mut chunk, transaction.as_deref_mut()).await {
         More::Bytes => {}
-        More::TooSlow => return Some(chunk.abandon(&too_slow())),
+        More::TooSlow => {
+            if let Some(transaction) = &transaction {
+                talk.tell_refused(transaction, transaction.size_bytes(), &too_slow());
+            }
+            return Some(chunk.abandon(&too_slow()));
+        }
         More::Gone => {
             if let Some(transaction) = &transaction {
                 talk.tell_cut_off(transaction, transaction.size_bytes());
