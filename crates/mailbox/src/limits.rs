@@ -3,15 +3,15 @@
 /// Rows in one chunk of a view.
 pub const CHUNK_ROWS: usize = 1024;
 /// Bytes of one level of a mailbox name, in UTF-8 after NFC.
-pub const LEVEL_BYTES: usize = 255;
-/// Bytes of a whole mailbox name.
+pub const LEVEL_BYTES: usize = store::limits::MAILBOX_NAME_BYTES;
+/// Bytes of a whole mailbox name; stricter than what the codec of IMAP takes.
 pub const NAME_BYTES: usize = 1000;
 /// Levels of a mailbox name.
 pub const NAME_LEVELS: usize = 20;
 /// Bytes of a message that one read returns at most.
 pub const READ_BYTES: u64 = 1024 * 1024;
-/// Bytes of a header section that are looked at; the rest counts as body.
-pub const HEADER_BYTES: u64 = 256 * 1024;
+/// Bytes of a header section that are looked at; the rest counts as body. What is received has no more.
+pub const HEADER_BYTES: u64 = mail::limits::HEADER_BLOCK_BYTES as u64;
 /// Bytes of all messages larger than [`READ_BYTES`] that are held in memory at one time, in the whole process.
 /// One message larger than this is read alone.
 pub const HEAVY_READ_BYTES: u64 = 64 * 1024 * 1024;

@@ -2,12 +2,13 @@
 
 use mail::address::Mailbox;
 use mail::header::{Header, HeaderFault};
+use mail::limits::HEADER_FIELDS;
 use smtp::Refusal;
 use smtp::refusal::codes;
 
 use crate::author;
 use crate::edits::{self, Missing};
-use crate::limits::HOPS;
+use crate::limits::{HEADER_BYTES, HOPS};
 
 /// What a submission is held to and given.
 pub(crate) struct Submitter<'a> {
@@ -32,8 +33,9 @@ pub(crate) fn decide(block: Vec<u8>, submitter: Option<&Submitter<'_>>) -> Resul
 /// 554 5.4.6 above the limit (RFC 5321 §6.3): the message goes in circles.
 pub fn hops(header: &Header<'_>) -> Result<(), Refusal> {
     if header.received_count() > HOPS {
-        let text =
-            "The message has passed more than 50 servers and is going in circles: check your forwarding";
+        let text = format!(
+            "The message has passed more than {HOPS} servers and is going in circles: check your forwarding"
+        );
         return Err(Refusal::new(codes::MAIL_LOOP, text));
     }
     Ok(())
@@ -44,11 +46,14 @@ pub fn of_header(fault: &HeaderFault) -> Refusal {
     match fault {
         HeaderFault::TooLarge => Refusal::new(
             codes::HEADER_TOO_LARGE,
-            "The header has more than 256 KiB: shorten it and send it again",
+            format!(
+                "The header has more than {} KiB: shorten it and send it again",
+                HEADER_BYTES / 1024
+            ),
         ),
         HeaderFault::TooManyFields => Refusal::new(
             codes::TOO_MANY_FIELDS,
-            "The header has more than 1000 fields: shorten it and send it again",
+            format!("The header has more than {HEADER_FIELDS} fields: shorten it and send it again"),
         ),
     }
 }
@@ -56,7 +61,6 @@ pub fn of_header(fault: &HeaderFault) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::HEADER_BYTES;
 
     fn code(block: String) -> u16 {
         decide(block.into_bytes(), None).map_or_else(|refusal| refusal.code.code(), |_| 250)

@@ -23,7 +23,8 @@ pub const UNKNOWN_RECIPIENTS: u32 = 10;
 /// The same, whatever else was asked.
 pub const UNKNOWN_RECIPIENTS_EVER: u32 = 100;
 
-/// A message's octets, unless the settings say otherwise; announced with SIZE, held at MAIL and while it comes (552).
+/// A message's octets at a door that is not told another number; the program tells each door that of its setting
+/// `limits.message_size`. Announced with SIZE, held at MAIL and while it comes (552).
 pub const MESSAGE_BYTES: u64 = 25 * 1024 * 1024;
 /// A message that is too large is read to its end, so that it can be refused properly, up to this factor of the limit;
 /// then the connection is closed.

@@ -9,7 +9,7 @@ pub const AUTH_LINE_BYTES: usize = 12_288;
 
 /// A line of message text without its CR LF (RFC 5322 §2.1.1, RFC 5321 §4.5.3.1.6: 1,000 with it). A message with a
 /// longer one is refused 550 5.6.0 at its end, not folded: folding would break its signatures.
-pub const TEXT_LINE_BYTES: usize = 998;
+pub const TEXT_LINE_BYTES: usize = mail::limits::LINE_BYTES;
 
 /// The name in EHLO, HELO, LHLO (RFC 1035 §2.3.4 and some room for address literals).
 pub const HELLO_NAME_BYTES: usize = 255;

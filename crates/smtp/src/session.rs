@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::limits::{ERRORS_PER_SESSION, IDLE_COMMANDS};
+use crate::limits::{COMMAND_LINE_BYTES, ERRORS_PER_SESSION, IDLE_COMMANDS};
 use crate::refusal::{Refusal, codes};
 use crate::reply::Reply;
 use crate::steps::Step;
@@ -156,7 +156,7 @@ impl<P> Session<P> {
 
     /// A line above the limit: 500, and the session ends.
     pub fn line_too_long(self) -> Step<P> {
-        let text = "That line is too long: a command has at most 2048 octets";
+        let text = format!("That line is too long: a command has at most {COMMAND_LINE_BYTES} octets");
         Step::Close(Some(Reply::refuse(&Refusal::new(codes::LINE_TOO_LONG, text))))
     }
 
