@@ -8,31 +8,31 @@ use world::events::{Event, Severity, Value};
 /// One thing that happened at a reading door. Sign-ins are `directory`'s events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccessEvent {
-    /// The TLS handshake failed.
+    /// `access.tls-failed`: the TLS handshake failed.
     TlsFailed {
         /// whose
         peer: IpAddr,
         /// why
         reason: String,
     },
-    /// Plaintext came after STARTTLS, before the handshake: an injection attempt or a broken client.
+    /// `access.plaintext-after-starttls`: plaintext came after STARTTLS, before the handshake: an injection attempt or a broken client.
     PlaintextAfterStarttls {
         /// whose
         peer: IpAddr,
     },
-    /// The connection was closed because of too many mistakes or refused sign-ins.
+    /// `access.too-many-errors`: the connection was closed because of too many mistakes or refused sign-ins.
     TooManyErrors {
         /// whose
         peer: IpAddr,
         /// what it did, in words
         what: &'static str,
     },
-    /// Something that is not IMAP spoke.
+    /// `access.other-protocol`: something that is not IMAP spoke.
     OtherProtocol {
         /// whose
         peer: IpAddr,
     },
-    /// A message could not be read.
+    /// `access.message-damaged`: a message could not be read.
     MessageDamaged {
         /// which
         message: String,
@@ -41,7 +41,7 @@ pub enum AccessEvent {
         /// what the store says
         reason: String,
     },
-    /// The store refused something a person asked for.
+    /// `access.store-refused`: the store refused something a person asked for.
     StoreRefused {
         /// whose
         address: String,

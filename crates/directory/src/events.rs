@@ -17,7 +17,7 @@ pub enum DirectoryEvent {
         /// how many aliases
         aliases: u64,
     },
-    /// `directory.signed-in`
+    /// `directory.signed-in`: somebody gave the right password.
     SignedIn {
         /// main address of the account
         address: String,

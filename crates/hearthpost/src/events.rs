@@ -15,7 +15,7 @@ pub enum ProgramEvent {
         /// from the beginning of main
         duration_ms: u64,
     },
-    /// `program.door-open`
+    /// `program.door-open`: a listener takes connections.
     DoorOpen {
         /// which
         door: &'static str,
@@ -48,12 +48,12 @@ pub enum ProgramEvent {
         /// text and place
         message: String,
     },
-    /// `program.stopping`
+    /// `program.stopping`: the server was told to stop; no door takes connections any more.
     Stopping {
         /// connections that are still open
         connections: u64,
     },
-    /// `program.stopped`
+    /// `program.stopped`: everything is closed, the log is the last.
     Stopped {
         /// connections that did not end in time and were cut
         cut: u64,

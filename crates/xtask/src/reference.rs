@@ -37,7 +37,30 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
 pub fn check_sources(fix: bool) -> Outcome<Findings> {
     let mut findings = compare("docs/reference/limits.md", &limits()?, fix)?;
     findings.extend(compare("docs/reference/events.md", &events()?, fix)?);
+    for (package, text) in sources("events.rs")? {
+        let missing = undocumented_events(&text).into_iter();
+        findings.extend(missing.map(|name| {
+            format!("{package}: the event {name} has no comment that begins with its name: it is missing from the page")
+        }));
+    }
     Ok(findings)
+}
+
+/// Events that have a name in the code (`=> "crate.what"`), and none in a comment.
+fn undocumented_events(text: &str) -> Vec<String> {
+    let documented = named_events(text);
+    let names = text.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("=> \"")?;
+        rest.strip_suffix("\",")
+    });
+    let is_name = |name: &str| {
+        let letters = |c: char| c.is_ascii_lowercase() || c == '-' || c == '.';
+        name.contains('.') && name.chars().all(letters)
+    };
+    names
+        .filter(|name| is_name(name) && !documented.iter().any(|(known, ..)| known == name))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn compare(place: &str, text: &str, fix: bool) -> Outcome<Findings> {
@@ -63,7 +86,7 @@ fn sources(name: &str) -> Outcome<Vec<(String, String)>> {
             .strip_prefix("crates/")
             .and_then(|rest| rest.split_once("/src/"));
         if let Some((package, inside)) = own
-            && inside == name
+            && inside.rsplit('/').next() == Some(name)
             && !["xtask", "testkit"].contains(&package)
         {
             found.push((package.to_owned(), std::fs::read_to_string(&file)?));
@@ -264,5 +287,11 @@ mod tests {
             )
         );
         assert_eq!((rows[1].0.as_str(), rows[1].2.len()), ("x.z", 0));
+    }
+
+    #[test]
+    fn an_event_without_its_name_in_its_comment_is_found() {
+        let text = "    /// `x.y`: it happened.\n    A,\n    /// Also.\n    B,\n  Self::A => \"x.y\",\n  Self::B => \"x.z\",\n                     Self::B => \"A sentence.\",\n";
+        assert_eq!(undocumented_events(text), ["x.z"]);
     }
 }
