@@ -20,6 +20,7 @@ pub(crate) struct Submitter<'a> {
 
 /// Looks at the whole header block. The result is the block as it is kept.
 pub(crate) fn decide(block: Vec<u8>, submitter: Option<&Submitter<'_>>) -> Result<Vec<u8>, Refusal> {
+    begins_with_a_field(&block)?;
     let header = Header::scan(&block).map_err(|fault| of_header(&fault))?;
     hops(&header)?;
     let Some(submitter) = submitter else {
@@ -28,6 +29,17 @@ pub(crate) fn decide(block: Vec<u8>, submitter: Option<&Submitter<'_>>) -> Resul
     author::decide(&header, submitter.owns)?;
     let edited = edits::apply(&block, &header, &submitter.missing);
     Ok(edited)
+}
+
+/// 550 5.6.0 when the first line continues another: our own lines go in front, and the last of them would be continued
+/// with a stranger's words (threat case REL-7).
+fn begins_with_a_field(block: &[u8]) -> Result<(), Refusal> {
+    if matches!(block.first(), Some(b' ' | b'\t')) {
+        let text =
+            "The message begins with a line that continues a header field: begin with the field's name";
+        return Err(Refusal::new(codes::BAD_CONTENT, text));
+    }
+    Ok(())
 }
 
 /// 554 5.4.6 above the limit (RFC 5321 §6.3): the message goes in circles.
@@ -70,6 +82,19 @@ mod tests {
     fn rel_10_more_than_fifty_hops_are_a_loop() {
         assert_eq!(code(format!("{}\r\n", "Received: x\r\n".repeat(50))), 250);
         assert_eq!(code(format!("{}\r\n", "Received: x\r\n".repeat(51))), 554);
+    }
+
+    #[test]
+    fn rel_7_a_first_line_never_continues_our_own_fields() {
+        for start in [" evil\r\n", "\tevil\r\n", " \r\n", " X: y\r\n"] {
+            assert_eq!(
+                code(format!("{start}From: a@there.example\r\n\r\n")),
+                550,
+                "{start:?}"
+            );
+        }
+        assert_eq!(code("From: a@there.example\r\n folded\r\n\r\n".to_owned()), 250);
+        assert_eq!(code("\r\n".to_owned()), 250);
     }
 
     #[test]

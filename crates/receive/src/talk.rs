@@ -238,15 +238,18 @@ impl<'a> Talk<'a> {
         };
         // Without SIZE one octet is asked for: is there any room at all?
         let size_bytes = open.mail.size_bytes.unwrap_or(0).max(1);
-        let reservations: Vec<_> = resolution
+        let (held, new): (Vec<_>, Vec<_>) = resolution
             .recipients()
             .iter()
-            .filter_map(|of| directory.reserve(of, size_bytes))
+            .partition(|of| open.reservations.contains_key(&of.account()));
+        let reservations: Vec<_> = new
+            .into_iter()
+            .filter_map(|of| Some((of.account(), directory.reserve(of, size_bytes)?)))
             .collect();
         let known = match &resolution {
             // One full mailbox of a list does not keep the others from their mail.
             Resolution::Local(_) => Known::Local {
-                room: !reservations.is_empty(),
+                room: !reservations.is_empty() || !held.is_empty(),
             },
             Resolution::UnknownUser | Resolution::Disabled => Known::Nobody,
             Resolution::NotOurs => Known::Elsewhere,
@@ -325,7 +328,10 @@ impl<'a> Talk<'a> {
     }
 
     pub fn command_deadline(&self) -> Monotonic {
-        Monotonic(self.now().0 + COMMAND)
+        let command = Monotonic(self.now().0 + COMMAND);
+        // Between two chunks the time of the message goes on.
+        let message = self.open.as_ref().and_then(|open| open.message_until);
+        message.map_or(command, |message| message.min(command))
     }
 
     pub fn tell(&self, event: &ReceiveEvent) {

@@ -1,14 +1,15 @@
 //! A mail transaction, from MAIL to its end. Its direction is in its type: only the user's variant has a relay grant,
 //! and only its envelope could take a remote recipient.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use directory::{LocalRecipient, Reservation, SignedIn};
 use mail::address::{Mailbox, Path};
-use mail::ids::QueueId;
+use mail::ids::{AccountId, QueueId};
 use queue::{Envelope, LocalProgram, RelayGrant, Stranger, Submitted};
 use smtp::MailFrom;
-use world::clock::UnixMs;
+use world::clock::{Monotonic, UnixMs};
 
 use crate::intake::Intake;
 
@@ -30,19 +31,21 @@ pub(crate) enum Direction {
 pub(crate) struct Transaction {
     pub direction: Direction,
     pub mail: MailFrom,
-    /// room held in the recipients' mailboxes
-    pub reservations: Vec<Reservation>,
+    /// room held in the recipients' mailboxes: once for each, however often they are named
+    pub reservations: BTreeMap<AccountId, Reservation>,
     /// the first recipient; named in Received when it stays the only one
     pub first_recipient: Option<Mailbox>,
     /// RCPTs that were taken
     pub recipients: usize,
     /// the message, while it comes in chunks
     pub intake: Option<Intake>,
+    /// when a message in chunks must have come, from its first chunk on
+    pub message_until: Option<Monotonic>,
 }
 
 impl Transaction {
     pub fn new(direction: Direction, mail: MailFrom) -> Self {
-        let (reservations, first_recipient, recipients, intake) = (Vec::new(), None, 0, None);
+        let (reservations, first_recipient, recipients, intake) = (BTreeMap::new(), None, 0, None);
         Self {
             direction,
             mail,
@@ -50,6 +53,7 @@ impl Transaction {
             first_recipient,
             recipients,
             intake,
+            message_until: None,
         }
     }
 

@@ -7,7 +7,7 @@ use world::line::{Pace, ReadError};
 
 use crate::edits::Missing;
 use crate::intake::{Intake, Submission};
-use crate::limits::{MESSAGE, OVERSIZE_FACTOR};
+use crate::limits::{COMMAND, MESSAGE, OVERSIZE_FACTOR};
 use crate::talk::{Proof, Talk};
 use crate::transaction::Transaction;
 use crate::verdict;
@@ -66,7 +66,15 @@ pub(crate) async fn chunk(talk: &mut Talk<'_>, mut chunk: TakeChunk<Proof>) -> O
     {
         transaction.intake = Some(intake_for(talk, transaction));
     }
-    match octets(talk, &mut chunk, transaction.as_deref_mut()).await {
+    let now = talk.now();
+    let until = match &mut transaction {
+        Some(transaction) => *transaction
+            .message_until
+            .get_or_insert(Monotonic(now.0 + MESSAGE)),
+        None => Monotonic(now.0 + COMMAND),
+    };
+    let pace = Pace::start(now, until);
+    match octets(talk, &mut chunk, transaction.as_deref_mut(), pace).await {
         More::Bytes => {}
         More::TooSlow => {
             if let Some(transaction) = &transaction {
@@ -100,8 +108,8 @@ async fn octets(
     talk: &mut Talk<'_>,
     chunk: &mut TakeChunk<Proof>,
     mut transaction: Option<&mut Transaction>,
+    mut pace: Pace,
 ) -> More {
-    let mut pace = talk.pace();
     while chunk.remaining_bytes() > 0 {
         if talk.conn.buffered().is_empty() {
             match more(talk, &mut pace).await {

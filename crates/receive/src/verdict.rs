@@ -75,7 +75,7 @@ fn acknowledge(transaction: Transaction, proof: Proof, verdict: Verdict<Proof>) 
     let queue_id = transaction.queue_id();
     let waits = matches!(&transaction.direction, Direction::User { envelope, .. } if envelope.has_remote());
     let note = waits.then_some(WAITS_FOR_A_ROAD);
-    for reservation in transaction.reservations {
+    for reservation in transaction.reservations.into_values() {
         reservation.keep();
     }
     match verdict {

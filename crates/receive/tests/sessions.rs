@@ -712,6 +712,49 @@ async fn a_full_mailbox_is_told_at_once_and_later() {
 }
 
 #[tokio::test]
+async fn a_mailbox_that_is_named_often_holds_room_once() {
+    let house = House::new().await;
+    let mut client = house.connect(DoorKind::Mx);
+    client.expect("220").await;
+    client.ask("EHLO x", "250-").await;
+    client.ask("MAIL FROM:<a@there.example>", "250").await;
+    // dave has room for one octet, which the first of them holds.
+    client.ask("RCPT TO:<dave@example.test>", "250").await;
+    client.ask("RCPT TO:<dave@example.test>", "250").await;
+    client.ask("RCPT TO:<dave+tag@example.test>", "250").await;
+    let mut other = house.connect(DoorKind::Mx);
+    other.expect("220").await;
+    other.ask("EHLO x", "250-").await;
+    other.ask("MAIL FROM:<a@there.example>", "250").await;
+    other.ask("RCPT TO:<dave@example.test>", "452 4.2.2").await;
+    client.ask("RSET", "250").await;
+    other.ask("RCPT TO:<dave@example.test>", "250").await;
+}
+
+#[tokio::test]
+async fn smt_3_a_message_in_chunks_has_an_hour() {
+    let house = House::new().await;
+    let mut client = house.connect(DoorKind::Mx);
+    client.expect("220").await;
+    client.ask("EHLO x", "250-").await;
+    client.ask("MAIL FROM:<a@there.example>", "250").await;
+    client.ask("RCPT TO:<bob@example.test>", "250").await;
+    let mut chunks = 0;
+    let end = loop {
+        client.shout("BDAT 1\r\nx").await;
+        let reply = client.reply().await;
+        if !reply.starts_with("250") {
+            break reply;
+        }
+        chunks += 1;
+        assert!(chunks < 40, "a chunk every two minutes goes on for ever");
+        house.clock.advance(std::time::Duration::from_secs(120)).await;
+    };
+    assert!(end.starts_with("421"), "{end:?}");
+    assert_eq!(chunks, 30, "an hour of them");
+}
+
+#[tokio::test]
 async fn a_cut_connection_leaves_nothing() {
     let house = House::new().await;
     let mut client = house.connect(DoorKind::Mx);
