@@ -56,7 +56,7 @@ fn touched(mailboxes: &Mailboxes, notice: &Notice) -> Vec<Arc<View>> {
         .collect()
 }
 
-/// A failed refresh loses nothing: the next notice, NOOP or command asks again.
+/// A failed refresh loses nothing: the next notice, NOOP, SELECT or change asks again.
 async fn refresh(mailboxes: Arc<Mailboxes>, view: Arc<View>) {
     for attempt in 1..=REFRESH_TRIES {
         match view.refresh(mailboxes.store.as_ref()).await {
