@@ -94,7 +94,7 @@ impl fmt::Display for AdminError {
             Self::Exists { noun, name } => {
                 write!(
                     f,
-                    "{name} exists already as {noun}. Change it with: hearthpost {noun} set {name}"
+                    "the {noun} {name} exists already. Change it with: hearthpost {noun} set {name}"
                 )
             }
             Self::DomainInUse(name) => {
@@ -106,7 +106,7 @@ impl fmt::Display for AdminError {
             Self::TargetNotLocal(name) => {
                 write!(
                     f,
-                    "{name} is not an account or alias here, and aliases lead only to local addresses. Add it first."
+                    "{name} is not an account or alias here, and aliases lead only to local addresses. Add it first, or name another."
                 )
             }
             Self::TargetCount(count) => {

@@ -102,7 +102,7 @@ pub fn open_log(options: &LogOptions, clock: &Arc<dyn Clock>) -> Outcome<Arc<Log
 pub fn disk(error: &StoreError) -> Failure {
     match error {
         StoreError::Fatal(text) if text.contains("another process owns") => Failure::Unreachable(format!(
-            "{text}. It does not answer on its control socket now; try again in a moment."
+            "{text}. If that process is just starting or stopping, try again in a moment."
         )),
         StoreError::Fatal(text) => Failure::Disk(text.clone()),
         other => Failure::Disk(format!("{other}. Look at the log.")),

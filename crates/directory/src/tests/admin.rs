@@ -115,11 +115,11 @@ async fn refusals_say_what_to_do_and_change_nothing() {
         ),
         (
             directory.add_account(spec("ALICE@example.test")).await.map(drop),
-            "alice@example.test exists already as account",
+            "the account alice@example.test exists already",
         ),
         (
             directory.add_account(spec("info@example.test")).await.map(drop),
-            "exists already as alias",
+            "the alias info@example.test exists already",
         ),
         (
             directory.add_account(with_password("short")).await.map(drop),
@@ -166,7 +166,7 @@ async fn refusals_say_what_to_do_and_change_nothing() {
                 .add_alias(alias("bob@example.test", &["alice@example.test"]))
                 .await
                 .map(drop),
-            "exists already as account",
+            "the account bob@example.test exists already",
         ),
         (
             directory
@@ -195,7 +195,7 @@ async fn refusals_say_what_to_do_and_change_nothing() {
                 .add_domain("example.test", DomainSettings::default())
                 .await
                 .map(drop),
-            "exists already as domain",
+            "the domain example.test exists already",
         ),
         (
             directory

@@ -219,7 +219,7 @@ fn accounts_and_aliases_come_from_files() {
             "exists.csv",
             "x@example.org\nann@example.org\n",
             1,
-            "ann@example.org exists already as account",
+            "the account ann@example.org exists already",
         ),
         (
             "weak.csv",
@@ -278,7 +278,11 @@ fn refusals_name_the_next_step_and_have_their_exit_codes() {
             1,
             "aliases lead only to local addresses",
         ),
-        (&["domain", "add", "example.org"], 1, "exists already as domain"),
+        (
+            &["domain", "add", "example.org"],
+            1,
+            "the domain example.org exists already",
+        ),
         (
             &["domain", "add", "x.org", "--separator", "ab"],
             1,
