@@ -258,7 +258,7 @@ async fn a_mailbox_that_takes_nothing_does_not_hold_up_the_others() {
     let waiting = house.waiting().await;
     assert_eq!(
         waiting.iter().find(|row| row.0 == "alice@example.test"),
-        Some(&row("alice@example.test", 1, "NoSuchAccount"))
+        Some(&row("alice@example.test", 1, "there is no such account"))
     );
 }
 

@@ -37,7 +37,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Busy => f.write_str("the store has too much work waiting"),
             Self::Full => f.write_str("the disk is full"),
-            Self::Conflict(conflict) => write!(f, "{conflict:?}"),
+            Self::Conflict(conflict) => write!(f, "{conflict}"),
             Self::Damaged(what) => write!(f, "{what} is damaged"),
             Self::Fatal(what) => write!(f, "the disk refused: {what}"),
         }
@@ -70,6 +70,30 @@ pub enum Conflict {
     OverQuota,
     /// UIDs of this mailbox are used up (2^32 - 1).
     NoUidsLeft,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSuchMailbox => "there is no such mailbox",
+            Self::MailboxExists => "a mailbox of that name exists",
+            Self::NotAllowed => "that mailbox cannot be deleted or moved there",
+            Self::HasChildren => "there are mailboxes below it",
+            Self::TooManyMailboxes => "the account has as many mailboxes as it may",
+            Self::TooManyKeywords => "the mailbox has as many keywords as it may",
+            Self::NoSuchAccount => "there is no such account",
+            Self::AccountExists => "an account has that address",
+            Self::NoSuchDomain => "there is no such domain",
+            Self::DomainExists => "the domain exists",
+            Self::DomainInUse => "the domain has accounts or aliases",
+            Self::NoSuchAlias => "there is no such alias",
+            Self::AliasExists => "an alias has that address",
+            Self::AlreadyDelivered => "it was delivered before",
+            Self::ClaimLost => "somebody else has dealt with it",
+            Self::OverQuota => "the account is full",
+            Self::NoUidsLeft => "the mailbox has used up its UIDs",
+        })
+    }
 }
 
 /// Results of the store.

@@ -87,7 +87,7 @@ fn of_conflict(conflict: Conflict) -> Refusal {
             Refusal::new(Code::Limit, "This mailbox can take no more messages; use another")
         }
         other => {
-            let text = format!("The server did not expect this: {other:?}");
+            let text = format!("The server did not expect this: {other}. The operator was told");
             Refusal {
                 alarming: true,
                 ..Refusal::new(Code::ServerBug, &text)
