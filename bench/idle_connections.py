@@ -1,6 +1,6 @@
-"""idle_connections.py imap|imaps PORT PASSWORD COUNT SECONDS PID: KiB of RSS that each signed-in idle connection adds.
+"""idle_connections.py imap|imaps PORT PASSWORD COUNT SECONDS PID [idle]: KiB of RSS that each signed-in idle connection adds.
 
-The clients are spread over several processes; RSS of the server is read before, and after SECONDS of idleness."""
+With `idle` each also selects its INBOX and says IDLE. The clients are spread over several processes; RSS of the server is read before, and after SECONDS of idleness."""
 
 import json
 import multiprocessing
@@ -18,7 +18,17 @@ def rss_kib(pid):
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
 
-def worker(door, port, password, numbers, ready, leave):
+def command(connection, tag, line, until):
+    """Sends a line and reads until a line starts with `until`."""
+    connection.sendall(f"{tag} {line}\r\n".encode())
+    data = b""
+    while not any(line.startswith(until) for line in data.split(b"\r\n")) or not data.endswith(b"\r\n"):
+        more = connection.recv(4096)
+        assert more, "closed"
+        data += more
+
+
+def worker(door, port, password, idle, numbers, ready, leave):
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connections = []
@@ -29,21 +39,18 @@ def worker(door, port, password, numbers, ready, leave):
         data = b""
         while b"\r\n" not in data:
             data += connection.recv(4096)
-        connection.sendall(f'a LOGIN "user{number % 100}@example.test" "{password}"\r\n'.encode())
-        data = b""
-        while b"\r\na " not in b"\r\n" + data or not data.endswith(b"\r\n"):
-            more = connection.recv(4096)
-            assert more, "closed"
-            data += more
-        assert b"a OK" in data, data
+        command(connection, "a", f'LOGIN "user{number % 100}@example.test" "{password}"', b"a OK")
+        if idle:
+            command(connection, "b", "SELECT INBOX", b"b OK")
+            command(connection, "c", "IDLE", b"+")
         connections.append(connection)
     ready.release()
     leave.wait()
     for connection in connections:
-        connection.settimeout(1)
+        connection.settimeout(5)
         try:
-            connection.sendall(b"b NOOP\r\n")
-            assert b"b OK" in connection.recv(4096)
+            connection.sendall(b"DONE\r\n" if idle else b"d NOOP\r\n")
+            assert b" OK" in connection.recv(4096)
         except OSError as error:
             raise SystemExit(f"an idle connection had gone: {error}")
         connection.close()
@@ -56,7 +63,7 @@ def main():
     before = rss_kib(pid)
     ready, leave = multiprocessing.Semaphore(0), multiprocessing.Event()
     shares = [range(at, count, WORKERS) for at in range(WORKERS)]
-    arguments = (door, port, password)
+    arguments = (door, port, password, sys.argv[7:] == ["idle"])
     workers = [multiprocessing.Process(target=worker, args=(*arguments, share, ready, leave)) for share in shares]
     for process in workers:
         process.start()

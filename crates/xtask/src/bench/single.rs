@@ -263,34 +263,44 @@ fn fill(lab: &Lab, demo: &Demo, messages: usize) -> Outcome<()> {
     }
 }
 
-/// Memory per signed-in idle connection, plaintext and TLS.
+/// Memory per signed-in idle connection, plaintext and TLS, and in IDLE with a mailbox open.
 pub fn idle_connections(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()> {
-    for (door, goal_kib) in [("imap", 16.0), ("imaps", 40.0)] {
-        let demo = lab.hearthpost(&format!("memory-{door}"), 100)?;
+    let count = options.connections;
+    for (door, mode, goal_kib) in [
+        ("imap", "", 16.0),
+        ("imap", "idle", 16.0),
+        ("imaps", "", 40.0),
+        ("imaps", "idle", 40.0),
+    ] {
+        let demo = lab.hearthpost(&format!("memory-{door}{mode}"), 100)?;
         let password = demo.json["bulk"]["password"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        let connect = |count: usize, seconds: u64| -> Vec<String> {
-            let port = demo.port(door).map(|port| port.to_string()).unwrap_or_default();
-            vec![
+        let port = demo.port(door)?.to_string();
+        let words = |count: usize, seconds: u64| -> Vec<String> {
+            let (count, seconds, pid) = (count.to_string(), seconds.to_string(), demo.pid().to_string());
+            let words = [
                 door.to_owned(),
-                port,
+                port.clone(),
                 password.clone(),
-                count.to_string(),
-                seconds.to_string(),
-                demo.pid().to_string(),
-            ]
+                count,
+                seconds,
+                pid,
+            ];
+            let mode = (!mode.is_empty()).then(|| mode.to_owned());
+            words.into_iter().chain(mode).collect()
         };
-        lab.script("idle_connections.py", &connect(20, 0))?;
-        let found = lab.script(
-            "idle_connections.py",
-            &connect(options.connections, IDLE.as_secs()),
-        )?;
+        lab.script("idle_connections.py", &words(20, 0))?;
+        let found = lab.script("idle_connections.py", &words(count, IDLE.as_secs()))?;
         let each = found["kib_each"].as_f64().unwrap_or(f64::NAN);
+        let state = if mode.is_empty() {
+            "signed in"
+        } else {
+            "in IDLE on INBOX"
+        };
         let name = format!(
-            "{} signed-in idle connections on {door}, RSS each after {} s",
-            options.connections,
+            "RSS of each of {count} idle connections on {door}, {state}, after {} s",
             IDLE.as_secs()
         );
         let goal = Goal::at_most(goal_kib, format!("≤ {goal_kib:.0} KiB"));
