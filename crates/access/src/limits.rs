@@ -32,3 +32,7 @@ pub const SEARCH_TEXTS: usize = 64;
 pub const SEARCH_KEYS_AT_ONCE: usize = 50_000;
 /// Octets of one FETCH response that are made before they are sent; the message is then read again for the rest.
 pub const FETCH_AT_ONCE_BYTES: usize = 1024 * 1024;
+/// Letters of all patterns of one LIST together; more are refused with `NO [LIMIT]`.
+pub const LIST_PATTERN_LETTERS: usize = 4096;
+/// Steps of comparing names with patterns before LIST and LSUB let others have the processor.
+pub const LIST_STEPS_AT_ONCE: usize = 1_000_000;

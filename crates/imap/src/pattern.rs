@@ -41,6 +41,11 @@ impl ListPattern {
         self.asks_separator
     }
 
+    /// What one comparison costs for each letter of a name, in steps.
+    pub fn steps(&self) -> usize {
+        self.text.len().max(1)
+    }
+
     /// Whether a name matches.
     pub fn matches(&self, name: &MailboxName) -> bool {
         let name: Vec<char> = name.as_str().chars().collect();

@@ -237,3 +237,18 @@ async fn imp_3_a_search_for_very_many_texts_is_refused() {
         "* SEARCH"
     );
 }
+
+/// The work that the patterns of one LIST make is bounded.
+#[tokio::test]
+async fn imp_3_a_list_of_very_many_patterns_is_refused() {
+    let world = World::new().await;
+    let mut client = world.user("alice").await;
+    client.ok("CREATE aaaa/aaaa").await;
+    let long = "*a".repeat(500);
+    let list = |patterns: usize| format!("LIST \"\" ({})", vec![long.as_str(); patterns].join(" "));
+    client.ok(&list(4)).await;
+    client.refused(&list(5), "NO [LIMIT]").await;
+    client.ok("SUBSCRIBE aaaa/aaaa").await;
+    let lines = client.ok("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" %").await;
+    assert!(lines.iter().any(|line| line.contains("CHILDINFO")), "{lines:?}");
+}

@@ -1,16 +1,25 @@
 //! LIST (RFC 3501 §6.3.8, RFC 5258, RFC 5819, RFC 6154).
 
+use std::collections::HashSet;
+
 use imap::command::List;
 use imap::name::MailboxName;
-use imap::out::ListLine;
+use imap::out::{Code, ListLine};
 use mailbox::{Entry, Tree};
 use store::contract::SpecialUse;
 
 use super::status;
 use crate::imap::io::Stop;
 use crate::imap::session::{Cx, Reading, User};
+use crate::limits::{LIST_PATTERN_LETTERS, LIST_STEPS_AT_ONCE};
 
 pub(crate) async fn run(cx: &mut Cx<'_, '_>, user: &User, list: &List, answer: Reading) -> Result<(), Stop> {
+    let steps: usize = list.patterns.iter().map(|pattern| pattern.steps()).sum();
+    if steps > LIST_PATTERN_LETTERS {
+        let text = "The patterns are too long together; ask in several commands";
+        answer.no(&mut cx.io.out, Some(Code::Limit), text);
+        return Ok(());
+    }
     if list.patterns.iter().any(|pattern| pattern.asks_separator()) {
         cx.io.out.list_separator();
     }
@@ -21,13 +30,25 @@ pub(crate) async fn run(cx: &mut Cx<'_, '_>, user: &User, list: &List, answer: R
             return Ok(());
         }
     };
+    let families = if list.select.recursive_match {
+        with_subscribed_children(&tree)
+    } else {
+        HashSet::new()
+    };
+    let mut compared = 0;
     for entry in tree.entries() {
+        compared += steps * entry.name.len();
+        if compared > LIST_STEPS_AT_ONCE {
+            compared = 0;
+            tokio::task::yield_now().await;
+        }
         // A name that IMAP cannot say was made by another door; it is not shown.
         let Ok(name) = MailboxName::from_utf8(&entry.name) else {
             continue;
         };
         if list.patterns.iter().any(|pattern| pattern.matches(&name)) {
-            show(cx, user, list, &tree, entry, &name);
+            let child_info = families.contains(entry.name.as_str());
+            show(cx, user, list, entry, &name, child_info);
         }
         cx.io.send().await?;
     }
@@ -35,8 +56,7 @@ pub(crate) async fn run(cx: &mut Cx<'_, '_>, user: &User, list: &List, answer: R
     Ok(())
 }
 
-fn show(cx: &mut Cx<'_, '_>, user: &User, list: &List, tree: &Tree, entry: &Entry, name: &MailboxName) {
-    let child_info = list.select.recursive_match && has_subscribed_child(tree, entry);
+fn show(cx: &mut Cx<'_, '_>, user: &User, list: &List, entry: &Entry, name: &MailboxName, child_info: bool) {
     let subscribed = !list.select.subscribed || entry.row.subscribed || child_info;
     let special = !list.select.special_use || entry.row.special_use.is_some();
     if !subscribed || !special {
@@ -66,13 +86,19 @@ fn attributes(entry: &Entry, tell_subscribed: bool) -> Vec<&'static str> {
     attributes
 }
 
-fn has_subscribed_child(tree: &Tree, entry: &Entry) -> bool {
-    let prefix = format!("{}/", entry.name);
-    entry.has_children
-        && tree
-            .entries()
-            .iter()
-            .any(|other| other.row.subscribed && other.name.starts_with(&prefix))
+/// The names that have a subscribed mailbox below them (RFC 5258 §3.5).
+fn with_subscribed_children(tree: &Tree) -> HashSet<&str> {
+    let subscribed = tree.entries().iter().filter(|entry| entry.row.subscribed);
+    let above = |entry: &'_ Entry| {
+        entry
+            .name
+            .match_indices('/')
+            .map(|(at, _)| at)
+            .collect::<Vec<_>>()
+    };
+    subscribed
+        .flat_map(|entry| above(entry).into_iter().map(|at| &entry.name[..at]))
+        .collect()
 }
 
 const fn special_use_name(special_use: SpecialUse) -> &'static str {

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use imap::limits::NAME_LEVELS;
 use imap::name::MailboxName;
 use imap::out::ListLine;
 use imap::pattern::ListPattern;
 
 use crate::imap::io::Stop;
 use crate::imap::session::{Cx, Reading, User};
+use crate::limits::LIST_STEPS_AT_ONCE;
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
@@ -28,7 +30,17 @@ pub(crate) async fn run(
     };
     let subscribed = tree.entries().iter().filter(|entry| entry.row.subscribed);
     let names = subscribed.filter_map(|entry| MailboxName::from_utf8(&entry.name).ok());
-    for (name, selectable) in shown(names, pattern) {
+    let (mut shown, mut compared) = (BTreeMap::new(), 0);
+    for name in names {
+        // Each name and each one above it.
+        compared += pattern.steps() * name.as_str().len() * NAME_LEVELS;
+        if compared > LIST_STEPS_AT_ONCE {
+            compared = 0;
+            tokio::task::yield_now().await;
+        }
+        show(&mut shown, name, pattern);
+    }
+    for (name, selectable) in shown {
         let attributes = if selectable { vec![] } else { vec!["\\Noselect"] };
         cx.io.out.lsub_line(&ListLine {
             attributes,
@@ -41,20 +53,16 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Names to show, and whether they are subscribed themselves.
-fn shown(names: impl Iterator<Item = MailboxName>, pattern: &ListPattern) -> BTreeMap<MailboxName, bool> {
-    let mut shown = BTreeMap::new();
-    for name in names {
-        if pattern.matches(&name) {
-            shown.insert(name, true);
-            continue;
-        }
-        let parents = std::iter::successors(name.parent(), MailboxName::parent);
-        for parent in parents.filter(|parent| pattern.matches(parent)) {
-            shown.entry(parent).or_insert(false);
-        }
+/// Adds what is to be shown because of `name`, and whether it is subscribed itself.
+fn show(shown: &mut BTreeMap<MailboxName, bool>, name: MailboxName, pattern: &ListPattern) {
+    if pattern.matches(&name) {
+        shown.insert(name, true);
+        return;
     }
-    shown
+    let parents = std::iter::successors(name.parent(), MailboxName::parent);
+    for parent in parents.filter(|parent| pattern.matches(parent)) {
+        shown.entry(parent).or_insert(false);
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +88,9 @@ mod tests {
             ("Nothing", vec![]),
         ] {
             let pattern = ListPattern::new(b"", pattern.as_bytes()).unwrap();
-            let found: Vec<(String, bool)> = shown(names(), &pattern)
+            let mut shown = BTreeMap::new();
+            names().for_each(|name| show(&mut shown, name, &pattern));
+            let found: Vec<(String, bool)> = shown
                 .into_iter()
                 .map(|(name, own)| (name.to_string(), own))
                 .collect();
