@@ -1,7 +1,7 @@
 //! Step 6: the verdict on a whole message, and the moment of responsibility.
 
 use mail::address::Mailbox;
-use queue::{Addressee, Envelope, Message, Origin, Queue};
+use queue::{Envelope, Message, Origin, Queue};
 use smtp::refusal::codes;
 use smtp::{EachVerdict, Refusal, Step, Verdict};
 use store::contract::{Accepted, StoreError};
@@ -97,29 +97,12 @@ fn acknowledge_each(direction: &Direction, proof: Proof, each: &mut EachVerdict<
     let parts = proof.narrow(|accepted| {
         addressees
             .iter()
-            .map(|addressee| part(&accepted, addressee))
+            .map(|addressee| accepted.part(addressee.positions()))
             .collect::<Vec<_>>()
     });
     for proof in parts.each() {
         let queue_id = proof.committed().queue_id;
         each.accept(proof, queue_id, note);
-    }
-}
-
-/// What of the acceptance is one addressee's.
-fn part(accepted: &Accepted, addressee: &Addressee) -> Accepted {
-    let placed: Vec<_> = accepted
-        .placed
-        .iter()
-        .filter(|placed| addressee.positions().contains(&placed.recipient))
-        .cloned()
-        .collect();
-    let placed_positions = |position: &&u32| !placed.iter().any(|placed| placed.recipient == **position);
-    let waiting = addressee.positions().iter().filter(placed_positions).count();
-    Accepted {
-        queue_id: accepted.queue_id,
-        waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
-        placed,
     }
 }
 

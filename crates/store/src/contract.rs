@@ -440,13 +440,33 @@ pub enum OpResult {
     Done,
 }
 
-/// Names what an acceptance committed.
+/// Names what an acceptance committed. Only a backend makes one, so that the proof of another commit cannot be narrowed to it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 #[allow(missing_docs)]
 pub struct Accepted {
     pub queue_id: QueueId,
     pub placed: Vec<Placed>,
     pub waiting: u32,
+}
+
+impl Accepted {
+    /// What of the acceptance concerns these positions of recipients, for answers per recipient (LMTP).
+    pub fn part(&self, positions: &[u32]) -> Self {
+        let placed: Vec<Placed> = self
+            .placed
+            .iter()
+            .filter(|placed| positions.contains(&placed.recipient))
+            .cloned()
+            .collect();
+        let is_placed = |position: &u32| placed.iter().any(|placed| placed.recipient == *position);
+        let waiting = positions.iter().filter(|position| !is_placed(position)).count();
+        Self {
+            queue_id: self.queue_id,
+            waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+            placed,
+        }
+    }
 }
 
 /// One placement.
