@@ -96,6 +96,7 @@ impl Target {
 struct Run {
     per_s: f64,
     cpu_s_per_1000: f64,
+    client_ms: f64,
     seconds: f64,
 }
 
@@ -109,6 +110,7 @@ impl Run {
         Ok(Self {
             per_s: number("visible_per_s"),
             cpu_s_per_1000: number("cpu_s_per_1000"),
+            client_ms: number("client_cpu_s") / number("ok") * 1e3,
             seconds: number("visible_s"),
         })
     }
@@ -122,7 +124,7 @@ pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<(
     for case in cases(options) {
         let mut rates = [Vec::new(), Vec::new()];
         let mut cpus = [Vec::new(), Vec::new()];
-        let mut syncs = Vec::new();
+        let (mut syncs, mut clients) = (Vec::new(), Vec::new());
         let sizes = [
             trial(lab, options, &targets[0], case)?,
             trial(lab, options, &targets[1], case)?,
@@ -136,6 +138,7 @@ pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<(
                 let run = target.run(lab, case, sizes[at])?;
                 if at == 0 {
                     syncs.push(lab.sync_ms()?);
+                    clients.push(run.client_ms);
                 }
                 println!(
                     "  {:>6} B, {:>2} sessions, {:>3} mailboxes: {:<16} {:>7.1}/s, {:.3} CPU s per 1000 ({:.1} s)",
@@ -151,7 +154,14 @@ pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<(
                 cpus[at].push(run.cpu_s_per_1000);
             }
         }
-        record(results, case, rates.map(median), cpus.map(median), median(syncs));
+        record(
+            results,
+            case,
+            rates.map(median),
+            cpus.map(median),
+            median(syncs),
+            median(clients),
+        );
     }
     Ok(())
 }
@@ -186,7 +196,7 @@ fn trial(lab: &Lab, options: &Options, target: &Target, case: Case) -> Outcome<u
     Ok(((run.per_s * options.run_s * 1.4) as usize).clamp(TRIAL, most))
 }
 
-fn record(results: &mut Results, case: Case, rates: [f64; 2], cpus: [f64; 2], sync_ms: f64) {
+fn record(results: &mut Results, case: Case, rates: [f64; 2], cpus: [f64; 2], sync_ms: f64, client_ms: f64) {
     let name = format!(
         "{} KB, {} sessions, {} mailboxes",
         case.size / 1024,
@@ -219,7 +229,12 @@ fn record(results: &mut Results, case: Case, rates: [f64; 2], cpus: [f64; 2], sy
         results.own(
             format!("share of what the disk allows, {name}"),
             share,
-            format!("{:.0} %", share * 100.0),
+            format!(
+                "{:.0} % ({:.2} ms a message and session; CPU: ours {:.2}, the client's {client_ms:.2})",
+                share * 100.0,
+                case.sessions as f64 / rates[0] * 1e3,
+                cpus[0],
+            ),
             Some(goal),
         );
     }
