@@ -38,6 +38,23 @@ pub enum ReceiveEvent {
         /// its text
         reason: String,
     },
+    /// `receive.arrived`: the message came whole; what becomes of it is told next.
+    Arrived {
+        /// which message
+        queue_id: QueueId,
+        /// which door
+        door: &'static str,
+        /// from where
+        peer: IpAddr,
+        /// the name the client greeted with
+        hello: String,
+        /// protocol version of TLS; empty in the clear
+        tls: &'static str,
+        /// envelope sender; empty for `<>`
+        from: String,
+        /// octets that came
+        size_bytes: u64,
+    },
     /// `receive.message-refused`: the message came and was refused.
     MessageRefused {
         /// which message
@@ -89,6 +106,7 @@ impl Event for ReceiveEvent {
         match self {
             Self::SenderRefused { .. } => "receive.sender-refused",
             Self::RecipientRefused { .. } => "receive.recipient-refused",
+            Self::Arrived { .. } => "receive.arrived",
             Self::MessageRefused { .. } => "receive.message-refused",
             Self::StoreRefused { .. } => "receive.store-refused",
             Self::CutOff { .. } => "receive.cut-off",
@@ -107,6 +125,7 @@ impl Event for ReceiveEvent {
         match self {
             Self::SenderRefused { queue_id, .. }
             | Self::RecipientRefused { queue_id, .. }
+            | Self::Arrived { queue_id, .. }
             | Self::MessageRefused { queue_id, .. }
             | Self::StoreRefused { queue_id, .. }
             | Self::CutOff { queue_id, .. } => Some(*queue_id),
@@ -122,6 +141,7 @@ impl Event for ReceiveEvent {
             Self::RecipientRefused { to, code, reason, .. } => {
                 format!("Refused the recipient {to}: {code} {reason}")
             }
+            Self::Arrived { peer, from, .. } => format!("A message from <{from}> came whole from {peer}"),
             Self::MessageRefused {
                 from, code, reason, ..
             } => format!("Refused a message from <{from}>: {code} {reason}"),
@@ -166,6 +186,21 @@ impl Event for ReceiveEvent {
                 field("to", Value::Text(to));
                 field("code", Value::Number(*code));
                 field("reason", Value::Text(reason));
+            }
+            Self::Arrived {
+                door,
+                peer,
+                hello,
+                tls,
+                from,
+                size_bytes,
+                ..
+            } => {
+                at(door, peer);
+                field("hello", Value::Text(hello));
+                field("tls", Value::Text(tls));
+                field("from", Value::Text(from));
+                field("size_bytes", Value::Number(*size_bytes));
             }
             Self::MessageRefused {
                 door,

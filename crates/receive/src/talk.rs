@@ -348,6 +348,18 @@ impl<'a> Talk<'a> {
         });
     }
 
+    pub fn tell_arrived(&self, transaction: &Transaction, size_bytes: u64) {
+        self.tell(&ReceiveEvent::Arrived {
+            queue_id: transaction.queue_id(),
+            door: self.door.kind.name(),
+            peer: self.peer(),
+            hello: self.hello.as_deref().unwrap_or("").to_owned(),
+            tls: self.tls.map_or("", |facts| facts.version.as_str()),
+            from: transaction.sender_text(),
+            size_bytes,
+        });
+    }
+
     pub fn tell_refused(&self, transaction: &Transaction, size_bytes: u64, refusal: &Refusal) {
         self.tell(&ReceiveEvent::MessageRefused {
             queue_id: transaction.queue_id(),

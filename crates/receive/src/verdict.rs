@@ -40,6 +40,7 @@ pub(crate) async fn decide(
             return verdict.refuse(&refusal);
         }
     };
+    talk.tell_arrived(&transaction, size_bytes);
     let received = received::field(&hop(talk, &transaction));
     let committed = match &transaction.direction {
         Direction::Stranger(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,

@@ -45,4 +45,7 @@ pub trait Event {
 pub trait Events: Send + Sync + 'static {
     /// Records the event. Never blocks on the disk; never fails: a log that cannot be written is itself an alert.
     fn emit(&self, event: &dyn Event);
+
+    /// Waits until everything emitted before can be read by others. May block. A sink that keeps nothing back has nothing to do.
+    fn flush(&self) {}
 }

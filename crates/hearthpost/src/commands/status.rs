@@ -25,8 +25,9 @@ fn lines(status: &Status) -> Vec<String> {
         lines.push(format!("  {door:<12} {}", addresses.join(", ")));
     }
     lines.push(format!(
-        "{} domains, {} accounts",
-        status.domains, status.accounts
+        "{}, {}",
+        counted(status.domains, "domain"),
+        counted(status.accounts, "account")
     ));
     if status.running {
         lines.push(format!(
@@ -50,4 +51,8 @@ fn lines(status: &Status) -> Vec<String> {
         _ => lines.push("The disk is full: only removing mail works. Free some space.".to_owned()),
     }
     lines
+}
+
+fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use mail::ids::QueueId;
 use world_real::log::{human, trace};
 
-use super::print;
+use super::{block_on, data_dir, print};
 use crate::cli::Common;
+use crate::control::client::flush_log;
 use crate::exit::{Failure, Outcome};
 use crate::serve;
 
@@ -18,6 +19,11 @@ pub fn run(id: &str, common: &Common) -> Outcome<()> {
         ))
     })?;
     let dir = log_dir(common)?;
+    let data = data_dir(common)?;
+    block_on(async {
+        flush_log(&data).await;
+        Ok(())
+    })?;
     let lines = trace::lines_of(&dir, id)
         .map_err(|error| Failure::Disk(format!("the log in {} cannot be read: {error}.", dir.display())))?;
     if lines.is_empty() {

@@ -41,6 +41,19 @@ fn no_data(data: &Path, error: &io::Error) -> Failure {
     ))
 }
 
+/// Asks a running server to write its log out. Without one there is nothing to write.
+pub async fn flush_log(data: &Path) {
+    let Ok(socket) = SocketPath::of(data) else { return };
+    if let Ok(wire) = unix::connect(&socket.path).await {
+        // The files are read in any case: what a silent server keeps back is at most its last moments.
+        let _ = exchange(
+            &mut BufReader::new(wire),
+            Request::Log(super::log::Request::Flush),
+        )
+        .await;
+    }
+}
+
 impl Link {
     /// Asks once. A refusal is an error with the server's own words.
     pub async fn ask(&mut self, request: Request) -> Outcome<Value> {

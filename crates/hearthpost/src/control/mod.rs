@@ -11,6 +11,7 @@ pub mod account;
 pub mod alias;
 pub mod client;
 pub mod domain;
+pub mod log;
 pub mod queue;
 pub mod server;
 pub mod status;
@@ -51,6 +52,8 @@ pub enum Request {
     Status(status::Request),
     /// of what is kept on disk
     Store(store::Request),
+    /// of the log
+    Log(log::Request),
 }
 
 impl Request {
@@ -63,6 +66,7 @@ impl Request {
             Self::Queue(_) => "queue",
             Self::Status(_) => "status",
             Self::Store(_) => "store",
+            Self::Log(_) => "log",
         }
     }
 }
@@ -116,6 +120,7 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
         Request::Alias(request) => alias::answer(&services.directory, request).await,
         Request::Queue(request) => queue::answer(services.store.as_ref(), request).await,
         Request::Status(request) => status::answer(services, request).await,
+        Request::Log(request) => log::answer(services, request).await,
         Request::Store(request) => store::answer(services, request).await,
     }
 }

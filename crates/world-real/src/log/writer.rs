@@ -150,6 +150,10 @@ impl Drop for LogEvents {
 }
 
 impl Events for LogEvents {
+    fn flush(&self) {
+        Self::flush(self);
+    }
+
     fn emit(&self, event: &dyn Event) {
         let shared = &*self.shared;
         // Formatting is the larger part of the work: outside of the lock.
