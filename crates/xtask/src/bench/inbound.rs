@@ -193,7 +193,7 @@ fn trial(lab: &Lab, options: &Options, target: &Target, case: Case) -> Outcome<u
         .iter()
         .find(|(size, _)| *size == case.size)
         .map_or(TRIAL, |(_, most)| *most);
-    Ok(((run.per_s * options.run_s * 1.4) as usize).clamp(TRIAL, most))
+    Ok(((run.per_s * options.run_s * 1.8) as usize).clamp(TRIAL, most))
 }
 
 fn record(results: &mut Results, case: Case, rates: [f64; 2], cpus: [f64; 2], sync_ms: f64, client_ms: f64) {
