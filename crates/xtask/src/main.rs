@@ -95,6 +95,11 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
         "diskfaults" => diskfaults::run(args)?,
         "fuzz" => fuzz::run(args)?,
         "bench" => bench::run(args)?,
+        // Started by the benchmark, beside the servers it measures.
+        "floor" => {
+            bench::serve_floor(std::path::Path::new(args.first().ok_or("floor DIR")?))?;
+            return Ok(None);
+        }
         "install" => install::run(args)?,
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -158,7 +158,7 @@ impl Drop for Lab {
         let _ = Command::new("ip")
             .args(["netns", "del", &self.namespace])
             .status();
-        for name in ["hearthpost", "peer"] {
+        for name in ["hearthpost", "peer", "floor"] {
             let _ = std::fs::remove_dir(self.group(name));
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! `quick` takes 3 runs of at least 2 s of the rows that matter most; the full form 5 runs of at least 5 s of every row.
 
+mod floor;
 mod inbound;
 mod lab;
 mod peer;
@@ -17,6 +18,8 @@ use crate::install;
 use crate::report::{Outcome, Summary};
 use lab::Lab;
 use results::Results;
+
+pub use floor::serve as serve_floor;
 use std::path::PathBuf;
 
 /// What the command line asked for.
