@@ -257,8 +257,11 @@ fn cases(options: &Options) -> Vec<Case> {
     for size in [4096, 102_400] {
         for sessions in [1, 10, 50] {
             for mailboxes in [1, 100] {
-                let essential = size == 4096 && (mailboxes == 100 || sessions == 1);
-                if !options.quick || essential {
+                let essential = match size {
+                    4096 => mailboxes == 100 || sessions == 1,
+                    _ => mailboxes == 100 && sessions == 10,
+                };
+                if !options.essential || essential {
                     cases.push(Case {
                         size,
                         sessions,
@@ -279,7 +282,7 @@ fn trial(lab: &Lab, options: &Options, target: &Target, case: Case) -> Outcome<u
         .iter()
         .find(|(size, _)| *size == case.size)
         .map_or(TRIAL, |(_, most)| *most);
-    Ok(((run.per_s * options.run_s * 1.8) as usize).clamp(TRIAL, most))
+    Ok(((run.per_s * options.run_s * 1.4) as usize).clamp(TRIAL, most))
 }
 
 fn record(results: &mut Results, case: Case, figures: &Figures) {

@@ -1,9 +1,10 @@
-//! `cargo xtask bench [quick] [--rows inbound,alone,calls,idle,start,memory,history,profile] [--messages N] [--connections N] [--binary PATH]`
+//! `cargo xtask bench [quick] [--essential] [--rows inbound,alone,calls,idle,start,memory,history,profile] [--messages N] [--connections N] [--binary PATH]`
 //!
 //! Measures the release build beside Debian's Postfix and Dovecot, alternately in the same run, in a network namespace of
 //! its own, and writes `bench/RESULTS.md`: every goal beside its figure, met or not. The load comes from the shared load
 //! generator (`mailbench/mailbench.py`) when it is there; without it the comparison is skipped aloud.
 //!
+//! `--essential` leaves out the less telling combinations of size, sessions and mailboxes.
 //! `quick` takes 3 runs of at least 2 s of the rows that matter most; the full form 5 runs of at least 5 s of every row.
 
 mod floor;
@@ -28,7 +29,9 @@ pub struct Options {
     pub runs: usize,
     /// Shortest run.
     pub run_s: f64,
-    /// Only the rows that matter most.
+    /// Only the combinations that matter most.
+    pub essential: bool,
+    /// Short.
     pub quick: bool,
     /// Messages in the store for the start-up row.
     pub messages: usize,
@@ -66,6 +69,7 @@ impl Options {
         Ok(Self {
             runs: if quick { 3 } else { 5 },
             run_s: if quick { 2.0 } else { 5.0 },
+            essential: quick || args.iter().any(|arg| arg == "--essential"),
             quick,
             messages: number("--messages", if quick { 20_000 } else { 1_000_000 })?,
             connections: number("--connections", if quick { 2_000 } else { 10_000 })?,
