@@ -13,7 +13,7 @@ use std::process::{Child, Stdio};
 /// Messages of the run that finds out how fast a server is.
 const TRIAL: usize = 200;
 /// Most messages of a run, so that the load generator keeps them in memory.
-const MOST_MESSAGES: [(usize, usize); 2] = [(4096, 40_000), (102_400, 4_000)];
+const MOST_MESSAGES: [(usize, usize); 2] = [(4096, 100_000), (102_400, 20_000)];
 
 /// One combination of size, sessions and mailboxes.
 #[derive(Clone, Copy)]
