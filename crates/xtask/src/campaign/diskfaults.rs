@@ -303,21 +303,18 @@ fn dsk_3(options: &Options) -> Result<String, String> {
 }
 
 /// strace attached to the server, injecting faults until dropped.
-struct Injection(Child);
+struct Injection {
+    strace: Child,
+    log: PathBuf,
+}
 
 impl Injection {
     fn attach(demo: &Demo, inject: &str) -> Result<Self, String> {
+        let log = std::env::temp_dir().join(format!("hearthpost-injected-{}", demo.pid));
         let mut child = Command::new("strace")
-            .args([
-                "-f",
-                "-q",
-                "-o",
-                "/dev/null",
-                "-e",
-                inject,
-                "-p",
-                &demo.pid.to_string(),
-            ])
+            .args(["-f", "-q", "-s", "0", "-e", "signal=none", "-e", inject, "-o"])
+            .arg(&log)
+            .args(["-p", &demo.pid.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -330,7 +327,29 @@ impl Injection {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(Self(child))
+        Ok(Self { strace: child, log })
+    }
+
+    /// Ends the injection; how many calls were given the fault.
+    fn end(mut self) -> usize {
+        self.detach();
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        text.lines().filter(|line| line.contains("(INJECTED)")).count()
+    }
+
+    fn detach(&mut self) {
+        let _ = Command::new("kill")
+            .args(["-INT", &self.strace.id().to_string()])
+            .status();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(5) {
+            if let Ok(Some(_)) = self.strace.try_wait() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.strace.kill();
+        let _ = self.strace.wait();
     }
 }
 
@@ -344,18 +363,8 @@ fn traced(pid: u32) -> bool {
 
 impl Drop for Injection {
     fn drop(&mut self) {
-        let _ = Command::new("kill")
-            .args(["-INT", &self.0.id().to_string()])
-            .status();
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(5) {
-            if let Ok(Some(_)) = self.0.try_wait() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.detach();
+        let _ = fs::remove_file(&self.log);
     }
 }
 
@@ -441,17 +450,19 @@ fn dsk_6(options: &Options) -> Result<String, String> {
     let dir = fresh(options, "dsk6")?;
     let ledger = Arc::new(Ledger::default());
     let mut demo = Demo::start(&launch(options), &dir)?;
-    {
-        let _injection = Injection::attach(&demo, "inject=pwrite64:error=EINTR:when=10+13")?;
-        for _ in 0..40 {
-            offer(&ledger, &demo, 5_000);
-        }
+    let injection = Injection::attach(&demo, "inject=pwrite64:error=EINTR:when=10+13")?;
+    for _ in 0..40 {
+        offer(&ledger, &demo, 5_000);
     }
+    let interrupted = injection.end();
     demo.kill();
     let demo = Demo::start(&launch(options), &dir)?;
     let findings = examine(&ledger, &demo)?;
+    if interrupted == 0 {
+        return Err("no write was interrupted: the injection did not bite".into());
+    }
     Ok(format!(
-        "{} present and intact after interrupted writes and a kill",
+        "{} present and intact after {interrupted} interrupted writes and a kill",
         findings.present
     ))
 }

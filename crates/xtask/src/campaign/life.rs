@@ -5,15 +5,19 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::chance::Chance;
 use super::crash::further_deliveries;
 use super::demo::{Demo, Launch};
+use super::imap_client::Imap;
 use super::ledger::{Ledger, Oracle};
 use super::load::{Load, Road};
 use super::told;
 use crate::report::Summary;
+
+/// How long a step may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What to do.
 pub struct Options {
@@ -152,23 +156,21 @@ fn memory_group() -> Result<PathBuf, String> {
 fn dur_8(options: &Options, group: &Path) -> Result<String, String> {
     let dir = options.place.join("dur8");
     let launch = Launch::plain(&options.binary, 12);
+    let mut confined = launch.clone();
+    let join = format!("echo $$ > {}/cgroup.procs; exec \"$@\"", group.display());
+    confined.wrapper = ["sh", "-c", &join, "sh"].map(OsString::from).to_vec();
     let ledger = Arc::new(Ledger::default());
-    let mut demo = Demo::start(&launch, &dir)?;
-    fs::write(group.join("cgroup.procs"), demo.pid.to_string()).map_err(|error| error.to_string())?;
+    let mut demo = Demo::start(&confined, &dir)?;
     let load = Load::start(&ledger, demo.ports, &demo.password, &[Road::Stranger; 8], 8, 8);
-    std::thread::sleep(Duration::from_millis(300));
-    // Below what it needs: the kernel must kill it. Halve until it does.
-    let mut limit: u64 = 32 << 20;
-    while demo.is_running() && limit > 1 << 20 {
-        let _ = fs::write(group.join("memory.force_empty"), "0");
-        let _ = fs::write(group.join("memory.limit_in_bytes"), limit.to_string());
-        std::thread::sleep(Duration::from_millis(300));
-        limit /= 2;
+    let began = Instant::now();
+    while ledger.acknowledged() < 200 && began.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(5));
     }
-    let killed = !demo.is_running();
+    let killed = starve(&mut demo, group);
     demo.kill();
     load.join();
     let _ = fs::remove_dir(group);
+    killed?;
     let demo = Demo::start(&launch, &dir)?;
     let findings = Oracle::default()
         .examine(&ledger, demo.ports.imap, &demo.password, true)
@@ -176,15 +178,35 @@ fn dur_8(options: &Options, group: &Path) -> Result<String, String> {
     if !findings.clean() {
         return Err(format!("{findings:?}"));
     }
-    let how = if killed {
-        "killed by the kernel"
-    } else {
-        "survived the smallest limit, then killed"
-    };
     Ok(format!(
-        "{how}; {} acknowledged, none lost",
+        "killed by the kernel under load; {} acknowledged, none lost",
         ledger.acknowledged()
     ))
+}
+
+/// Leaves the group little more than it uses now, then asks for password hashes (19 MiB each) until the kernel kills.
+fn starve(demo: &mut Demo, group: &Path) -> Result<(), String> {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let used =
+            fs::read_to_string(group.join("memory.usage_in_bytes")).map_err(|error| error.to_string())?;
+        let used: u64 = used
+            .trim()
+            .parse()
+            .map_err(|_| "the group's usage is no number")?;
+        // Refused while the group needs more than this: then the next round tries again.
+        let _ = fs::write(
+            group.join("memory.limit_in_bytes"),
+            (used + (2 << 20)).to_string(),
+        );
+        for attempt in 0..4 {
+            let _ = Imap::sign_in(demo.ports.imap, "user1@example.test", &format!("wrong {attempt}"));
+        }
+        if !demo.is_running() {
+            return Ok(());
+        }
+    }
+    Err("the kernel did not kill it: nothing was shown".into())
 }
 
 #[cfg(test)]
