@@ -2,7 +2,7 @@
 //!
 //! Half of the cycles work on one growing directory, the others on fresh ones, ten cycles each. A cycle: start; compare what is
 //! there with the ledger; put load on (8 strangers, 2 users, 1 local program, 4 readers); after at least 20 acknowledged deliveries
-//! and a random 0.4 to 1.5 s: SIGKILL. Every fifth restart is itself killed three times while it recovers (DUR-9). At the end
+//! and a random 0.4 to 1.5 s: SIGKILL. Every fifth restart, and the last, is itself killed three times while it recovers (DUR-9). At the end
 //! everything is read once more, then 1,000 further deliveries must all be accepted (DUR-11).
 
 use std::path::{Path, PathBuf};
@@ -190,6 +190,7 @@ fn run_directory(options: &Options, name: &str, cycles: usize, report: &mut Repo
             );
         }
     }
+    report.recovery_kills += kill_while_recovering(&launch, &dir, &mut chance);
     let mut demo = Demo::start(&launch, &dir)?;
     compare(&demo, &ledger, &mut oracle, &mut people, true, report)?;
     report.refusals_after += further_deliveries(&demo, &ledger, 1_000)?;
