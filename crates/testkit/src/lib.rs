@@ -3,7 +3,8 @@
 //! In the order in which a test meets them:
 //! 1. [`clock::SimClock`] stands still until the test moves it; [`clock::TokioClock`] follows tokio's paused time and so moves by itself;
 //! 2. [`chance::SeededChance`] repeats itself for the same seed;
-//! 3. [`net::wire_pair`] and [`net::SimNetwork`] are wires without sockets, which can deliver in random pieces;
+//! 3. [`net::wire_pair`] and [`net::SimNetwork`] are wires without sockets, which can deliver in random pieces and fail as told;
+//!    [`tls::SimTlsClient`] and [`tls::SimTlsServer`] play a handshake on them;
 //! 4. [`dns::SimDns`] answers from a zone written as text, and fails where the zone says so;
 //! 5. [`events::CollectEvents`] keeps what was emitted;
 //! 6. [`disk::SimDisk`] knows what a disk may show after a power cut, and [`powercut`] replays a recorded program on it;
@@ -21,3 +22,4 @@ pub mod net;
 pub mod powercut;
 pub mod story;
 pub mod talk;
+pub mod tls;

@@ -29,6 +29,7 @@ struct Pipe {
     bytes: VecDeque<u8>,
     capacity: usize,
     ended: bool,
+    reset: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
     /// Delivers in random pieces.
@@ -56,6 +57,7 @@ fn pair(capacity: usize, seed: Option<u64>) -> (SimWire, SimWire) {
             bytes: VecDeque::new(),
             capacity,
             ended: false,
+            reset: false,
             reader: None,
             writer: None,
             pieces: seed.map(|seed| Rng::new(seed ^ salt)),
@@ -88,9 +90,24 @@ impl fmt::Debug for SimWire {
     }
 }
 
+impl SimWire {
+    /// Ends the connection as a TCP reset does: the other side's next read or write fails, and what was under way is lost.
+    pub fn reset(self) {
+        for pipe in [&self.incoming, &self.outgoing] {
+            let mut pipe = pipe.lock();
+            pipe.reset = true;
+            pipe.bytes.clear();
+            pipe.end();
+        }
+    }
+}
+
 impl AsyncRead for SimWire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut pipe = self.incoming.lock();
+        if pipe.reset {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         if pipe.bytes.is_empty() {
             if pipe.ended {
                 return Poll::Ready(Ok(()));
@@ -145,6 +162,9 @@ impl AsyncWrite for SimWire {
 
 impl Pipe {
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        if self.reset {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         if self.ended {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
@@ -179,10 +199,25 @@ impl Drop for SimWire {
 
 type Waiting = (BoxWire, Peer);
 
+/// What happens to whoever connects to an address, instead of reaching its listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody listens: `ConnectionRefused`. So it is at every address without a listener.
+    Refused,
+    /// No way there: `HostUnreachable`.
+    Unreachable,
+    /// Packets vanish: connecting never ends.
+    BlackHole,
+    /// The connection is made and reset at once.
+    Reset,
+}
+
 /// A network of listeners by address.
 #[derive(Default)]
 pub struct SimNetwork {
     listeners: Mutex<HashMap<SocketAddr, mpsc::UnboundedSender<Waiting>>>,
+    faults: Mutex<HashMap<SocketAddr, Fault>>,
+    tried: Mutex<Vec<(SocketAddr, Option<IpAddr>)>>,
     seed: Option<u64>,
     ports: Mutex<u16>,
 }
@@ -211,28 +246,71 @@ impl SimNetwork {
         }
     }
 
+    /// From now on this happens to whoever connects to `addr`. Connections that exist are not touched.
+    pub fn break_at(&self, addr: SocketAddr, fault: Fault) {
+        self.faults.lock().insert(addr, fault);
+    }
+
+    /// Ends what [`Self::break_at`] began.
+    pub fn mend(&self, addr: SocketAddr) {
+        self.faults.lock().remove(&addr);
+    }
+
+    /// Every attempt to connect so far, in order: where to, and from which address if one was asked for.
+    pub fn tried(&self) -> Vec<(SocketAddr, Option<IpAddr>)> {
+        self.tried.lock().clone()
+    }
+
+    async fn reach(&self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<(BoxWire, Peer)> {
+        self.tried.lock().push((to, from));
+        let fault = self.faults.lock().get(&to).copied();
+        match fault {
+            None => self.open(to, from),
+            Some(Fault::Refused) => Err(io::ErrorKind::ConnectionRefused.into()),
+            Some(Fault::Unreachable) => Err(io::ErrorKind::HostUnreachable.into()),
+            Some(Fault::BlackHole) => std::future::pending().await,
+            Some(Fault::Reset) => {
+                let (client, server) = wire_pair();
+                server.reset();
+                Ok((Box::new(client), self.ends(to, from)))
+            }
+        }
+    }
+
     fn open(&self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<Waiting> {
         let listeners = self.listeners.lock();
         let Some(listener) = listeners.get(&to) else {
             return Err(io::ErrorKind::ConnectionRefused.into());
         };
-        let mut ports = self.ports.lock();
-        *ports += 1;
-        let own = SocketAddr::new(from.unwrap_or([192, 0, 2, 1].into()), 40_000 + *ports);
+        let peer = self.ends(to, from);
         let (client, server) = match self.seed {
-            Some(seed) => wire_pair_in_pieces(seed.wrapping_add(u64::from(*ports))),
+            Some(seed) => wire_pair_in_pieces(seed.wrapping_add(u64::from(peer.local.port()))),
             None => wire_pair(),
         };
+        let seen = Peer {
+            addr: peer.local,
+            local: to,
+        };
         listener
-            .send((Box::new(server), Peer { addr: own, local: to }))
+            .send((Box::new(server), seen))
             .map_err(|_| io::ErrorKind::ConnectionRefused)?;
-        Ok((Box::new(client), Peer { addr: to, local: own }))
+        Ok((Box::new(client), peer))
+    }
+
+    /// The two ends of a new connection, as its client sees them.
+    fn ends(&self, to: SocketAddr, from: Option<IpAddr>) -> Peer {
+        let mut ports = self.ports.lock();
+        *ports = (*ports + 1) % 20_000;
+        Peer {
+            addr: to,
+            local: SocketAddr::new(from.unwrap_or([192, 0, 2, 1].into()), 40_000 + *ports),
+        }
     }
 }
 
 impl Network for SimNetwork {
     fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> BoxFuture<'_, io::Result<(BoxWire, Peer)>> {
-        Box::pin(std::future::ready(self.open(to, from)))
+        Box::pin(self.reach(to, from))
     }
 }
 
@@ -309,5 +387,37 @@ mod tests {
         assert_eq!(text, "hi");
         let nobody = network.connect("198.51.100.8:25".parse().unwrap(), None).await;
         assert_eq!(nobody.err().unwrap().kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn broken_addresses_fail_as_told_until_they_are_mended() {
+        let network = SimNetwork::new();
+        let at: SocketAddr = "198.51.100.7:25".parse().unwrap();
+        let _listener = network.listen(at);
+        for (fault, expected) in [
+            (Fault::Refused, io::ErrorKind::ConnectionRefused),
+            (Fault::Unreachable, io::ErrorKind::HostUnreachable),
+        ] {
+            network.break_at(at, fault);
+            assert_eq!(network.connect(at, None).await.err().unwrap().kind(), expected);
+        }
+        network.break_at(at, Fault::BlackHole);
+        let mut connecting = network.connect(at, None);
+        assert!(
+            connecting
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+        drop(connecting);
+        network.break_at(at, Fault::Reset);
+        let (mut wire, _) = network.connect(at, None).await.unwrap();
+        let read = wire.read_u8().await.unwrap_err();
+        assert_eq!(read.kind(), io::ErrorKind::ConnectionReset);
+        network.mend(at);
+        let own = "192.0.2.9".parse().unwrap();
+        assert_eq!(network.connect(at, Some(own)).await.unwrap().1.local.ip(), own);
+        assert_eq!(network.tried().len(), 5);
+        assert_eq!(network.tried()[4], (at, Some(own)));
     }
 }

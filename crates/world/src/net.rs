@@ -76,9 +76,97 @@ pub trait TlsServer: Send + Sync + 'static {
     fn accept(&self, wire: BoxWire) -> BoxFuture<'_, io::Result<(BoxWire, TlsFacts)>>;
 }
 
+/// How much an outward handshake asks of the other side's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsPolicy {
+    /// Encrypt with any certificate, and say what would not have verified (RFC 7435; RFC 3207 §4.1 for mail between servers).
+    Opportunistic,
+    /// The certificate must verify for the name, or there is no connection.
+    Verified,
+}
+
+/// What a finished outward handshake gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutwardTls {
+    /// what was agreed on; `sni` is the name we sent
+    pub facts: TlsFacts,
+    /// whether the certificate verifies for the name; if not, why not, in words for the operator
+    pub verified: Result<(), String>,
+}
+
+/// What an outward handshake failed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsFailureKind {
+    /// The server had sent plaintext ahead of the handshake: injected by somebody in between, or a broken server. None of it
+    /// was looked at (RFC 3207 §6, CVE-2021-38371).
+    PlaintextAhead,
+    /// What we had still to send could not be sent.
+    Write,
+    /// The handshake did not end in time.
+    TimedOut,
+    /// The other side closed or reset the connection during the handshake.
+    Closed,
+    /// The two sides agreed on nothing: no common version or cipher, an alert, or not TLS at all.
+    Handshake,
+    /// The certificate does not verify, and the policy requires it.
+    Certificate,
+    /// The connection failed below TLS.
+    Io,
+}
+
+impl TlsFailureKind {
+    /// The kind as one lower-case word, for events and the timeline of attempts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PlaintextAhead => "plaintext-ahead",
+            Self::Write => "write",
+            Self::TimedOut => "timed-out",
+            Self::Closed => "closed",
+            Self::Handshake => "handshake",
+            Self::Certificate => "certificate",
+            Self::Io => "io",
+        }
+    }
+}
+
+/// Why there is no outward TLS connection. The wire is gone in every case: going on in the clear needs a new connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFailure {
+    /// what kind of failure
+    pub kind: TlsFailureKind,
+    /// what happened, in words for the operator
+    pub text: String,
+}
+
+impl std::fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for TlsFailure {}
+
+/// The connecting side of TLS. What it trusts may be exchanged while it works.
+pub trait TlsClient: Send + Sync + 'static {
+    /// Performs the handshake as a client. `server_name` is what the certificate should name: a DNS name, which is also sent
+    /// as SNI, or an IP address, which is not. The caller limits the time (see [`crate::line::Connection::start_tls`]); dropping
+    /// the future closes the wire.
+    fn connect<'a>(
+        &'a self,
+        wire: BoxWire,
+        server_name: &'a str,
+        policy: TlsPolicy,
+    ) -> BoxFuture<'a, Result<(BoxWire, OutwardTls), TlsFailure>>;
+}
+
 /// The way out: connections we open.
 pub trait Network: Send + Sync + 'static {
     /// Connects to `to`, from `from` if given. The caller limits the time by dropping the future.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::ConnectionRefused`] when nobody listens there, `HostUnreachable` and `NetworkUnreachable` when there is no
+    /// way there, `TimedOut` when the system gave up first, `AddrNotAvailable` when `from` is not an address of this machine,
+    /// and `InvalidInput` when `from` is of the other address family than `to`.
     fn connect(
         &self,
         to: SocketAddr,

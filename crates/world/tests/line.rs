@@ -11,11 +11,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 use testkit::clock::SimClock;
 use testkit::net::{SimWire, some_peer, wire_pair, wire_pair_in_pieces, wire_pair_with_capacity};
+use testkit::tls::SimTlsClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use world::clock::{BoxFuture, Clock, Monotonic};
 use world::line::limits::{BUFFERED_MAX_BYTES, OVERLONG_SKIP_MAX_BYTES, PACE_WINDOW, PACE_WINDOW_MIN_BYTES};
 use world::line::{Connection, Driver, IntoTlsError, Pace, Plain, ReadError, Secured, WriteError};
-use world::net::{BoxWire, TlsFacts, TlsServer, TlsVersion};
+use world::net::{BoxWire, TlsFacts, TlsFailureKind, TlsPolicy, TlsServer, TlsVersion};
 
 const LATER: Monotonic = Monotonic(Duration::from_secs(300));
 const LIMIT: usize = 64;
@@ -387,6 +388,35 @@ async fn tls_1_plaintext_that_arrives_before_the_go_ahead_counts_even_unread() {
     let mut heard = String::new();
     client.read_to_string(&mut heard).await.unwrap();
     assert_eq!(heard, "", "no go-ahead for an injector");
+}
+
+#[tokio::test]
+async fn tls_2_what_a_server_says_between_its_go_ahead_and_the_handshake_ends_the_connection() {
+    let clock = SimClock::new();
+    // What the server sends, in one segment with its go-ahead or behind it, and how it ends.
+    let table = [
+        ("220 go\r\n250-mx\r\n", "", TlsFailureKind::PlaintextAhead),
+        ("220 go\r\n", "250-mx\r\n", TlsFailureKind::PlaintextAhead),
+        ("220 go\r\n\x16", "", TlsFailureKind::PlaintextAhead),
+    ];
+    for (first, then, expected) in table {
+        let (client, mut server) = wire_pair();
+        let mut client = plain(client, &clock);
+        server.write_all(first.as_bytes()).await.unwrap();
+        assert_eq!(client.read_line(512, LATER).await.unwrap(), b"220 go");
+        server.write_all(then.as_bytes()).await.unwrap();
+        let tls = SimTlsClient::new();
+        let started = client
+            .start_tls(&*tls, "mx.example.org", TlsPolicy::Opportunistic, LATER)
+            .await;
+        assert_eq!(started.err().unwrap().kind, expected, "{first:?} {then:?}");
+        assert!(tls.asked().is_empty(), "the handshake must not begin");
+    }
+    let (client, server) = wire_pair();
+    drop(server);
+    let tls = SimTlsClient::new();
+    let started = plain(client, &clock).start_tls(&*tls, "mx.example.org", TlsPolicy::Opportunistic, LATER);
+    assert_eq!(started.await.err().unwrap().kind, TlsFailureKind::Closed);
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@
 //! 2. [`Driver::pending_input`] tells whether the client talked before it was its turn;
 //! 3. [`Driver::read_line`] reads commands, [`Driver::fill`] / [`Driver::buffered`] / [`Driver::consume`] read everything else;
 //! 4. [`Driver::write`] collects replies, [`Driver::flush`] sends them in as few writes as possible;
-//! 5. [`Connection::into_tls`] ends the plaintext connection: it is consumed, and nothing it had buffered survives;
+//! 5. [`Connection::into_tls`] (as the server) and [`Connection::start_tls`] (as the client) end the plaintext connection: it is
+//!    consumed, and nothing it had buffered survives; [`Connection::connect_tls`] opens one that starts with the handshake;
 //! 6. [`Driver::close`] says goodbye.
 //!
 //! Guarantees: every wait has an absolute deadline; reading is cancel-safe (drop the future at any time, no byte is lost); a

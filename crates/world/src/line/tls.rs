@@ -1,4 +1,4 @@
-//! From plaintext to TLS: by STARTTLS, or from the first byte on.
+//! From plaintext to TLS, as the accepting and as the connecting side: by STARTTLS, or from the first byte on.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -8,8 +8,8 @@ use std::task::Poll;
 
 use super::driver::{Alarm, Connection, Driver, Plain, Secured};
 use super::write::WriteError;
-use crate::clock::{Clock, Monotonic};
-use crate::net::{BoxWire, Peer, TlsServer};
+use crate::clock::{BoxFuture, Clock, Monotonic};
+use crate::net::{BoxWire, OutwardTls, Peer, TlsClient, TlsFailure, TlsFailureKind, TlsPolicy, TlsServer};
 
 /// Why there is no TLS connection. The plaintext one is gone in every case.
 #[derive(Debug)]
@@ -72,6 +72,43 @@ impl Connection<Plain> {
         } = self.driver;
         Connection::accept_tls(wire, peer, clock, tls, deadline).await
     }
+
+    /// Goes on inside TLS as the client. Consumes the plaintext connection: nothing that was said before can be carried over
+    /// (RFC 3207 §4.2). Call it right after the server's go-ahead was read.
+    ///
+    /// Fails with [`TlsFailureKind::PlaintextAhead`] when anything is buffered or has arrived behind the go-ahead: the server may
+    /// not speak before our handshake. The other failures are in [`TlsFailureKind`].
+    pub async fn start_tls(
+        mut self,
+        tls: &dyn TlsClient,
+        server_name: &str,
+        policy: TlsPolicy,
+        deadline: Monotonic,
+    ) -> Result<(Connection<Secured>, OutwardTls), TlsFailure> {
+        let spoke = self.driver.pending_input();
+        if !self.driver.buffered().is_empty() {
+            return Err(failure(
+                TlsFailureKind::PlaintextAhead,
+                "the server sent plaintext after its go-ahead for TLS, before the handshake",
+            ));
+        }
+        if spoke {
+            return Err(failure(
+                TlsFailureKind::Closed,
+                "the server closed the connection after its go-ahead for TLS",
+            ));
+        }
+        self.driver.flush(deadline).await.map_err(|error| {
+            failure(
+                TlsFailureKind::Write,
+                format!("what comes before the TLS handshake could not be sent: {error}"),
+            )
+        })?;
+        let Driver {
+            wire, peer, clock, ..
+        } = self.driver;
+        Connection::connect_tls(wire, peer, clock, tls, server_name, policy, deadline).await
+    }
 }
 
 impl Connection<Secured> {
@@ -84,23 +121,63 @@ impl Connection<Secured> {
         tls: &dyn TlsServer,
         deadline: Monotonic,
     ) -> Result<Self, IntoTlsError> {
-        let mut handshake = tls.accept(wire);
-        let mut alarm = Alarm::default();
-        let (wire, facts) = poll_fn(|cx| {
-            if let Poll::Ready(outcome) = handshake.as_mut().poll(cx) {
-                return Poll::Ready(outcome.map_err(IntoTlsError::Handshake));
-            }
-            alarm
-                .poll(&*clock, deadline, cx)
-                .map(|()| Err(IntoTlsError::TimedOut))
-        })
-        .await?;
-        drop(handshake);
+        let handshake = tls.accept(wire);
+        let (wire, facts) = in_time(handshake, &*clock, deadline)
+            .await
+            .ok_or(IntoTlsError::TimedOut)?
+            .map_err(IntoTlsError::Handshake)?;
         Ok(Self {
             driver: Driver::new(wire, peer, clock),
             state: Secured {
                 facts: Box::new(facts),
             },
         })
+    }
+
+    /// A connection that we start with the TLS handshake (RFC 8314 "implicit TLS"), for a smarthost on 465. `server_name` and
+    /// `policy` as in [`TlsClient::connect`]. Ends with [`TlsFailureKind::TimedOut`] and closes the wire when the handshake is not
+    /// done by `deadline`.
+    pub async fn connect_tls(
+        wire: BoxWire,
+        peer: Peer,
+        clock: Arc<dyn Clock>,
+        tls: &dyn TlsClient,
+        server_name: &str,
+        policy: TlsPolicy,
+        deadline: Monotonic,
+    ) -> Result<(Self, OutwardTls), TlsFailure> {
+        let handshake = tls.connect(wire, server_name, policy);
+        let (wire, outward) = in_time(handshake, &*clock, deadline).await.unwrap_or_else(|| {
+            Err(failure(
+                TlsFailureKind::TimedOut,
+                "the TLS handshake did not end in time",
+            ))
+        })?;
+        let connection = Self {
+            driver: Driver::new(wire, peer, clock),
+            state: Secured {
+                facts: Box::new(outward.facts.clone()),
+            },
+        };
+        Ok((connection, outward))
+    }
+}
+
+/// What `handshake` gives, or nothing when `deadline` comes first. The handshake is dropped then, and its wire with it.
+async fn in_time<T>(mut handshake: BoxFuture<'_, T>, clock: &dyn Clock, deadline: Monotonic) -> Option<T> {
+    let mut alarm = Alarm::default();
+    poll_fn(|cx| {
+        if let Poll::Ready(outcome) = handshake.as_mut().poll(cx) {
+            return Poll::Ready(Some(outcome));
+        }
+        alarm.poll(clock, deadline, cx).map(|()| None)
+    })
+    .await
+}
+
+fn failure(kind: TlsFailureKind, text: impl Into<String>) -> TlsFailure {
+    TlsFailure {
+        kind,
+        text: text.into(),
     }
 }
