@@ -265,7 +265,7 @@ fn report_panics(events: Arc<dyn Events>) {
             thread: thread.clone(),
             message: panic.to_string(),
         });
-        if thread == "store-write" {
+        if thread == "store-write" || store::embedded::is_writing_here() {
             abort_for_the_store();
         }
     }));

@@ -56,6 +56,7 @@ use crate::durable::Durable;
 use crate::events::StoreEvent;
 use crate::limits::NOTICES;
 
+pub use line::is_writing_here;
 pub use options::Options;
 pub use upkeep::{Collected, Scrubbed, Settled};
 
@@ -63,7 +64,7 @@ use bodies::Stage;
 use checkpoint::CheckpointCall;
 use claims::Claims;
 use layout::Layout;
-use line::CommitLine;
+use line::{CommitLine, Job, Queued, Turn};
 use readers::Readers;
 use shared::{Shared, Staged};
 use space::Space;
@@ -77,6 +78,8 @@ pub const STORE_NODE: u16 = 511;
 pub struct Embedded {
     shared: Arc<Shared>,
     line: Arc<CommitLine>,
+    /// until the line is closed; whoever has the line's turn locks it
+    writer: Arc<Mutex<Option<Writer>>>,
     readers: Arc<Readers>,
     checkpoint: CheckpointCall,
     upkeep: Upkeep,
@@ -118,12 +121,14 @@ impl Embedded {
         let line = Arc::new(CommitLine::new());
         let checkpoint = CheckpointCall::new();
         let mut threads = vec![checkpoint.start(&shared, Arc::clone(&line))?];
-        let mut writer = Writer::new(Arc::clone(&shared), conn, checkpoint.clone());
-        let writer_line = Arc::clone(&line);
+        let writer = Writer::new(Arc::clone(&shared), conn, checkpoint.clone());
+        let writer = Arc::new(Mutex::new(Some(writer)));
+        let (writer_line, its_writer) = (Arc::clone(&line), Arc::clone(&writer));
         let thread = std::thread::Builder::new().name("store-write".to_owned());
         let spawned = thread.spawn(move || {
             let line = AbandonAtEnd(writer_line);
-            writer.work(&line.0);
+            Writer::work(&its_writer, &line.0);
+            *its_writer.lock() = None;
         });
         threads.push(spawned.map_err(|error| StoreError::Fatal(format!("cannot start a thread: {error}")))?);
         let readers = Arc::new(Readers::start(&shared)?);
@@ -141,6 +146,7 @@ impl Embedded {
         Ok(Arc::new(Self {
             shared,
             line,
+            writer,
             readers,
             checkpoint,
             upkeep,
@@ -172,6 +178,22 @@ impl Embedded {
     pub fn upkeep(&self) -> &Upkeep {
         &self.upkeep
     }
+}
+
+impl Embedded {
+    /// Commits on this thread: a lone committer is spared two changes of threads, which cost more than the commit's own work.
+    fn commit_here(&self, jobs: Vec<Job>) {
+        let _turn = Turn::begin(&self.line);
+        if let Some(writer) = self.writer.lock().as_mut() {
+            writer.work_here(jobs);
+        }
+    }
+}
+
+/// Whether this thread is a worker of a runtime that has others, so that blocking here holds up nobody.
+fn may_block_here() -> bool {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 impl Drop for Embedded {
@@ -232,7 +254,19 @@ impl Store for Embedded {
     }
 
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Durable<Receipt>>> {
-        self.line.commit(batch)
+        let answer = match self.line.enter(batch, may_block_here()) {
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+            Ok(Queued::Wait(answer)) => answer,
+            Ok(Queued::Here(jobs, answer)) => {
+                tokio::task::block_in_place(|| self.commit_here(jobs));
+                answer
+            }
+        };
+        Box::pin(async move {
+            answer
+                .await
+                .unwrap_or_else(|_| Err(StoreError::Fatal("the store is closed".to_owned())))
+        })
     }
 
     fn admission(&self) -> Admission {

@@ -1,4 +1,4 @@
-//! The one thread that writes.
+//! The one who writes: a thread of its own, or in its stead the task whose batch came alone ([`crate::embedded::line`]).
 //!
 //! 1. [`CommitLine::next`] hands over what queued up while the last sync ran.
 //! 2. [`Writer::commit_group`] carries every batch out in a savepoint of one transaction,
@@ -12,6 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use crate::contract::{Admission, Receipt, Result, StoreError};
@@ -29,7 +30,7 @@ use crate::embedded::wal;
 use crate::events::StoreEvent;
 use crate::limits::{WAL_ALARM_BYTES, WAL_STEP_BYTES};
 
-/// The writer's state; lives on its thread.
+/// The writer's state. Whoever has the line's turn has it.
 pub(crate) struct Writer {
     pub shared: Arc<Shared>,
     conn: Option<Connection>,
@@ -88,15 +89,24 @@ impl Writer {
     }
 
     /// Works until the line is closed.
-    pub fn work(&mut self, line: &CommitLine) {
+    pub fn work(writer: &Mutex<Option<Self>>, line: &CommitLine) {
         loop {
-            match line.next() {
-                Next::Group(jobs) => self.handle_group(jobs),
-                Next::Chore(chore) => chore(self),
+            let next = line.next();
+            let mut writer = writer.lock();
+            let Some(writer) = writer.as_mut() else { return };
+            match next {
+                Next::Group(jobs) => writer.handle_group(jobs),
+                Next::Chore(chore) => chore(writer),
                 Next::End => return,
             }
-            self.look_after_log();
+            writer.look_after_log();
         }
+    }
+
+    /// Commits a group on the thread of the task that found the writer idle.
+    pub fn work_here(&mut self, jobs: Vec<Job>) {
+        self.handle_group(jobs);
+        self.look_after_log();
     }
 
     /// Commits a group and answers everybody in it.

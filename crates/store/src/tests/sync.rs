@@ -11,8 +11,8 @@ use crate::tests::support::World;
 
 const INNER: &str = "tests::sync::inner_run_under_strace";
 
-/// Delivers 30 messages one by one and prints what became of each, what is there at the end, and what was told.
-#[tokio::test]
+/// Delivers 30 messages one by one, so that most are committed on the task's own thread, and prints what became of each, what is there at the end, and what was told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "run by the tests below, under strace"]
 async fn inner_run_under_strace() {
     let dir = tempfile::tempdir().expect("a directory");
