@@ -1,4 +1,4 @@
-//! Simulated clock, chance, DNS, network and disk; the story runner. For tests only.
+//! Simulated clock, chance, DNS, network and disk; the hostile sink; the story runner. For tests only.
 //!
 //! In the order in which a test meets them:
 //! 1. [`clock::SimClock`] stands still until the test moves it; [`clock::TokioClock`] follows tokio's paused time and so moves by itself;
@@ -9,9 +9,11 @@
 //! 5. [`events::CollectEvents`] keeps what was emitted;
 //! 6. [`disk::SimDisk`] knows what a disk may show after a power cut, and [`powercut`] replays a recorded program on it;
 //! 7. [`talk::Talk`] is a client without manners for black-box tests;
-//! 8. [`story`] plays dialogues written as text against the real program.
+//! 8. [`sink`] is a mail server without manners, on real sockets;
+//! 9. [`story`] plays dialogues written as text against the real program.
 //!
-//! A failure is a seed or a line number. Nothing here sleeps for a fixed time except [`story`], which polls a real process.
+//! A failure is a seed or a line number. Nothing here sleeps for a fixed time except [`story`], which polls a real process, and [`sink`], which
+//! may be told to be slow.
 
 pub mod chance;
 pub mod clock;
@@ -20,6 +22,7 @@ pub mod dns;
 pub mod events;
 pub mod net;
 pub mod powercut;
+pub mod sink;
 pub mod story;
 pub mod talk;
 pub mod tls;

@@ -83,6 +83,16 @@ pub const TOOLS: &[Tool] = &[
         package: "openssl",
         used_for: "TLS versions and handshakes",
     },
+    Tool {
+        program: "knotd",
+        package: "knot",
+        used_for: "DNS of the test Internet",
+    },
+    Tool {
+        program: "nft",
+        package: "nftables",
+        used_for: "partitions of the test Internet",
+    },
 ];
 
 /// What `cargo xtask bench` calls beyond [`TOOLS`].
