@@ -13,6 +13,7 @@
 //! Guarantees: at least once, and never twice by our own doing; a recipient is never dropped: an account that is gone or
 //! disabled keeps its mail waiting for an operator's decision. Absent: bounces and remote delivery.
 
+pub mod bounce;
 pub mod limits;
 pub mod local;
 mod worker;

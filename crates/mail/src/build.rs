@@ -234,6 +234,10 @@ fn put_multipart(
         encode::unstructured(subtype.as_str())
     );
     put_field(message, "Content-Type", &value);
+    // A multipart says 8bit when something in it is (RFC 2045 §6.4).
+    if built.iter().any(|octets| !octets.is_ascii()) {
+        put_field(message, "Content-Transfer-Encoding", "8bit");
+    }
     message.extend_from_slice(b"\r\n");
     for octets in &built {
         message.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
