@@ -3,28 +3,35 @@
 //! 1. [`setting::SETTINGS`] is the one list; the reference ([`reference()`]), the check and the reader all come from it.
 //! 2. [`read`] takes the text of `hearthpost.toml` and gives a [`Config`] or every [`Problem`] at once, each with its
 //!    line, the reason and the next step.
-//! 3. [`value`] turns one TOML value into a typed one; [`whole`] checks what several settings must agree on.
+//! 3. [`table`] finds each setting's value; [`value`] turns one TOML value into a typed one.
+//! 4. [`whole`], [`sending`] and [`routes`] check what several settings must agree on; [`finish`] makes the [`Config`].
+//! 5. [`Checked::shown`] says what holds and where it comes from; [`Checked::changes`] what differs after a reload.
 //!
 //! Pure: it reads no file. Whether certificate files can be read is checked where they are read.
 //! Domains, accounts and aliases are not settings: they live in the store and are changed by the command line.
 
+mod finish;
 pub mod problem;
+mod routes;
+mod sending;
 pub mod setting;
+mod shown;
+pub mod table;
 pub mod value;
 mod whole;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 pub use problem::Problem;
-pub use setting::{SETTINGS, Setting, reference};
+pub use setting::{SETTINGS, Setting, Takes, reference};
+pub use shown::{Change, Shown, Source};
 
-use crate::problem::{Lines, nearest};
-use crate::value::Value;
+use crate::problem::Lines;
+use crate::table::{Scope, Values};
 
 /// Everything `serve` needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,12 +46,22 @@ pub struct Config {
     pub doors: Doors,
     /// certificate and key files in PEM
     pub tls: Option<TlsFiles>,
+    /// further roots for the certificates of others, in PEM
+    pub extra_roots: Option<PathBuf>,
     /// largest message taken, in bytes
     pub message_bytes: u64,
     /// most connections at once, over all doors
     pub connections: u64,
     /// what happens to bare CR and LF in incoming mail
     pub bare_newlines: BareNewlines,
+    /// when the queue tries again and when it gives up
+    pub queue: QueueTimes,
+    /// how mail leaves
+    pub deliver: Deliver,
+    /// whom DNS is asked of
+    pub dns: Dns,
+    /// roads other than DNS, in the order of the file
+    pub routes: Vec<Route>,
     /// what of the log goes to standard error
     pub log_stderr: LogStderr,
     /// directory of the log files; `None` is `log` in the data directory
@@ -95,6 +112,130 @@ pub enum BareNewlines {
     Normalise,
 }
 
+/// When the queue tries again and when it gives up. `retry_first` ≤ `retry_longest` < `give_up`, and `delay_notice` < `give_up`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // documented in SETTINGS under the same names
+pub struct QueueTimes {
+    pub retry_first: Duration,
+    pub retry_longest: Duration,
+    pub delay_notice: Duration,
+    pub give_up: Duration,
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // documented in SETTINGS under the same names
+pub struct Deliver {
+    pub port: u16,
+    pub allow_private: bool,
+    /// always IPv4
+    pub source_v4: Option<IpAddr>,
+    /// always IPv6
+    pub source_v6: Option<IpAddr>,
+    /// `deliver.ehlo_name`, or else `hostname`
+    pub ehlo_name: String,
+    pub connections: u64,
+    /// at most `connections`
+    pub connections_per_destination: u64,
+}
+
+/// Whom DNS is asked of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dns {
+    /// empty: the system's
+    pub servers: Vec<SocketAddr>,
+    /// `None`: those of the Internet's root
+    pub trust_anchor: Option<PathBuf>,
+    /// true only when `servers` is not empty and all of them are loopback addresses
+    pub trust_ad: bool,
+}
+
+/// A road other than DNS, or "by DNS" as an exception from one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// letters, digits, - and _; unique; never `mx` or `local`
+    pub name: String,
+    /// which mail takes it
+    pub serves: Serves,
+    /// where it leads
+    pub road: Road,
+    /// another road after some failed attempts; fallbacks never form a circle
+    pub fallback: Option<Fallback>,
+}
+
+/// Which mail takes a route. Recipient domains go before sender domains, and those before `Everything`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Serves {
+    /// what no other route serves; at most one route has it
+    Everything,
+    /// these recipient domains, in the form of [`mail::address::Domain::as_str`]; empty: it is only a fallback
+    To(Vec<String>),
+    /// these sender domains
+    From(Vec<String>),
+}
+
+/// Where a route leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Road {
+    /// to the recipient domain's own servers
+    Mx,
+    /// to this server
+    Smarthost(Smarthost),
+}
+
+/// A server that takes mail for others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Smarthost {
+    /// a host name or an IP address
+    pub host: String,
+    /// never 0
+    pub port: u16,
+    /// how the connection is protected
+    pub tls: RouteTls,
+    /// who signs in there; only with `StartTls` or `Implicit`
+    pub login: Option<Login>,
+}
+
+/// How a connection to a smarthost is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteTls {
+    /// STARTTLS must be offered, and the certificate must verify
+    StartTls,
+    /// TLS from the first byte, and the certificate must verify
+    Implicit,
+    /// STARTTLS when it is offered, with any certificate
+    Opportunistic,
+    /// in the clear
+    None,
+}
+
+/// Who signs in at a smarthost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// user name
+    pub user: String,
+    /// file whose first line is the password
+    pub password_file: PathBuf,
+}
+
+/// Another road after some failed attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// which
+    pub to: FallbackTo,
+    /// failed attempts before it is taken, at least 1
+    pub after_attempts: u32,
+}
+
+/// Where a fallback leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FallbackTo {
+    /// to the recipient domain's own servers
+    Mx,
+    /// to the route of this name, which exists
+    Route(String),
+}
+
 /// What of the log goes to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogStderr {
@@ -106,83 +247,54 @@ pub enum LogStderr {
     Off,
 }
 
+/// Settings without a problem, and where each came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// what they mean
+    pub config: Config,
+    values: Values,
+}
+
 /// Reads `hearthpost.toml`. All problems are reported, in the order of their lines.
-pub fn read(text: &str) -> Result<Config, Vec<Problem>> {
+pub fn read(text: &str) -> Result<Checked, Vec<Problem>> {
     let lines = Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut problems: Vec<Problem> = errors
         .iter()
         .map(|error| Problem::syntax(error, &lines))
         .collect();
-    let mut given = BTreeMap::new();
-    walk("", table.get_ref(), &lines, &mut given, &mut problems);
-    let mut values: BTreeMap<&'static str, (Value, Option<usize>)> = BTreeMap::new();
-    for setting in SETTINGS {
-        match given.remove(setting.name) {
-            Some((value, line)) => match setting.kind.read(&value) {
-                Ok(value) => drop(values.insert(setting.name, (value, Some(line)))),
-                Err(wrong) => problems.push(Problem::of_setting(line, setting.name, wrong)),
-            },
-            None => match setting.default_value() {
-                Some(value) => drop(values.insert(setting.name, (value, None))),
-                // A misspelled one was reported already, with its right name.
-                None if setting.required
-                    && errors.is_empty()
-                    && !Problem::any_suggests(&problems, setting.name) =>
-                {
-                    problems.push(Problem::missing(setting))
-                }
-                None => {}
-            },
-        }
-    }
+    let scope = Scope {
+        prefix: "",
+        settings: SETTINGS,
+        whole: errors.is_empty(),
+    };
+    let values = table::read(scope, table.get_ref(), 1, &lines, &mut problems);
     whole::check(&values, &mut problems);
+    sending::check(&values, &mut problems);
+    routes::check(&values, &mut problems);
     if problems.is_empty() {
-        return Ok(whole::build(values));
+        let config = finish::build(&values);
+        return Ok(Checked { config, values });
     }
     problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
     Err(problems)
-}
-
-/// Collects settings under their dotted names; unknown ones become problems that name the nearest known one.
-fn walk<'a>(
-    prefix: &str,
-    table: &DeTable<'a>,
-    lines: &Lines,
-    given: &mut BTreeMap<&'static str, (Spanned<DeValue<'a>>, usize)>,
-    problems: &mut Vec<Problem>,
-) {
-    for (key, value) in table {
-        let name = if prefix.is_empty() {
-            key.get_ref().to_string()
-        } else {
-            format!("{prefix}.{}", key.get_ref())
-        };
-        let line = lines.line(key.span().start);
-        let section = format!("{name}.");
-        if let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) {
-            given.insert(setting.name, (value.clone(), line));
-        } else if SETTINGS.iter().any(|setting| setting.name.starts_with(&section)) {
-            match value.get_ref().as_table() {
-                Some(inner) => walk(&name, inner, lines, given, problems),
-                None => problems.push(Problem::not_a_section(line, &name)),
-            }
-        } else {
-            problems.push(Problem::unknown(line, &name, nearest(&name)));
-        }
-    }
 }
 
 #[doc(hidden)]
 pub mod fuzzing {
     //! Entries for fuzz targets.
 
-    /// Reads any text as a configuration.
+    /// Reads any text as a configuration; what is good is good again when it is shown and read.
     pub fn fuzz_config(bytes: &[u8]) {
-        if let Ok(text) = std::str::from_utf8(bytes)
-            && let Err(problems) = crate::read(text)
-        {
-            assert!(!problems.is_empty());
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return;
+        };
+        match crate::read(text) {
+            Err(problems) => assert!(!problems.is_empty()),
+            Ok(checked) => {
+                let again = crate::read(&checked.written()).expect("what is shown can be read");
+                assert_eq!(again.config, checked.config);
+            }
         }
     }
 }

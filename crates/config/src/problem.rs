@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::setting::{SETTINGS, Setting};
+use crate::setting::Setting;
+use crate::table::Values;
 use crate::value::Wrong;
 
 /// One thing to put right.
@@ -59,12 +60,55 @@ impl Problem {
         }
     }
 
-    pub(crate) fn missing(setting: &Setting) -> Self {
+    /// About a setting of the file, on the line that gives it.
+    pub(crate) fn at(
+        values: &Values,
+        name: &str,
+        reason: impl Into<String>,
+        next_step: impl Into<String>,
+    ) -> Self {
         Self {
-            line: None,
-            setting: Some(setting.name.to_owned()),
-            reason: "it is missing, and the server cannot start without it".to_owned(),
+            line: values.line_of(name),
+            setting: Some(name.to_owned()),
+            reason: reason.into(),
+            next_step: next_step.into(),
+        }
+    }
+
+    /// Of the whole file when `prefix` is empty, else of the table on `line`.
+    pub(crate) fn missing(setting: &Setting, prefix: &str, line: usize) -> Self {
+        let (line, without) = if prefix.is_empty() {
+            (None, "the server cannot start without it")
+        } else {
+            (Some(line), "this table means nothing without it")
+        };
+        Self {
+            line,
+            setting: Some(format!("{prefix}{}", setting.name)),
+            reason: format!("it is missing, and {without}"),
             next_step: format!("Add: {} = {}", setting.name, setting.example),
+        }
+    }
+
+    pub(crate) fn not_a_table(line: usize, name: &str, what: &str) -> Self {
+        Self {
+            line: Some(line),
+            setting: Some(name.to_owned()),
+            reason: format!("the list has {what} where a table belongs"),
+            next_step: format!(
+                "Write [[{name}]] on a line of its own and its settings below, once for each."
+            ),
+        }
+    }
+
+    pub(crate) fn secret(line: usize, name: &str) -> Self {
+        Self {
+            line: Some(line),
+            setting: Some(name.to_owned()),
+            reason: "secrets do not stand in this file, which many may read".to_owned(),
+            next_step:
+                "Write it into a file that only the server's user can read, and name that with password_file."
+                    .to_owned(),
         }
     }
 
@@ -123,14 +167,22 @@ impl Lines {
 }
 
 /// The known setting whose name is nearest, if one is near: by the whole name, or the same last part in another section.
-pub(crate) fn nearest(name: &str) -> Option<&'static str> {
+pub(crate) fn nearest(name: &str, settings: &'static [Setting]) -> Option<&'static str> {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let distance = |known: &str| edits(name, known).min(edits(&last(name), &last(known)) + 1);
-    let (known, edits) = SETTINGS
+    let (known, edits) = settings
         .iter()
         .map(|setting| (setting.name, distance(setting.name)))
         .min_by_key(|(_, d)| *d)?;
     (edits <= 3 && edits < name.len()).then_some(known)
+}
+
+/// The nearest of some names, if one is near.
+pub(crate) fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (known, edits) = known
+        .map(|known| (known, edits(name, known)))
+        .min_by_key(|(_, d)| *d)?;
+    (edits <= 2 && edits < name.len()).then_some(known)
 }
 
 /// Levenshtein distance, on names cut at 64 letters.

@@ -3,7 +3,7 @@
 use crate::value::{Kind, Value};
 
 /// One setting.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
     /// dotted name, as in `hearthpost.toml`
     pub name: &'static str,
@@ -13,10 +13,21 @@ pub struct Setting {
     pub default: Option<&'static str>,
     /// whether the server cannot start without it
     pub required: bool,
-    /// what it means, in one or two sentences
+    /// what it takes for another value to count
+    pub takes: Takes,
+    /// what it means, in a few sentences
     pub doc: &'static str,
     /// an example value, as written
     pub example: &'static str,
+}
+
+/// What it takes for another value to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// `hearthpost reload`
+    Reload,
+    /// a new start
+    Restart,
 }
 
 impl Setting {
@@ -26,48 +37,81 @@ impl Setting {
         let value = toml::de::DeValue::parse(text).expect("defaults are TOML values");
         Some(self.kind.read(&value).expect("defaults pass their own checks"))
     }
+
+    /// What stands before the names of a table's own settings when they are spoken of.
+    pub(crate) fn fields_prefix(&self) -> &'static str {
+        match self.name {
+            "routes" => "routes.",
+            _ => "",
+        }
+    }
+
+    const fn new(name: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            default: None,
+            required: false,
+            takes: Takes::Reload,
+            doc,
+            example,
+        }
+    }
+
+    const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    const fn at_start(mut self) -> Self {
+        self.takes = Takes::Restart;
+        self
+    }
 }
 
 const fn door(name: &'static str, doc: &'static str, example: &'static str) -> Setting {
-    Setting {
-        name,
-        kind: Kind::Addresses,
-        default: Some("\"off\""),
-        required: false,
-        doc,
-        example,
-    }
+    Setting::new(name, Kind::Addresses, doc, example)
+        .or("\"off\"")
+        .at_start()
 }
 
 /// Bytes in a MiB.
 const MIB: u64 = 1024 * 1024;
+/// Seconds in an hour.
+const HOUR: u64 = 60 * 60;
+/// Seconds in a day.
+const DAY: u64 = 24 * HOUR;
 
 /// All settings, in the order of the reference.
 pub const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "data_dir",
-        kind: Kind::AbsolutePath,
-        default: None,
-        required: true,
-        doc: "The directory that holds all mail, accounts and the control socket. Only the server's user may read it.",
-        example: "\"/var/lib/hearthpost\"",
-    },
-    Setting {
-        name: "hostname",
-        kind: Kind::Hostname,
-        default: None,
-        required: true,
-        doc: "The full name of this server, as other servers find it in DNS. It stands in greetings and in Received lines.",
-        example: "\"mail.example.org\"",
-    },
-    Setting {
-        name: "domains",
-        kind: Kind::Domains,
-        default: Some("[]"),
-        required: false,
-        doc: "Domains whose mail is ours. Missing ones are made at the start; removing one here removes nothing.",
-        example: "[\"example.org\"]",
-    },
+    Setting::new(
+        "data_dir",
+        Kind::AbsolutePath,
+        "The directory that holds all mail, accounts and the control socket. Only the server's user may read it.",
+        "\"/var/lib/hearthpost\"",
+    )
+    .required()
+    .at_start(),
+    Setting::new(
+        "hostname",
+        Kind::Hostname,
+        "The full name of this server, as other servers find it in DNS. It stands in greetings and in Received lines.",
+        "\"mail.example.org\"",
+    )
+    .required()
+    .at_start(),
+    Setting::new(
+        "domains",
+        Kind::Domains,
+        "Domains whose mail is ours. Missing ones are made at the start and at a reload; removing one here removes nothing.",
+        "[\"example.org\"]",
+    )
+    .or("[]"),
     door(
         "doors.smtp",
         "Where mail from other servers arrives (port 25). Nobody signs in here.",
@@ -98,94 +142,300 @@ pub const SETTINGS: &[Setting] = &[
         "Where users read mail under TLS from the first byte (port 993). Needs the TLS files.",
         "[\"0.0.0.0:993\", \"[::]:993\"]",
     ),
-    Setting {
-        name: "tls.certificate",
-        kind: Kind::AbsolutePath,
-        default: None,
-        required: false,
-        doc: "PEM file with the certificate for the host name, followed by those between it and its root.",
-        example: "\"/etc/hearthpost/fullchain.pem\"",
-    },
-    Setting {
-        name: "tls.key",
-        kind: Kind::AbsolutePath,
-        default: None,
-        required: false,
-        doc: "PEM file with the private key of the certificate. Nobody but the server's user should read it.",
-        example: "\"/etc/hearthpost/privkey.pem\"",
-    },
-    Setting {
-        name: "limits.message_size",
-        kind: Kind::Size {
+    Setting::new(
+        "tls.certificate",
+        Kind::AbsolutePath,
+        "PEM file with the certificate for the host name, followed by those between it and its root.",
+        "\"/etc/hearthpost/fullchain.pem\"",
+    ),
+    Setting::new(
+        "tls.key",
+        Kind::AbsolutePath,
+        "PEM file with the private key of the certificate. Only the server's user may read it.",
+        "\"/etc/hearthpost/privkey.pem\"",
+    ),
+    Setting::new(
+        "tls.extra_roots",
+        Kind::AbsolutePath,
+        "PEM file with further root certificates that other servers' certificates may lead to, beside the public ones.",
+        "\"/etc/hearthpost/roots.pem\"",
+    ),
+    Setting::new(
+        "limits.message_size",
+        Kind::Size {
             least: 64 * 1024,
             most: 1024 * MIB,
         },
-        default: Some("\"50 MiB\""),
-        required: false,
-        doc: "The largest message taken, announced by SMTP's SIZE.",
-        example: "\"100 MiB\"",
-    },
-    Setting {
-        name: "limits.connections",
-        kind: Kind::Number {
+        "The largest message taken, announced by SMTP's SIZE. A new value counts for new sessions.",
+        "\"100 MiB\"",
+    )
+    .or("\"50 MiB\""),
+    Setting::new(
+        "limits.connections",
+        Kind::Number {
             least: 10,
             most: 100_000,
         },
-        default: Some("20000"),
-        required: false,
-        doc: "The most connections at once, over all doors. One more is greeted with a temporary refusal.",
-        example: "20000",
-    },
-    Setting {
-        name: "smtp.bare_newlines",
-        kind: Kind::Choice(&["refuse", "normalise"]),
-        default: Some("\"refuse\""),
-        required: false,
-        doc: "What happens to CR and LF that do not stand together in incoming mail: refused with 550 5.6.0, or each made CRLF. \
-              Only CRLF.CRLF ends a message either way.",
-        example: "\"normalise\"",
-    },
-    Setting {
-        name: "log.dir",
-        kind: Kind::AbsolutePath,
-        default: None,
-        required: false,
-        doc: "The directory of the log files (JSON lines, rotated at 64 MiB). Without it they are in <data_dir>/log.",
-        example: "\"/var/log/hearthpost\"",
-    },
-    Setting {
-        name: "log.stderr",
-        kind: Kind::Choice(&["human", "json", "off"]),
-        default: Some("\"human\""),
-        required: false,
-        doc: "What of the log also goes to standard error: lines for people, the JSON lines, or nothing.",
-        example: "\"off\"",
-    },
+        "The most connections at once, over all doors. One more is greeted with a temporary refusal.",
+        "20000",
+    )
+    .or("20000")
+    .at_start(),
+    Setting::new(
+        "smtp.bare_newlines",
+        Kind::Choice(&["refuse", "normalise"]),
+        "What happens to CR and LF that do not stand together in incoming mail: refused with 550 5.6.0, or each made CRLF. \
+         Only CRLF.CRLF ends a message either way.",
+        "\"normalise\"",
+    )
+    .or("\"refuse\""),
+    Setting::new(
+        "queue.retry_first",
+        Kind::Duration {
+            least_s: 1,
+            most_s: DAY,
+        },
+        "How long a recipient waits after its first failed attempt. Each further wait is twice as long, up to queue.retry_longest.",
+        "\"5 min\"",
+    )
+    .or("\"1 min\""),
+    Setting::new(
+        "queue.retry_longest",
+        Kind::Duration {
+            least_s: 1,
+            most_s: 7 * DAY,
+        },
+        "The longest wait between two attempts.",
+        "\"2 h\"",
+    )
+    .or("\"4 h\""),
+    Setting::new(
+        "queue.delay_notice",
+        Kind::Duration {
+            least_s: 10,
+            most_s: 30 * DAY,
+        },
+        "After how long a sender is told that a message still waits.",
+        "\"12 h\"",
+    )
+    .or("\"4 h\""),
+    Setting::new(
+        "queue.give_up",
+        Kind::Duration {
+            least_s: 10,
+            most_s: 30 * DAY,
+        },
+        "After how long a message that could not be delivered goes back to its sender.",
+        "\"2 days\"",
+    )
+    .or("\"5 days\""),
+    Setting::new(
+        "deliver.port",
+        Kind::Number {
+            least: 1,
+            most: 65_535,
+        },
+        "The port of other servers that are found by MX. Another one than 25 is for test networks.",
+        "2525",
+    )
+    .or("25"),
+    Setting::new(
+        "deliver.allow_private",
+        Kind::Flag,
+        "Whether mail may go to servers whose addresses are private, loopback or link-local. For test networks: on the \
+         Internet such addresses in DNS are mistakes or attacks.",
+        "true",
+    )
+    .or("false"),
+    Setting::new(
+        "deliver.source_v4",
+        Kind::SourceV4,
+        "The address that IPv4 connections to other servers come from. Without it the system chooses.",
+        "\"192.0.2.25\"",
+    ),
+    Setting::new(
+        "deliver.source_v6",
+        Kind::SourceV6,
+        "The address that IPv6 connections to other servers come from. Without it the system chooses.",
+        "\"2001:db8::25\"",
+    ),
+    Setting::new(
+        "deliver.ehlo_name",
+        Kind::Hostname,
+        "The name said in EHLO to other servers. It should lead to the source address, and that address back to it. Without it \
+         it is hostname.",
+        "\"out.example.org\"",
+    ),
+    Setting::new(
+        "deliver.connections",
+        Kind::Number {
+            least: 1,
+            most: 10_000,
+        },
+        "The most connections to other servers at once.",
+        "200",
+    )
+    .or("100"),
+    Setting::new(
+        "deliver.connections_per_destination",
+        Kind::Number {
+            least: 1,
+            most: 1_000,
+        },
+        "The most connections to one destination at once. It starts with 2 and grows while all goes well.",
+        "10",
+    )
+    .or("20"),
+    Setting::new(
+        "dns.servers",
+        Kind::Servers,
+        "The name servers that are asked. Without it they are those of /etc/resolv.conf.",
+        "[\"127.0.0.1:53\"]",
+    ),
+    Setting::new(
+        "dns.trust_anchor",
+        Kind::AbsolutePath,
+        "A file with the DNSSEC trust anchors (DNSKEY or DS records) that answers are checked with. Without it they are \
+         those of the Internet's root.",
+        "\"/etc/hearthpost/anchors\"",
+    ),
+    Setting::new(
+        "dns.trust_ad",
+        Kind::Flag,
+        "Whether the name servers check DNSSEC for us, so that their word (the AD bit) is taken. Only with dns.servers that \
+         are all on this machine: the word of others could be forged on the way.",
+        "true",
+    )
+    .or("false"),
+    Setting::new(
+        "routes",
+        Kind::Tables(ROUTE),
+        "Other roads than DNS for mail that leaves. A route serves the recipient domains in to, or the sender domains in from; with \
+         neither it is the default. to goes before from, and from before the default; whatever no route serves goes by MX.",
+        "[{ name = \"smarthost\", host = \"smtp.example.net\" }]",
+    )
+    .or("[]"),
+    Setting::new(
+        "log.dir",
+        Kind::AbsolutePath,
+        "The directory of the log files (JSON lines, rotated at 64 MiB). Without it they are in <data_dir>/log.",
+        "\"/var/log/hearthpost\"",
+    )
+    .at_start(),
+    Setting::new(
+        "log.stderr",
+        Kind::Choice(&["human", "json", "off"]),
+        "What of the log also goes to standard error: lines for people, the JSON lines, or nothing.",
+        "\"off\"",
+    )
+    .or("\"human\"")
+    .at_start(),
+];
+
+/// The settings of one route.
+pub const ROUTE: &[Setting] = &[
+    Setting::new(
+        "name",
+        Kind::Label,
+        "What the route is called in fallback, in the log and in the queue.",
+        "\"smarthost\"",
+    )
+    .required(),
+    Setting::new(
+        "to",
+        Kind::Domains,
+        "The recipient domains it serves. An empty list makes it a route that is only a fallback.",
+        "[\"example.net\"]",
+    ),
+    Setting::new(
+        "from",
+        Kind::Domains,
+        "The sender domains it serves.",
+        "[\"example.org\"]",
+    ),
+    Setting::new(
+        "host",
+        Kind::NextHost,
+        "The server that takes the mail; \"mx\" asks DNS for each domain's own servers.",
+        "\"smtp.example.net\"",
+    )
+    .required(),
+    Setting::new(
+        "port",
+        Kind::Number {
+            least: 1,
+            most: 65_535,
+        },
+        "Its port. Without it: 465 when tls is \"implicit\", else 587 with a user, else 25.",
+        "587",
+    ),
+    Setting::new(
+        "tls",
+        Kind::Choice(&["starttls", "implicit", "opportunistic", "none"]),
+        "How the connection is protected: STARTTLS or TLS from the first byte, both with a certificate that verifies for the host; \
+         STARTTLS when it is offered, with any certificate; not at all.",
+        "\"implicit\"",
+    )
+    .or("\"starttls\""),
+    Setting::new(
+        "user",
+        Kind::Line,
+        "Whom to sign in as there. Needs password_file, and a tls that verifies.",
+        "\"relay@example.org\"",
+    ),
+    Setting::new(
+        "password_file",
+        Kind::AbsolutePath,
+        "A file whose first line is the password. Only the server's user may read it.",
+        "\"/etc/hearthpost/smarthost.password\"",
+    ),
+    Setting::new(
+        "fallback",
+        Kind::Line,
+        "The route that is taken instead after after_attempts failed attempts, or \"mx\".",
+        "\"mx\"",
+    ),
+    Setting::new(
+        "after_attempts",
+        Kind::Number { least: 1, most: 100 },
+        "After how many failed attempts a recipient takes the fallback. Without it: 3.",
+        "5",
+    ),
 ];
 
 /// The reference of all settings, in Markdown.
 pub fn reference() -> String {
     let mut text = String::from(
-        "# Settings of hearthpost.toml\n\nMade by `hearthpost config reference` from the list in `crates/config/src/setting.rs`.\n",
+        "# Settings of hearthpost.toml\n\nMade by `hearthpost config reference` from the list in `crates/config/src/setting.rs`. \
+         A new value counts after `hearthpost reload`, unless its entry says that it takes a restart.\n",
     );
     for setting in SETTINGS {
-        let default = match (setting.default, setting.required) {
-            (Some(default), _) => format!("default `{default}`"),
-            (None, true) => "required".to_owned(),
-            (None, false) => "no default".to_owned(),
-        };
-        let (name, kind, doc, example) = (
-            setting.name,
-            setting.kind.describe(),
-            setting.doc,
-            setting.example,
-        );
-        text.push_str(&format!(
-            "\n## {name}\n\n{doc}\n\n{kind}; {default}. Example: `{}`\n",
-            written(name, example)
-        ));
+        text.push_str(&entry("##", "", setting));
+        if let Kind::Tables(fields) = setting.kind {
+            for field in fields {
+                text.push_str(&entry("###", setting.fields_prefix(), field));
+            }
+        }
     }
     text
+}
+
+fn entry(level: &str, prefix: &str, setting: &Setting) -> String {
+    let default = match (setting.default, setting.required) {
+        (Some(default), _) => format!("default `{default}`"),
+        (None, true) => "required".to_owned(),
+        (None, false) => "no default".to_owned(),
+    };
+    let restart = match setting.takes {
+        Takes::Reload => "",
+        Takes::Restart => "; a change takes a restart",
+    };
+    let Setting { name, doc, .. } = setting;
+    format!(
+        "\n{level} {prefix}{name}\n\n{doc}\n\n{}; {default}{restart}. Example: `{}`\n",
+        setting.kind.describe(),
+        written(name, setting.example)
+    )
 }
 
 fn written(name: &str, example: &str) -> String {

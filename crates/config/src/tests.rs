@@ -1,4 +1,7 @@
 use super::*;
+use crate::setting::ROUTE;
+use crate::value::Kind;
+use toml::de::DeValue;
 
 const GOOD: &str = r#"
 data_dir = "/var/lib/hearthpost"
@@ -20,11 +23,38 @@ message_size = "100 MiB"
 
 [smtp]
 bare_newlines = "normalise"
+
+[queue]
+retry_first = "2 min"
+give_up = "3 days"
+
+[deliver]
+source_v4 = "192.0.2.25"
+connections = 50
+
+[dns]
+servers = ["127.0.0.1:53"]
+trust_ad = true
+
+[[routes]]
+name = "partner"
+to = ["example.net", "example.edu"]
+host = "mx.partner.example"
+tls = "none"
+fallback = "smarthost"
+
+[[routes]]
+name = "smarthost"
+host = "smtp.example.com"
+user = "relay@example.org"
+password_file = "/etc/hearthpost/smarthost.password"
+fallback = "mx"
+after_attempts = 5
 "#;
 
 #[test]
 fn a_good_configuration_is_read() {
-    let config = read(GOOD).unwrap();
+    let config = read(GOOD).unwrap().config;
     assert_eq!(config.hostname, "mail.example.org");
     assert_eq!(config.domains, ["example.org", "xn--bcher-kva.example"]);
     assert_eq!(config.doors.smtp.len(), 2);
@@ -41,13 +71,86 @@ fn a_good_configuration_is_read() {
 }
 
 #[test]
+fn what_concerns_sending_is_read() {
+    let Config {
+        queue,
+        deliver,
+        dns,
+        routes,
+        ..
+    } = read(GOOD).unwrap().config;
+    assert_eq!(queue.retry_first, Duration::from_secs(120));
+    assert_eq!(queue.retry_longest, Duration::from_secs(4 * 3600), "the default");
+    assert_eq!(queue.give_up, Duration::from_secs(3 * 86_400));
+    assert_eq!((deliver.port, deliver.allow_private), (25, false));
+    assert_eq!(deliver.source_v4, Some("192.0.2.25".parse().unwrap()));
+    assert_eq!(
+        deliver.ehlo_name, "mail.example.org",
+        "the host name, when nothing is said"
+    );
+    assert_eq!(
+        (deliver.connections, deliver.connections_per_destination),
+        (50, 20)
+    );
+    assert_eq!(dns.servers, ["127.0.0.1:53".parse().unwrap()]);
+    assert!(dns.trust_ad);
+    let partner = Route {
+        name: "partner".to_owned(),
+        serves: Serves::To(vec!["example.net".to_owned(), "example.edu".to_owned()]),
+        road: Road::Smarthost(Smarthost {
+            host: "mx.partner.example".to_owned(),
+            port: 25,
+            tls: RouteTls::None,
+            login: None,
+        }),
+        fallback: Some(Fallback {
+            to: FallbackTo::Route("smarthost".to_owned()),
+            after_attempts: 3,
+        }),
+    };
+    let smarthost = Route {
+        name: "smarthost".to_owned(),
+        serves: Serves::Everything,
+        road: Road::Smarthost(Smarthost {
+            host: "smtp.example.com".to_owned(),
+            port: 587,
+            tls: RouteTls::StartTls,
+            login: Some(Login {
+                user: "relay@example.org".to_owned(),
+                password_file: PathBuf::from("/etc/hearthpost/smarthost.password"),
+            }),
+        }),
+        fallback: Some(Fallback {
+            to: FallbackTo::Mx,
+            after_attempts: 5,
+        }),
+    };
+    assert_eq!(routes, [partner, smarthost]);
+}
+
+#[test]
 fn every_setting_has_a_default_or_says_that_it_has_none_and_its_example_passes() {
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter().chain(ROUTE) {
         let _ = setting.default_value();
         let example = DeValue::parse(setting.example).unwrap();
         assert!(setting.kind.read(&example).is_ok(), "{}", setting.name);
-        assert!(reference().contains(&format!("## {}\n", setting.name)));
         assert!(setting.doc.ends_with('.'), "{}", setting.name);
+    }
+    for setting in SETTINGS {
+        assert!(reference().contains(&format!("## {}\n", setting.name)));
+    }
+    for field in ROUTE {
+        assert!(reference().contains(&format!("### routes.{}\n", field.name)));
+    }
+}
+
+#[test]
+fn every_example_works_in_a_file() {
+    let start = "data_dir = \"/x\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:25\"]\n\
+                 tls.certificate = \"/c\"\ntls.key = \"/k\"\ndns.servers = [\"127.0.0.1:53\"]\n";
+    for setting in SETTINGS.iter().filter(|setting| !start.contains(setting.name)) {
+        let text = format!("{start}{} = {}\n", setting.name, setting.example);
+        assert!(read(&text).is_ok(), "{text}{:?}", read(&text));
     }
 }
 
@@ -143,6 +246,186 @@ const GALLERY: &[(&str, &str, &str)] = &[
         "[spam]\nfoobarbaz = 1\n",
         "line 16: spam: there is no such setting. See all settings with: hearthpost config reference",
     ),
+    (
+        "retry_first = \"2 min\"",
+        "retry_first = 120",
+        "line 23: queue.retry_first: this is not a duration. Write a duration from 1 s to 24 h with its unit, like \"90 s\", \"5 min\", \"4 h\" or \"5 days\".",
+    ),
+    (
+        "retry_first = \"2 min\"",
+        "retry_first = \"2 days\"",
+        "line 23: queue.retry_first: 2 days is out of bounds. Write a duration from 1 s to 24 h with its unit, like \"90 s\", \"5 min\", \"4 h\" or \"5 days\".",
+    ),
+    (
+        "retry_first = \"2 min\"",
+        "retry_first = \"5 h\"",
+        "line 23: queue.retry_first: 5 h with queue.retry_longest at 4 h: the first wait would be longer than the longest one. Make it shorter, or queue.retry_longest longer.",
+    ),
+    (
+        "retry_first = \"2 min\"",
+        "retry_longest = \"3 days\"",
+        "line 23: queue.retry_longest: 3 days with queue.give_up at 3 days: messages would go back before they are tried again. Make it shorter, or queue.give_up longer.",
+    ),
+    (
+        "retry_first = \"2 min\"",
+        "delay_notice = \"4 days\"",
+        "line 23: queue.delay_notice: 4 days with queue.give_up at 3 days: nobody would be told of a delay before the message goes back. Make it shorter, or queue.give_up longer.",
+    ),
+    (
+        "retry_first = \"2 min\"\ngive_up = \"3 days\"",
+        "retry_longest = \"2 h\"\ngive_up = \"3 h\"",
+        "line 24: queue.give_up: 3 h with queue.delay_notice at 4 h: nobody would be told of a delay before the message goes back. Make it longer, or queue.delay_notice shorter.",
+    ),
+    (
+        "give_up = \"3 days\"",
+        "givup = \"3 days\"",
+        "line 24: queue.givup: there is no such setting. Did you mean queue.give_up?",
+    ),
+    (
+        "\"192.0.2.25\"",
+        "\"2001:db8::25\"",
+        "line 27: deliver.source_v4: \"2001:db8::25\" is not an IPv4 address. Write an IPv4 address of this machine without a port, like \"192.0.2.25\".",
+    ),
+    (
+        "\"192.0.2.25\"",
+        "\"0.0.0.0\"",
+        "line 27: deliver.source_v4: nothing can be sent from 0.0.0.0. Write an IPv4 address of this machine without a port, like \"192.0.2.25\".",
+    ),
+    (
+        "source_v4 = \"192.0.2.25\"",
+        "source_v6 = \"192.0.2.25\"",
+        "line 27: deliver.source_v6: \"192.0.2.25\" is not an IPv6 address. Write an IPv6 address of this machine without a port, like \"2001:db8::25\".",
+    ),
+    (
+        "source_v4 = \"192.0.2.25\"",
+        "allow_private = \"yes\"",
+        "line 27: deliver.allow_private: this is a string, not true or false. Write true or false, without quotes.",
+    ),
+    (
+        "source_v4 = \"192.0.2.25\"",
+        "port = 0",
+        "line 27: deliver.port: 0 is out of bounds. Write a whole number from 1 to 65535, without quotes.",
+    ),
+    (
+        "connections = 50",
+        "connections = 10",
+        "line 28: deliver.connections: there may be 10 connections, but 20 to one destination. Write at least 20, or lower deliver.connections_per_destination.",
+    ),
+    (
+        "connections = 50",
+        "connections_per_destination = 101",
+        "line 28: deliver.connections_per_destination: one destination may have 101 connections, all together only 100. Write at most 100, or raise deliver.connections.",
+    ),
+    (
+        "\"127.0.0.1:53\"",
+        "\"127.0.0.1\"",
+        "line 31: dns.servers: \"127.0.0.1\" is not an address with its port. Write it like [\"127.0.0.1:53\", \"[::1]:53\"].",
+    ),
+    (
+        "[\"127.0.0.1:53\"]",
+        "[]",
+        "line 31: dns.servers: the list is empty. Write it like [\"127.0.0.1:53\", \"[::1]:53\"]. Leave it out to ask the system's name servers.",
+    ),
+    (
+        "\"127.0.0.1:53\"",
+        "\"192.0.2.53:53\"",
+        "line 32: dns.trust_ad: 192.0.2.53:53 is not on this machine, so its word could be forged on the way. Run a validating resolver here and name only that in dns.servers, or leave trust_ad out.",
+    ),
+    (
+        "servers = [\"127.0.0.1:53\"]\n",
+        "",
+        "line 31: dns.trust_ad: it is not said whose word is meant. Name the validating resolver of this machine: dns.servers = [\"127.0.0.1:53\"]",
+    ),
+    (
+        "trust_ad = true\n",
+        "trust_ad = true\ntrust_anchor = \"/etc/anchors\"\n",
+        "line 33: dns.trust_anchor: with dns.trust_ad nothing is checked here, so no anchor is used. Leave one of the two out.",
+    ),
+    (
+        "name = \"partner\"\n",
+        "",
+        "line 34: routes.name: it is missing, and this table means nothing without it. Add: name = \"smarthost\"",
+    ),
+    (
+        "name = \"partner\"",
+        "name = \"mx\"",
+        "line 35: routes.name: \"mx\" is a name with a meaning of its own. Take another one.",
+    ),
+    (
+        "name = \"partner\"",
+        "name = \"our partner\"",
+        "line 35: routes.name: \"our partner\" is no name. Write 1 to 32 of the letters a-z, A-Z, 0-9, - and _, like \"smarthost\".",
+    ),
+    (
+        "to = [\"example.net\", \"example.edu\"]",
+        "two = [\"example.net\", \"example.edu\"]\nto = []",
+        "line 36: routes.two: there is no such setting. Did you mean routes.to?",
+    ),
+    (
+        "to = [\"example.net\", \"example.edu\"]",
+        "to = [\"example.net\", \"example.org\"]",
+        "line 36: routes.to: example.org is a domain of ours, whose mail stays here. Leave it out, here or in domains.",
+    ),
+    (
+        "to = [\"example.net\", \"example.edu\"]\n",
+        "",
+        "line 40: routes: the route on line 34 is the default already, having neither to nor from. Add to or from; a route that is only a fallback has to = [].",
+    ),
+    (
+        "to = [\"example.net\", \"example.edu\"]",
+        "to = [\"example.net\"]\nfrom = [\"example.org\"]",
+        "line 37: routes.from: a route serves recipient domains or sender domains, not both. Make two routes of it.",
+    ),
+    (
+        "\"mx.partner.example\"",
+        "\"mx.partner.example:25\"",
+        "line 37: routes.host: \"mx.partner.example:25\" is neither a host name nor an IP address. Write it without a port, like \"smtp.example.net\", or \"mx\" to ask DNS for each domain's own servers.",
+    ),
+    (
+        "\"mx.partner.example\"",
+        "\"mx\"",
+        "line 38: routes.tls: a route with host \"mx\" goes to servers that DNS names, so this has no meaning. Leave it out, or name a host.",
+    ),
+    (
+        "tls = \"none\"",
+        "tls = \"ssl\"",
+        "line 38: routes.tls: \"ssl\" is not known here. Write one of \"starttls\", \"implicit\", \"opportunistic\", \"none\".",
+    ),
+    (
+        "fallback = \"smarthost\"",
+        "fallback = \"smarhost\"",
+        "line 39: routes.fallback: there is no route called \"smarhost\". Did you mean \"smarthost\"?",
+    ),
+    (
+        "fallback = \"smarthost\"",
+        "fallback = \"elsewhere\"",
+        "line 39: routes.fallback: there is no route called \"elsewhere\". Name one of [[routes]], or \"mx\".",
+    ),
+    (
+        "fallback = \"mx\"",
+        "fallback = \"partner\"",
+        "line 39: routes.fallback: the fallbacks go in a circle: partner, smarthost, partner. Let the last of them have none, or \"mx\".",
+    ),
+    (
+        "fallback = \"mx\"\n",
+        "",
+        "line 46: routes.after_attempts: there is no fallback that could be taken then. Add fallback, or leave it out.",
+    ),
+    (
+        "password_file = \"/etc/hearthpost/smarthost.password\"\n",
+        "",
+        "line 44: routes.user: a user without a password cannot sign in. Add password_file = \"/etc/hearthpost/smarthost.password\"",
+    ),
+    (
+        "user = \"relay@example.org\"\n",
+        "",
+        "line 44: routes.password_file: a password without a user is of no use. Add user.",
+    ),
+    (
+        "user = \"relay@example.org\"",
+        "user = \"relay@example.org\"\ntls = \"opportunistic\"",
+        "line 44: routes.user: with tls \"opportunistic\" the password could be read on the way. Use tls = \"starttls\" or \"implicit\".",
+    ),
 ];
 
 #[test]
@@ -190,4 +473,167 @@ fn doors_where_people_sign_in_need_tls_and_no_door_is_no_server() {
         problems[0].to_string(),
         "doors: no door is open, so nobody could reach the server. Add at least: [doors] smtp = [\"0.0.0.0:25\", \"[::]:25\"]"
     );
+}
+
+#[test]
+fn two_routes_with_one_name_or_one_domain_are_told_apart() {
+    let start = "data_dir = \"/x\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:25\"]\n";
+    let route = "[[routes]]\nname = \"a\"\nto = [\"example.net\"]\nhost = \"192.0.2.1\"\n";
+    let said: Vec<String> = read(&format!("{start}{route}{route}"))
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "line 9: routes.name: the route on line 4 is called \"a\" already. Give each route a name of its own.",
+            "line 10: routes.to: example.net is served by the route on line 4 already. Leave it out in one of them.",
+        ]
+    );
+    let problems = read(&format!("{start}routes = [1]\n")).unwrap_err();
+    assert_eq!(
+        problems[0].to_string(),
+        "line 4: routes: the list has a number where a table belongs. \
+         Write [[routes]] on a line of its own and its settings below, once for each."
+    );
+    let problems = read(&format!("{start}routes = \"smtp.example.net\"\n")).unwrap_err();
+    assert_eq!(
+        problems[0].to_string(),
+        "line 4: routes: this is a string, not a list of tables. \
+         Write [[routes]] on a line of its own and the settings of one route below, once for each."
+    );
+    let problems = read(&format!("{start}queue = 5\n")).unwrap_err();
+    assert_eq!(
+        problems[0].to_string(),
+        "line 4: queue: this is a section, not a value. Write [queue] on a line of its own and its settings below."
+    );
+}
+
+#[test]
+fn ops_3_a_secret_in_the_file_is_refused() {
+    let text = GOOD.replace("after_attempts = 5", "password = \"correct horse\"");
+    let problems = read(&text).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    let said = problems[0].to_string();
+    assert_eq!(
+        said,
+        "line 47: routes.password: secrets do not stand in this file, which many may read. Write it into a file that only \
+         the server's user can read, and name that with password_file."
+    );
+    assert!(!said.contains("horse"));
+}
+
+#[test]
+fn what_holds_is_shown_with_its_source_and_reads_back_as_the_same() {
+    let checked = read(GOOD).unwrap();
+    let shown = checked.shown();
+    let of = |name: &str| shown.iter().find(|shown| shown.name == name).unwrap();
+    assert_eq!(of("queue.give_up").value.as_deref(), Some("\"3 days\""));
+    assert_eq!(of("queue.give_up").source, Source::Line(24));
+    assert_eq!(of("deliver.port").source, Source::Default);
+    assert_eq!(of("tls.extra_roots").source, Source::Unset);
+    assert_eq!(shown.len(), SETTINGS.len());
+    assert_eq!(read(&checked.written()).unwrap().config, checked.config);
+}
+
+#[test]
+fn changes_name_what_differs_and_what_it_takes() {
+    let (old, new) = (read(GOOD).unwrap(), GOOD.replace("\"3 days\"", "\"2 days\""));
+    let new = read(&new.replace("0.0.0.0:465", "0.0.0.0:4650")).unwrap();
+    let changes = old.changes(&new);
+    let names: Vec<_> = changes.iter().map(|change| (change.name, change.takes)).collect();
+    assert_eq!(
+        names,
+        [
+            ("doors.submissions", Takes::Restart),
+            ("queue.give_up", Takes::Reload)
+        ]
+    );
+    assert_eq!(changes[1].before.as_deref(), Some("\"3 days\""));
+    assert_eq!(changes[1].after.as_deref(), Some("\"2 days\""));
+    let moved = read(&format!("# a comment\n{GOOD}")).unwrap();
+    assert_eq!(old.changes(&moved), [], "where a line stands is no change");
+}
+
+/// Values that every kind of setting is tried with, good and bad ones.
+const TRIES: &[&str] = &[
+    "true",
+    "false",
+    "0",
+    "1",
+    "65535",
+    "\"off\"",
+    "\"none\"",
+    "\"/x\"",
+    "[\"0.0.0.0:25\"]",
+    "[\"[::]:24\", \"127.0.0.1:24\"]",
+    "[\"[::ffff:192.0.2.1]:24\"]",
+    "[\"192.168.1.1:24\"]",
+    "[\"example.net\"]",
+    "[]",
+    "\"mx\"",
+    "\"*\"",
+    "[\"*\"]",
+    "\"mail.example.net\"",
+    "\"5 days\"",
+];
+
+/// Relaying takes a sign-in, which is a type ([the journey](../../ARCHITECTURE.md)); what settings could do is open a door where
+/// nobody signs in to the outside, let people sign in without TLS, or trust the word of others.
+#[test]
+fn ops_4_no_setting_opens_a_relay_or_a_door_without_its_lock() {
+    let mut good = 0;
+    let pairs = SETTINGS
+        .iter()
+        .flat_map(|one| SETTINGS.iter().map(move |other| (one, other)));
+    for (one, other) in pairs.filter(|(one, other)| one.name != other.name) {
+        for value in TRIES {
+            let lines = format!("{} = {value}\n{} = {}\n", one.name, other.name, other.example);
+            let text = without(GOOD_FLAT, &[one.name, other.name]);
+            let checked = read(&format!("{text}{lines}"));
+            let Ok(checked) = checked else { continue };
+            good += 1;
+            let Config {
+                doors,
+                dns,
+                routes,
+                tls,
+                ..
+            } = checked.config;
+            assert!(doors.lmtp.iter().all(|at| at.ip().is_loopback()), "{lines}");
+            let signed_in = [&doors.submission, &doors.submissions, &doors.imap, &doors.imaps];
+            assert!(
+                tls.is_some() || signed_in.iter().all(|at| at.is_empty()),
+                "{lines}"
+            );
+            assert!(!dns.trust_ad || dns.servers.iter().all(|at| at.ip().is_loopback()));
+            for route in routes {
+                let Road::Smarthost(host) = route.road else {
+                    continue;
+                };
+                let verified = matches!(host.tls, RouteTls::StartTls | RouteTls::Implicit);
+                assert!(host.login.is_none() || verified, "{lines}");
+            }
+        }
+    }
+    assert!(good > 1000, "only {good} were good: the test tries nothing");
+    for setting in SETTINGS.iter().chain(ROUTE) {
+        let name = setting.name;
+        for word in ["relay", "trusted", "mynetworks", "insecure", "anonymous"] {
+            assert!(!name.contains(word), "{name} sounds like a way around signing in");
+        }
+        if let Kind::Tables(fields) = setting.kind {
+            assert_eq!(fields, ROUTE);
+        }
+    }
+}
+
+const GOOD_FLAT: &str = "data_dir = \"/x\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:25\"]\n\
+    tls.certificate = \"/c\"\ntls.key = \"/k\"\n";
+
+fn without(text: &str, names: &[&str]) -> String {
+    let gone = |line: &&str| !names.iter().any(|name| line.starts_with(&format!("{name} =")));
+    let lines: Vec<&str> = text.lines().filter(gone).collect();
+    lines.join("\n") + "\n"
 }

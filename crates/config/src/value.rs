@@ -1,11 +1,24 @@
 //! From one TOML value to one typed value, with the reason and the next step when it does not fit.
+//!
+//! [`Kind`] lists the types; each family has its file: [`mod@measure`] (sizes, durations, numbers), [`network`] (addresses and
+//! hosts), [`words`] (paths, names, choices). Tables inside a list are read by [`crate::table`], because they can be wrong in several places.
 
-use std::net::SocketAddr;
+mod measure;
+mod network;
+mod words;
+
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use mail::address::Domain;
 use toml::Spanned;
 use toml::de::DeValue;
+
+pub(crate) use measure::duration_text;
+pub(crate) use network::MX;
+
+use crate::setting::Setting;
+use crate::table::Values;
 
 /// The type of a setting, with its unit and bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +31,31 @@ pub enum Kind {
     Domains,
     /// a list of `address:port`, or `"off"`
     Addresses,
+    /// a list of at least one `address:port` with a port
+    Servers,
+    /// an IPv4 address to send from
+    SourceV4,
+    /// an IPv6 address to send from
+    SourceV6,
+    /// a host name, an IP address, or `"mx"`
+    NextHost,
+    /// a short name of the operator's choice
+    Label,
+    /// one line of text
+    Line,
     /// bytes, written as a number or with a unit
     Size {
         /// in bytes
         least: u64,
         /// in bytes
         most: u64,
+    },
+    /// a duration with its unit
+    Duration {
+        /// in seconds
+        least_s: u64,
+        /// in seconds
+        most_s: u64,
     },
     /// a whole number
     Number {
@@ -32,8 +64,12 @@ pub enum Kind {
         /// at most
         most: u64,
     },
+    /// true or false
+    Flag,
     /// one of these words
     Choice(&'static [&'static str]),
+    /// a list of tables, each with these settings
+    Tables(&'static [Setting]),
 }
 
 /// A checked value.
@@ -41,16 +77,26 @@ pub enum Kind {
 pub enum Value {
     /// of [`Kind::AbsolutePath`]
     Path(PathBuf),
-    /// of [`Kind::Hostname`]
+    /// of [`Kind::Hostname`], [`Kind::NextHost`], [`Kind::Label`] and [`Kind::Line`]
     Name(String),
     /// of [`Kind::Domains`]
     Names(Vec<String>),
-    /// of [`Kind::Addresses`]
+    /// of [`Kind::Addresses`] and [`Kind::Servers`]
     Addresses(Vec<SocketAddr>),
-    /// of [`Kind::Size`] (bytes) and [`Kind::Number`]
+    /// of [`Kind::SourceV4`] and [`Kind::SourceV6`]
+    Ip(IpAddr),
+    /// of [`Kind::Size`]
+    Bytes(u64),
+    /// of [`Kind::Duration`]
+    Duration(Duration),
+    /// of [`Kind::Number`]
     Number(u64),
+    /// of [`Kind::Flag`]
+    Flag(bool),
     /// of [`Kind::Choice`]
     Word(&'static str),
+    /// of [`Kind::Tables`]: each table with its line
+    Tables(Vec<Values>),
 }
 
 /// Why a value does not fit, and what to write instead.
@@ -77,29 +123,76 @@ impl Kind {
             Self::Hostname => "A host name".to_owned(),
             Self::Domains => "A list of domain names".to_owned(),
             Self::Addresses => "A list of address:port, or \"off\"".to_owned(),
-            Self::Size { least, most } => {
-                format!(
-                    "A size in bytes, KiB, MiB or GiB, from {} to {}",
-                    size_text(least),
-                    size_text(most)
-                )
-            }
+            Self::Servers => "A list of address:port".to_owned(),
+            Self::SourceV4 => "An IPv4 address of this machine".to_owned(),
+            Self::SourceV6 => "An IPv6 address of this machine".to_owned(),
+            Self::NextHost => "A host name, an IP address, or \"mx\"".to_owned(),
+            Self::Label => "A name of letters, digits, - and _".to_owned(),
+            Self::Line => "A line of text".to_owned(),
+            Self::Size { least, most } => format!(
+                "A size in bytes, KiB, MiB or GiB, from {} to {}",
+                measure::size_text(least),
+                measure::size_text(most)
+            ),
+            Self::Duration { least_s, most_s } => format!(
+                "A duration in s, min, h or days, from {} to {}",
+                duration_text(Duration::from_secs(least_s)),
+                duration_text(Duration::from_secs(most_s))
+            ),
             Self::Number { least, most } => format!("A whole number from {least} to {most}"),
-            Self::Choice(words) => format!("One of {}", quoted(words)),
+            Self::Flag => "true or false".to_owned(),
+            Self::Choice(list) => format!("One of {}", words::quoted(list)),
+            Self::Tables(_) => "A list of tables".to_owned(),
         }
     }
 
-    /// Checks a value.
+    /// Checks a value. Lists of tables are [`crate::table`]'s: here they are only told from other values.
     pub fn read(self, value: &Spanned<DeValue<'_>>) -> Result<Value, Wrong> {
         let value = value.get_ref();
         match self {
-            Self::AbsolutePath => path(value),
-            Self::Hostname => hostname(value),
-            Self::Domains => domains(value),
-            Self::Addresses => addresses(value),
-            Self::Size { least, most } => size(value, least, most),
-            Self::Number { least, most } => number(value, least, most),
-            Self::Choice(words) => choice(value, words),
+            Self::AbsolutePath => words::path(value),
+            Self::Hostname => words::hostname(value),
+            Self::Domains => words::domains(value),
+            Self::Addresses => network::addresses(value),
+            Self::Servers => network::servers(value),
+            Self::SourceV4 => network::source(value, "IPv4", "\"192.0.2.25\"", IpAddr::is_ipv4),
+            Self::SourceV6 => network::source(value, "IPv6", "\"2001:db8::25\"", IpAddr::is_ipv6),
+            Self::NextHost => network::next_host(value),
+            Self::Label => words::label(value),
+            Self::Line => words::line(value),
+            Self::Size { least, most } => measure::size(value, least, most),
+            Self::Duration { least_s, most_s } => measure::duration(value, least_s, most_s),
+            Self::Number { least, most } => measure::number(value, least, most),
+            Self::Flag => words::flag(value),
+            Self::Choice(list) => words::choice(value, list),
+            Self::Tables(_) => match value.as_array() {
+                Some(_) => Ok(Value::Tables(Vec::new())),
+                None => wrong(
+                    format!("this is {}, not a list of tables", with_article(value)),
+                    "Write [[routes]] on a line of its own and the settings of one route below, once for each.",
+                ),
+            },
+        }
+    }
+}
+
+impl Value {
+    /// As it would be written in the file; tables as inline ones.
+    pub fn written(&self) -> String {
+        let list = |items: Vec<String>| format!("[{}]", items.join(", "));
+        match self {
+            Self::Path(path) => words::written(&path.display().to_string()),
+            Self::Name(text) => words::written(text),
+            Self::Names(names) => list(names.iter().map(|name| words::written(name)).collect()),
+            Self::Addresses(addresses) if addresses.is_empty() => "\"off\"".to_owned(),
+            Self::Addresses(addresses) => list(addresses.iter().map(|at| format!("\"{at}\"")).collect()),
+            Self::Ip(address) => format!("\"{address}\""),
+            Self::Bytes(bytes) => format!("\"{}\"", measure::size_text(*bytes)),
+            Self::Duration(duration) => format!("\"{}\"", duration_text(*duration)),
+            Self::Number(number) => number.to_string(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Word(word) => words::written(word),
+            Self::Tables(rows) => list(rows.iter().map(Values::written).collect()),
         }
     }
 }
@@ -114,7 +207,7 @@ fn text_of<'a>(value: &'a DeValue<'_>, example: &str) -> Result<&'a str, Wrong> 
     }
 }
 
-fn with_article(value: &DeValue<'_>) -> String {
+pub(crate) fn with_article(value: &DeValue<'_>) -> String {
     match value.type_str() {
         "integer" => "a number".to_owned(),
         "array" => "a list".to_owned(),
@@ -122,152 +215,7 @@ fn with_article(value: &DeValue<'_>) -> String {
     }
 }
 
-fn path(value: &DeValue<'_>) -> Result<Value, Wrong> {
-    let text = text_of(value, "\"/var/lib/hearthpost\"")?;
-    let path = PathBuf::from(text);
-    if path.is_absolute() && !text.contains('\0') {
-        return Ok(Value::Path(path));
-    }
-    wrong(
-        format!("{text:?} is not an absolute path"),
-        "Begin it with /, so that it does not depend on where the server is started.",
-    )
-}
-
-fn hostname(value: &DeValue<'_>) -> Result<Value, Wrong> {
-    let text = text_of(value, "\"mail.example.org\"")?;
-    match Domain::parse(text) {
-        Ok(domain) if domain.literal().is_none() && text.contains('.') => {
-            Ok(Value::Name(domain.as_str().to_owned()))
-        }
-        _ => wrong(
-            format!("{text:?} is not a full host name"),
-            "Write the name other servers find in DNS, like \"mail.example.org\".",
-        ),
-    }
-}
-
-fn domains(value: &DeValue<'_>) -> Result<Value, Wrong> {
-    let Some(list) = value.as_array() else {
-        return wrong(
-            format!("this is {}, not a list", with_article(value)),
-            "Write it like [\"example.org\"].",
-        );
-    };
-    let mut names = Vec::new();
-    for item in list.iter() {
-        let text = text_of(item.get_ref(), "\"example.org\"")?;
-        match Domain::parse(text) {
-            Ok(domain) if domain.literal().is_none() => names.push(domain.as_str().to_owned()),
-            _ => {
-                return wrong(
-                    format!("{text:?} is not a domain name"),
-                    "Write it like \"example.org\", without a dot at the end.",
-                );
-            }
-        }
-    }
-    Ok(Value::Names(names))
-}
-
-fn addresses(value: &DeValue<'_>) -> Result<Value, Wrong> {
-    const EXAMPLE: &str = "Write it like [\"0.0.0.0:25\", \"[::]:25\"], or \"off\".";
-    if value.as_str() == Some("off") || value.as_bool() == Some(false) {
-        return Ok(Value::Addresses(Vec::new()));
-    }
-    let texts: Vec<&DeValue<'_>> = match value.as_array() {
-        Some(list) => list.iter().map(Spanned::get_ref).collect(),
-        None => vec![value],
-    };
-    let mut addresses = Vec::new();
-    for text in texts {
-        let Some(text) = text.as_str() else {
-            return wrong(
-                format!("this is {}, not an address with its port", with_article(text)),
-                EXAMPLE,
-            );
-        };
-        match text.parse::<SocketAddr>() {
-            Ok(address) => addresses.push(address),
-            Err(_) => return wrong(format!("{text:?} is not an address with its port"), EXAMPLE),
-        }
-    }
-    Ok(Value::Addresses(addresses))
-}
-
-fn size(value: &DeValue<'_>, least: u64, most: u64) -> Result<Value, Wrong> {
-    let bytes = match value.as_str() {
-        Some(text) => size_of_text(text),
-        None => integer(value),
-    };
-    let bounds = format!(
-        "Write a size from {} to {}, like \"50 MiB\".",
-        size_text(least),
-        size_text(most)
-    );
-    match bytes {
-        Some(bytes) if (least..=most).contains(&bytes) => Ok(Value::Number(bytes)),
-        Some(bytes) => wrong(format!("{bytes} bytes is out of bounds"), bounds),
-        None => wrong("this is not a size".to_owned(), bounds),
-    }
-}
-
-fn size_of_text(text: &str) -> Option<u64> {
-    let digits = text
-        .find(|letter: char| !letter.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor: u64 = match unit.trim() {
-        "" | "B" => 1,
-        "KiB" => 1024,
-        "MiB" => 1024 * 1024,
-        "GiB" => 1024 * 1024 * 1024,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor)
-}
-
-/// A size with the largest unit that divides it.
-pub(crate) fn size_text(bytes: u64) -> String {
-    let units = [("GiB", 1024 * 1024 * 1024), ("MiB", 1024 * 1024), ("KiB", 1024)];
-    match units
-        .iter()
-        .find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor))
-    {
-        Some((unit, factor)) => format!("{} {unit}", bytes / factor),
-        None => format!("{bytes} bytes"),
-    }
-}
-
 fn integer(value: &DeValue<'_>) -> Option<u64> {
     let number = value.as_integer()?;
     u64::from_str_radix(number.as_str().trim_start_matches('+'), number.radix()).ok()
-}
-
-fn number(value: &DeValue<'_>, least: u64, most: u64) -> Result<Value, Wrong> {
-    let next_step = format!("Write a whole number from {least} to {most}, without quotes.");
-    match integer(value) {
-        Some(number) if (least..=most).contains(&number) => Ok(Value::Number(number)),
-        Some(number) => wrong(format!("{number} is out of bounds"), next_step),
-        None => wrong("this is not a whole number".to_owned(), next_step),
-    }
-}
-
-fn choice(value: &DeValue<'_>, words: &'static [&'static str]) -> Result<Value, Wrong> {
-    let text = text_of(value, &format!("{:?}", words[0]))?;
-    match words.iter().find(|word| **word == text) {
-        Some(word) => Ok(Value::Word(word)),
-        None => wrong(
-            format!("{text:?} is not known here"),
-            format!("Write one of {}.", quoted(words)),
-        ),
-    }
-}
-
-fn quoted(words: &[&str]) -> String {
-    words
-        .iter()
-        .map(|word| format!("{word:?}"))
-        .collect::<Vec<_>>()
-        .join(", ")
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use config::{BareNewlines, Config, LogStderr};
+use config::{BareNewlines, Checked, Config, LogStderr};
 use directory::{AdminError, DomainSettings};
 use receive::DoorKind;
 use world::clock::BoxFuture;
@@ -18,7 +18,7 @@ use crate::services::Services;
 
 /// Runs the server of `file`.
 pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
-    let config = read(file)?;
+    let config = read(file)?.config;
     let domains = config.domains.clone();
     let prepare = move |services: Arc<Services>| -> BoxFuture<'static, Outcome<()>> {
         Box::pin(async move { add_domains(&services, &domains).await })
@@ -27,7 +27,7 @@ pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
 }
 
 /// Reads and checks a settings file.
-pub fn read(file: &Path) -> Outcome<Config> {
+pub fn read(file: &Path) -> Outcome<Checked> {
     let unreadable = |error: std::io::Error| {
         Failure::Usage(format!(
             "the settings in {} cannot be read: {error}. Say where they are with --config FILE.",

@@ -10,7 +10,7 @@ pub fn run(command: ConfigCommand) -> Outcome<()> {
     match command {
         ConfigCommand::Reference => print(config::reference().trim_end()),
         ConfigCommand::Check { config: file } => {
-            let config = serve::read(&file)?;
+            let config = serve::read(&file)?.config;
             if let Some(files) = &config.tls {
                 let pem = certs::files::read(&files.certificate, &files.key)
                     .map_err(|error| Failure::Usage(error.to_string()))?;

@@ -29,7 +29,7 @@ use crate::serve;
 pub fn data_dir(common: &Common) -> Outcome<PathBuf> {
     match &common.data {
         Some(data) => Ok(data.clone()),
-        None => Ok(serve::read(&common.config)?.data_dir),
+        None => Ok(serve::read(&common.config)?.config.data_dir),
     }
 }
 

@@ -43,6 +43,6 @@ pub fn run(id: &str, common: &Common) -> Outcome<()> {
 fn log_dir(common: &Common) -> Outcome<PathBuf> {
     match &common.data {
         Some(data) => Ok(data.join("log")),
-        None => Ok(serve::log_dir(&serve::read(&common.config)?)),
+        None => Ok(serve::log_dir(&serve::read(&common.config)?.config)),
     }
 }

@@ -1,0 +1,149 @@
+//! The finished [`Config`], from values without a problem.
+
+use crate::table::Values;
+use crate::value::MX;
+use crate::{
+    BareNewlines, Config, Deliver, Dns, Doors, Fallback, FallbackTo, LogStderr, Login, QueueTimes, Road,
+    Route, RouteTls, Serves, Smarthost, TlsFiles,
+};
+
+/// Port of TLS from the first byte (RFC 8314 §3.3).
+const IMPLICIT_PORT: u16 = 465;
+/// Port where one signs in (RFC 6409 §3.1).
+const SUBMISSION_PORT: u16 = 587;
+/// Port of servers among themselves (RFC 5321 §4.5.4.2).
+const SMTP_PORT: u16 = 25;
+/// Failed attempts before a fallback is taken, when nothing is said.
+const AFTER_ATTEMPTS: u32 = 3;
+
+/// Called when there is no problem, so every value is there and of its kind.
+pub(crate) fn build(values: &Values) -> Config {
+    let hostname = values.name("hostname").unwrap_or_default();
+    Config {
+        data_dir: values.path("data_dir").unwrap_or_default(),
+        domains: values.names("domains").unwrap_or_default().to_vec(),
+        doors: doors(values),
+        tls: values
+            .path("tls.certificate")
+            .zip(values.path("tls.key"))
+            .map(|(certificate, key)| TlsFiles { certificate, key }),
+        extra_roots: values.path("tls.extra_roots"),
+        message_bytes: values.number("limits.message_size").unwrap_or_default(),
+        connections: values.number("limits.connections").unwrap_or_default(),
+        bare_newlines: match values.word("smtp.bare_newlines") {
+            "normalise" => BareNewlines::Normalise,
+            _ => BareNewlines::Refuse,
+        },
+        queue: queue(values),
+        deliver: deliver(values, &hostname),
+        dns: Dns {
+            servers: values.addresses("dns.servers").to_vec(),
+            trust_anchor: values.path("dns.trust_anchor"),
+            trust_ad: values.flag("dns.trust_ad"),
+        },
+        routes: values.tables("routes").iter().map(route).collect(),
+        log_stderr: match values.word("log.stderr") {
+            "json" => LogStderr::Json,
+            "off" => LogStderr::Off,
+            _ => LogStderr::Human,
+        },
+        log_dir: values.path("log.dir"),
+        hostname,
+    }
+}
+
+fn doors(values: &Values) -> Doors {
+    let listen = |name: &str| values.addresses(name).to_vec();
+    Doors {
+        smtp: listen("doors.smtp"),
+        submission: listen("doors.submission"),
+        submissions: listen("doors.submissions"),
+        lmtp: listen("doors.lmtp"),
+        imap: listen("doors.imap"),
+        imaps: listen("doors.imaps"),
+    }
+}
+
+fn queue(values: &Values) -> QueueTimes {
+    let time = |name: &str| values.duration(name).unwrap_or_default();
+    QueueTimes {
+        retry_first: time("queue.retry_first"),
+        retry_longest: time("queue.retry_longest"),
+        delay_notice: time("queue.delay_notice"),
+        give_up: time("queue.give_up"),
+    }
+}
+
+fn port(values: &Values, name: &str) -> Option<u16> {
+    values.number(name).and_then(|port| u16::try_from(port).ok())
+}
+
+fn deliver(values: &Values, hostname: &str) -> Deliver {
+    Deliver {
+        port: port(values, "deliver.port").unwrap_or(SMTP_PORT),
+        allow_private: values.flag("deliver.allow_private"),
+        source_v4: values.ip("deliver.source_v4"),
+        source_v6: values.ip("deliver.source_v6"),
+        ehlo_name: values
+            .name("deliver.ehlo_name")
+            .unwrap_or_else(|| hostname.to_owned()),
+        connections: values.number("deliver.connections").unwrap_or_default(),
+        connections_per_destination: values
+            .number("deliver.connections_per_destination")
+            .unwrap_or_default(),
+    }
+}
+
+fn route(row: &Values) -> Route {
+    let serves = match (row.names("to"), row.names("from")) {
+        (Some(to), _) => Serves::To(to.to_vec()),
+        (None, Some(from)) => Serves::From(from.to_vec()),
+        (None, None) => Serves::Everything,
+    };
+    let host = row.name("host").unwrap_or_default();
+    let road = if host == MX {
+        Road::Mx
+    } else {
+        Road::Smarthost(smarthost(row, host))
+    };
+    let after = row
+        .number("after_attempts")
+        .and_then(|number| u32::try_from(number).ok());
+    Route {
+        name: row.name("name").unwrap_or_default(),
+        serves,
+        road,
+        fallback: row.name("fallback").map(|to| Fallback {
+            to: if to == MX {
+                FallbackTo::Mx
+            } else {
+                FallbackTo::Route(to)
+            },
+            after_attempts: after.unwrap_or(AFTER_ATTEMPTS),
+        }),
+    }
+}
+
+fn smarthost(row: &Values, host: String) -> Smarthost {
+    let tls = match row.word("tls") {
+        "implicit" => RouteTls::Implicit,
+        "opportunistic" => RouteTls::Opportunistic,
+        "none" => RouteTls::None,
+        _ => RouteTls::StartTls,
+    };
+    let login = row
+        .name("user")
+        .zip(row.path("password_file"))
+        .map(|(user, password_file)| Login { user, password_file });
+    let usual = match (tls, &login) {
+        (RouteTls::Implicit, _) => IMPLICIT_PORT,
+        (_, Some(_)) => SUBMISSION_PORT,
+        (_, None) => SMTP_PORT,
+    };
+    Smarthost {
+        host,
+        port: port(row, "port").unwrap_or(usual),
+        tls,
+        login,
+    }
+}

@@ -1,0 +1,97 @@
+//! Addresses and hosts.
+
+use std::net::{IpAddr, SocketAddr};
+
+use mail::address::Domain;
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::{Value, Wrong, text_of, with_article, wrong};
+
+/// Most name servers in a list: more are never asked.
+const MOST_SERVERS: usize = 8;
+/// The host of a route that asks DNS for the recipient's MX, and the name of that road as a fallback.
+pub(crate) const MX: &str = "mx";
+
+pub(super) fn addresses(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    const EXAMPLE: &str = "Write it like [\"0.0.0.0:25\", \"[::]:25\"], or \"off\".";
+    if value.as_str() == Some("off") || value.as_bool() == Some(false) {
+        return Ok(Value::Addresses(Vec::new()));
+    }
+    list(value, EXAMPLE).map(Value::Addresses)
+}
+
+pub(super) fn servers(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    const EXAMPLE: &str = "Write it like [\"127.0.0.1:53\", \"[::1]:53\"].";
+    let servers = list(value, EXAMPLE)?;
+    if let Some(without) = servers.iter().find(|server| server.port() == 0) {
+        return wrong(format!("{without} has no port one could ask"), EXAMPLE);
+    }
+    match servers.len() {
+        0 => wrong(
+            "the list is empty".to_owned(),
+            format!("{EXAMPLE} Leave it out to ask the system's name servers."),
+        ),
+        1..=MOST_SERVERS => Ok(Value::Addresses(servers)),
+        many => wrong(
+            format!("these are {many} servers"),
+            format!("Name at most {MOST_SERVERS}."),
+        ),
+    }
+}
+
+fn list(value: &DeValue<'_>, example: &str) -> Result<Vec<SocketAddr>, Wrong> {
+    let texts: Vec<&DeValue<'_>> = match value.as_array() {
+        Some(list) => list.iter().map(Spanned::get_ref).collect(),
+        None => vec![value],
+    };
+    let mut addresses = Vec::new();
+    for text in texts {
+        let Some(text) = text.as_str() else {
+            return wrong(
+                format!("this is {}, not an address with its port", with_article(text)),
+                example,
+            );
+        };
+        match text.parse::<SocketAddr>() {
+            Ok(address) => addresses.push(address),
+            Err(_) => return wrong(format!("{text:?} is not an address with its port"), example),
+        }
+    }
+    Ok(addresses)
+}
+
+/// An address of the wanted family that a connection can come from.
+pub(super) fn source(
+    value: &DeValue<'_>,
+    family: &str,
+    example: &str,
+    fits: fn(&IpAddr) -> bool,
+) -> Result<Value, Wrong> {
+    let text = text_of(value, example)?;
+    let next_step = format!("Write an {family} address of this machine without a port, like {example}.");
+    match text.parse::<IpAddr>() {
+        Ok(address) if fits(&address) && !address.is_unspecified() && !address.is_multicast() => {
+            Ok(Value::Ip(address))
+        }
+        Ok(address) if fits(&address) => wrong(format!("nothing can be sent from {address}"), next_step),
+        _ => wrong(format!("{text:?} is not an {family} address"), next_step),
+    }
+}
+
+pub(super) fn next_host(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    const EXAMPLE: &str = "\"smtp.example.net\"";
+    let text = text_of(value, EXAMPLE)?;
+    if text == MX || text.parse::<IpAddr>().is_ok() {
+        return Ok(Value::Name(text.to_owned()));
+    }
+    match Domain::parse(text) {
+        Ok(domain) if domain.literal().is_none() => Ok(Value::Name(domain.as_str().to_owned())),
+        _ => wrong(
+            format!("{text:?} is neither a host name nor an IP address"),
+            format!(
+                "Write it without a port, like {EXAMPLE}, or \"mx\" to ask DNS for each domain's own servers."
+            ),
+        ),
+    }
+}

@@ -1,0 +1,137 @@
+//! Paths, names, choices.
+
+use std::path::PathBuf;
+
+use mail::address::Domain;
+use toml::de::DeValue;
+
+use super::network::MX;
+use super::{Value, Wrong, text_of, with_article, wrong};
+
+/// Longest name of the operator's choice, in letters.
+const LABEL_LETTERS: usize = 32;
+/// Longest line of text, in octets.
+const LINE_OCTETS: usize = 255;
+/// Labels that mean something already.
+const TAKEN: [&str; 2] = [MX, "local"];
+
+pub(super) fn path(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    let text = text_of(value, "\"/var/lib/hearthpost\"")?;
+    let path = PathBuf::from(text);
+    if path.is_absolute() && !text.contains('\0') {
+        return Ok(Value::Path(path));
+    }
+    wrong(
+        format!("{text:?} is not an absolute path"),
+        "Begin it with /, so that it does not depend on where the server is started.",
+    )
+}
+
+pub(super) fn hostname(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    let text = text_of(value, "\"mail.example.org\"")?;
+    match Domain::parse(text) {
+        Ok(domain) if domain.literal().is_none() && text.contains('.') => {
+            Ok(Value::Name(domain.as_str().to_owned()))
+        }
+        _ => wrong(
+            format!("{text:?} is not a full host name"),
+            "Write the name other servers find in DNS, like \"mail.example.org\".",
+        ),
+    }
+}
+
+pub(super) fn domains(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    let Some(list) = value.as_array() else {
+        return wrong(
+            format!("this is {}, not a list", with_article(value)),
+            "Write it like [\"example.org\"].",
+        );
+    };
+    let mut names = Vec::new();
+    for item in list.iter() {
+        let text = text_of(item.get_ref(), "\"example.org\"")?;
+        match Domain::parse(text) {
+            Ok(domain) if domain.literal().is_none() => names.push(domain.as_str().to_owned()),
+            _ => {
+                return wrong(
+                    format!("{text:?} is not a domain name"),
+                    "Write it like \"example.org\", without a dot at the end.",
+                );
+            }
+        }
+    }
+    Ok(Value::Names(names))
+}
+
+pub(super) fn label(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    let text = text_of(value, "\"smarthost\"")?;
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    if TAKEN.contains(&text) {
+        return wrong(
+            format!("{text:?} is a name with a meaning of its own"),
+            "Take another one.",
+        );
+    }
+    if !text.is_empty() && text.len() <= LABEL_LETTERS && text.chars().all(fits) {
+        return Ok(Value::Name(text.to_owned()));
+    }
+    wrong(
+        format!("{text:?} is no name"),
+        format!("Write 1 to {LABEL_LETTERS} of the letters a-z, A-Z, 0-9, - and _, like \"smarthost\"."),
+    )
+}
+
+pub(super) fn line(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    let text = text_of(value, "\"relay@example.org\"")?;
+    if !text.is_empty() && text.len() <= LINE_OCTETS && !text.chars().any(char::is_control) {
+        return Ok(Value::Name(text.to_owned()));
+    }
+    wrong(
+        "this is not one line of text".to_owned(),
+        format!("Write 1 to {LINE_OCTETS} octets without control characters."),
+    )
+}
+
+pub(super) fn flag(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    match value.as_bool() {
+        Some(flag) => Ok(Value::Flag(flag)),
+        None => wrong(
+            format!("this is {}, not true or false", with_article(value)),
+            "Write true or false, without quotes.",
+        ),
+    }
+}
+
+pub(super) fn choice(value: &DeValue<'_>, words: &'static [&'static str]) -> Result<Value, Wrong> {
+    let text = text_of(value, &format!("{:?}", words[0]))?;
+    match words.iter().find(|word| **word == text) {
+        Some(word) => Ok(Value::Word(word)),
+        None => wrong(
+            format!("{text:?} is not known here"),
+            format!("Write one of {}.", quoted(words)),
+        ),
+    }
+}
+
+pub(super) fn quoted(words: &[&str]) -> String {
+    words
+        .iter()
+        .map(|word| format!("{word:?}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A TOML basic string.
+pub(super) fn written(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            letter if letter.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(letter))),
+            letter => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
