@@ -1,7 +1,7 @@
 //! A message leaves the queue.
 //!
 //! The local worker ([`run`]), in numbered steps:
-//! 1. It sleeps until the next waiting recipient is due ([`store::contract::Store::next_due`]), somebody was left waiting
+//! 1. It sleeps until the next waiting recipient is due ([`store::contract::Store::lane_due`]), somebody was left waiting
 //!    ([`queue::Queue::waiting`]), or the program stops.
 //! 2. It claims those who are due, at most [`limits::CLAIMS`] at once ([`Worker::round`]). Claims live in memory: after a
 //!    crash nothing is claimed, and everybody who waited is found again.

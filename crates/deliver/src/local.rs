@@ -51,6 +51,7 @@ pub fn decide(row: &WaitingRow, whom: Whom, header: &[u8], plan: &Plan, now: Uni
         Whom::Elsewhere => {
             return Outcome::Retry {
                 due: later(now, queue::limits::NO_ROAD_RETRY),
+                deadline: row.deadline,
                 reason: accept::NO_ROAD.to_owned(),
             };
         }
@@ -58,6 +59,7 @@ pub fn decide(row: &WaitingRow, whom: Whom, header: &[u8], plan: &Plan, now: Uni
             let reason = "the account is disabled or gone: enable it, or remove the message".to_owned();
             return Outcome::Retry {
                 due: next_try(now, row.attempts),
+                deadline: row.deadline,
                 reason,
             };
         }
@@ -71,10 +73,12 @@ pub fn decide(row: &WaitingRow, whom: Whom, header: &[u8], plan: &Plan, now: Uni
         }),
         Ok(_) => Outcome::Retry {
             due: next_try(now, row.attempts),
+            deadline: row.deadline,
             reason: "the plan named no mailbox".to_owned(),
         },
         Err(failed) => Outcome::Retry {
             due: next_try(now, row.attempts),
+            deadline: row.deadline,
             reason: failed.reason,
         },
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use directory::Directory;
+use queue::lanes::LOCAL;
 use queue::schedule::next_try;
 use queue::{Queue, QueueEvent};
 use store::contract::{Batch, Claim, Conflict, Op, Outcome, Result, StoreError, Urgency, WaitingRow};
@@ -51,7 +52,7 @@ impl Worker {
                 Ok(_) => continue,
                 Err(error) => return self.store_failed(&error),
             }
-            return match self.queue.store.next_due().await {
+            return match self.queue.store.lane_due(LOCAL).await {
                 Ok(Some(due)) => {
                     let wait = due.0.saturating_sub(self.queue.clock.now().0);
                     std::time::Duration::from_millis(wait).min(LONGEST_SLEEP)
@@ -74,7 +75,11 @@ impl Worker {
     /// # Errors
     /// Those of the store. Claims that were not dealt with are given back.
     pub async fn round(&self) -> Result<usize> {
-        let claims = self.queue.store.claim_due(self.queue.clock.now(), CLAIMS).await?;
+        let claims = self
+            .queue
+            .store
+            .claim_lane(LOCAL, self.queue.clock.now(), CLAIMS)
+            .await?;
         let found = claims.len();
         let mut claims = claims.into_iter();
         while let Some((claim, row)) = claims.next() {
@@ -110,6 +115,7 @@ impl Worker {
     fn postponed(&self, row: &WaitingRow, error: &StoreError) -> Outcome {
         Outcome::Retry {
             due: next_try(self.queue.clock.now(), row.attempts),
+            deadline: row.deadline,
             reason: error.to_string(),
         }
     }
@@ -140,6 +146,7 @@ impl Worker {
             claim,
             outcome,
             prior_attempts: row.attempts,
+            attempt: None,
         };
         let recorded = self
             .queue
@@ -162,7 +169,9 @@ impl Worker {
                 to,
                 attempts: u64::from(row.attempts),
             },
-            Outcome::Retry { due, reason } => QueueEvent::Postponed {
+            // This worker tells nobody of a delay.
+            Outcome::Told { .. } => return,
+            Outcome::Retry { due, reason, .. } => QueueEvent::Postponed {
                 queue_id,
                 to,
                 reason: reason.clone(),

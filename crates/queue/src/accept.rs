@@ -2,17 +2,22 @@
 
 use directory::LocalRecipient;
 use mail::address::Path;
+use mail::ids::AccountId;
 use store::contract::{
     Accept, Accepted, Batch, Body, Delivery, Op, OpResult, Receipt, Result, StoreError, Waiting,
 };
 use store::durable::Durable;
+use world::clock::UnixMs;
 
-use crate::envelope::{Envelope, Recipient};
+use crate::envelope::{Addressed, Envelope, Recipient};
 use crate::events::QueueEvent;
-use crate::limits::{FIRST_RETRY, NO_ROAD_RETRY, RECIPIENTS_IN_EVENT};
+use crate::limits::{FIRST_RETRY, RECIPIENTS_IN_EVENT};
 use crate::origin::Origin;
+use crate::params::EnvelopeParams;
+use crate::plan::Planned;
 use crate::queue::Queue;
 use crate::schedule::later;
+use crate::{deadline, lanes};
 
 /// Why a recipient on another server waits.
 pub const NO_ROAD: &str = "there is no road to other servers yet";
@@ -40,15 +45,19 @@ pub async fn accept<O: Origin>(
 ) -> Result<Durable<Accepted>> {
     let began = queue.clock.monotonic();
     let size_bytes = message.body.size_bytes;
-    let batch = Batch::urgent(Op::Accept(Box::new(plan(queue, envelope, message))));
+    let plan = plan(queue, envelope, message);
+    let lanes: Vec<(String, UnixMs)> = plan
+        .waiting
+        .iter()
+        .map(|row| (row.lane.clone(), row.due))
+        .collect();
+    let batch = Batch::urgent(Op::Accept(Box::new(plan)));
 
     // Before this line every failure is a reply to the sender; after it every failure is ours.
     let committed = queue.store.commit(batch).await?;
 
     let accepted = named(committed)?;
-    if accepted.committed().waiting > 0 {
-        queue.waiting.notify_one();
-    }
+    lanes.iter().for_each(|(lane, due)| queue.tell(lane, *due));
     let took = queue.clock.monotonic().0.saturating_sub(began.0);
     queue
         .events
@@ -58,54 +67,108 @@ pub async fn accept<O: Origin>(
 
 /// What the commit will say: a pure function but for the plan it asks.
 fn plan<O: Origin>(queue: &Queue, envelope: &Envelope<O>, message: Message<'_>) -> Accept {
+    let params = envelope.params();
     let mut accept = Accept {
         queue_id: envelope.queue_id(),
         body: message.body,
         reverse_path: sender_text(envelope.reverse_path()),
         received_at: envelope.received_at(),
         queue_prefix: message.received.to_vec(),
-        envelope: envelope_json(envelope.origin()),
+        envelope: params.json(),
         deliveries: Vec::with_capacity(envelope.recipients().len()),
         waiting: Vec::new(),
     };
     for (position, recipient) in (0u32..).zip(envelope.recipients()) {
-        let row = |address, account, due, reason| Waiting {
-            recipient: position,
-            address,
-            account,
-            due: later(envelope.received_at(), due),
-            reason,
-            params: "{}".to_owned(),
-        };
-        match recipient {
-            Recipient::Remote(mailbox) => {
+        match place(queue, envelope, (message.header, message.received), recipient) {
+            Place::Here(account, targets, prefix) => accept.deliveries.push(Delivery {
+                recipient: position,
+                account,
+                prefix,
+                targets,
+            }),
+            Place::Waits(waits) => {
                 accept
                     .waiting
-                    .push(row(mailbox.to_string(), None, NO_ROAD_RETRY, NO_ROAD.to_owned()));
+                    .push(row(queue, envelope, &params, position, recipient, waits));
             }
-            Recipient::Local(local) => match (queue.plan)(local, message.header) {
-                Ok(targets) if !targets.is_empty() => accept.deliveries.push(Delivery {
-                    recipient: position,
-                    account: local.account(),
-                    prefix: prefix(envelope.reverse_path(), local, message.received),
-                    targets,
-                }),
-                Ok(_) => accept.waiting.push(row(
-                    local.original().to_string(),
-                    Some(local.account()),
-                    FIRST_RETRY,
-                    "the plan named no mailbox".to_owned(),
-                )),
-                Err(failed) => accept.waiting.push(row(
-                    local.original().to_string(),
-                    Some(local.account()),
-                    FIRST_RETRY,
-                    failed.reason,
-                )),
-            },
         }
     }
     accept
+}
+
+/// What becomes of one recipient in the commit.
+enum Place {
+    Here(AccountId, Planned, Vec<u8>),
+    Waits(Waits),
+}
+
+/// How a recipient waits.
+struct Waits {
+    address: String,
+    account: Option<AccountId>,
+    lane: String,
+    due: UnixMs,
+    reason: String,
+}
+
+fn place<O: Origin>(
+    queue: &Queue,
+    envelope: &Envelope<O>,
+    (header, received): (&[u8], &[u8]),
+    recipient: &Addressed,
+) -> Place {
+    let local = match &recipient.to {
+        Recipient::Local(local) => local,
+        Recipient::Remote(mailbox) => {
+            let destination = queue.destination(mailbox, envelope.reverse_path());
+            return Place::Waits(Waits {
+                address: mailbox.to_string(),
+                account: None,
+                lane: lanes::lane(&destination, envelope.origin().account()),
+                due: envelope.params().not_before(envelope.received_at()),
+                reason: NO_ROAD.to_owned(),
+            });
+        }
+    };
+    let waits = |reason: String| {
+        Place::Waits(Waits {
+            address: local.original().to_string(),
+            account: Some(local.account()),
+            lane: lanes::LOCAL.to_owned(),
+            due: later(envelope.received_at(), FIRST_RETRY),
+            reason,
+        })
+    };
+    match (queue.plan)(local, header) {
+        Ok(targets) if !targets.is_empty() => {
+            let prefix = prefix(envelope.reverse_path(), local, received);
+            Place::Here(local.account(), targets, prefix)
+        }
+        Ok(_) => waits("the plan named no mailbox".to_owned()),
+        Err(failed) => waits(failed.reason),
+    }
+}
+
+fn row<O: Origin>(
+    queue: &Queue,
+    envelope: &Envelope<O>,
+    params: &EnvelopeParams,
+    position: u32,
+    recipient: &Addressed,
+    waits: Waits,
+) -> Waiting {
+    let tell_delay = envelope.reverse_path().mailbox().is_some() && recipient.params.tells().delay;
+    let received_at = envelope.received_at();
+    Waiting {
+        recipient: position,
+        address: waits.address,
+        account: waits.account,
+        lane: waits.lane,
+        due: waits.due,
+        deadline: deadline::first(&queue.schedule(), received_at, params, tell_delay),
+        reason: waits.reason,
+        params: recipient.params.json(),
+    }
 }
 
 /// The header lines we add in front of a recipient's copy: Return-Path and Received (RFC 5321 §4.4), Delivered-To. The
@@ -122,14 +185,6 @@ pub fn prefix(reverse_path: &Path, recipient: &LocalRecipient, received: &[u8]) 
 
 fn sender_text(path: &Path) -> String {
     path.mailbox().map(ToString::to_string).unwrap_or_default()
-}
-
-/// Both values are made here of letters and digits, so nothing needs escaping.
-fn envelope_json(origin: &dyn Origin) -> String {
-    match origin.account() {
-        Some(account) => format!(r#"{{"origin":"{}","account":"{account}"}}"#, origin.name()),
-        None => format!(r#"{{"origin":"{}"}}"#, origin.name()),
-    }
 }
 
 /// Narrows the proof to the acceptance.
@@ -159,7 +214,7 @@ fn told<O: Origin>(
         if !to.is_empty() {
             to.push_str(", ");
         }
-        match recipient {
+        match &recipient.to {
             Recipient::Local(local) => to.push_str(&local.original().to_string()),
             Recipient::Remote(mailbox) => to.push_str(&mailbox.to_string()),
         }

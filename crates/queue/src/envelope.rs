@@ -6,6 +6,7 @@ use mail::ids::QueueId;
 use world::clock::UnixMs;
 
 use crate::origin::{MayRelay, Origin, RelayGrant};
+use crate::params::{EnvelopeParams, RecipientParams};
 
 /// Sender and recipients of one message from an origin `O`.
 #[derive(Debug)]
@@ -14,11 +15,19 @@ pub struct Envelope<O> {
     reverse_path: Path,
     received_at: UnixMs,
     origin: O,
-    recipients: Vec<Recipient>,
+    params: EnvelopeParams,
+    recipients: Vec<Addressed>,
     addressees: Vec<Addressee>,
 }
 
-/// Who gets a copy. An account that is reached by two addresses gets one.
+/// A recipient with what the sender asked for it.
+#[derive(Debug)]
+pub(crate) struct Addressed {
+    pub to: Recipient,
+    pub params: RecipientParams,
+}
+
+/// Who gets a copy. An account that is reached by two addresses gets one, with the parameters of the first.
 #[derive(Debug)]
 pub(crate) enum Recipient {
     Local(LocalRecipient),
@@ -46,32 +55,53 @@ impl<O: Origin> Envelope<O> {
             reverse_path,
             received_at,
             origin,
+            params: EnvelopeParams::default(),
             recipients: Vec::new(),
             addressees: Vec::new(),
         }
     }
 
+    /// What the sender asked for the whole message. Origin and account are filled in by the envelope itself.
+    pub fn with_params(mut self, params: EnvelopeParams) -> Self {
+        self.set_params(params);
+        self
+    }
+
+    /// As [`Envelope::with_params`].
+    pub fn set_params(&mut self, params: EnvelopeParams) {
+        self.params = params;
+    }
+
+    /// What the sender asked for the whole message, with origin and account.
+    pub fn params(&self) -> EnvelopeParams {
+        EnvelopeParams {
+            origin: self.origin.name().to_owned(),
+            account: self.origin.account(),
+            ..self.params.clone()
+        }
+    }
+
     /// Adds what one address of ours resolved to. `of` holds at least one recipient; an empty one adds nothing.
-    pub fn add_local(&mut self, of: Vec<LocalRecipient>) {
+    pub fn add_local(&mut self, of: Vec<LocalRecipient>, params: &RecipientParams) {
         let positions: Vec<u32> = of
             .into_iter()
-            .map(|recipient| self.position_of(recipient))
+            .map(|recipient| self.position_of(recipient, params))
             .collect();
         if !positions.is_empty() {
             self.addressees.push(Addressee { positions });
         }
     }
 
-    fn position_of(&mut self, recipient: LocalRecipient) -> u32 {
-        let same = |known: &Recipient| matches!(known, Recipient::Local(known) if known.account() == recipient.account());
+    fn position_of(&mut self, recipient: LocalRecipient, params: &RecipientParams) -> u32 {
+        let same = |known: &Addressed| matches!(&known.to, Recipient::Local(known) if known.account() == recipient.account());
         match self.recipients.iter().position(same) {
             Some(position) => as_position(position),
-            None => self.push(Recipient::Local(recipient)),
+            None => self.push(Recipient::Local(recipient), params.clone()),
         }
     }
 
-    fn push(&mut self, recipient: Recipient) -> u32 {
-        self.recipients.push(recipient);
+    fn push(&mut self, to: Recipient, params: RecipientParams) -> u32 {
+        self.recipients.push(Addressed { to, params });
         as_position(self.recipients.len() - 1)
     }
 
@@ -104,26 +134,26 @@ impl<O: Origin> Envelope<O> {
     pub fn has_remote(&self) -> bool {
         self.recipients
             .iter()
-            .any(|recipient| matches!(recipient, Recipient::Remote(_)))
+            .any(|recipient| matches!(recipient.to, Recipient::Remote(_)))
     }
 
-    pub(crate) fn recipients(&self) -> &[Recipient] {
+    pub(crate) fn recipients(&self) -> &[Addressed] {
         &self.recipients
     }
 }
 
 impl<O: MayRelay> Envelope<O> {
     /// Adds somebody on another server. The grant shows that the origin may.
-    pub fn add_remote(&mut self, mailbox: Mailbox, grant: &RelayGrant) {
+    pub fn add_remote(&mut self, mailbox: Mailbox, params: RecipientParams, grant: &RelayGrant) {
         assert_eq!(
             grant.holder(),
             self.origin.account(),
             "a grant is for its holder's own messages"
         );
-        let same = |known: &Recipient| matches!(known, Recipient::Remote(known) if *known == mailbox);
+        let same = |known: &Addressed| matches!(&known.to, Recipient::Remote(known) if *known == mailbox);
         let position = match self.recipients.iter().position(same) {
             Some(position) => as_position(position),
-            None => self.push(Recipient::Remote(mailbox)),
+            None => self.push(Recipient::Remote(mailbox), params),
         };
         self.addressees.push(Addressee {
             positions: vec![position],

@@ -8,30 +8,38 @@
 //!    body, placements and waiting recipients **in one commit**. That is the moment of responsibility: before it every
 //!    failure is a reply to the sender; after it every failure is ours. The [`store::durable::Durable`] it returns is what a
 //!    `250` costs.
-//! 3. Recipients without a plan wait. `deliver` claims them when they are due ([`store::contract::Store::claim_due`]), at
-//!    the times of [`schedule`], and records what became of them.
+//! 3. Recipients on other servers, and those without a plan, wait in [`lanes`]. `deliver` claims them when they are due
+//!    ([`store::contract::Store::claim_lane`]), at the times of [`schedule`], or when their [`deadline`] has passed, and
+//!    records what became of them. [`news`] tells it which lanes have new work.
 //! 4. [`list::page`] shows who waits, and why.
 //!
 //! What a crash leaves: before the commit nothing (the sender was not answered and sends again); after it everything.
 //! A recipient is either placed or waiting, because both are one transaction; a replay cannot double a placement, because
 //! (queue id, recipient position, mailbox) is unique in the store.
 //!
-//! Limits: [`limits`]. Absent: bounces and remote delivery (they come with the road to other servers).
+//! Limits: [`limits`].
 
 #[doc(inline)]
 pub use crate::accept::{Message, accept};
 pub use crate::envelope::{Addressee, Envelope};
 pub use crate::events::QueueEvent;
+pub use crate::news::{News, Told};
 pub use crate::origin::{Generated, LocalProgram, MayRelay, Origin, RelayGrant, Stranger, Submitted};
+pub use crate::params::{EnvelopeParams, RecipientParams};
 pub use crate::plan::{Plan, PlanFailed, Planned, inbox_plan};
-pub use crate::queue::Queue;
+pub use crate::queue::{Queue, RouteName};
+pub use crate::schedule::Schedule;
 
 pub mod accept;
+pub mod deadline;
 pub mod envelope;
 pub mod events;
+pub mod lanes;
 pub mod limits;
 pub mod list;
+pub mod news;
 pub mod origin;
+pub mod params;
 pub mod plan;
 mod queue;
 pub mod schedule;

@@ -2,14 +2,29 @@
 
 use std::time::Duration;
 
-/// A recipient whose plan failed is tried again after this, then at growing distances (see [`crate::schedule`]).
+/// A recipient that was not delivered is tried again after this, then at growing distances (see [`crate::schedule`]).
 pub const FIRST_RETRY: Duration = Duration::from_secs(60);
 
 /// The longest distance between two tries.
 pub const LONGEST_RETRY: Duration = Duration::from_secs(4 * 3600);
+
+/// How much sooner or later than planned a try may be, in percent.
+pub const JITTER_PERCENT: u32 = 20;
+
+/// The sender is told of the delay after this.
+pub const DELAY_NOTICE: Duration = Duration::from_secs(4 * 3600);
+
+/// A message is given up after this (RFC 5321 §4.5.4.1: at least 4 to 5 days).
+pub const GIVE_UP: Duration = Duration::from_secs(5 * 24 * 3600);
+
+/// Time for a last try before a recipient that nobody tried lately is given up.
+pub const LAST_TRY_GRACE: Duration = Duration::from_secs(3600);
 
 /// How often a recipient on another server is looked at while there is no road to other servers.
 pub const NO_ROAD_RETRY: Duration = Duration::from_secs(6 * 3600);
 
 /// Recipients named in one log event; the rest is counted.
 pub const RECIPIENTS_IN_EVENT: usize = 5;
+
+/// Lanes named to the scheduler between two of its looks; with more it looks at all.
+pub const NEWS_LANES: usize = 4096;

@@ -2,12 +2,20 @@
 
 use std::sync::Arc;
 
+use mail::address::{Mailbox, Path};
+use parking_lot::RwLock;
 use store::contract::Store;
 use tokio::sync::Notify;
-use world::clock::Clock;
+use world::clock::{Clock, UnixMs};
 use world::events::Events;
 
+use crate::lanes;
+use crate::news::News;
 use crate::plan::Plan;
+use crate::schedule::Schedule;
+
+/// The name of the route that mail for a recipient from a sender takes; `None` when it goes to the recipient's domain.
+pub type RouteName = dyn Fn(&Mailbox, &Path) -> Option<String> + Send + Sync;
 
 /// The queue's doors. Shared by everything that accepts and by the workers that deliver.
 pub struct Queue {
@@ -19,24 +27,68 @@ pub struct Queue {
     pub events: Arc<dyn Events>,
     /// the local plan
     pub plan: Arc<Plan>,
-    /// woken when a recipient was left waiting
+    /// woken when a recipient of ours was left waiting
     pub waiting: Notify,
+    /// which lanes have new work
+    pub news: News,
+    settings: RwLock<Settings>,
+}
+
+struct Settings {
+    schedule: Schedule,
+    route: Arc<RouteName>,
 }
 
 impl Queue {
-    /// Joins the doors.
+    /// Joins the doors, with the default schedule and no routes.
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         events: Arc<dyn Events>,
         plan: Arc<Plan>,
     ) -> Arc<Self> {
+        let settings = Settings {
+            schedule: Schedule::default(),
+            route: Arc::new(|_, _| None),
+        };
         Arc::new(Self {
             store,
             clock,
             events,
             plan,
             waiting: Notify::new(),
+            news: News::default(),
+            settings: RwLock::new(settings),
         })
+    }
+
+    /// The times in force.
+    pub fn schedule(&self) -> Schedule {
+        self.settings.read().schedule
+    }
+
+    /// Other times, from now on. Deadlines of messages that are in the queue are decided anew when they pass.
+    pub fn set_schedule(&self, schedule: Schedule) {
+        self.settings.write().schedule = schedule;
+    }
+
+    /// Other routes, from now on. They only name lanes of new recipients; where mail goes is decided when it goes.
+    pub fn set_routes(&self, route: Arc<RouteName>) {
+        self.settings.write().route = route;
+    }
+
+    /// The destination's part of a lane's name.
+    pub fn destination(&self, to: &Mailbox, from: &Path) -> String {
+        let route = self.settings.read().route.clone();
+        route(to, from).unwrap_or_else(|| lanes::domain_of(to))
+    }
+
+    /// Somebody waits in a lane, due at `due`: whoever works there is told.
+    pub fn tell(&self, lane: &str, due: UnixMs) {
+        if lane == lanes::LOCAL {
+            self.waiting.notify_one();
+        } else {
+            self.news.tell(lane, due);
+        }
     }
 }

@@ -8,7 +8,10 @@ use directory::{
 };
 use mail::address::{Mailbox, Path, Utf8};
 use mail::ids::{AccountId, QueueId};
-use queue::{Envelope, Generated, LocalProgram, Message, PlanFailed, Queue, RelayGrant, Stranger, Submitted};
+use queue::{
+    Envelope, EnvelopeParams, Generated, LocalProgram, Message, PlanFailed, Queue, RecipientParams,
+    RelayGrant, Stranger, Submitted,
+};
 use store::contract::{Store, Target};
 use store::embedded::{Embedded, Options};
 use testkit::chance::SeededChance;
@@ -92,7 +95,7 @@ impl House {
         let mut envelope = Envelope::new(self.ids.next(), from, self.clock.now(), origin);
         for name in to {
             let resolved = self.directory.resolve(&address(name));
-            envelope.add_local(resolved.recipients().to_vec());
+            envelope.add_local(resolved.recipients().to_vec(), &RecipientParams::default());
         }
         envelope
     }
@@ -199,8 +202,8 @@ async fn a_user_with_a_grant_reaches_other_servers_and_waits_for_the_road() {
     let alice = house.alice().await;
     let mut envelope = house.envelope(Submitted::by(&alice), &["alice@example.test"]);
     let grant = RelayGrant::for_submitter(&alice);
-    envelope.add_remote(address("eve@victim.example"), &grant);
-    envelope.add_remote(address("eve@victim.example"), &grant);
+    envelope.add_remote(address("eve@victim.example"), RecipientParams::default(), &grant);
+    envelope.add_remote(address("eve@victim.example"), RecipientParams::default(), &grant);
     assert!(envelope.has_remote());
     house.accept(&envelope).await;
     let waiting = house.store.waiting(None).await.expect("the queue");
@@ -210,9 +213,23 @@ async fn a_user_with_a_grant_reaches_other_servers_and_waits_for_the_road() {
         ("eve@victim.example", None)
     );
     assert_eq!(waiting[0].reason, queue::accept::NO_ROAD);
+    let params = EnvelopeParams::read(&waiting[0].envelope);
     assert_eq!(
-        waiting[0].envelope,
-        format!(r#"{{"origin":"submitted","account":"{}"}}"#, alice.account())
+        (params.origin.as_str(), params.account),
+        ("submitted", Some(alice.account()))
+    );
+    assert_eq!(waiting[0].lane, format!("victim.example {}", alice.account()));
+    let came = waiting[0].received_at.0;
+    let (due, deadline) = (waiting[0].due.0 - came, waiting[0].deadline.0 - came);
+    assert_eq!(
+        (due, deadline),
+        (0, 4 * 3_600_000),
+        "due at once, a notice after 4 hours"
+    );
+    let told = house.queue.news.take();
+    assert_eq!(
+        told.lanes.into_iter().collect::<Vec<_>>(),
+        [(waiting[0].lane.clone(), waiting[0].due)]
     );
     assert_eq!(&waiting[0].queue_prefix[..], b"Received: x\r\n");
 }
@@ -226,6 +243,7 @@ async fn every_origin_says_where_it_comes_from() {
     let mut bounce = house.envelope(Generated { maker: "bounce" }, &["bob@example.test"]);
     bounce.add_remote(
         address("eve@victim.example"),
+        RecipientParams::default(),
         &RelayGrant::for_generated(bounce.origin()),
     );
     house.accept(&bounce).await;
@@ -235,14 +253,7 @@ async fn every_origin_says_where_it_comes_from() {
         .await
         .expect("the queue")
         .into_iter()
-        .map(|row| row.envelope)
+        .map(|row| EnvelopeParams::read(&row.envelope).origin)
         .collect();
-    assert_eq!(
-        origins,
-        [
-            r#"{"origin":"local-program"}"#,
-            r#"{"origin":"generated"}"#,
-            r#"{"origin":"generated"}"#
-        ]
-    );
+    assert_eq!(origins, ["local-program", "generated", "generated"]);
 }

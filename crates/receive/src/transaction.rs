@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use directory::{LocalRecipient, Reservation, SignedIn};
 use mail::address::{Mailbox, Path};
 use mail::ids::{AccountId, QueueId};
-use queue::{Envelope, LocalProgram, RelayGrant, Stranger, Submitted};
+use queue::{Envelope, LocalProgram, RecipientParams, RelayGrant, Stranger, Submitted};
 use smtp::MailFrom;
 use world::clock::{Monotonic, UnixMs};
 
@@ -85,10 +85,11 @@ impl Transaction {
     }
 
     pub fn add_local(&mut self, asked_for: Option<&Mailbox>, of: Vec<LocalRecipient>) {
+        let params = RecipientParams::default();
         match &mut self.direction {
-            Direction::Stranger(envelope) => envelope.add_local(of),
-            Direction::Local(envelope) => envelope.add_local(of),
-            Direction::User { envelope, .. } => envelope.add_local(of),
+            Direction::Stranger(envelope) => envelope.add_local(of, &params),
+            Direction::Local(envelope) => envelope.add_local(of, &params),
+            Direction::User { envelope, .. } => envelope.add_local(of, &params),
         }
         self.count(asked_for);
     }
@@ -98,7 +99,7 @@ impl Transaction {
         let Direction::User { envelope, grant, .. } = &mut self.direction else {
             return false;
         };
-        envelope.add_remote(mailbox.clone(), grant);
+        envelope.add_remote(mailbox.clone(), RecipientParams::default(), grant);
         self.count(Some(mailbox));
         true
     }

@@ -17,6 +17,15 @@ pub const PAGE_ROWS: usize = 256;
 /// Bodies up to this size go into the same transaction as their rows: one sync for both.
 pub const INLINE_BODY_BYTES: usize = 64 * 1024;
 
+/// Attempts kept of one recipient; of more, the middle ones go.
+pub const ATTEMPTS_KEPT: u32 = 50;
+/// Of those, the first ones that always stay.
+pub const FIRST_ATTEMPTS_KEPT: u32 = 10;
+/// Days for which attempts are kept after the message left the queue.
+pub const ATTEMPT_DAYS: u64 = 30;
+/// Days for which audit entries are kept.
+pub const AUDIT_DAYS: u64 = 365;
+
 /// Why the store did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreError {
@@ -67,6 +76,8 @@ pub enum Conflict {
     /// (accepted, recipient, mailbox) was placed before: a replay.
     AlreadyDelivered,
     ClaimLost,
+    /// The recipient does not wait (any more).
+    NotWaiting,
     OverQuota,
     /// UIDs of this mailbox are used up (2^32 - 1).
     NoUidsLeft,
@@ -90,6 +101,7 @@ impl fmt::Display for Conflict {
             Self::AliasExists => "an alias has that address",
             Self::AlreadyDelivered => "it was delivered before",
             Self::ClaimLost => "somebody else has dealt with it",
+            Self::NotWaiting => "that recipient does not wait any more",
             Self::OverQuota => "the account is full",
             Self::NoUidsLeft => "the mailbox has used up its UIDs",
         })
@@ -195,8 +207,12 @@ pub struct Waiting {
     pub address: String,
     /// the local account, if it is one of ours
     pub account: Option<AccountId>,
+    /// one destination for one sender, as text owned by `queue`: recipients of a lane are claimed together
+    pub lane: String,
     /// when to try
     pub due: UnixMs,
+    /// when somebody must look at it although it was not delivered: to tell the sender of the delay, or to give up
+    pub deadline: UnixMs,
     /// why it waits, in words
     pub reason: String,
     /// DSN and other per-recipient parameters, as JSON owned by `queue`
@@ -242,12 +258,22 @@ pub enum Outcome {
     DeliveredHere(Delivery),
     /// Handed over to somebody else.
     DeliveredElsewhere,
-    /// Not now: try again at `due`.
+    /// Not now: try again at `due`. Counts as an attempt.
     Retry {
         /// when
         due: UnixMs,
+        /// the new deadline; usually the row's own
+        deadline: UnixMs,
         /// why, in words
         reason: String,
+    },
+    /// The sender was told of the delay (the notice is another operation of the same batch). No attempt: due time, attempts
+    /// and reason stay.
+    Told {
+        /// the next deadline
+        deadline: UnixMs,
+        /// the recipient's parameters from now on, as JSON owned by `queue`
+        params: String,
     },
     /// Given up; the sender has been told (the bounce is another operation of the same batch).
     Failed {
@@ -256,17 +282,53 @@ pub enum Outcome {
     },
 }
 
+/// One try to deliver to a recipient, kept until [`ATTEMPT_DAYS`] after the recipient is settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// when it began
+    pub at: UnixMs,
+    /// what happened, as JSON owned by `queue`
+    pub text: String,
+}
+
 /// One semantic operation.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // fields named like the columns of the contract's table in docs/decisions
 pub enum Op {
     /// Body, message rows, placements of the ready recipients, queue rows of the waiting ones.
     Accept(Box<Accept>),
-    /// A claimed recipient's outcome; fails with `ClaimLost`.
+    /// A claimed recipient's outcome; fails with `ClaimLost`. The attempt is kept beside it, at most
+    /// [`ATTEMPTS_KEPT`] of a recipient: the first [`FIRST_ATTEMPTS_KEPT`] and the last ones.
     RecordOutcome {
         claim: Claim,
         outcome: Outcome,
         prior_attempts: u32,
+        attempt: Option<Attempt>,
+    },
+    /// Holds a waiting recipient back, or lets it go again. A claim that stands is not ended: what is under way ends, and a
+    /// retry stays held. `NotWaiting` when it does not wait.
+    Hold {
+        queue_id: QueueId,
+        recipient: u32,
+        held: bool,
+    },
+    /// Changes when a waiting recipient is tried, and its deadline if one is given. `NotWaiting` when it does not wait.
+    Reschedule {
+        queue_id: QueueId,
+        recipient: u32,
+        due: UnixMs,
+        deadline: Option<UnixMs>,
+    },
+    /// Removes a waiting recipient, and ends a claim on it: the claim's outcome is then answered `ClaimLost`. `note` is kept
+    /// as its last attempt. `NotWaiting` when it does not wait.
+    Purge {
+        queue_id: QueueId,
+        recipient: u32,
+        note: String,
+    },
+    /// Writes down who changed what, as JSON owned by the caller; kept for [`AUDIT_DAYS`].
+    Audit {
+        text: String,
     },
 
     /// IMAP APPEND. `OverQuota` when the account has no room.
@@ -591,7 +653,11 @@ pub struct WaitingRow {
     pub recipient: u32,
     pub address: String,
     pub account: Option<AccountId>,
+    pub lane: String,
     pub due: UnixMs,
+    pub deadline: UnixMs,
+    /// an operator holds it: it is neither tried nor given up
+    pub held: bool,
     pub attempts: u32,
     pub reason: String,
     pub params: String,
@@ -601,6 +667,51 @@ pub struct WaitingRow {
     pub blob: BlobId,
     pub body_bytes: u64,
     pub received_at: UnixMs,
+}
+
+/// A lane with waiting recipients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// its name
+    pub lane: String,
+    /// when the first of its recipients that are neither held nor claimed is due; `None` when there is none
+    pub due: Option<UnixMs>,
+}
+
+/// A message in the queue.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct AcceptedMessage {
+    pub queue_id: QueueId,
+    pub reverse_path: String,
+    pub envelope: String,
+    pub queue_prefix: Bytes,
+    pub blob: BlobId,
+    pub body_bytes: u64,
+    pub received_at: UnixMs,
+    /// the first recipients who still wait, in order, at most `PAGE_ROWS`; [`Store::waiting`] has the others
+    pub waiting: Vec<WaitingRow>,
+}
+
+/// An attempt as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AttemptRow {
+    pub recipient: u32,
+    /// counts the recipient's attempts, from 0
+    pub number: u32,
+    pub at: UnixMs,
+    pub text: String,
+}
+
+/// An audit entry as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AuditRow {
+    /// grows with each entry
+    pub id: u64,
+    pub at: UnixMs,
+    pub text: String,
 }
 
 /// Whether new work is taken.
@@ -649,14 +760,36 @@ pub trait Store: Send + Sync + 'static {
     /// Aliases after the given key, in key order, at most `PAGE_ROWS`.
     fn aliases(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, Vec<String>)>>>;
 
-    /// Claims up to `n` recipients that are due.
-    fn claim_due(&self, now: UnixMs, n: usize) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>>;
+    /// Lanes after the given name, in name order, at most `PAGE_ROWS`; a shorter page is the last.
+    fn lanes(&self, after: &str) -> BoxFuture<'_, Result<Vec<Lane>>>;
+    /// When the first recipient of one lane is due that is neither held nor claimed.
+    fn lane_due(&self, lane: &str) -> BoxFuture<'_, Result<Option<UnixMs>>>;
+    /// Claims up to `n` recipients of a lane that are due, the earliest first. At most `PAGE_ROWS`.
+    fn claim_lane(
+        &self,
+        lane: &str,
+        now: UnixMs,
+        n: usize,
+    ) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>>;
+    /// Claims up to `n` recipients whose deadline has come, the earliest first, whenever they are due. At most `PAGE_ROWS`.
+    fn claim_overdue(&self, now: UnixMs, n: usize) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>>;
+    /// The earliest deadline of those neither held nor claimed.
+    fn next_deadline(&self) -> BoxFuture<'_, Result<Option<UnixMs>>>;
     /// Gives a claim back without an outcome.
     fn release(&self, claim: Claim);
-    /// When the next unclaimed recipient is due.
-    fn next_due(&self) -> BoxFuture<'_, Result<Option<UnixMs>>>;
     /// Waiting recipients after the given row, in (queue id, recipient) order, at most `PAGE_ROWS`.
     fn waiting(&self, after: Option<(QueueId, u32)>) -> BoxFuture<'_, Result<Vec<WaitingRow>>>;
+
+    /// A message of which somebody still waits.
+    fn accepted_message(&self, queue_id: QueueId) -> BoxFuture<'_, Result<Option<AcceptedMessage>>>;
+    /// Attempts to deliver a message after the given (recipient, number), in that order, at most `PAGE_ROWS`.
+    fn attempts(
+        &self,
+        queue_id: QueueId,
+        after: Option<(u32, u32)>,
+    ) -> BoxFuture<'_, Result<Vec<AttemptRow>>>;
+    /// Audit entries after the given id (0: from the first kept), oldest first, at most `PAGE_ROWS`.
+    fn audit(&self, after: u64) -> BoxFuture<'_, Result<Vec<AuditRow>>>;
 
     /// The largest raw identifier ever stored, for `IdSource::new`.
     fn id_floor(&self) -> u64;

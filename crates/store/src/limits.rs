@@ -61,5 +61,7 @@ pub const UPKEEP_TICK_MS: u64 = 10_000;
 pub const SPACE_FRESH_MS: u64 = 1000;
 /// Milliseconds for which a refusal of the disk ("full") is remembered.
 pub const FULL_STICKY_MS: u64 = 3000;
+/// A recipient taken over from a version without deadlines is looked at after this, in milliseconds: it gets a try first.
+pub const MIGRATED_DEADLINE_MS: u64 = 4 * 3_600_000;
 /// One day, in milliseconds.
 pub const DAY_MS: u64 = 86_400_000;

@@ -40,7 +40,7 @@ pub async fn ensure(services: &Services, address: &str) -> Outcome<()> {
     stage.write(&message).await.map_err(|error| disk(&error))?;
     let body = stage.finish().await.map_err(|error| disk(&error))?;
     let mut envelope = Envelope::new(queue_id, Path::Null, now, Generated { maker: "demo" });
-    envelope.add_local(recipients);
+    envelope.add_local(recipients, &queue::RecipientParams::default());
     let received = format!(
         "Received: by {HOSTNAME} (Hearthpost) id {queue_id}; {}\r\n",
         mail::date::rfc5322(now.0)

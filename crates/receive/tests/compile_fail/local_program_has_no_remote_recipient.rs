@@ -1,7 +1,7 @@
 //! Coming from this machine is no right to send to other servers.
 
 fn relay(mut envelope: queue::Envelope<queue::LocalProgram>, mailbox: mail::address::Mailbox, grant: &queue::RelayGrant) {
-    envelope.add_remote(mailbox, grant);
+    envelope.add_remote(mailbox, queue::RecipientParams::default(), grant);
 }
 
 fn main() {}

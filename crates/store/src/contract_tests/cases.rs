@@ -4,8 +4,8 @@ use world::clock::UnixMs;
 
 use super::Case;
 use super::make::{
-    START_MS, accept, account, alice, blob, body, commit, commit_all, deliver, delivery, mailbox, queue_id,
-    read_all, waiting,
+    LANE, START_MS, accept, account, alice, blob, body, commit, commit_all, deliver, delivery, mailbox,
+    queue_id, read_all, waiting,
 };
 use crate::contract::{Claim, Conflict, Op, OpResult, Outcome, PAGE_ROWS, Store, StoreError, Target};
 use crate::flags::{DELETED, FlagEdit, Flags, SEEN};
@@ -692,23 +692,26 @@ async fn waiting_recipients_are_claimed_once(store: &dyn Store) {
     commit(store, accept(1, body, Vec::new(), rows))
         .await
         .expect("accepted");
-    assert_eq!(store.next_due().await.expect("next"), Some(UnixMs(START_MS + 5)));
+    assert_eq!(
+        store.lane_due(LANE).await.expect("next"),
+        Some(UnixMs(START_MS + 5))
+    );
     let now = UnixMs(START_MS + 20);
-    let claimed = store.claim_due(now, 1).await.expect("claims");
+    let claimed = store.claim_lane(LANE, now, 1).await.expect("claims");
     assert_eq!(
         (claimed.len(), claimed[0].0.recipient),
         (1, 1),
         "the earliest first"
     );
-    let rest = store.claim_due(now, 10).await.expect("claims");
+    let rest = store.claim_lane(LANE, now, 10).await.expect("claims");
     assert_eq!((rest.len(), rest[0].0.recipient), (1, 0));
-    assert!(store.claim_due(now, 10).await.expect("claims").is_empty());
+    assert!(store.claim_lane(LANE, now, 10).await.expect("claims").is_empty());
     assert_eq!(
-        store.next_due().await.expect("next"),
+        store.lane_due(LANE).await.expect("next"),
         Some(UnixMs(START_MS + 1000))
     );
     store.release(rest[0].0);
-    let again = store.claim_due(now, 10).await.expect("claims");
+    let again = store.claim_lane(LANE, now, 10).await.expect("claims");
     assert!(
         again[0].0.token > rest[0].0.token,
         "a later claim has a larger token"
@@ -717,11 +720,13 @@ async fn waiting_recipients_are_claimed_once(store: &dyn Store) {
         claim,
         outcome: Outcome::DeliveredElsewhere,
         prior_attempts: 0,
+        attempt: None,
     };
     refused(store, lost(rest[0].0), Conflict::ClaimLost).await;
     let due = UnixMs(START_MS + 60_000);
     let retry = Outcome::Retry {
         due,
+        deadline: UnixMs(START_MS + 90_000),
         reason: "later".to_owned(),
     };
     commit(
@@ -730,6 +735,7 @@ async fn waiting_recipients_are_claimed_once(store: &dyn Store) {
             claim: again[0].0,
             outcome: retry,
             prior_attempts: 2,
+            attempt: None,
         },
     )
     .await
@@ -764,7 +770,10 @@ async fn an_outcome_places_and_removes_together(store: &dyn Store) {
     )
     .await
     .expect("accepted");
-    let claims = store.claim_due(UnixMs(START_MS), 10).await.expect("claims");
+    let claims = store
+        .claim_lane(LANE, UnixMs(START_MS), 10)
+        .await
+        .expect("claims");
     let here = Outcome::DeliveredHere(delivery(0, account(1)));
     commit(
         store,
@@ -772,6 +781,7 @@ async fn an_outcome_places_and_removes_together(store: &dyn Store) {
             claim: claims[0].0,
             outcome: here,
             prior_attempts: 0,
+            attempt: None,
         },
     )
     .await
@@ -786,6 +796,7 @@ async fn an_outcome_places_and_removes_together(store: &dyn Store) {
         claim: claims[1].0,
         outcome: here,
         prior_attempts: 0,
+        attempt: None,
     };
     refused(store, op, Conflict::NoSuchAccount).await;
     assert_eq!(
@@ -802,6 +813,7 @@ async fn an_outcome_places_and_removes_together(store: &dyn Store) {
             claim: claims[1].0,
             outcome: failed,
             prior_attempts: 0,
+            attempt: None,
         },
     )
     .await

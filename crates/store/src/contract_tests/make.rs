@@ -13,6 +13,12 @@ use crate::flags::Flags;
 /// The moment test identifiers are made at.
 pub const START_MS: u64 = 1_000_000_000_000;
 
+/// The lane of recipients who wait.
+pub const LANE: &str = "elsewhere.test -";
+
+/// Between the due time and the deadline of recipients who wait, in milliseconds.
+pub const DEADLINE_MS: u64 = 1_000_000;
+
 const fn raw(kind: u64, number: u64) -> u64 {
     (START_MS << 21) + (kind << 28) + number
 }
@@ -77,7 +83,9 @@ pub fn waiting(recipient: u32, due_ms: u64) -> Waiting {
         recipient,
         address: format!("user{recipient}@elsewhere.test"),
         account: None,
+        lane: LANE.to_owned(),
         due: UnixMs(due_ms),
+        deadline: UnixMs(due_ms + DEADLINE_MS),
         reason: "not tried yet".to_owned(),
         params: "{}".to_owned(),
     }

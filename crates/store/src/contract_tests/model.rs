@@ -1,6 +1,6 @@
 //! The reference: the contract in memory, written for plainness. One lock, a copy of everything per batch.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,9 +34,18 @@ struct State {
     aliases: BTreeMap<String, Vec<String>>,
     deliveries: std::collections::HashSet<(QueueId, u32, MailboxId)>,
     accepted: HashMap<QueueId, Accept>,
-    waiting: BTreeMap<(QueueId, u32), (Waiting, u32)>,
+    waiting: BTreeMap<(QueueId, u32), Row>,
+    attempts: BTreeMap<(QueueId, u32), Vec<(u32, Attempt)>>,
+    audit: Vec<AuditRow>,
     next_message: u64,
     touched: HashMap<AccountId, (u64, usize)>,
+}
+
+#[derive(Clone)]
+struct Row {
+    waiting: Waiting,
+    held: bool,
+    attempts: u32,
 }
 
 #[derive(Clone)]
@@ -81,9 +90,14 @@ impl Model {
             .map(|op| state.perform(self, op))
             .collect::<Result<_>>()?;
         for op in &batch.ops {
-            if let Op::RecordOutcome { claim, .. } = op {
-                self.claims.lock().1.remove(&(claim.queue_id, claim.recipient));
-            }
+            let settled = match op {
+                Op::RecordOutcome { claim, .. } => (claim.queue_id, claim.recipient),
+                Op::Purge {
+                    queue_id, recipient, ..
+                } => (*queue_id, *recipient),
+                _ => continue,
+            };
+            self.claims.lock().1.remove(&settled);
         }
         for (&account, &(modseq, _)) in &state.touched {
             // Nobody may be listening.
@@ -106,7 +120,51 @@ impl State {
                 claim,
                 outcome,
                 prior_attempts,
-            } => self.record(model, claim, outcome, *prior_attempts),
+                attempt,
+            } => {
+                let recorded = self.record(model, claim, outcome, *prior_attempts)?;
+                if let Some(attempt) = attempt {
+                    self.keep_attempt((claim.queue_id, claim.recipient), attempt.clone());
+                }
+                Ok(recorded)
+            }
+            Op::Hold {
+                queue_id,
+                recipient,
+                held,
+            } => {
+                self.one((*queue_id, *recipient))?.held = *held;
+                Ok(OpResult::Done)
+            }
+            Op::Reschedule {
+                queue_id,
+                recipient,
+                due,
+                deadline,
+            } => {
+                let waiting = &mut self.one((*queue_id, *recipient))?.waiting;
+                waiting.due = *due;
+                waiting.deadline = deadline.unwrap_or(waiting.deadline);
+                Ok(OpResult::Done)
+            }
+            Op::Purge {
+                queue_id,
+                recipient,
+                note,
+            } => {
+                let key = (*queue_id, *recipient);
+                self.one(key)?;
+                let (at, text) = (model.clock.now(), note.clone());
+                self.keep_attempt(key, Attempt { at, text });
+                self.settle(key);
+                Ok(OpResult::Done)
+            }
+            Op::Audit { text } => {
+                let id = self.audit.last().map_or(1, |last| last.id + 1);
+                let (at, text) = (model.clock.now(), text.clone());
+                self.audit.push(AuditRow { id, at, text });
+                Ok(OpResult::Done)
+            }
             Op::Append {
                 account,
                 mailbox,
@@ -325,7 +383,12 @@ impl State {
         }
         for waiting in &accept.waiting {
             let key = (accept.queue_id, waiting.recipient);
-            if self.waiting.insert(key, (waiting.clone(), 0)).is_some() {
+            let row = Row {
+                waiting: waiting.clone(),
+                held: false,
+                attempts: 0,
+            };
+            if self.waiting.insert(key, row).is_some() {
                 return refuse(Conflict::AlreadyDelivered);
             }
         }
@@ -391,10 +454,20 @@ impl State {
             return refuse(Conflict::ClaimLost);
         }
         match outcome {
-            Outcome::Retry { due, reason } => {
-                if let Some((waiting, attempts)) = self.waiting.get_mut(&key) {
-                    (waiting.due, waiting.reason, *attempts) = (*due, reason.clone(), prior + 1);
-                }
+            Outcome::Retry {
+                due,
+                deadline,
+                reason,
+            } => {
+                let row = self.one(key)?;
+                row.attempts = prior + 1;
+                (row.waiting.due, row.waiting.deadline) = (*due, *deadline);
+                row.waiting.reason.clone_from(reason);
+                return Ok(OpResult::Recorded);
+            }
+            Outcome::Told { deadline, params } => {
+                let waiting = &mut self.one(key)?.waiting;
+                (waiting.deadline, waiting.params) = (*deadline, params.clone());
                 return Ok(OpResult::Recorded);
             }
             Outcome::DeliveredHere(delivery) => {
@@ -404,15 +477,30 @@ impl State {
             }
             Outcome::DeliveredElsewhere | Outcome::Failed { .. } => {}
         }
-        self.waiting.remove(&key);
-        if !self
-            .waiting
-            .keys()
-            .any(|(queue_id, _)| *queue_id == claim.queue_id)
-        {
-            self.accepted.remove(&claim.queue_id);
-        }
+        self.settle(key);
         Ok(OpResult::Recorded)
+    }
+
+    fn one(&mut self, key: (QueueId, u32)) -> Result<&mut Row> {
+        self.waiting
+            .get_mut(&key)
+            .ok_or(StoreError::Conflict(Conflict::NotWaiting))
+    }
+
+    fn settle(&mut self, key: (QueueId, u32)) {
+        self.waiting.remove(&key);
+        if !self.waiting.keys().any(|(queue_id, _)| *queue_id == key.0) {
+            self.accepted.remove(&key.0);
+        }
+    }
+
+    fn keep_attempt(&mut self, key: (QueueId, u32), attempt: Attempt) {
+        let attempts = self.attempts.entry(key).or_default();
+        let number = attempts.last().map_or(0, |(number, _)| number + 1);
+        attempts.push((number, attempt));
+        if attempts.len() > ATTEMPTS_KEPT as usize {
+            attempts.remove(FIRST_ATTEMPTS_KEPT as usize);
+        }
     }
 
     fn keep_body(&mut self, model: &Model, body: &Body) {
@@ -925,33 +1013,41 @@ impl Store for Model {
         )))
     }
 
-    fn claim_due(&self, now: UnixMs, n: usize) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>> {
+    fn lanes(&self, after: &str) -> BoxFuture<'_, Result<Vec<Lane>>> {
         let state = self.state.lock();
-        let mut claims = self.claims.lock();
-        let mut due: Vec<(UnixMs, (QueueId, u32))> = state
-            .waiting
-            .iter()
-            .map(|(key, (waiting, _))| (waiting.due, *key))
-            .collect();
-        due.retain(|(at, key)| *at <= now && !claims.1.contains_key(key));
-        due.sort();
-        let mut claimed = Vec::new();
-        for (_, key) in due.into_iter().take(n) {
-            claims.0 += 1;
-            let token = claims.0;
-            claims.1.insert(key, token);
-            if let Some(row) = state.waiting_row(key) {
-                claimed.push((
-                    Claim {
-                        queue_id: key.0,
-                        recipient: key.1,
-                        token,
-                    },
-                    row,
-                ));
-            }
-        }
-        ready(Ok(claimed))
+        let names: BTreeSet<&String> = state.waiting.values().map(|row| &row.waiting.lane).collect();
+        let names = names.into_iter().filter(|name| name.as_str() > after);
+        let lanes = names.take(PAGE_ROWS).map(|name| Lane {
+            lane: name.clone(),
+            due: self.lane_due_in(&state, name),
+        });
+        ready(Ok(lanes.collect()))
+    }
+
+    fn lane_due(&self, lane: &str) -> BoxFuture<'_, Result<Option<UnixMs>>> {
+        let state = self.state.lock();
+        ready(Ok(self.lane_due_in(&state, lane)))
+    }
+
+    fn claim_lane(
+        &self,
+        lane: &str,
+        now: UnixMs,
+        n: usize,
+    ) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>> {
+        let due = |row: &Row| Some(row.waiting.due).filter(|due| *due <= now && row.waiting.lane == lane);
+        ready(Ok(self.claim(n, due)))
+    }
+
+    fn claim_overdue(&self, now: UnixMs, n: usize) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>> {
+        ready(Ok(self.claim(n, |row| {
+            Some(row.waiting.deadline).filter(|deadline| *deadline <= now)
+        })))
+    }
+
+    fn next_deadline(&self) -> BoxFuture<'_, Result<Option<UnixMs>>> {
+        let state = self.state.lock();
+        ready(Ok(self.free(&state).map(|(_, row)| row.waiting.deadline).min()))
     }
 
     fn release(&self, claim: Claim) {
@@ -959,16 +1055,6 @@ impl Store for Model {
         if claims.1.get(&(claim.queue_id, claim.recipient)) == Some(&claim.token) {
             claims.1.remove(&(claim.queue_id, claim.recipient));
         }
-    }
-
-    fn next_due(&self) -> BoxFuture<'_, Result<Option<UnixMs>>> {
-        let state = self.state.lock();
-        let claims = self.claims.lock();
-        let free = state
-            .waiting
-            .iter()
-            .filter(|(key, _)| !claims.1.contains_key(key));
-        ready(Ok(free.map(|(_, (waiting, _))| waiting.due).min()))
     }
 
     fn waiting(&self, after: Option<(QueueId, u32)>) -> BoxFuture<'_, Result<Vec<WaitingRow>>> {
@@ -983,22 +1069,111 @@ impl Store for Model {
             .collect()))
     }
 
+    fn accepted_message(&self, queue_id: QueueId) -> BoxFuture<'_, Result<Option<AcceptedMessage>>> {
+        let state = self.state.lock();
+        let waiting = state
+            .waiting
+            .keys()
+            .filter(|key| key.0 == queue_id)
+            .take(PAGE_ROWS)
+            .filter_map(|key| state.waiting_row(*key))
+            .collect();
+        let found = state.accepted.get(&queue_id).map(|accepted| AcceptedMessage {
+            queue_id,
+            reverse_path: accepted.reverse_path.clone(),
+            envelope: accepted.envelope.clone(),
+            queue_prefix: accepted.queue_prefix.clone().into(),
+            blob: accepted.body.blob,
+            body_bytes: accepted.body.size_bytes,
+            received_at: accepted.received_at,
+            waiting,
+        });
+        ready(Ok(found))
+    }
+
+    fn attempts(
+        &self,
+        queue_id: QueueId,
+        after: Option<(u32, u32)>,
+    ) -> BoxFuture<'_, Result<Vec<AttemptRow>>> {
+        let state = self.state.lock();
+        let of = state.attempts.iter().filter(|((of, _), _)| *of == queue_id);
+        let rows = of.flat_map(|((_, recipient), attempts)| {
+            attempts.iter().map(|(number, attempt)| AttemptRow {
+                recipient: *recipient,
+                number: *number,
+                at: attempt.at,
+                text: attempt.text.clone(),
+            })
+        });
+        let rows = rows.filter(|row| after.is_none_or(|after| (row.recipient, row.number) > after));
+        ready(Ok(rows.take(PAGE_ROWS).collect()))
+    }
+
+    fn audit(&self, after: u64) -> BoxFuture<'_, Result<Vec<AuditRow>>> {
+        let state = self.state.lock();
+        let rows = state.audit.iter().filter(|row| row.id > after);
+        ready(Ok(rows.take(PAGE_ROWS).cloned().collect()))
+    }
+
     fn id_floor(&self) -> u64 {
         0
     }
 }
 
+impl Model {
+    /// Rows that are neither held nor claimed.
+    fn free<'a>(&self, state: &'a State) -> impl Iterator<Item = (&'a (QueueId, u32), &'a Row)> {
+        let claimed: Vec<(QueueId, u32)> = self.claims.lock().1.keys().copied().collect();
+        let rows = state.waiting.iter();
+        rows.filter(move |(key, row)| !row.held && !claimed.contains(key))
+    }
+
+    fn lane_due_in(&self, state: &State, lane: &str) -> Option<UnixMs> {
+        let rows = self.free(state).map(|(_, row)| &row.waiting);
+        rows.filter(|waiting| waiting.lane == lane)
+            .map(|waiting| waiting.due)
+            .min()
+    }
+
+    /// Claims the first `n` of those for which `at` gives a time, in the order of that time.
+    fn claim(&self, n: usize, at: impl Fn(&Row) -> Option<UnixMs>) -> Vec<(Claim, WaitingRow)> {
+        let state = self.state.lock();
+        let free = self.free(&state);
+        let mut found: Vec<_> = free.filter_map(|(key, row)| Some((at(row)?, *key))).collect();
+        found.sort();
+        let mut claims = self.claims.lock();
+        let mut claimed = Vec::new();
+        for (_, key) in found.into_iter().take(n.min(PAGE_ROWS)) {
+            claims.0 += 1;
+            let token = claims.0;
+            claims.1.insert(key, token);
+            let claim = Claim {
+                queue_id: key.0,
+                recipient: key.1,
+                token,
+            };
+            claimed.extend(state.waiting_row(key).map(|row| (claim, row)));
+        }
+        claimed
+    }
+}
+
 impl State {
     fn waiting_row(&self, key: (QueueId, u32)) -> Option<WaitingRow> {
-        let (waiting, attempts) = self.waiting.get(&key)?;
+        let row = self.waiting.get(&key)?;
+        let waiting = &row.waiting;
         let accepted = self.accepted.get(&key.0)?;
         Some(WaitingRow {
             queue_id: key.0,
             recipient: key.1,
             address: waiting.address.clone(),
             account: waiting.account,
+            lane: waiting.lane.clone(),
             due: waiting.due,
-            attempts: *attempts,
+            deadline: waiting.deadline,
+            held: row.held,
+            attempts: row.attempts,
             reason: waiting.reason.clone(),
             params: waiting.params.clone(),
             reverse_path: accepted.reverse_path.clone(),

@@ -41,9 +41,14 @@ impl Claims {
         self.held.lock().contains_key(&(queue_id, recipient))
     }
 
-    /// How many are held.
-    pub fn count(&self) -> usize {
-        self.held.lock().len()
+    /// The claim on a row, whoever has it.
+    pub fn on(&self, queue_id: QueueId, recipient: u32) -> Option<Claim> {
+        let token = *self.held.lock().get(&(queue_id, recipient))?;
+        Some(Claim {
+            queue_id,
+            recipient,
+            token,
+        })
     }
 
     /// Ends the claim, if it still stands.

@@ -4,7 +4,7 @@ use mail::ids::{AccountId, BlobId, Id, MailboxId, MessageId, QueueId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use world::clock::UnixMs;
 
-use crate::contract::{AccountRow, MailboxRow, MessageRow, Result};
+use crate::contract::{AccountRow, MailboxRow, MessageRow, Result, Waiting};
 use crate::embedded::rows::{
     PlacementColumns, Sum, account_sum, int, ledger_sum, mailbox_sum, special_use_from, uint, verify,
 };
@@ -71,6 +71,15 @@ pub(crate) struct AcceptedRow {
     pub envelope: String,
     pub queue_prefix: Vec<u8>,
     pub received_at: UnixMs,
+}
+
+/// A waiting recipient with what only changes while it waits.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredWaiting {
+    pub queue_id: QueueId,
+    pub waiting: Waiting,
+    pub held: bool,
+    pub attempts: u32,
 }
 
 /// Reads a row selected with all columns of `mailboxes`, in order.
@@ -373,6 +382,71 @@ impl AcceptedRow {
             .bytes(self.envelope.as_bytes())
             .bytes(&self.queue_prefix)
             .int(self.received_at.0)
+            .end()
+    }
+}
+
+/// One waiting recipient.
+pub(crate) fn waiting(conn: &Connection, queue_id: QueueId, recipient: u32) -> Result<Option<StoredWaiting>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT address,account,lane,due,deadline,held,attempts,reason,params,sum FROM waiting \
+         WHERE queue_id=? AND recipient=?",
+    )?;
+    let found = statement
+        .query_row(params![int(queue_id.raw()), recipient], |row| {
+            let account: i64 = row.get(1)?;
+            let waiting = Waiting {
+                recipient,
+                address: row.get(0)?,
+                account: (account != 0).then(|| AccountId::from_raw(positive(account))),
+                lane: row.get(2)?,
+                due: UnixMs(uint(row.get(3)?)),
+                deadline: UnixMs(uint(row.get(4)?)),
+                reason: row.get(7)?,
+                params: row.get(8)?,
+            };
+            let stored = StoredWaiting {
+                queue_id,
+                waiting,
+                held: row.get(5)?,
+                attempts: low(row.get(6)?),
+            };
+            Ok((stored, row.get::<_, i64>(9)?))
+        })
+        .optional()?;
+    let Some((stored, sum)) = found else {
+        return Ok(None);
+    };
+    verify(sum, stored.sum(), || {
+        format!("waiting recipient {recipient} of {queue_id}")
+    })?;
+    Ok(Some(stored))
+}
+
+impl StoredWaiting {
+    /// As it is at the acceptance.
+    pub fn new(queue_id: QueueId, waiting: Waiting) -> Self {
+        Self {
+            queue_id,
+            waiting,
+            held: false,
+            attempts: 0,
+        }
+    }
+
+    pub fn sum(&self) -> i64 {
+        Sum::of("waiting")
+            .int(self.queue_id.raw())
+            .int(u64::from(self.waiting.recipient))
+            .bytes(self.waiting.address.as_bytes())
+            .int(self.waiting.account.map_or(0, Id::raw))
+            .bytes(self.waiting.lane.as_bytes())
+            .int(self.waiting.due.0)
+            .int(self.waiting.deadline.0)
+            .int(u64::from(self.held))
+            .int(u64::from(self.attempts))
+            .bytes(self.waiting.reason.as_bytes())
+            .bytes(self.waiting.params.as_bytes())
             .end()
     }
 }

@@ -20,6 +20,7 @@ mod layout;
 mod ledger;
 mod line;
 mod load;
+mod migrate;
 mod options;
 mod pack;
 mod plants;
@@ -32,6 +33,7 @@ mod settle;
 mod shared;
 mod space;
 mod upkeep;
+mod waiting;
 mod wal;
 mod writer;
 
@@ -49,8 +51,8 @@ use world::clock::{BoxFuture, UnixMs};
 use world::ids::IdSource;
 
 use crate::contract::{
-    AccountRow, Admission, Batch, BodyStage, Changes, Claim, MailboxRow, MessageRow, Notice, PlacementRow,
-    Receipt, Result, Store, StoreError, WaitingRow,
+    AcceptedMessage, AccountRow, Admission, AttemptRow, AuditRow, Batch, BodyStage, Changes, Claim, Lane,
+    MailboxRow, MessageRow, Notice, PlacementRow, Receipt, Result, Store, StoreError, WaitingRow,
 };
 use crate::durable::Durable;
 use crate::events::StoreEvent;
@@ -99,7 +101,7 @@ impl Embedded {
         let layout = Layout::new(dir);
         let lock = layout.prepare()?;
         let (wal_frames_recovered, log_was_damaged) = inspect_log(&layout, &options)?;
-        let (conn, created) = schema::open_writer(&layout.db)?;
+        let (conn, created) = schema::open_writer(&layout.db, options.clock.now())?;
         if log_was_damaged {
             refuse_contradictions(&conn)?;
         }
@@ -324,20 +326,56 @@ impl Store for Embedded {
         self.readers.ask(move |reader| reader.aliases(&after))
     }
 
-    fn claim_due(&self, now: UnixMs, n: usize) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>> {
-        self.readers.ask(move |reader| reader.claim_due(now, n))
+    fn lanes(&self, after: &str) -> BoxFuture<'_, Result<Vec<Lane>>> {
+        let after = after.to_owned();
+        self.readers.ask(move |reader| reader.lanes(&after))
+    }
+
+    fn lane_due(&self, lane: &str) -> BoxFuture<'_, Result<Option<UnixMs>>> {
+        let lane = lane.to_owned();
+        self.readers.ask(move |reader| reader.lane_due(&lane))
+    }
+
+    fn claim_lane(
+        &self,
+        lane: &str,
+        now: UnixMs,
+        n: usize,
+    ) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>> {
+        let lane = lane.to_owned();
+        self.readers.ask(move |reader| reader.claim_lane(&lane, now, n))
+    }
+
+    fn claim_overdue(&self, now: UnixMs, n: usize) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>> {
+        self.readers.ask(move |reader| reader.claim_overdue(now, n))
+    }
+
+    fn next_deadline(&self) -> BoxFuture<'_, Result<Option<UnixMs>>> {
+        self.readers.ask(move |reader| reader.next_deadline())
     }
 
     fn release(&self, claim: Claim) {
         self.shared.claims.release(&claim);
     }
 
-    fn next_due(&self) -> BoxFuture<'_, Result<Option<UnixMs>>> {
-        self.readers.ask(move |reader| reader.next_due())
-    }
-
     fn waiting(&self, after: Option<(QueueId, u32)>) -> BoxFuture<'_, Result<Vec<WaitingRow>>> {
         self.readers.ask(move |reader| reader.waiting(after))
+    }
+
+    fn accepted_message(&self, queue_id: QueueId) -> BoxFuture<'_, Result<Option<AcceptedMessage>>> {
+        self.readers.ask(move |reader| reader.accepted_message(queue_id))
+    }
+
+    fn attempts(
+        &self,
+        queue_id: QueueId,
+        after: Option<(u32, u32)>,
+    ) -> BoxFuture<'_, Result<Vec<AttemptRow>>> {
+        self.readers.ask(move |reader| reader.attempts(queue_id, after))
+    }
+
+    fn audit(&self, after: u64) -> BoxFuture<'_, Result<Vec<AuditRow>>> {
+        self.readers.ask(move |reader| reader.audit(after))
     }
 
     fn id_floor(&self) -> u64 {

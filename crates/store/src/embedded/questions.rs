@@ -1,15 +1,12 @@
-//! The contract's reads.
+//! The contract's reads of mail and of the directory; those of the queue are in `waiting.rs`.
 
-use mail::ids::{AccountId, BlobId, Id, MailboxId, MessageId, QueueId};
-use rusqlite::{Row, params};
-use world::clock::UnixMs;
+use mail::ids::{AccountId, BlobId, Id, MailboxId, MessageId};
+use rusqlite::params;
 
 use crate::contract::{
-    AccountRow, Changes, Claim, Conflict, MailboxRow, MessageRow, PAGE_ROWS, PlacementRow, Result,
-    StoreError, Waiting, WaitingRow,
+    AccountRow, Changes, Conflict, MailboxRow, MessageRow, PAGE_ROWS, PlacementRow, Result, StoreError,
 };
-use crate::embedded::apply::flags_of;
-use crate::embedded::apply::{TARGET_SEPARATOR, waiting_sum};
+use crate::embedded::apply::{TARGET_SEPARATOR, flags_of};
 use crate::embedded::load::{self, StoredPlacement};
 use crate::embedded::readers::Reader;
 use crate::embedded::rows::{int, text_sum, uint, verify};
@@ -210,123 +207,7 @@ impl Reader {
         Ok(found)
     }
 
-    /// Claims what is due. A row read as due may be finished by somebody else before it is claimed; so every claimed row
-    /// is read again: an outcome is committed before its claim ends, and this read begins after the claim.
-    pub fn claim_due(&mut self, now: UnixMs, n: usize) -> Result<Vec<(Claim, WaitingRow)>> {
-        let mut claimed = Vec::new();
-        for (queue_id, recipient) in self.due_keys(now, n)? {
-            let Some(claim) = self.shared.claims.take(queue_id, recipient) else {
-                continue;
-            };
-            match self.snapshot(|reader| reader.waiting_row(queue_id, recipient)) {
-                Ok(Some(row)) if row.due <= now => claimed.push((claim, row)),
-                Ok(_) => self.shared.claims.release(&claim),
-                Err(error) => {
-                    // One damaged row must not keep the rest of the queue waiting; its claim stays, so that it is not
-                    // read again and again.
-                    let _ = self.shared.watch::<()>(Err(error));
-                }
-            }
-        }
-        Ok(claimed)
-    }
-
-    fn due_keys(&mut self, now: UnixMs, n: usize) -> Result<Vec<(QueueId, u32)>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT queue_id,recipient FROM waiting WHERE due<=? ORDER BY due,queue_id,recipient",
-        )?;
-        let mut rows = statement.query(params![int(now.0)])?;
-        let mut keys = Vec::new();
-        while keys.len() < n {
-            let Some(row) = rows.next()? else { break };
-            let key = (QueueId::from_raw(uint(row.get(0)?)), load::low(row.get(1)?));
-            if !self.shared.claims.is_taken(key.0, key.1) {
-                keys.push(key);
-            }
-        }
-        Ok(keys)
-    }
-
-    pub fn next_due(&mut self) -> Result<Option<UnixMs>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT due,queue_id,recipient FROM waiting ORDER BY due,queue_id,recipient LIMIT ?",
-        )?;
-        let mut rows = statement.query(params![self.shared.claims.count() as i64 + 1])?;
-        while let Some(row) = rows.next()? {
-            let queue_id = QueueId::from_raw(uint(row.get(1)?));
-            if !self.shared.claims.is_taken(queue_id, load::low(row.get(2)?)) {
-                return Ok(Some(UnixMs(uint(row.get(0)?))));
-            }
-        }
-        Ok(None)
-    }
-
-    pub fn waiting(&mut self, after: Option<(QueueId, u32)>) -> Result<Vec<WaitingRow>> {
-        self.snapshot(|reader| {
-            let keys: Vec<(i64, u32)> = {
-                let mut statement = reader.conn.prepare_cached(
-                    "SELECT queue_id,recipient FROM waiting WHERE (queue_id,recipient)>(?,?) \
-                     ORDER BY queue_id,recipient LIMIT ?",
-                )?;
-                let (queue_id, recipient) =
-                    after.map_or((-1, 0), |(id, recipient)| (int(id.raw()), recipient));
-                statement
-                    .query_map(params![queue_id, recipient, PAGE], |row| {
-                        Ok((row.get(0)?, row.get(1)?))
-                    })?
-                    .collect::<rusqlite::Result<_>>()?
-            };
-            let mut found = Vec::with_capacity(keys.len());
-            for (queue_id, recipient) in keys {
-                found.extend(reader.waiting_row(QueueId::from_raw(uint(queue_id)), recipient)?);
-            }
-            Ok(found)
-        })
-    }
-
-    fn waiting_row(&mut self, queue_id: QueueId, recipient: u32) -> Result<Option<WaitingRow>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT address,account,due,attempts,reason,params,sum FROM waiting WHERE queue_id=? AND recipient=?",
-        )?;
-        let mut rows = statement.query(params![int(queue_id.raw()), recipient])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let (waiting, attempts, sum) = waiting_from(row, recipient)?;
-        let what = || format!("waiting recipient {recipient} of {queue_id}");
-        verify(sum, waiting_sum(queue_id, &waiting, attempts), what)?;
-        let missing = || StoreError::Damaged(format!("accepted message {queue_id}"));
-        let accepted = load::accepted(&self.conn, queue_id)?.ok_or_else(missing)?;
-        Ok(Some(WaitingRow {
-            queue_id,
-            recipient,
-            address: waiting.address,
-            account: waiting.account,
-            due: waiting.due,
-            attempts,
-            reason: waiting.reason,
-            params: waiting.params,
-            reverse_path: accepted.reverse_path,
-            envelope: accepted.envelope,
-            queue_prefix: accepted.queue_prefix.into(),
-            blob: accepted.blob,
-            body_bytes: accepted.body_bytes,
-            received_at: accepted.received_at,
-        }))
-    }
-
     pub fn read_body(&mut self, blob: BlobId, offset: u64, length: u64) -> Result<bytes::Bytes> {
         self.body_range(blob, offset, length.min(crate::limits::READ_BODY_BYTES))
     }
-}
-
-fn waiting_from(row: &Row<'_>, recipient: u32) -> Result<(Waiting, u32, i64)> {
-    let account: i64 = row.get(1)?;
-    let waiting = Waiting {
-        recipient,
-        address: row.get(0)?,
-        account: (account != 0).then(|| AccountId::from_raw(uint(account))),
-        due: UnixMs(uint(row.get(2)?)),
-        reason: row.get(4)?,
-        params: row.get(5)?,
-    };
-    Ok((waiting, load::low(row.get(3)?), row.get(6)?))
 }

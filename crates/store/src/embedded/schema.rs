@@ -4,12 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
+use world::clock::UnixMs;
 
 use crate::contract::{Result, StoreError};
+use crate::embedded::migrate;
 use crate::limits::{READER_CACHE_KIB, WAL_CHECKPOINT_BYTES, WRITER_CACHE_KIB};
 
 /// Version of the stored format. A newer one is refused, never guessed at.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -42,20 +44,29 @@ CREATE TABLE domains(name TEXT PRIMARY KEY, settings TEXT NOT NULL, sum INTEGER 
 CREATE TABLE accepted(queue_id INTEGER PRIMARY KEY, blob INTEGER NOT NULL, body_bytes INTEGER NOT NULL,
     reverse_path TEXT NOT NULL, envelope TEXT NOT NULL, queue_prefix BLOB NOT NULL, received_at INTEGER NOT NULL,
     sum INTEGER NOT NULL);
-CREATE TABLE waiting(queue_id INTEGER NOT NULL, recipient INTEGER NOT NULL, address TEXT NOT NULL, account INTEGER NOT NULL,
-    due INTEGER NOT NULL, attempts INTEGER NOT NULL, reason TEXT NOT NULL, params TEXT NOT NULL, sum INTEGER NOT NULL,
-    PRIMARY KEY(queue_id, recipient)) WITHOUT ROWID;
-CREATE INDEX waiting_by_due ON waiting(due);
 CREATE TABLE deliveries(accepted INTEGER NOT NULL, recipient INTEGER NOT NULL, mailbox INTEGER NOT NULL,
     PRIMARY KEY(accepted, recipient, mailbox)) WITHOUT ROWID;
 CREATE TABLE gone(since INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY(since, message)) WITHOUT ROWID;
 CREATE TABLE dead(since INTEGER NOT NULL, blob INTEGER NOT NULL, PRIMARY KEY(since, blob)) WITHOUT ROWID;
 CREATE TABLE doomed(mailbox INTEGER PRIMARY KEY);
-INSERT INTO meta VALUES('version', 1), ('id_floor', 0), ('scars', 0);
+INSERT INTO meta VALUES('version', 2), ('id_floor', 0), ('scars', 0);
+";
+
+/// The tables that version 2 made anew or added.
+pub(super) const QUEUE_TABLES: &str = "
+CREATE TABLE waiting(queue_id INTEGER NOT NULL, recipient INTEGER NOT NULL, address TEXT NOT NULL, account INTEGER NOT NULL,
+    lane TEXT NOT NULL, due INTEGER NOT NULL, deadline INTEGER NOT NULL, held INTEGER NOT NULL, attempts INTEGER NOT NULL,
+    reason TEXT NOT NULL, params TEXT NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(queue_id, recipient)) WITHOUT ROWID;
+CREATE INDEX waiting_by_lane ON waiting(lane, held, due);
+CREATE INDEX waiting_by_deadline ON waiting(held, deadline);
+CREATE TABLE attempts(queue_id INTEGER NOT NULL, recipient INTEGER NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL,
+    text TEXT NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(queue_id, recipient, number)) WITHOUT ROWID;
+CREATE TABLE audit(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL, sum INTEGER NOT NULL);
 ";
 
 /// Opens the writer's connection and makes the tables if there are none. Returns whether they were made.
-pub(crate) fn open_writer(path: &Path) -> Result<(Connection, bool)> {
+/// An older version is brought to ours.
+pub(crate) fn open_writer(path: &Path, now: UnixMs) -> Result<(Connection, bool)> {
     let conn = open(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
@@ -79,10 +90,10 @@ pub(crate) fn open_writer(path: &Path) -> Result<(Connection, bool)> {
     ))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
-        conn.execute_batch(&format!("BEGIN IMMEDIATE;{TABLES}COMMIT;"))?;
+        conn.execute_batch(&format!("BEGIN IMMEDIATE;{TABLES}{QUEUE_TABLES}COMMIT;"))?;
         return Ok((conn, true));
     }
-    check_version(&conn)?;
+    check_version(&conn, now)?;
     Ok((conn, false))
 }
 
@@ -111,10 +122,11 @@ fn open(path: &Path, flags: OpenFlags, cache_kib: u32) -> Result<Connection> {
     Ok(conn)
 }
 
-fn check_version(conn: &Connection) -> Result<()> {
+fn check_version(conn: &Connection, now: UnixMs) -> Result<()> {
     let version = meta(conn, "version")?;
     match version {
         Some(VERSION) => Ok(()),
+        Some(1) => migrate::from_1(conn, now),
         Some(other) => Err(StoreError::Fatal(format!(
             "the store has format {other}, this program knows format {VERSION}: use the program that wrote it, or a newer one"
         ))),
@@ -142,7 +154,8 @@ pub(crate) fn id_floor(conn: &Connection) -> Result<u64> {
         "SELECT max(ifnull((SELECT max(id) FROM messages),0), ifnull((SELECT max(blob) FROM bodies),0),
             ifnull((SELECT max(id) FROM mailboxes),0), ifnull((SELECT max(id) FROM accounts),0),
             ifnull((SELECT max(pack) FROM packs),0), ifnull((SELECT max(queue_id) FROM accepted),0),
-            ifnull((SELECT max(accepted) FROM deliveries),0), ifnull((SELECT value FROM meta WHERE name='id_floor'),0))",
+            ifnull((SELECT max(accepted) FROM deliveries),0), ifnull((SELECT max(queue_id) FROM attempts),0),
+            ifnull((SELECT max(id) FROM audit),0), ifnull((SELECT value FROM meta WHERE name='id_floor'),0))",
         [],
         |row| row.get(0),
     )?;

@@ -292,7 +292,7 @@ impl Writer {
         self.ledger.forget();
         self.log = None;
         self.conn = None;
-        let (conn, _) = schema::open_writer(&self.shared.layout.db)?;
+        let (conn, _) = schema::open_writer(&self.shared.layout.db, self.shared.now())?;
         conn.execute_batch("BEGIN IMMEDIATE; UPDATE meta SET value=value+1 WHERE name='scars'; COMMIT;")?;
         self.prove_log()?;
         if stopped_before {

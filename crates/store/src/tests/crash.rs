@@ -12,7 +12,7 @@ use world::clock::UnixMs;
 
 use crate::contract::{Conflict, Op, Outcome, Store, StoreError};
 use crate::contract_tests::make::{
-    START_MS, accept, account, alice, blob, body, commit, deliver, delivery, mailbox, read_all, waiting,
+    LANE, START_MS, accept, account, alice, blob, body, commit, deliver, delivery, mailbox, read_all, waiting,
 };
 use crate::embedded::Embedded;
 use crate::flags::Flags;
@@ -403,7 +403,7 @@ async fn row_c15_an_outcome_is_recorded_wholly_or_not_at_all() {
     .await
     .expect("accepted");
     let before = store.upkeep().log_bytes().expect("a length");
-    let claims = store.claim_due(UnixMs(START_MS), 1).await.expect("claims");
+    let claims = store.claim_lane(LANE, UnixMs(START_MS), 1).await.expect("claims");
     let outcome = Outcome::DeliveredHere(delivery(0, account(1)));
     commit(
         store.as_ref(),
@@ -411,6 +411,7 @@ async fn row_c15_an_outcome_is_recorded_wholly_or_not_at_all() {
             claim: claims[0].0,
             outcome,
             prior_attempts: 0,
+            attempt: None,
         },
     )
     .await
@@ -423,7 +424,7 @@ async fn row_c15_an_outcome_is_recorded_wholly_or_not_at_all() {
         let placed = found(again.as_ref()).await.len();
         let waits = again.waiting(None).await.expect("waiting").len();
         assert_eq!(placed + waits, 1, "in exactly one of the two places");
-        let claims = again.claim_due(UnixMs(START_MS), 1).await.expect("claims");
+        let claims = again.claim_lane(LANE, UnixMs(START_MS), 1).await.expect("claims");
         assert_eq!(claims.len(), waits, "after a start nothing is claimed");
     }
 }
@@ -704,11 +705,11 @@ async fn a_second_process_is_refused_and_a_newer_format_too() {
     store.close();
     drop(store);
     let conn = rusqlite::Connection::open(home.path("mail.db")).expect("a connection");
-    conn.execute("UPDATE meta SET value=2 WHERE name='version'", [])
+    conn.execute("UPDATE meta SET value=3 WHERE name='version'", [])
         .expect("set");
     drop(conn);
     let said = Embedded::open(home.dir.path(), home.world.options()).err();
-    assert!(matches!(said, Some(StoreError::Fatal(text)) if text.contains("format 2")));
+    assert!(matches!(said, Some(StoreError::Fatal(text)) if text.contains("format 3")));
 }
 
 #[tokio::test]

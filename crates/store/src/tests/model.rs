@@ -12,7 +12,7 @@ use crate::contract::{
     Target, Urgency, WaitingRow,
 };
 use crate::contract_tests::make::{
-    START_MS, accept, account, alice, blob, body, delivery, mailbox, queue_id, waiting,
+    LANE, START_MS, accept, account, alice, blob, body, delivery, mailbox, queue_id, waiting,
 };
 use crate::contract_tests::model::Model;
 use crate::embedded::Embedded;
@@ -269,7 +269,7 @@ impl Pair {
             },
             Step::Work { here, retry } => {
                 let claimed = side
-                    .claim_due(UnixMs(START_MS + 1_000_000), 1)
+                    .claim_lane(LANE, UnixMs(START_MS + 1_000_000), 1)
                     .await
                     .expect("claims");
                 let Some((claim, row)) = claimed.into_iter().next() else {
@@ -279,6 +279,7 @@ impl Pair {
                     (true, _) => Outcome::DeliveredHere(delivery(claim.recipient, account(1))),
                     (_, true) => Outcome::Retry {
                         due: UnixMs(row.due.0 + 7),
+                        deadline: row.deadline,
                         reason: "again".to_owned(),
                     },
                     _ => Outcome::DeliveredElsewhere,
@@ -287,6 +288,7 @@ impl Pair {
                     claim,
                     outcome,
                     prior_attempts: row.attempts,
+                    attempt: None,
                 }
             }
             Step::Both(..) | Step::Reopen => return Vec::new(),
@@ -372,7 +374,7 @@ async fn see(store: &dyn Store) -> Seen {
         contents,
         used_bytes: store.accounts(None).await.expect("accounts")[0].used_bytes,
         waiting: store.waiting(None).await.expect("waiting"),
-        next_due: store.next_due().await.expect("next due"),
+        next_due: store.lane_due(LANE).await.expect("next due"),
     }
 }
 

@@ -8,9 +8,9 @@ use crate::contract::{
 };
 use crate::embedded::apply::Work;
 use crate::embedded::apply::place::{Overflow, is_constraint};
-use crate::embedded::load::{AcceptedRow, MessageState};
+use crate::embedded::load::{AcceptedRow, MessageState, StoredWaiting};
 use crate::embedded::plants;
-use crate::embedded::rows::{Sum, int};
+use crate::embedded::rows::int;
 
 impl Work<'_> {
     /// Accepts a message.
@@ -128,17 +128,20 @@ impl Work<'_> {
     fn insert_waiting(&mut self, queue_id: QueueId, waiting: &Waiting) -> Result<()> {
         let inserted = self
             .conn
-            .prepare_cached("INSERT INTO waiting VALUES(?,?,?,?,?,?,?,?,?)")?
+            .prepare_cached("INSERT INTO waiting VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")?
             .execute(params![
                 int(queue_id.raw()),
                 waiting.recipient,
                 waiting.address,
                 int(waiting.account.map_or(0, Id::raw)),
+                waiting.lane,
                 int(waiting.due.0),
+                int(waiting.deadline.0),
+                false,
                 0,
                 waiting.reason,
                 waiting.params,
-                waiting_sum(queue_id, waiting, 0)
+                StoredWaiting::new(queue_id, waiting.clone()).sum()
             ]);
         already_if_constraint(inserted)
     }
@@ -150,18 +153,4 @@ fn already_if_constraint(inserted: rusqlite::Result<usize>) -> Result<()> {
         Err(error) if is_constraint(&error) => Err(StoreError::Conflict(Conflict::AlreadyDelivered)),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Checksum of a waiting recipient's row.
-pub(crate) fn waiting_sum(queue_id: QueueId, waiting: &Waiting, attempts: u32) -> i64 {
-    Sum::of("waiting")
-        .int(queue_id.raw())
-        .int(u64::from(waiting.recipient))
-        .bytes(waiting.address.as_bytes())
-        .int(waiting.account.map_or(0, Id::raw))
-        .int(waiting.due.0)
-        .int(u64::from(attempts))
-        .bytes(waiting.reason.as_bytes())
-        .bytes(waiting.params.as_bytes())
-        .end()
 }

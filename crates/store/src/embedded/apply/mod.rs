@@ -5,6 +5,7 @@ mod accounts;
 mod flags;
 mod mailboxes;
 mod messages;
+mod operate;
 mod outcome;
 mod place;
 
@@ -15,9 +16,10 @@ use crate::contract::{Batch, Op, OpResult, Receipt, Result};
 use crate::embedded::ledger::Ledger;
 use crate::embedded::shared::Shared;
 
-pub(crate) use accept::waiting_sum;
 pub(crate) use accounts::TARGET_SEPARATOR;
 pub(crate) use flags::flags_of;
+pub(crate) use operate::audit_sum;
+pub(crate) use outcome::attempt_sum;
 pub(crate) use place::unreference;
 
 /// What an operation works with.
@@ -46,7 +48,25 @@ impl Work<'_> {
                 claim,
                 outcome,
                 prior_attempts,
-            } => self.record_outcome(claim, outcome, *prior_attempts),
+                attempt,
+            } => self.record_outcome(claim, outcome, *prior_attempts, attempt.as_ref()),
+            Op::Hold {
+                queue_id,
+                recipient,
+                held,
+            } => self.hold(*queue_id, *recipient, *held),
+            Op::Reschedule {
+                queue_id,
+                recipient,
+                due,
+                deadline,
+            } => self.reschedule(*queue_id, *recipient, *due, *deadline),
+            Op::Purge {
+                queue_id,
+                recipient,
+                note,
+            } => self.purge(*queue_id, *recipient, note),
+            Op::Audit { text } => self.audit(text),
             Op::Append {
                 account,
                 mailbox,
@@ -125,6 +145,10 @@ pub(crate) fn frees_space(batch: &Batch) -> bool {
                 | Op::RemoveAlias { .. }
                 | Op::RemoveDomain { .. }
                 | Op::RecordOutcome { .. }
+                | Op::Hold { .. }
+                | Op::Reschedule { .. }
+                | Op::Purge { .. }
+                | Op::Audit { .. }
         )
     })
 }

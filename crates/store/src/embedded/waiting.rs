@@ -1,0 +1,239 @@
+//! The contract's reads of the queue: lanes, deadlines, claims, who waits, attempts, and the audit. None of them reads more
+//! rows than it answers, but for those that are claimed just now.
+
+use mail::ids::{Id, QueueId};
+use rusqlite::{OptionalExtension, Params, params};
+use world::clock::UnixMs;
+
+use crate::contract::{
+    AcceptedMessage, Attempt, AttemptRow, AuditRow, Claim, Lane, PAGE_ROWS, Result, StoreError, WaitingRow,
+};
+use crate::embedded::apply::{attempt_sum, audit_sum};
+use crate::embedded::load::{self, AcceptedRow, StoredWaiting};
+use crate::embedded::readers::Reader;
+use crate::embedded::rows::{int, uint, verify};
+
+const PAGE: i64 = PAGE_ROWS as i64;
+
+pub(super) const NEXT_LANE: &str = "SELECT lane FROM waiting WHERE lane>? ORDER BY lane LIMIT 1";
+pub(super) const IN_LANE: &str = "SELECT queue_id,recipient,due FROM waiting WHERE lane=? AND held=0 AND due<=? \
+     ORDER BY due,queue_id,recipient";
+pub(super) const OVERDUE: &str = "SELECT queue_id,recipient,deadline FROM waiting WHERE held=0 AND deadline<=? \
+     ORDER BY deadline,queue_id,recipient";
+pub(super) const WHO_WAITS: &str = "SELECT queue_id,recipient FROM waiting WHERE (queue_id,recipient)>(?,?) \
+     ORDER BY queue_id,recipient LIMIT ?";
+pub(super) const ATTEMPTS: &str = "SELECT recipient,number,at,text,sum FROM attempts WHERE queue_id=?1 \
+     AND (recipient,number)>(?2,?3) ORDER BY recipient,number LIMIT ?4";
+pub(super) const AUDIT: &str = "SELECT id,at,text,sum FROM audit WHERE id>? ORDER BY id LIMIT ?";
+
+/// A time no row has.
+const NEVER: i64 = i64::MAX;
+
+impl Reader {
+    pub fn lanes(&mut self, after: &str) -> Result<Vec<Lane>> {
+        self.snapshot(|reader| {
+            let mut found: Vec<Lane> = Vec::new();
+            while found.len() < PAGE_ROWS {
+                let last = found.last().map_or(after, |lane| lane.lane.as_str());
+                let next: Option<String> = reader
+                    .conn
+                    .prepare_cached(NEXT_LANE)?
+                    .query_row(params![last], |row| row.get(0))
+                    .optional()?;
+                let Some(lane) = next else { break };
+                let due = reader.lane_due(&lane)?;
+                found.push(Lane { lane, due });
+            }
+            Ok(found)
+        })
+    }
+
+    pub fn lane_due(&mut self, lane: &str) -> Result<Option<UnixMs>> {
+        let first = self.free(IN_LANE, params![lane, NEVER], 1)?;
+        Ok(first.first().map(|&(_, _, due)| due))
+    }
+
+    pub fn next_deadline(&mut self) -> Result<Option<UnixMs>> {
+        let first = self.free(OVERDUE, params![NEVER], 1)?;
+        Ok(first.first().map(|&(_, _, deadline)| deadline))
+    }
+
+    pub fn claim_lane(&mut self, lane: &str, now: UnixMs, n: usize) -> Result<Vec<(Claim, WaitingRow)>> {
+        let found = self.free(IN_LANE, params![lane, int(now.0)], n)?;
+        self.claim(found, |row| row.waiting.due <= now)
+    }
+
+    pub fn claim_overdue(&mut self, now: UnixMs, n: usize) -> Result<Vec<(Claim, WaitingRow)>> {
+        let found = self.free(OVERDUE, params![int(now.0)], n)?;
+        self.claim(found, |row| row.waiting.deadline <= now)
+    }
+
+    /// The first `n` rows a question finds that nobody has claimed.
+    fn free(&self, question: &str, with: impl Params, n: usize) -> Result<Vec<(QueueId, u32, UnixMs)>> {
+        let mut statement = self.conn.prepare_cached(question)?;
+        let mut rows = statement.query(with)?;
+        let mut found = Vec::new();
+        while found.len() < n.min(PAGE_ROWS) {
+            let Some(row) = rows.next()? else { break };
+            let (queue_id, recipient) = (QueueId::from_raw(uint(row.get(0)?)), load::low(row.get(1)?));
+            if !self.shared.claims.is_taken(queue_id, recipient) {
+                found.push((queue_id, recipient, UnixMs(uint(row.get(2)?))));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Claims the rows that are still wanted. A row may be finished by somebody else between the question and the claim; so
+    /// every claimed row is read again: an outcome is committed before its claim ends, and this read begins after the claims.
+    fn claim(
+        &mut self,
+        found: Vec<(QueueId, u32, UnixMs)>,
+        wanted: impl Fn(&StoredWaiting) -> bool,
+    ) -> Result<Vec<(Claim, WaitingRow)>> {
+        let claims: Vec<Claim> = found
+            .into_iter()
+            .filter_map(|(queue_id, recipient, _)| self.shared.claims.take(queue_id, recipient))
+            .collect();
+        let mut claimed = Vec::with_capacity(claims.len());
+        self.snapshot(|reader| {
+            for claim in claims {
+                match reader.stored_and_accepted(claim.queue_id, claim.recipient) {
+                    Ok(Some((row, accepted))) if !row.held && wanted(&row) => {
+                        claimed.push((claim, waiting_row(row, accepted)));
+                    }
+                    Ok(_) => reader.shared.claims.release(&claim),
+                    Err(error) => {
+                        // One damaged row must not keep the rest of the queue waiting; its claim stays, so that it is not
+                        // read again and again.
+                        let _ = reader.shared.watch::<()>(Err(error));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(claimed)
+    }
+
+    pub fn waiting(&mut self, after: Option<(QueueId, u32)>) -> Result<Vec<WaitingRow>> {
+        let after = after.map_or((-1, 0), |(id, recipient)| (int(id.raw()), recipient));
+        self.snapshot(|reader| reader.waiting_page(after, |_| true))
+    }
+
+    fn waiting_page(&mut self, after: (i64, u32), of: impl Fn(QueueId) -> bool) -> Result<Vec<WaitingRow>> {
+        let keys: Vec<(i64, u32)> = self
+            .conn
+            .prepare_cached(WHO_WAITS)?
+            .query_map(params![after.0, after.1, PAGE], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        let mut found = Vec::with_capacity(keys.len());
+        for (queue_id, recipient) in keys {
+            let queue_id = QueueId::from_raw(uint(queue_id));
+            if !of(queue_id) {
+                break;
+            }
+            let row = self.stored_and_accepted(queue_id, recipient)?;
+            found.extend(row.map(|(row, accepted)| waiting_row(row, accepted)));
+        }
+        Ok(found)
+    }
+
+    pub fn accepted_message(&mut self, queue_id: QueueId) -> Result<Option<AcceptedMessage>> {
+        self.snapshot(|reader| {
+            let Some(accepted) = load::accepted(&reader.conn, queue_id)? else {
+                return Ok(None);
+            };
+            // Just before the message's first recipient.
+            let before = (int(queue_id.raw()) - 1, u32::MAX);
+            let waiting = reader.waiting_page(before, |of| of == queue_id)?;
+            Ok(Some(AcceptedMessage {
+                queue_id,
+                reverse_path: accepted.reverse_path,
+                envelope: accepted.envelope,
+                queue_prefix: accepted.queue_prefix.into(),
+                blob: accepted.blob,
+                body_bytes: accepted.body_bytes,
+                received_at: accepted.received_at,
+                waiting,
+            }))
+        })
+    }
+
+    fn stored_and_accepted(
+        &mut self,
+        queue_id: QueueId,
+        recipient: u32,
+    ) -> Result<Option<(StoredWaiting, AcceptedRow)>> {
+        let Some(row) = load::waiting(&self.conn, queue_id, recipient)? else {
+            return Ok(None);
+        };
+        let missing = || StoreError::Damaged(format!("accepted message {queue_id}"));
+        let accepted = load::accepted(&self.conn, queue_id)?.ok_or_else(missing)?;
+        Ok(Some((row, accepted)))
+    }
+
+    pub fn attempts(&mut self, queue_id: QueueId, after: Option<(u32, u32)>) -> Result<Vec<AttemptRow>> {
+        let after = after.map_or((-1, 0), |(recipient, number)| {
+            (i64::from(recipient), i64::from(number))
+        });
+        let mut statement = self.conn.prepare_cached(ATTEMPTS)?;
+        let mut rows = statement.query(params![int(queue_id.raw()), after.0, after.1, PAGE])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (recipient, number) = (load::low(row.get(0)?), load::low(row.get(1)?));
+            let attempt = Attempt {
+                at: UnixMs(uint(row.get(2)?)),
+                text: row.get(3)?,
+            };
+            let sum = attempt_sum(queue_id, recipient, u64::from(number), &attempt);
+            verify(row.get(4)?, sum, || {
+                format!("attempt {number} for recipient {recipient} of {queue_id}")
+            })?;
+            found.push(AttemptRow {
+                recipient,
+                number,
+                at: attempt.at,
+                text: attempt.text,
+            });
+        }
+        Ok(found)
+    }
+
+    pub fn audit(&mut self, after: u64) -> Result<Vec<AuditRow>> {
+        let mut statement = self.conn.prepare_cached(AUDIT)?;
+        let mut rows = statement.query(params![int(after), PAGE])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (id, at, text): (_, _, String) = (uint(row.get(0)?), UnixMs(uint(row.get(1)?)), row.get(2)?);
+            verify(row.get(3)?, audit_sum(id, at, &text), || {
+                format!("audit entry {id}")
+            })?;
+            found.push(AuditRow { id, at, text });
+        }
+        Ok(found)
+    }
+}
+
+fn waiting_row(row: StoredWaiting, accepted: AcceptedRow) -> WaitingRow {
+    let waiting = row.waiting;
+    WaitingRow {
+        queue_id: row.queue_id,
+        recipient: waiting.recipient,
+        address: waiting.address,
+        account: waiting.account,
+        lane: waiting.lane,
+        due: waiting.due,
+        deadline: waiting.deadline,
+        held: row.held,
+        attempts: row.attempts,
+        reason: waiting.reason,
+        params: waiting.params,
+        reverse_path: accepted.reverse_path,
+        envelope: accepted.envelope,
+        queue_prefix: accepted.queue_prefix.into(),
+        blob: accepted.blob,
+        body_bytes: accepted.body_bytes,
+        received_at: accepted.received_at,
+    }
+}
