@@ -7,8 +7,10 @@
 //! 3. [`log::LogEvents::open`] starts the log, [`clock::RealClock::new`] and [`chance::RealChance`] open the small doors;
 //! 4. inside the runtime, [`tcp::Bound::listen`] turns the sockets into [`world::net::Listener`]s, and
 //!    [`signals::Signals::install`] hears what the operator wants;
-//! 5. [`tls::Certificates::replace`] exchanges certificates while connections go on;
-//! 6. [`log::LogEvents::close`] writes what is left.
+//! 5. on the way out, [`dns::RealDns`] asks name servers, [`tcp::RealNetwork`] connects and [`tls_client::ClientTls`] encrypts;
+//! 6. [`tls::Certificates::replace`], [`tls_client::ClientTls::replace`] and [`dns::RealDns::replace`] exchange what they hold while
+//!    connections go on;
+//! 7. [`log::LogEvents::close`] writes what is left.
 //!
 //! Afterwards [`log::trace::lines_of`] finds the life of one message in the log.
 //!
@@ -16,9 +18,11 @@
 
 pub mod chance;
 pub mod clock;
+pub mod dns;
 pub mod limits;
 pub mod log;
 pub mod signals;
 pub mod tcp;
 pub mod tls;
+pub mod tls_client;
 pub mod unix;

@@ -28,3 +28,51 @@ pub const LOG_FILE_MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How many rotated log files are kept beside the current one.
 pub const LOG_FILES_KEPT: u32 = 8;
+
+/// Servers whose TLS session is kept for resumption, for each policy.
+pub const TLS_SESSIONS_KEPT: usize = 256;
+
+/// Names of a certificate that are told when none of them fits.
+pub const TLS_NAMES_TOLD: usize = 5;
+
+/// One lookup ends after this time whatever name servers do: retries, TCP, CNAMEs and validation included.
+pub const DNS_LOOKUP_DEADLINE: Duration = Duration::from_secs(12);
+
+/// How long one try at the name servers may take; there are [`DNS_TRIES`].
+pub const DNS_TRY_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often a question is asked before it counts as not answered.
+pub const DNS_TRIES: usize = 3;
+
+/// CNAMEs that are followed for one lookup, as the door promises.
+pub const DNS_CHAIN_MAX: usize = 10;
+
+/// Records of one answer that are handed on. More of one type at one name is nothing that mail could use.
+pub const DNS_RECORDS_MAX: usize = 1000;
+
+/// Questions that may be under way at one name server.
+pub const DNS_ACTIVE_MAX: usize = 256;
+
+/// Octets a name server may send in one UDP packet, so that it is never fragmented (RFC 9715).
+pub const DNS_UDP_PAYLOAD_BYTES: u16 = 1232;
+
+/// Answers that are kept.
+pub const DNS_CACHE_ENTRIES_MAX: usize = 20_000;
+
+/// Octets of the answers that are kept, roughly.
+pub const DNS_CACHE_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// No answer is kept for longer, whatever its TTL says.
+pub const DNS_TTL_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Nor is "there is none" (RFC 2308 §5).
+pub const DNS_NEGATIVE_TTL_MAX: Duration = Duration::from_secs(3600);
+
+/// How long "there is none" is kept when the answer does not say it.
+pub const DNS_NEGATIVE_TTL_DEFAULT: Duration = Duration::from_secs(60);
+
+/// How long a failure is kept, so that many messages to a broken domain ask once (RFC 9520 §3.2).
+pub const DNS_FAILURE_TTL: Duration = Duration::from_secs(1);
+
+/// NSEC3 iterations above which a denial counts as not signed (RFC 9276 §3.2); above five times as many it counts as false.
+pub const DNS_NSEC3_ITERATIONS_MAX: u16 = 100;

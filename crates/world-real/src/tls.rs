@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
+use rustls::{CommonState, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use tokio_rustls::TlsAcceptor;
 use world::clock::BoxFuture;
 use world::net::{BoxWire, TlsFacts, TlsServer, TlsVersion};
@@ -34,6 +34,8 @@ pub enum TlsSetupError {
     Setup(rustls::Error),
     /// There must be one certificate at least.
     NothingToServe,
+    /// The file of further authorities cannot be used.
+    BadRoots(String),
 }
 
 impl fmt::Display for TlsSetupError {
@@ -47,6 +49,7 @@ impl fmt::Display for TlsSetupError {
             Self::Unusable(why) => write!(f, "the private key does not fit the certificate: {why}"),
             Self::Setup(why) => write!(f, "TLS could not be set up: {why}"),
             Self::NothingToServe => f.write_str("there is no certificate to serve"),
+            Self::BadRoots(why) => write!(f, "the file of further certificate authorities cannot be used: {why}"),
         }
     }
 }
@@ -183,7 +186,9 @@ impl ServerTls {
     async fn handshake(&self, wire: BoxWire) -> io::Result<(BoxWire, TlsFacts)> {
         let small = |session: &mut ServerConnection| session.set_buffer_limit(Some(TLS_BUFFER_MAX_BYTES));
         let stream = self.acceptor.accept_with(wire, small).await?;
-        let facts = facts_of(stream.get_ref().1)?;
+        let session = stream.get_ref().1;
+        let sni = session.server_name().map(str::to_ascii_lowercase);
+        let facts = facts_of(session, sni)?;
         Ok((Box::new(stream), facts))
     }
 }
@@ -200,7 +205,8 @@ impl fmt::Debug for ServerTls {
     }
 }
 
-fn facts_of(session: &ServerConnection) -> io::Result<TlsFacts> {
+/// What either side's finished handshake agreed on. `sni` is the name that the client sent.
+pub(crate) fn facts_of(session: &CommonState, sni: Option<String>) -> io::Result<TlsFacts> {
     let version = match session.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
         Some(ProtocolVersion::TLSv1_2) => TlsVersion::Tls12,
@@ -217,7 +223,7 @@ fn facts_of(session: &ServerConnection) -> io::Result<TlsFacts> {
     Ok(TlsFacts {
         version,
         cipher,
-        sni: session.server_name().map(str::to_ascii_lowercase),
+        sni,
         alpn: session
             .alpn_protocol()
             .map(|name| String::from_utf8_lossy(name).into_owned()),

@@ -1,0 +1,148 @@
+//! One question to the name servers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverOpts};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::dnssec::DnssecDnsHandle;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer, RetryDnsHandle};
+use hickory_resolver::proto::dnssec::TrustAnchors;
+use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Query};
+use hickory_resolver::proto::rr::{Name, RecordType as Wire};
+use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
+use world::dns::RecordType;
+
+use super::answer::Believes;
+use super::{DnsSettings, DnsSetupError, Validation};
+use crate::limits::{
+    DNS_ACTIVE_MAX, DNS_NSEC3_ITERATIONS_MAX, DNS_TRIES, DNS_TRY_TIMEOUT, DNS_UDP_PAYLOAD_BYTES,
+};
+
+type Pool = RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>;
+
+/// Sends questions.
+pub(super) struct Asker {
+    handle: Handle,
+    believes: Believes,
+}
+
+enum Handle {
+    Plain(Pool),
+    Validating(Box<DnssecDnsHandle<Pool>>),
+}
+
+impl Asker {
+    pub(super) fn new(settings: &DnsSettings) -> Result<Self, DnsSetupError> {
+        let servers = match settings.servers.as_slice() {
+            [] => system_servers()?,
+            named => named.to_vec(),
+        };
+        let believes = match &settings.validation {
+            Validation::Off => Believes::Nothing,
+            Validation::TrustAd => Believes::AdBit,
+            Validation::Root | Validation::Anchors(_) => Believes::OwnProofs,
+        };
+        if let (Believes::AdBit, Some(far)) = (believes, servers.iter().find(|at| !at.ip().is_loopback())) {
+            return Err(DnsSetupError::AdFromAfar(*far));
+        }
+        let tls = TlsConfig::new().map_err(|error| DnsSetupError::Setup(error.to_string()))?;
+        let context = Arc::new(PoolContext::new(options(believes == Believes::OwnProofs), tls));
+        let configs = servers.into_iter().map(server);
+        let pool = NameServerPool::from_config(configs, context, TokioRuntimeProvider::default());
+        let pool = RetryDnsHandle::new(pool, DNS_TRIES - 1);
+        Ok(Self {
+            handle: match anchors(&settings.validation)? {
+                None => Handle::Plain(pool),
+                Some(anchors) => Handle::Validating(Box::new(validating(pool, anchors))),
+            },
+            believes,
+        })
+    }
+
+    pub(super) fn believes(&self) -> Believes {
+        self.believes
+    }
+
+    pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Result<DnsResponse, NetError> {
+        let mut options = DnsRequestOptions::default();
+        options.case_randomization = true;
+        options.edns_payload_len = DNS_UDP_PAYLOAD_BYTES;
+        options.edns_set_dnssec_ok = self.believes == Believes::OwnProofs;
+        let mut request = DnsRequest::from_query(Query::query(name.clone(), wire(kind)), options);
+        // Asks for the AD bit without asking for signatures (RFC 6840 §5.7).
+        request.metadata.authentic_data = self.believes == Believes::AdBit;
+        match &self.handle {
+            Handle::Plain(pool) => pool.send(request).first_answer().await,
+            Handle::Validating(pool) => pool.send(request).first_answer().await,
+        }
+    }
+}
+
+fn options(validate: bool) -> ResolverOpts {
+    let mut options = ResolverOpts::default();
+    options.timeout = DNS_TRY_TIMEOUT;
+    options.attempts = DNS_TRIES - 1;
+    options.validate = validate;
+    options.use_hosts_file = ResolveHosts::Never;
+    options.case_randomization = true;
+    options.edns_payload_len = DNS_UDP_PAYLOAD_BYTES;
+    options.max_active_requests = DNS_ACTIVE_MAX;
+    options
+}
+
+fn server(at: SocketAddr) -> NameServerConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = at.port();
+        connection
+    });
+    NameServerConfig::new(at.ip(), true, connections.to_vec())
+}
+
+fn system_servers() -> Result<Vec<SocketAddr>, DnsSetupError> {
+    let (config, _) = hickory_resolver::system_conf::read_system_conf()
+        .map_err(|error| DnsSetupError::NoServers(error.to_string()))?;
+    Ok(config
+        .name_servers()
+        .iter()
+        .map(|server| SocketAddr::new(server.ip, 53))
+        .collect())
+}
+
+fn anchors(validation: &Validation) -> Result<Option<TrustAnchors>, DnsSetupError> {
+    match validation {
+        Validation::Off | Validation::TrustAd => Ok(None),
+        Validation::Root => Ok(Some(TrustAnchors::default())),
+        Validation::Anchors(text) => {
+            let bad = |why: String| DnsSetupError::BadAnchors(why);
+            let has_one = text
+                .lines()
+                .any(|line| !line.trim().is_empty() && !line.trim_start().starts_with(';'));
+            if !has_one {
+                return Err(bad("there is no record".into()));
+            }
+            text.parse()
+                .map(Some)
+                .map_err(|error: hickory_resolver::proto::serialize::txt::ParseError| bad(error.to_string()))
+        }
+    }
+}
+
+fn validating(pool: Pool, anchors: TrustAnchors) -> DnssecDnsHandle<Pool> {
+    DnssecDnsHandle::with_trust_anchor(pool, Arc::new(anchors))
+        .nsec3_iteration_limits(Some(DNS_NSEC3_ITERATIONS_MAX), Some(5 * DNS_NSEC3_ITERATIONS_MAX))
+}
+
+/// The type's name on the wire.
+pub(super) fn wire(kind: RecordType) -> Wire {
+    match kind {
+        RecordType::A => Wire::A,
+        RecordType::Aaaa => Wire::AAAA,
+        RecordType::Mx => Wire::MX,
+        RecordType::Txt => Wire::TXT,
+        RecordType::Ptr => Wire::PTR,
+        RecordType::Tlsa => Wire::TLSA,
+        RecordType::Cname => Wire::CNAME,
+    }
+}

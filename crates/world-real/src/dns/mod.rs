@@ -1,0 +1,259 @@
+//! Asking name servers: the operator's recursive resolvers, over UDP and TCP.
+//!
+//! A lookup's journey:
+//! 1. [`RealDns::lookup`](world::dns::Dns::lookup) looks into the [`cache`];
+//! 2. [`ask`] sends the question with a random port, id and letter case, goes over to TCP when an answer is truncated, tries again,
+//!    and validates DNSSEC if told to;
+//! 3. [`answer::read`] decides what the reply means for the name that was asked: records, an absence, an alias that must be
+//!    followed, a failure;
+//! 4. the outcome is kept for as long as it says, within limits.
+//!
+//! Guarantees: a lookup ends within [`limits::DNS_LOOKUP_DEADLINE`]; an absence is only reported when a server said so itself, never
+//! for want of an answer, because mail bounces on it; what a server put beside the answer is not used. Absent: recursion, the
+//! hosts file, search domains, special treatment of `localhost`.
+//!
+//! [`limits::DNS_LOOKUP_DEADLINE`]: crate::limits::DNS_LOOKUP_DEADLINE
+
+mod answer;
+mod ask;
+mod cache;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hickory_resolver::proto::rr::Name;
+use parking_lot::RwLock;
+use world::clock::BoxFuture;
+use world::dns::{Absence, Dns, Failure, Lookup, RecordType, Security};
+
+use crate::limits::{DNS_CHAIN_MAX, DNS_LOOKUP_DEADLINE, DNS_NEGATIVE_TTL_MAX};
+use answer::Step;
+use ask::Asker;
+use cache::Cache;
+
+/// Whom to ask, and what to believe.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DnsSettings {
+    /// recursive resolvers; none means those of `/etc/resolv.conf`
+    pub servers: Vec<SocketAddr>,
+    /// who checks signatures
+    pub validation: Validation,
+}
+
+/// Who checks DNSSEC signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Validation {
+    /// Nobody: every answer is [`Security::Indeterminate`].
+    #[default]
+    Off,
+    /// The resolver: its AD bit is believed, for which every server must have a loopback address (RFC 7672 §2.2). Absences are
+    /// [`Security::Indeterminate`] then.
+    TrustAd,
+    /// We, from the root's keys that are compiled in.
+    Root,
+    /// We, from these keys: DNSKEY records as in a zone file.
+    Anchors(String),
+}
+
+/// Why names cannot be asked for. The text is for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DnsSetupError {
+    /// The system's settings name no server.
+    NoServers(String),
+    /// The AD bit of a server that is not on this machine would be believed.
+    AdFromAfar(SocketAddr),
+    /// The trust anchors cannot be read.
+    BadAnchors(String),
+    /// The parts do not fit together.
+    Setup(String),
+}
+
+impl fmt::Display for DnsSetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoServers(why) => write!(
+                f,
+                "/etc/resolv.conf names no name server that can be used ({why}): set dns.servers, for example [\"127.0.0.1:53\"]"
+            ),
+            Self::AdFromAfar(server) => write!(
+                f,
+                "the AD bit of {server} would be believed, but anybody on the way could set it: name servers on a loopback address only, or let Hearthpost validate"
+            ),
+            Self::BadAnchors(why) => write!(
+                f,
+                "the trust anchors cannot be used: {why}; DNSKEY records as in a zone file are expected"
+            ),
+            Self::Setup(why) => write!(f, "name servers cannot be asked: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for DnsSetupError {}
+
+/// The DNS door to real name servers.
+pub struct RealDns {
+    current: RwLock<Arc<Current>>,
+}
+
+struct Current {
+    asker: Asker,
+    cache: Cache,
+}
+
+impl RealDns {
+    /// Checks the settings. Nothing is asked yet.
+    pub fn new(settings: &DnsSettings) -> Result<Arc<Self>, DnsSetupError> {
+        Ok(Arc::new(Self {
+            current: RwLock::new(Arc::new(Current::new(settings)?)),
+        }))
+    }
+
+    /// Goes by other settings from now on, with an empty cache. Also reads `/etc/resolv.conf` again.
+    pub fn replace(&self, settings: &DnsSettings) -> Result<(), DnsSetupError> {
+        let new = Arc::new(Current::new(settings)?);
+        *self.current.write() = new;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RealDns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RealDns").finish_non_exhaustive()
+    }
+}
+
+impl Dns for RealDns {
+    fn lookup<'a>(&'a self, name: &'a str, kind: RecordType) -> BoxFuture<'a, Lookup> {
+        let current = Arc::clone(&self.current.read());
+        Box::pin(async move { current.lookup(name, kind).await })
+    }
+}
+
+impl Current {
+    fn new(settings: &DnsSettings) -> Result<Self, DnsSetupError> {
+        Ok(Self {
+            asker: Asker::new(settings)?,
+            cache: Cache::default(),
+        })
+    }
+
+    async fn lookup(&self, asked: &str, kind: RecordType) -> Lookup {
+        let Some(name) = name_of(asked) else {
+            // Such a name cannot be in the DNS: labels have 1 to 63 octets, names at most 255 (RFC 1035 §2.3.4).
+            return Lookup::Negative {
+                absence: Absence::NxDomain,
+                security: Security::Indeterminate,
+                ttl: DNS_NEGATIVE_TTL_MAX,
+            };
+        };
+        let key = (text_of(&name), kind);
+        if let Some(known) = self.cache.get(&key, tokio::time::Instant::now()) {
+            return known;
+        }
+        let lookup = tokio::time::timeout(DNS_LOOKUP_DEADLINE, self.follow(name, kind))
+            .await
+            .unwrap_or(Lookup::Failed(Failure::Timeout));
+        self.cache.put(key, &lookup, tokio::time::Instant::now());
+        lookup
+    }
+
+    /// Asks, and asks again for what an alias leads to when the server did not follow it itself.
+    async fn follow(&self, mut name: Name, kind: RecordType) -> Lookup {
+        let mut path = answer::Path::default();
+        loop {
+            let reply = self.asker.ask(&name, kind).await;
+            match answer::read(reply, &name, kind, self.asker.believes(), path) {
+                Step::Done(lookup) => return lookup,
+                Step::Follow(next, walked) => (name, path) = (next, walked),
+            }
+            if path.chain.len() > DNS_CHAIN_MAX {
+                return Lookup::Failed(Failure::ServFail);
+            }
+        }
+    }
+}
+
+/// A name as it was given: dots separate labels, nothing is escaped; `.` is the root.
+fn name_of(text: &str) -> Option<Name> {
+    let bare = text.strip_suffix('.').unwrap_or(text);
+    if bare.is_empty() {
+        return (text == ".").then(Name::root);
+    }
+    Name::from_labels(bare.split('.').map(str::as_bytes)).ok()
+}
+
+/// As the door writes names: lower case, without the last dot; the root is `.`. Octets that are no text are escaped.
+fn text_of(name: &Name) -> String {
+    if name.is_root() {
+        return ".".into();
+    }
+    let mut text = name.to_lowercase().to_ascii();
+    if text.ends_with('.') {
+        text.pop();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_as_they_are_and_impossible_ones_refused() {
+        let long = format!("{}.example", "a".repeat(64));
+        let table = [
+            ("Example.ORG.", Some("example.org")),
+            ("example.org", Some("example.org")),
+            (".", Some(".")),
+            ("_25._tcp.mx.example.org", Some("_25._tcp.mx.example.org")),
+            ("25.2.0.192.in-addr.arpa", Some("25.2.0.192.in-addr.arpa")),
+            ("", None),
+            ("a..b", None),
+            (".a", None),
+            (long.as_str(), None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(
+                name_of(text).map(|name| text_of(&name)).as_deref(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn net_2_the_ad_bit_is_believed_from_this_machine_only() {
+        let with = |server: &str| DnsSettings {
+            servers: vec![server.parse().unwrap()],
+            validation: Validation::TrustAd,
+        };
+        for near in ["127.0.0.1:53", "127.0.0.53:53", "[::1]:5300"] {
+            assert!(RealDns::new(&with(near)).is_ok(), "{near}");
+        }
+        for far in [
+            "192.0.2.53:53",
+            "10.0.0.1:53",
+            "[2001:db8::53]:53",
+            "[::ffff:127.0.0.1]:53",
+        ] {
+            let error = RealDns::new(&with(far)).unwrap_err();
+            assert_eq!(error, DnsSetupError::AdFromAfar(far.parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn anchors_that_cannot_be_read_are_refused() {
+        let with = |text: &str| DnsSettings {
+            servers: vec!["127.0.0.1:53".parse().unwrap()],
+            validation: Validation::Anchors(text.into()),
+        };
+        for text in ["", "what?", "; nothing\n"] {
+            let error = RealDns::new(&with(text)).unwrap_err();
+            assert!(
+                matches!(error, DnsSetupError::BadAnchors(_)),
+                "{text:?}: {error:?}"
+            );
+        }
+    }
+}
