@@ -86,6 +86,21 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
+impl FileError {
+    /// The file it is about.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Unreadable { path, .. }
+            | Self::Unwritable { path, .. }
+            | Self::TooLarge(path)
+            | Self::NoCertificate(path)
+            | Self::NoKey(path)
+            | Self::LockedKey(path) => Some(path),
+            Self::Generation(_) => None,
+        }
+    }
+}
+
 /// Reads a certificate chain and its key, and checks that each file is of its kind.
 pub fn read(certificate: &Path, key: &Path) -> Result<Pem, FileError> {
     let chain = read_file(certificate)?;

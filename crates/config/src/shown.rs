@@ -14,6 +14,8 @@ pub struct Shown {
     pub value: Option<String>,
     /// who says so
     pub source: Source,
+    /// when another value would count
+    pub takes: Takes,
 }
 
 /// Where a value comes from.
@@ -54,6 +56,7 @@ impl Checked {
                 name: setting.name,
                 value: value.map(Value::written),
                 source,
+                takes: setting.takes,
             }
         };
         SETTINGS.iter().map(one).collect()

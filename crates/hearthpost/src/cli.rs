@@ -40,6 +40,8 @@ pub enum Command {
     /// Accepted messages that still wait.
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Have the server read its settings and certificate files again, checked first, without a restart.
+    Reload(Common),
     /// What the server is doing.
     Status(Common),
     /// The life of one message, from its queue id (q…), in order.
@@ -262,11 +264,23 @@ pub enum QueueCommand {
 /// `hearthpost config …`
 #[derive(Subcommand)]
 pub enum ConfigCommand {
-    /// Check a settings file and the certificate files it names.
+    /// Check a settings file and the files it names: all problems at once.
     Check {
         /// The file.
         #[arg(long = "config", value_name = "FILE", default_value = DEFAULT_CONFIG)]
         config: PathBuf,
+        /// Answer as JSON on one line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What holds: each setting's value and where it comes from.
+    Show {
+        /// The file.
+        #[arg(long = "config", value_name = "FILE", default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// Answer as JSON on one line.
+        #[arg(long)]
+        json: bool,
     },
     /// Print the reference of all settings, in Markdown.
     Reference,

@@ -72,6 +72,18 @@ pub enum ProgramEvent {
         /// user id of the caller
         uid: u64,
     },
+    /// `program.settings-read`: the settings file was read again; sessions that exist go on with what they began with.
+    SettingsRead {
+        /// names of settings that changed and count now
+        changed: String,
+        /// names of settings that differ from those of the start and take a restart
+        restart: String,
+    },
+    /// `program.settings-kept`: the settings file or a file it names is wrong, so nothing changed.
+    SettingsKept {
+        /// every problem
+        reason: String,
+    },
     /// `program.certificates-read`: new handshakes use them.
     CertificatesRead,
     /// `program.certificates-kept`: the files on disk cannot be used, so the ones in memory stay.
@@ -94,6 +106,8 @@ impl Event for ProgramEvent {
             Self::Stopped { .. } => "program.stopped",
             Self::Control { .. } => "program.control",
             Self::ControlRefused { .. } => "program.control-refused",
+            Self::SettingsRead { .. } => "program.settings-read",
+            Self::SettingsKept { .. } => "program.settings-kept",
             Self::CertificatesRead => "program.certificates-read",
             Self::CertificatesKept { .. } => "program.certificates-kept",
         }
@@ -104,6 +118,7 @@ impl Event for ProgramEvent {
             Self::DoorLost { .. }
             | Self::Panic { .. }
             | Self::PanicPlace { .. }
+            | Self::SettingsKept { .. }
             | Self::CertificatesKept { .. } => Severity::Alert,
             Self::Full { .. } | Self::ControlRefused { .. } => Severity::Warning,
             _ => Severity::Info,
@@ -142,6 +157,17 @@ impl Event for ProgramEvent {
             }
             Self::Control { command, uid } => format!("User {uid} ran {command} over the control socket"),
             Self::ControlRefused { uid } => format!("User {uid} may not use the control socket"),
+            Self::SettingsRead { changed, restart } => match (changed.as_str(), restart.as_str()) {
+                ("", "") => "The settings were read again; nothing changed".to_owned(),
+                (changed, "") => format!("The settings were read again; these count now: {changed}"),
+                ("", restart) => format!("The settings were read again; these take a restart: {restart}"),
+                (changed, restart) => format!(
+                    "The settings were read again; these count now: {changed}; these take a restart: {restart}"
+                ),
+            },
+            Self::SettingsKept { reason } => {
+                format!("The settings cannot be used, so those in memory stay: {reason}")
+            }
             Self::CertificatesRead => "The certificate files were read again".to_owned(),
             Self::CertificatesKept { reason } => {
                 format!("The certificate files cannot be used, so the certificates in memory stay: {reason}")
@@ -184,7 +210,13 @@ impl Event for ProgramEvent {
             }
             Self::ControlRefused { uid } => field("uid", Value::Number(*uid)),
             Self::CertificatesRead => {}
-            Self::CertificatesKept { reason } => field("reason", Value::Text(reason)),
+            Self::SettingsRead { changed, restart } => {
+                field("changed", Value::Text(changed));
+                field("restart", Value::Text(restart));
+            }
+            Self::SettingsKept { reason } | Self::CertificatesKept { reason } => {
+                field("reason", Value::Text(reason))
+            }
         }
     }
 }

@@ -25,5 +25,9 @@ pub const CONTROL_CALLERS: usize = 16;
 pub const SOCKET_PATH_BYTES: usize = 100;
 /// Largest file of accounts or aliases, in bytes.
 pub const CSV_BYTES: u64 = 16 * 1024 * 1024;
+/// Largest file that a setting names, in bytes.
+pub const NAMED_FILE_BYTES: u64 = 1024 * 1024;
+/// Longest password in a file, in bytes.
+pub const SECRET_BYTES: usize = 1024;
 /// Largest settings file, in bytes.
 pub const CONFIG_BYTES: u64 = 1024 * 1024;

@@ -17,7 +17,9 @@ mod demo;
 mod doors;
 mod events;
 mod exit;
+mod files;
 mod limits;
+mod reload;
 mod serve;
 mod server;
 mod services;
@@ -53,6 +55,7 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Account(command) => commands::account::run(command),
         Command::Alias(command) => commands::alias::run(command),
         Command::Queue(command) => commands::queue::run(command),
+        Command::Reload(common) => commands::reload::run(&common),
         Command::Status(common) => commands::status::run(&common),
         Command::Trace { id, common } => commands::trace::run(&id, &common),
         Command::Config(command) => commands::config::run(command),

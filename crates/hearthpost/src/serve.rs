@@ -1,10 +1,10 @@
 //! `hearthpost serve`: from the settings file to a plan.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use config::{BareNewlines, Checked, Config, LogStderr};
+use config::{BareNewlines, Checked, Config, LogStderr, Problem};
 use directory::{AdminError, DomainSettings};
 use receive::DoorKind;
 use world::clock::BoxFuture;
@@ -12,24 +12,49 @@ use world_real::clock::RealClock;
 use world_real::log::{Options as LogOptions, Stderr};
 
 use crate::exit::{Failure, Outcome};
+use crate::files;
 use crate::limits::CONFIG_BYTES;
 use crate::server::{self, Kind, Plan, ReadPem};
 use crate::services::Services;
 
 /// Runs the server of `file`.
 pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
-    let config = read(file)?.config;
-    let domains = config.domains.clone();
+    let settings = read(file)?;
+    files::read(&settings).map_err(|problems| Failure::Usage(told(file, &problems)))?;
+    let domains = settings.config.domains.clone();
     let prepare = move |services: Arc<Services>| -> BoxFuture<'static, Outcome<()>> {
         Box::pin(async move { add_domains(&services, &domains).await })
     };
-    server::run(plan(config), clock, Box::new(prepare), Box::new(|_| Ok(())))
+    server::run(
+        plan(file.to_owned(), settings),
+        clock,
+        Box::new(prepare),
+        Box::new(|_| Ok(())),
+    )
+}
+
+/// Why there are no settings.
+pub enum Unread {
+    /// The file cannot be read.
+    File(String),
+    /// What it says is wrong.
+    Problems(Vec<Problem>),
 }
 
 /// Reads and checks a settings file.
 pub fn read(file: &Path) -> Outcome<Checked> {
+    check(file).map_err(|unread| {
+        Failure::Usage(match unread {
+            Unread::File(text) => text,
+            Unread::Problems(problems) => told(file, &problems),
+        })
+    })
+}
+
+/// Reads and checks a settings file, but not the files it names.
+pub fn check(file: &Path) -> Result<Checked, Unread> {
     let unreadable = |error: std::io::Error| {
-        Failure::Usage(format!(
+        Unread::File(format!(
             "the settings in {} cannot be read: {error}. Say where they are with --config FILE.",
             file.display()
         ))
@@ -40,18 +65,26 @@ pub fn read(file: &Path) -> Outcome<Checked> {
         .take(CONFIG_BYTES)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
-    config::read(&text).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
-        let count = match problems.len() {
-            1 => "a problem".to_owned(),
-            many => format!("{many} problems"),
-        };
-        Failure::Usage(format!(
-            "the settings in {} have {count}:\n{}",
-            file.display(),
-            lines.join("\n")
-        ))
-    })
+    config::read(&text).map_err(Unread::Problems)
+}
+
+/// Problems for people, one a line.
+pub fn told(file: &Path, problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    let count = match problems.len() {
+        1 => "a problem".to_owned(),
+        many => format!("{many} problems"),
+    };
+    format!(
+        "the settings in {} have {count}:\n{}",
+        file.display(),
+        lines.join("\n")
+    )
+}
+
+/// Whether bare newlines become CRLF.
+pub fn normalises(config: &Config) -> bool {
+    config.bare_newlines == BareNewlines::Normalise
 }
 
 /// Where a server of these settings logs.
@@ -62,7 +95,8 @@ pub fn log_dir(config: &Config) -> std::path::PathBuf {
         .unwrap_or_else(|| config.data_dir.join("log"))
 }
 
-fn plan(config: Config) -> Plan {
+fn plan(file: PathBuf, settings: Checked) -> Plan {
+    let config = settings.config.clone();
     let log = LogOptions {
         stderr: match config.log_stderr {
             LogStderr::Human => Stderr::Human,
@@ -75,22 +109,23 @@ fn plan(config: Config) -> Plan {
     for (kind, addresses) in Kind::ALL.into_iter().map(|kind| (kind, addresses(&config, kind))) {
         doors.extend(addresses.iter().map(|address| (kind, *address)));
     }
-    let tls = config.tls.map(|files| {
+    let tls = config.tls.clone().map(|files| {
         let read: ReadPem = Arc::new(move || certs::files::read(&files.certificate, &files.key));
         read
     });
     Plan {
-        data: config.data_dir,
+        data: config.data_dir.clone(),
         log,
-        hostname: config.hostname,
+        hostname: config.hostname.clone(),
         doors,
         any_port: false,
         tls,
         insecure_auth: false,
         unpaced: false,
         message_bytes: config.message_bytes,
-        normalise_newlines: config.bare_newlines == BareNewlines::Normalise,
+        normalise_newlines: normalises(&config),
         connections: config.connections,
+        source: Some((file, settings)),
     }
 }
 
@@ -105,7 +140,8 @@ fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {
     }
 }
 
-async fn add_domains(services: &Services, domains: &[String]) -> Outcome<()> {
+/// Makes the domains that are missing.
+pub async fn add_domains(services: &Services, domains: &[String]) -> Outcome<()> {
     for name in domains {
         match services
             .directory

@@ -4,7 +4,7 @@
 //! 2. [`open`]: store → directory → what the caller prepares (domains, demo users) → queue, mailboxes.
 //! 3. [`open_doors`]: one accept loop for each door ([`crate::doors`]), the worker of the queue, the control socket; then
 //!    the caller is told that every door is open.
-//! 4. [`wait`] until SIGTERM or SIGINT, or a door is lost. SIGHUP reads the certificate files again.
+//! 4. [`wait`] until SIGTERM or SIGINT, or a door is lost. SIGHUP reads settings and certificate files again ([`Reload`]).
 //! 5. [`stop`]: listeners close, sessions are told (421, BYE) and have [`crate::limits::DRAIN`] to finish; the rest is cut.
 //!    Then the queue's worker ends, the store closes, and the log is written out.
 
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::imap::{Context as ImapContext, Security};
+use config::Checked;
 use deliver::Worker;
 use mailbox::Mailboxes;
 use queue::Queue;
@@ -37,6 +38,7 @@ use crate::doors::{self, Door, Gate, Serve};
 use crate::events::ProgramEvent;
 use crate::exit::{Failure, Outcome};
 use crate::limits;
+use crate::reload::Reload;
 use crate::services::{Live, Services, open_log};
 
 /// The kinds of doors the program opens.
@@ -98,6 +100,8 @@ pub struct Plan {
     pub normalise_newlines: bool,
     /// most connections
     pub connections: u64,
+    /// where the settings came from; the demo has no file
+    pub source: Option<(PathBuf, Checked)>,
 }
 
 /// A step of the caller's between opening the directory and opening the doors.
@@ -181,7 +185,7 @@ fn cannot_bind(kind: Kind, address: SocketAddr, error: &std::io::Error) -> Failu
 }
 
 /// The certificates in use, and how to read them anew.
-struct Tls {
+pub struct Tls {
     read: ReadPem,
     certificates: Arc<Certificates>,
 }
@@ -197,16 +201,16 @@ impl Tls {
         })
     }
 
-    fn reload(&self) -> ProgramEvent {
-        let replaced = identity(&self.read).and_then(|identity| {
-            self.certificates
-                .replace(vec![identity])
-                .map_err(|error| error.to_string())
-        });
-        match replaced {
-            Ok(()) => ProgramEvent::CertificatesRead,
-            Err(reason) => ProgramEvent::CertificatesKept { reason },
-        }
+    /// Reads from where the first ones came. New handshakes use them.
+    pub fn read_again(&self) -> Result<(), String> {
+        self.replace(identity(&self.read)?)
+    }
+
+    /// New handshakes use this one.
+    pub fn replace(&self, identity: Identity) -> Result<(), String> {
+        self.certificates
+            .replace(vec![identity])
+            .map_err(|error| error.to_string())
     }
 
     fn server(&self, protocol: &str) -> Outcome<Arc<dyn TlsServer>> {
@@ -238,14 +242,14 @@ async fn live(
     report_panics(services.events.clone());
     prepare(services.clone()).await?;
     let (stopping, stop) = watch::channel(false);
-    let mut running = open_doors(&plan, bound, tls.as_ref(), &services, stop).await?;
+    let mut running = open_doors(plan, bound, tls, &services, stop).await?;
     let doors = services
         .live
         .get()
         .map(|live| live.doors.clone())
         .unwrap_or_default();
     ready(&doors)?;
-    let lost = wait(signals, tls, &services, &mut running).await;
+    let lost = wait(signals, &services, &mut running).await;
     end(&services, stopping, running).await;
     match lost {
         None => Ok(()),
@@ -288,9 +292,9 @@ struct Running {
 }
 
 async fn open_doors(
-    plan: &Plan,
+    plan: Plan,
     bound: Vec<(Kind, Bound)>,
-    tls: Option<&Tls>,
+    tls: Option<Tls>,
     services: &Arc<Services>,
     stop: watch::Receiver<bool>,
 ) -> Outcome<Running> {
@@ -300,7 +304,7 @@ async fn open_doors(
         services.events.clone(),
         Arc::new(queue::inbox_plan),
     );
-    let serving = Serving::new(plan, tls, services, &queue, stop.clone())?;
+    let serving = Arc::new(Serving::new(&plan, tls.as_ref(), services, &queue, stop.clone())?);
     let gate = Gate::new(plan.connections, services.events.clone(), services.clock.clone());
     let mut running = Running {
         doors: JoinSet::new(),
@@ -350,6 +354,7 @@ async fn open_doors(
         started,
         doors: open,
         gate,
+        reload: Reload::new(plan.source, tls, serving),
     };
     assert!(services.live.set(live).is_ok(), "doors open once");
     let duration_ms = u64::try_from(started.0.as_millis())
@@ -362,11 +367,11 @@ async fn open_doors(
     Ok(running)
 }
 
-/// How each kind of door serves.
-struct Serving {
+/// How each kind of door serves. What a connection begins with stays with it; [`Serving::resize`] is for those to come.
+pub struct Serving {
     receive: Arc<ReceiveContext>,
-    imap: Arc<ImapContext>,
-    settings: DoorSettings,
+    imap: watch::Sender<Arc<ImapContext>>,
+    settings: watch::Sender<DoorSettings>,
     smtp_tls: Option<Arc<dyn TlsServer>>,
     lmtp_tls: Option<Arc<dyn TlsServer>>,
 }
@@ -401,27 +406,33 @@ impl Serving {
             append_limit_bytes: plan.message_bytes,
             shutdown: stop,
         };
-        let bare_bytes = if plan.normalise_newlines {
-            BareBytes::Normalise
-        } else {
-            BareBytes::Refuse
-        };
         let settings = DoorSettings {
             max_message_bytes: plan.message_bytes,
-            text: TextRules {
-                bare_bytes,
-                ..TextRules::default()
-            },
+            text: text_rules(plan.normalise_newlines),
             insecure_auth: plan.insecure_auth,
             ..DoorSettings::new(plan.hostname.clone())
         };
         Ok(Self {
             receive: Arc::new(receive),
-            imap: Arc::new(imap),
-            settings,
+            imap: watch::Sender::new(Arc::new(imap)),
+            settings: watch::Sender::new(settings),
             smtp_tls: tls.map(|tls| tls.server("smtp")).transpose()?,
             lmtp_tls: tls.map(|tls| tls.server("lmtp")).transpose()?,
         })
+    }
+
+    /// New connections take messages of up to so many octets, with bare newlines as said.
+    pub fn resize(&self, message_bytes: u64, normalise_newlines: bool) {
+        self.settings.send_modify(|settings| {
+            settings.max_message_bytes = message_bytes;
+            settings.text = text_rules(normalise_newlines);
+        });
+        self.imap.send_modify(|context| {
+            *context = Arc::new(ImapContext {
+                append_limit_bytes: message_bytes,
+                ..ImapContext::clone(context)
+            });
+        });
     }
 
     fn door(&self, kind: Kind) -> Outcome<Door> {
@@ -445,10 +456,11 @@ impl Serving {
                 } else {
                     &self.smtp_tls
                 };
-                let door = Arc::new(ReceiveDoor::new(mail, tls.clone(), self.settings.clone()));
+                let (tls, settings) = (tls.clone(), self.settings.subscribe());
                 let context = self.receive.clone();
                 Arc::new(move |wire, peer| {
-                    let (context, door) = (context.clone(), ReceiveDoor::clone(&door));
+                    let door = ReceiveDoor::new(mail, tls.clone(), settings.borrow().clone());
+                    let context = context.clone();
                     Box::pin(receive::serve_connection(context, door, wire, peer))
                 })
             }
@@ -458,9 +470,9 @@ impl Serving {
                 } else {
                     Security::StartTls
                 };
-                let context = self.imap.clone();
+                let context = self.imap.subscribe();
                 Arc::new(move |wire, peer| {
-                    let context = context.clone();
+                    let context = context.borrow().clone();
                     Box::pin(
                         async move { access::imap::serve_connection(&context, wire, peer, security).await },
                     )
@@ -470,19 +482,24 @@ impl Serving {
     }
 }
 
+fn text_rules(normalise_newlines: bool) -> TextRules {
+    TextRules {
+        bare_bytes: if normalise_newlines {
+            BareBytes::Normalise
+        } else {
+            BareBytes::Refuse
+        },
+        ..TextRules::default()
+    }
+}
+
 /// Waits for the end; returns the door that was lost, if one was.
-async fn wait(
-    mut signals: Signals,
-    tls: Option<Tls>,
-    services: &Services,
-    running: &mut Running,
-) -> Option<ProgramEvent> {
+async fn wait(mut signals: Signals, services: &Services, running: &mut Running) -> Option<ProgramEvent> {
     loop {
         tokio::select! {
-            signal = signals.next() => match (signal, &tls) {
-                (Signal::Stop, _) => return None,
-                (Signal::Reload, Some(tls)) => services.events.emit(&tls.reload()),
-                (Signal::Reload, None) => {}
+            signal = signals.next() => match signal {
+                Signal::Stop => return None,
+                Signal::Reload => reload(services).await,
             },
             Some(ended) = running.doors.join_next() => {
                 let reason = match ended {
@@ -494,6 +511,12 @@ async fn wait(
             },
             Some(ended) = running.jobs.join_next() => running.gate.ended("job", ended),
         }
+    }
+}
+
+async fn reload(services: &Services) {
+    if let Some(live) = services.live.get() {
+        drop(live.reload.run(services).await); // the log tells how it went
     }
 }
 

@@ -17,6 +17,7 @@ use world_real::log::{LogEvents, Options as LogOptions};
 
 use crate::doors::Gate;
 use crate::exit::{Failure, Outcome};
+use crate::reload::Reload;
 
 /// The opened parts below the doors.
 pub struct Services {
@@ -46,6 +47,8 @@ pub struct Live {
     pub doors: Vec<(&'static str, SocketAddr)>,
     /// its connections
     pub gate: Arc<Gate>,
+    /// reads its settings again
+    pub reload: Reload,
 }
 
 impl Services {

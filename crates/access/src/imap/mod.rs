@@ -43,6 +43,7 @@ use crate::limits::BEFORE_SIGN_IN;
 use session::{End, Session};
 
 /// What the IMAP doors need: one value for all connections.
+#[derive(Clone)]
 pub struct Context {
     /// who may sign in
     pub directory: Arc<Directory>,

@@ -5,6 +5,7 @@ pub mod alias;
 pub mod config;
 pub mod domain;
 pub mod queue;
+pub mod reload;
 pub mod status;
 pub mod store;
 pub mod trace;

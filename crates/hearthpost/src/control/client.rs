@@ -64,6 +64,7 @@ impl Link {
         match answer {
             Answer::Done(value) => Ok(value),
             Answer::Refused(text) => Err(Failure::Refused(text)),
+            Answer::Wrong(text) => Err(Failure::Usage(text)),
             Answer::Failed(text) => Err(Failure::Disk(text)),
         }
     }

@@ -13,6 +13,7 @@ pub mod client;
 pub mod domain;
 pub mod log;
 pub mod queue;
+pub mod reload;
 pub mod server;
 pub mod status;
 pub mod store;
@@ -54,6 +55,8 @@ pub enum Request {
     Store(store::Request),
     /// of the log
     Log(log::Request),
+    /// of the settings
+    Settings(reload::Request),
 }
 
 impl Request {
@@ -67,6 +70,7 @@ impl Request {
             Self::Status(_) => "status",
             Self::Store(_) => "store",
             Self::Log(_) => "log",
+            Self::Settings(_) => "reload",
         }
     }
 }
@@ -89,6 +93,8 @@ pub enum Answer {
     Done(Value),
     /// not done; a sentence with the next step
     Refused(String),
+    /// not done: arguments or settings are wrong; all that is, in words
+    Wrong(String),
     /// not done: the store or the disk failed
     Failed(String),
 }
@@ -120,6 +126,7 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
         Request::Alias(request) => alias::answer(&services.directory, request).await,
         Request::Queue(request) => queue::answer(services.store.as_ref(), request).await,
         Request::Status(request) => status::answer(services, request).await,
+        Request::Settings(request) => reload::answer(services, request).await,
         Request::Log(request) => log::answer(services, request).await,
         Request::Store(request) => store::answer(services, request).await,
     }

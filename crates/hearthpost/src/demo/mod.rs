@@ -55,6 +55,7 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         message_bytes: limits::DEMO_MESSAGE_BYTES,
         normalise_newlines: false,
         connections: limits::DEMO_CONNECTIONS,
+        source: None,
     };
     let (people, users) = (state.clone(), args.users);
     let prepare = move |services: Arc<Services>| -> BoxFuture<'static, Outcome<()>> {

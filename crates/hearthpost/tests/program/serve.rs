@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use testkit::talk::{Talk, TlsClient};
 
-use crate::help::{Server, done, program, with_input};
+use crate::help::{Server, done, program, refused, run, with_input};
 
 /// A server of the settings an operator would write, on ports the system chooses.
 struct Served {
@@ -96,7 +96,7 @@ fn a_server_runs_from_its_settings_and_only_the_doors_asked_for_are_open() {
     served.wait_for("program.certificates-read");
     std::fs::write(dir.path().join("server.pem"), "nonsense").unwrap();
     served.server.signal("HUP");
-    let kept = served.wait_for("program.certificates-kept");
+    let kept = served.wait_for("program.settings-kept");
     assert!(
         kept["reason"]
             .as_str()
@@ -107,6 +107,135 @@ fn a_server_runs_from_its_settings_and_only_the_doors_asked_for_are_open() {
     Talk::connect_tls(served.port("imaps", 0), &TlsClient::trusting(&served.ca));
     served.server.signal("TERM");
     assert_eq!(served.server.ended(), Some(0));
+}
+
+#[test]
+fn a_reload_changes_what_can_be_changed_and_no_session_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), "[limits]\nmessage_size = \"1 MiB\"\n");
+    let (smtp, file) = (served.port("smtp", 0), dir.path().join("hearthpost.toml"));
+    let mut before = Talk::connect(smtp);
+    before.reply();
+    assert!(before.ask("EHLO client.test").contains("SIZE 1048576"));
+    let mut reader = Talk::connect_tls(served.port("imaps", 0), &TlsClient::trusting(&served.ca));
+    reader.line();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let new = text
+        .replace("1 MiB", "2 MiB")
+        .replace("mail.example.org", "mx.example.org")
+        .replace("[\"example.org\"]", "[\"example.org\", \"example.net\"]");
+    std::fs::write(&file, new).unwrap();
+    let report = done(&served.data, &["reload"]);
+    assert_eq!(
+        report.to_string(),
+        r#"{"certificates":true,"changed":["domains","limits.message_size"],"restart":["hostname"]}"#
+    );
+    let told = served.wait_for("program.settings-read");
+    assert_eq!(told["changed"], "domains limits.message_size");
+    let mut after = Talk::connect(smtp);
+    assert!(
+        after.reply().starts_with("220 mail.example.org"),
+        "the name takes a restart"
+    );
+    assert!(after.ask("EHLO client.test").contains("SIZE 2097152"));
+    assert_eq!(
+        done(&served.data, &["domain", "show", "example.net"])["name"],
+        "example.net"
+    );
+    assert!(before.ask("NOOP").starts_with("250 "), "the session goes on");
+    assert!(reader.imap("a", "NOOP").last().unwrap().starts_with("a OK"));
+    assert_eq!(done(&served.data, &["reload"])["changed"], Value::Array(vec![]));
+}
+
+#[test]
+fn a_broken_file_changes_nothing_and_every_problem_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), "[limits]\nmessage_size = \"1 MiB\"\n");
+    let (smtp, file) = (served.port("smtp", 0), dir.path().join("hearthpost.toml"));
+    let text = std::fs::read_to_string(&file).unwrap();
+    let broken = text.replace("1 MiB", "2 MiB").replace("hostname", "hostnme") + "conections = 5\n";
+    std::fs::write(&file, broken).unwrap();
+    let (code, said) = refused(&served.data, &["reload"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("have 2 problems"), "{said}");
+    assert!(
+        said.contains("line 2: hostnme: there is no such setting. Did you mean hostname?"),
+        "{said}"
+    );
+    assert!(
+        said.contains(
+            "line 16: limits.conections: there is no such setting. Did you mean limits.connections?"
+        ),
+        "{said}"
+    );
+    served.server.signal("HUP");
+    let kept = served.wait_for("program.settings-kept");
+    assert!(kept["reason"].as_str().unwrap().contains("hostnme"), "{kept}");
+    // A file it names is a part of the settings.
+    std::fs::write(
+        &file,
+        text.replace("1 MiB", "2 MiB")
+            .replace("server.key", "nothing.key"),
+    )
+    .unwrap();
+    let (code, said) = refused(&served.data, &["reload"]);
+    assert!(
+        code == 2 && said.contains("line 11: tls.key: ") && said.contains("nothing.key"),
+        "{said}"
+    );
+    let mut talk = Talk::connect(smtp);
+    talk.reply();
+    assert!(
+        talk.ask("EHLO client.test").contains("SIZE 1048576"),
+        "nothing has changed"
+    );
+}
+
+#[test]
+fn settings_are_checked_and_shown_for_people_and_for_scripts() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("hearthpost.toml");
+    let at = file.to_str().unwrap();
+    std::fs::write(
+        &file,
+        "data_dir = \"/x\"\nhostname = \"mail\"\n[doors]\nsmtp = [\"127.0.0.1:25\"]\n",
+    )
+    .unwrap();
+    let output = run(&["config", "check", "--config", at, "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let checked: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(checked["in_order"], false);
+    assert_eq!(checked["problems"][0]["line"], 2);
+    assert_eq!(checked["problems"][0]["setting"], "hostname");
+    std::fs::write(
+        &file,
+        "data_dir = \"/x\"\nhostname = \"mail.example.org\"\n[doors]\nsmtp = [\"127.0.0.1:25\"]\n",
+    )
+    .unwrap();
+    let output = run(&["config", "check", "--config", at, "--json"]);
+    assert!(output.status.success());
+    let output = run(&["config", "show", "--config", at]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("hostname = \"mail.example.org\"  # line 2\n"),
+        "{text}"
+    );
+    assert!(text.contains("queue.give_up = \"5 days\"  # default\n"), "{text}");
+    let again = dir.path().join("again.toml");
+    std::fs::write(&again, &text).unwrap();
+    assert!(
+        run(&["config", "check", "--config", again.to_str().unwrap()])
+            .status
+            .success()
+    );
+    let output = run(&["config", "show", "--config", at, "--json"]);
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(shown.as_array().unwrap().iter().any(|one| {
+        one["name"] == "doors.smtp"
+            && one["source"] == "file"
+            && one["line"] == 4
+            && one["takes"] == "restart"
+    }));
 }
 
 #[test]

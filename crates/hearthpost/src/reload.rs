@@ -1,0 +1,241 @@
+//! Settings and certificates are read again while the server runs (SIGHUP, `hearthpost reload`).
+//!
+//! 1. [`Reload::run`] reads and checks the settings file and every file it names. A problem: nothing changes, all are told.
+//! 2. It makes everything that can fail (certificates, domains).
+//! 3. It hands the new values on; sessions that exist go on with what they began with.
+//! 4. It says what counts now and what takes a restart.
+//!
+//! A server without a settings file (the demo) reads its certificates again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use config::{Checked, Config, Problem, Takes};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use crate::events::ProgramEvent;
+use crate::files::{self, Named};
+use crate::serve::{self, Unread};
+use crate::server::{Serving, Tls};
+use crate::services::Services;
+
+/// Settings that belong together: a certificate where there was none takes new doors.
+const TLS_FILES: [&str; 2] = ["tls.certificate", "tls.key"];
+
+/// Reads settings again and hands them on.
+pub struct Reload {
+    file: Option<PathBuf>,
+    tls: Option<Tls>,
+    serving: Arc<Serving>,
+    /// one reload at a time; `None` without a settings file
+    state: Mutex<Option<State>>,
+}
+
+struct State {
+    /// as of the start: what takes a restart is compared with it
+    started: Checked,
+    now: Checked,
+}
+
+/// What a reload did.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// settings that changed and count now
+    pub changed: Vec<String>,
+    /// settings that differ from those of the start, and count after the next one
+    pub restart: Vec<String>,
+    /// whether the certificate files were read
+    pub certificates: bool,
+}
+
+/// Why nothing changed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// The settings or the files they name are wrong; all that is, in words.
+    Settings(String),
+    /// The store refused.
+    Store(String),
+}
+
+impl Reload {
+    /// For a server that started with these settings.
+    pub fn new(source: Option<(PathBuf, Checked)>, tls: Option<Tls>, serving: Arc<Serving>) -> Self {
+        let (file, state) = match source {
+            Some((file, started)) => {
+                let now = started.clone();
+                (Some(file), Some(State { started, now }))
+            }
+            None => (None, None),
+        };
+        Self {
+            file,
+            tls,
+            serving,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Reads everything again, and tells the log how it went.
+    ///
+    /// # Errors
+    /// Nothing changed.
+    pub async fn run(&self, services: &Services) -> Result<Report, Kept> {
+        let outcome = self.read_and_apply(services).await;
+        let event = match &outcome {
+            Ok(report) => ProgramEvent::SettingsRead {
+                changed: report.changed.join(" "),
+                restart: report.restart.join(" "),
+            },
+            Err(Kept::Settings(reason) | Kept::Store(reason)) => ProgramEvent::SettingsKept {
+                reason: reason.clone(),
+            },
+        };
+        services.events.emit(&event);
+        outcome
+    }
+
+    async fn read_and_apply(&self, services: &Services) -> Result<Report, Kept> {
+        let mut state = self.state.lock().await;
+        let (Some(file), Some(state)) = (&self.file, state.as_mut()) else {
+            return self.certificates_alone(services);
+        };
+        let path = file.clone();
+        let read = tokio::task::spawn_blocking(move || checked(&path)).await;
+        let (new, named) =
+            read.map_err(|_| Kept::Settings("the settings could not be read. Look at the log.".to_owned()))??;
+        let report = report(state, &new, self.tls.is_some());
+        serve::add_domains(services, &new.config.domains)
+            .await
+            .map_err(|failure| Kept::Store(failure.to_string()))?;
+        self.apply(&in_effect(&new.config, &state.started.config), named, services)?;
+        state.now = new;
+        Ok(report)
+    }
+
+    fn certificates_alone(&self, services: &Services) -> Result<Report, Kept> {
+        let Some(tls) = &self.tls else {
+            return Ok(Report::default());
+        };
+        match tls.read_again() {
+            Ok(()) => {
+                services.events.emit(&ProgramEvent::CertificatesRead);
+                Ok(Report {
+                    certificates: true,
+                    ..Report::default()
+                })
+            }
+            Err(reason) => {
+                services.events.emit(&ProgramEvent::CertificatesKept {
+                    reason: reason.clone(),
+                });
+                Err(Kept::Settings(reason))
+            }
+        }
+    }
+
+    /// What can fail comes first.
+    fn apply(&self, config: &Config, named: Named, services: &Services) -> Result<(), Kept> {
+        if let (Some(tls), Some(identity)) = (&self.tls, named.identity) {
+            tls.replace(identity).map_err(Kept::Settings)?;
+            services.events.emit(&ProgramEvent::CertificatesRead);
+        }
+        self.serving
+            .resize(config.message_bytes, serve::normalises(config));
+        Ok(())
+    }
+}
+
+fn checked(file: &std::path::Path) -> Result<(Checked, Named), Kept> {
+    let wrong = |problems: Vec<Problem>| Kept::Settings(serve::told(file, &problems));
+    let checked = serve::check(file).map_err(|unread| match unread {
+        Unread::File(text) => Kept::Settings(text),
+        Unread::Problems(problems) => wrong(problems),
+    })?;
+    let named = files::read(&checked).map_err(wrong)?;
+    Ok((checked, named))
+}
+
+/// What differs, by when it counts.
+fn report(state: &State, new: &Checked, has_tls: bool) -> Report {
+    let at_start = |name: &str, takes: Takes| {
+        let tls_comes_or_goes = has_tls != new.config.tls.is_some() && TLS_FILES.contains(&name);
+        takes == Takes::Restart || tls_comes_or_goes
+    };
+    let changed = state.now.changes(new);
+    let pending = state.started.changes(new);
+    Report {
+        changed: changed
+            .iter()
+            .filter(|change| !at_start(change.name, change.takes))
+            .map(|change| change.name.to_owned())
+            .collect(),
+        restart: pending
+            .iter()
+            .filter(|change| at_start(change.name, change.takes))
+            .map(|change| change.name.to_owned())
+            .collect(),
+        certificates: has_tls && new.config.tls.is_some(),
+    }
+}
+
+/// The new settings, but for those that take a restart.
+fn in_effect(new: &Config, started: &Config) -> Config {
+    let mut config = Config {
+        data_dir: started.data_dir.clone(),
+        hostname: started.hostname.clone(),
+        doors: started.doors.clone(),
+        connections: started.connections,
+        log_dir: started.log_dir.clone(),
+        log_stderr: started.log_stderr,
+        ..new.clone()
+    };
+    // Not named, it follows the host name.
+    if config.deliver.ehlo_name == new.hostname {
+        config.deliver.ehlo_name.clone_from(&started.hostname);
+    }
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "data_dir = \"/x\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:25\"]\n\
+                        tls.certificate = \"/c\"\ntls.key = \"/k\"\n";
+
+    fn state() -> State {
+        let started = config::read(FILE).unwrap();
+        State {
+            now: started.clone(),
+            started,
+        }
+    }
+
+    #[test]
+    fn what_takes_a_restart_is_said_as_long_as_it_differs_from_the_start() {
+        let mut state = state();
+        let new = FILE.replace("mail.", "mx.") + "queue.give_up = \"3 days\"\n";
+        let new = config::read(&new).unwrap();
+        let first = report(&state, &new, true);
+        assert_eq!(first.changed, ["queue.give_up"]);
+        assert_eq!(first.restart, ["hostname"]);
+        state.now = new.clone();
+        let again = report(&state, &new, true);
+        assert_eq!(again.changed, Vec::<String>::new(), "it counts already");
+        assert_eq!(again.restart, ["hostname"], "still");
+        let effect = in_effect(&new.config, &state.started.config);
+        assert_eq!(effect.deliver.ehlo_name, "mail.example.org");
+        assert_eq!(effect.queue.give_up.as_secs(), 3 * 86_400);
+    }
+
+    #[test]
+    fn certificates_move_at_once_but_cannot_come_or_go() {
+        let new = config::read(&FILE.replace("\"/c\"", "\"/new\"")).unwrap();
+        assert_eq!(report(&state(), &new, true).changed, ["tls.certificate"]);
+        let none = config::read(FILE.split_once("tls.").unwrap().0).unwrap();
+        let report = report(&state(), &none, true);
+        assert_eq!(report.restart, ["tls.certificate", "tls.key"]);
+        assert!(!report.certificates);
+    }
+}
