@@ -3,7 +3,7 @@
 //! For black-box tests against the real program on loopback: protocol abuse needs a client without manners.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,9 +54,18 @@ impl TlsClient {
 
 impl Talk {
     /// Connects to a port on 127.0.0.1.
-    #[allow(clippy::disallowed_methods, reason = "a test client needs a real socket")]
     pub fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the door is open");
+        Self::connect_to(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).expect("the door is open")
+    }
+
+    /// Connects to a door anywhere.
+    ///
+    /// # Errors
+    ///
+    /// Nobody lets it in within the patience.
+    #[allow(clippy::disallowed_methods, reason = "a test client needs a real socket")]
+    pub fn connect_to(door: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&door, PATIENCE)?;
         stream.set_nodelay(true).expect("sockets take options");
         stream
             .set_read_timeout(Some(PATIENCE))
@@ -64,10 +73,10 @@ impl Talk {
         stream
             .set_write_timeout(Some(PATIENCE))
             .expect("sockets take options");
-        Self {
+        Ok(Self {
             line: Some(Line::Plain(stream)),
             received: Vec::new(),
-        }
+        })
     }
 
     /// Connects and starts TLS at once (465, 993).
@@ -77,12 +86,17 @@ impl Talk {
         talk
     }
 
-    /// The TLS handshake on a plaintext connection.
+    /// The TLS handshake on a plaintext connection to the demo.
     pub fn start_tls(&mut self, tls: &TlsClient) -> std::io::Result<()> {
+        self.start_tls_as(tls, "localhost")
+    }
+
+    /// The TLS handshake; the certificate has to be for `name`.
+    pub fn start_tls_as(&mut self, tls: &TlsClient, name: &str) -> std::io::Result<()> {
         let Some(Line::Plain(mut stream)) = self.line.take() else {
             panic!("TLS is started once")
         };
-        let name = ServerName::try_from("localhost").expect("a valid name");
+        let name = ServerName::try_from(name.to_owned()).expect("a valid name");
         let mut connection =
             ClientConnection::new(Arc::clone(&tls.0), name).map_err(std::io::Error::other)?;
         while connection.is_handshaking() {

@@ -23,7 +23,9 @@ mod crash;
 mod demo;
 mod diskfaults;
 mod fuzz;
+mod hostile;
 mod install;
+mod internet;
 mod journey;
 mod life;
 mod powercut;
@@ -53,6 +55,8 @@ cargo xtask COMMAND
   life [--short]            the sync before each acknowledgement; SIGTERM and the kernel's kill under load
   powercut [--cuts N]       rebuild what a disk may show after a power cut, start on it, look for lost mail
   diskfaults                full, failing, read-only and damaged disks
+  hostile [--short]         send into servers that misbehave at every stage in every way: nothing lost, doubled, wrongly bounced
+  internet [--only WORD]    two Hearthposts and a Postfix in a test Internet of namespaces: every way, refusals, partitions, kills
   fuzz [--minutes N]        feed mutated bytes to every parser (also --seconds N, --target NAME)
   bench [quick] [ROW...]    measure, beside Debian's Postfix and Dovecot, and write bench/RESULTS.md
   install                   only install the Debian packages that the tests use
@@ -93,6 +97,10 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
         "life" => life::run(args)?,
         "powercut" => powercut::run(args)?,
         "diskfaults" => diskfaults::run(args)?,
+        "hostile" => hostile::run(args)?,
+        "internet" => internet::run(args)?,
+        // Started by `internet`, in the middle of its net.
+        "internet-inside" => internet::inside(args)?,
         "fuzz" => fuzz::run(args)?,
         "bench" => bench::run(args)?,
         // Started by the benchmark, beside the servers it measures.

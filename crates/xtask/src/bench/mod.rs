@@ -21,6 +21,7 @@ use lab::Lab;
 use results::Results;
 
 pub use floor::serve as serve_floor;
+pub use lab::status_kib;
 use std::path::PathBuf;
 
 /// What the command line asked for.

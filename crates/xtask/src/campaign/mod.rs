@@ -16,9 +16,12 @@ pub mod imap_client;
 pub mod ledger;
 pub mod life;
 pub mod load;
+pub mod mailer;
+pub mod names;
 pub mod people;
 pub mod plants;
 pub mod powercut;
+pub mod server;
 pub mod smtp_client;
 
 use crate::report::{Outcome, Summary};

@@ -1,0 +1,85 @@
+//! Names of a test network: one signed root zone that holds them all, served by Debian's knot.
+
+use crate::process;
+use crate::report::{Outcome, Stopwatch, pause};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const START_LIMIT: Duration = Duration::from_secs(20);
+const CALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// A running name server.
+pub struct Names {
+    child: Child,
+    /// its key, as other programs trust it (a DNSKEY record)
+    pub anchor: PathBuf,
+}
+
+impl Names {
+    /// Serves `records` at `listen`; the words in `wrapper` stand in front of the program (`ip netns exec …`).
+    pub fn start(wrapper: &[String], dir: &Path, listen: SocketAddr, records: &str) -> Outcome<Self> {
+        for part in ["run", "db"] {
+            std::fs::create_dir_all(dir.join(part))?;
+        }
+        let conf = dir.join("knot.conf");
+        std::fs::write(dir.join("root.zone"), format!("{HEAD}{records}"))?;
+        std::fs::write(&conf, settings(dir, listen))?;
+        let mut words = wrapper.iter().map(String::as_str).chain(["knotd"]);
+        let mut command = Command::new(words.next().unwrap_or("knotd"));
+        command.args(words);
+        let log = std::fs::File::create(dir.join("knot.log"))?;
+        let child = command
+            .arg("-c")
+            .arg(&conf)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        let mut names = Self {
+            child,
+            anchor: dir.join("anchor"),
+        };
+        names.wait_until_it_answers(dir)?;
+        let said = process::must(
+            Command::new("keymgr").arg("-c").arg(&conf).args([".", "dnskey"]),
+            CALL_LIMIT,
+        )?;
+        std::fs::write(&names.anchor, said.stdout)?;
+        Ok(names)
+    }
+
+    fn wait_until_it_answers(&mut self, dir: &Path) -> Outcome<()> {
+        let log = || std::fs::read_to_string(dir.join("knot.log")).unwrap_or_default();
+        let began = Stopwatch::start();
+        while !(log().contains("server started") && log().contains("loaded, serial")) {
+            if began.elapsed() > START_LIMIT || self.child.try_wait()?.is_some() {
+                return Err(format!("the name server did not start\n{}", process::tail(&log(), 10)).into());
+            }
+            pause(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        process::stop(&mut self.child, Duration::from_secs(5));
+    }
+}
+
+/// The zone's own records.
+const HEAD: &str = "$ORIGIN .\n$TTL 60\n@ SOA ns.test. hostmaster.test. 1 3600 600 86400 30\n@ NS ns.test.\nns.test. A 192.0.2.53\n";
+
+fn settings(dir: &Path, listen: SocketAddr) -> String {
+    format!(
+        "server:\n    listen: {ip}@{port}\n    rundir: {dir}/run\ndatabase:\n    storage: {dir}/db\n\
+         log:\n  - target: stderr\n    any: info\n\
+         policy:\n  - id: one\n    algorithm: ecdsap256sha256\n    single-type-signing: on\n\
+         zone:\n  - domain: .\n    storage: {dir}\n    file: root.zone\n    zonefile-sync: -1\n    dnssec-signing: on\n    dnssec-policy: one\n",
+        ip = listen.ip(),
+        port = listen.port(),
+        dir = dir.display(),
+    )
+}
