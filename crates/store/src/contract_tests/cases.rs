@@ -2,7 +2,6 @@
 
 use world::clock::UnixMs;
 
-use super::Case;
 use super::make::{
     LANE, START_MS, accept, account, alice, blob, body, commit, commit_all, deliver, delivery, mailbox,
     queue_id, read_all, waiting,
@@ -10,13 +9,6 @@ use super::make::{
 use crate::contract::{Claim, Conflict, Op, OpResult, Outcome, PAGE_ROWS, Store, StoreError, Target};
 use crate::flags::{DELETED, FlagEdit, Flags, SEEN};
 use crate::uids::UidSet;
-
-macro_rules! cases {
-    ($($name:ident),* $(,)?) => {
-        /// Every case.
-        pub(super) const CASES: &[Case] = &[$((stringify!($name), |store| Box::pin($name(store)))),*];
-    };
-}
 
 cases![
     an_acceptance_is_visible_when_it_is_answered,

@@ -1,8 +1,16 @@
 //! The suite that every backend of [`Store`] runs ([`run_all`]), and an in-memory reference ([`model::Model`]).
 
+macro_rules! cases {
+    ($($name:ident),* $(,)?) => {
+        /// Every case.
+        pub(super) const CASES: &[super::Case] = &[$((stringify!($name), |store| Box::pin($name(store)))),*];
+    };
+}
+
 mod cases;
 pub mod make;
 pub mod model;
+mod queue_cases;
 
 use std::any::Any;
 use std::future::Future;
@@ -22,10 +30,11 @@ pub type Case = (
 
 /// Runs every case, each on a fresh store, and names it on standard error. Returns how many there were.
 pub async fn run_all(make: impl Fn() -> Fresh) -> usize {
-    for (name, case) in cases::CASES {
+    let all = || cases::CASES.iter().chain(queue_cases::CASES);
+    for (name, case) in all() {
         eprintln!("contract: {name}");
         let (store, _keep) = make();
         case(store.as_ref()).await;
     }
-    cases::CASES.len()
+    all().count()
 }

@@ -9,7 +9,7 @@ use mail::ids::{Id, MailboxId, QueueId};
 use rusqlite::{Connection, params};
 use world::clock::UnixMs;
 
-use crate::contract::{Admission, Result, StoreError};
+use crate::contract::{ATTEMPT_DAYS, AUDIT_DAYS, Admission, Result, StoreError};
 use crate::embedded::apply::unreference;
 use crate::embedded::ledger::Ledger;
 use crate::embedded::load;
@@ -213,6 +213,10 @@ impl Inner {
         let now = self.shared.now();
         let keys_before = now.0.saturating_sub(DELIVERY_KEY_DAYS * DAY_MS) << 21;
         self.slices(move |conn, _| forget_delivery_keys(conn, keys_before))?;
+        self.forget_attempts(UnixMs(now.0.saturating_sub(ATTEMPT_DAYS * DAY_MS)))?;
+        let audit_before = UnixMs(now.0.saturating_sub(AUDIT_DAYS * DAY_MS));
+        let shared = Arc::clone(&self.shared);
+        self.slices(move |conn, _| forget_audit(conn, &shared, audit_before))?;
         let limit = UnixMs(now.0.saturating_sub(self.shared.options.tombstone_days * DAY_MS));
         let mailboxes: Vec<u64> = {
             let reader = self.reader()?;
@@ -237,6 +241,54 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+impl Inner {
+    /// Attempts of messages that left the queue before `limit`. A message is older than its last attempt, so only old ones
+    /// are looked at.
+    fn forget_attempts(&self, limit: UnixMs) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let shared = Arc::clone(&self.shared);
+            let last = self.slice(move |conn, _| forget_attempts(conn, &shared, after, limit))?;
+            if last == 0 || self.is_closing() {
+                return Ok(());
+            }
+            after = last;
+        }
+    }
+}
+
+/// Looks at a slice of messages behind `after`; returns the last one looked at, 0 at the end.
+fn forget_attempts(conn: &Connection, shared: &Shared, after: u64, limit: UnixMs) -> Result<u64> {
+    let slice: Vec<i64> = conn
+        .prepare_cached(
+            "SELECT DISTINCT queue_id FROM attempts WHERE queue_id>? AND queue_id<? ORDER BY queue_id LIMIT ?",
+        )?
+        .query_map(params![int(after), int(limit.0 << 21), SLICE], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    if !slice.is_empty() {
+        shared.keep_id_floor(conn)?;
+    }
+    for &queue_id in &slice {
+        conn.prepare_cached(
+            "DELETE FROM attempts WHERE queue_id=?1 AND NOT EXISTS(SELECT 1 FROM accepted WHERE queue_id=?1) \
+             AND (SELECT max(at) FROM attempts WHERE queue_id=?1)<?2",
+        )?
+        .execute(params![queue_id, int(limit.0)])?;
+    }
+    Ok(slice.last().map_or(0, |&last| uint(last)))
+}
+
+/// Entries are numbered by time.
+fn forget_audit(conn: &Connection, shared: &Shared, limit: UnixMs) -> Result<u64> {
+    shared.keep_id_floor(conn)?;
+    let removed = conn
+        .prepare_cached(
+            "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id<? ORDER BY id LIMIT ?)",
+        )?
+        .execute(params![int(limit.0 << 21), SLICE])?;
+    Ok(removed as u64)
 }
 
 fn is_known_pack(conn: &Connection, pack: u64) -> Result<bool> {

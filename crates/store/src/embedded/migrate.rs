@@ -101,3 +101,23 @@ fn sum_1(row: &StoredWaiting) -> i64 {
         .bytes(row.waiting.params.as_bytes())
         .end()
 }
+
+/// The same, of a row as the contract shows it.
+#[cfg(test)]
+pub(super) fn row_sum_1(row: &crate::contract::WaitingRow) -> i64 {
+    sum_1(&StoredWaiting {
+        queue_id: row.queue_id,
+        waiting: Waiting {
+            recipient: row.recipient,
+            address: row.address.clone(),
+            account: row.account,
+            lane: row.lane.clone(),
+            due: row.due,
+            deadline: row.deadline,
+            reason: row.reason.clone(),
+            params: row.params.clone(),
+        },
+        held: row.held,
+        attempts: row.attempts,
+    })
+}

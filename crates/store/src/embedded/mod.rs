@@ -250,6 +250,12 @@ pub(crate) fn wal_facts(path: &Path) -> u64 {
     wal::scan(path).expect("a log").frames
 }
 
+/// The checksum of version 1 of a waiting row, for the tests of the migration.
+#[cfg(test)]
+pub(crate) fn row_sum_1(row: &WaitingRow) -> i64 {
+    migrate::row_sum_1(row)
+}
+
 impl Store for Embedded {
     fn stage(&self, blob: BlobId) -> Box<dyn BodyStage> {
         Box::new(Stage::new(Arc::clone(&self.shared), blob))

@@ -97,6 +97,12 @@ pub(crate) fn open_writer(path: &Path, now: UnixMs) -> Result<(Connection, bool)
     Ok((conn, false))
 }
 
+/// All tables, for tests of questions.
+#[cfg(test)]
+pub(super) fn all_tables() -> String {
+    format!("{TABLES}{QUEUE_TABLES}")
+}
+
 /// Opens a connection that cannot write.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE_KIB)

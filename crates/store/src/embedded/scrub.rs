@@ -21,6 +21,7 @@ enum Phase {
     Bodies,
     Messages,
     Mailboxes,
+    Attempts,
     Rest,
 }
 
@@ -39,6 +40,9 @@ impl Pass {
             Phase::Bodies => "SELECT blob FROM bodies WHERE blob>? ORDER BY blob LIMIT ?",
             Phase::Messages => "SELECT id FROM messages WHERE id>? ORDER BY id LIMIT ?",
             Phase::Mailboxes => "SELECT id FROM mailboxes WHERE id>? ORDER BY id LIMIT ?",
+            Phase::Attempts => {
+                "SELECT DISTINCT queue_id FROM attempts WHERE queue_id>? ORDER BY queue_id LIMIT ?"
+            }
             Phase::Rest => {
                 self.rest(reader);
                 return Ok(true);
@@ -57,6 +61,7 @@ impl Pass {
             let verified = match self.phase {
                 Phase::Bodies => self.body(reader, uint(key)),
                 Phase::Messages => self.message(reader, uint(key)),
+                Phase::Attempts => self.attempts(reader, QueueId::from_raw(uint(key))),
                 _ => self.mailbox(reader, MailboxId::from_raw(uint(key) & (u64::MAX >> 1))),
             };
             self.note(reader, verified);
@@ -68,6 +73,7 @@ impl Pass {
                 self.phase = match self.phase {
                     Phase::Bodies => Phase::Messages,
                     Phase::Messages => Phase::Mailboxes,
+                    Phase::Mailboxes => Phase::Attempts,
                     _ => Phase::Rest,
                 };
             }
@@ -124,6 +130,18 @@ impl Pass {
         })
     }
 
+    fn attempts(&mut self, reader: &mut Reader, queue_id: QueueId) -> Result<()> {
+        let mut after = None;
+        loop {
+            let page = reader.attempts(queue_id, after)?;
+            self.found.rows += page.len() as u64;
+            after = page.last().map(|row| (row.recipient, row.number));
+            if page.len() < PAGE_ROWS {
+                return Ok(());
+            }
+        }
+    }
+
     /// Recounts a mailbox: every placement, its message, the counters.
     fn mailbox(&mut self, reader: &mut Reader, id: MailboxId) -> Result<()> {
         let (rows, verified) = reader.snapshot(|reader| {
@@ -161,6 +179,12 @@ impl Pass {
         self.pages(reader, |reader| {
             let page = reader.waiting(row)?;
             row = page.last().map(|row| (row.queue_id, row.recipient));
+            Ok(page.len())
+        });
+        let mut entry = 0;
+        self.pages(reader, |reader| {
+            let page = reader.audit(entry)?;
+            entry = page.last().map_or(0, |row| row.id);
             Ok(page.len())
         });
         let structure = reader

@@ -237,3 +237,100 @@ fn waiting_row(row: StoredWaiting, accepted: AcceptedRow) -> WaitingRow {
         received_at: accepted.received_at,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, StatementStatus};
+
+    use super::*;
+    use crate::embedded::schema;
+
+    fn database(rows: u32) -> Connection {
+        let conn = Connection::open_in_memory().expect("a database");
+        conn.execute_batch(&schema::all_tables()).expect("tables");
+        conn.execute_batch("BEGIN").expect("a transaction");
+        for n in 0..rows {
+            let lane = if n % 100 == 0 {
+                "healthy.test -".to_owned()
+            } else {
+                format!("dead{}.test -", n % 1000)
+            };
+            conn.prepare_cached("INSERT INTO waiting VALUES(?,0,'a@b.test',0,?,?,?,0,0,'','',0)")
+                .expect("a statement")
+                .execute(params![n, lane, n + 1_000, 1_000_000 - n])
+                .expect("a row");
+            conn.prepare_cached("INSERT INTO attempts VALUES(?,0,0,0,'',0)")
+                .expect("a statement")
+                .execute(params![n])
+                .expect("a row");
+        }
+        conn.execute_batch("COMMIT").expect("written");
+        conn
+    }
+
+    /// What is asked all the time.
+    fn questions() -> Vec<(&'static str, Vec<i64>)> {
+        vec![
+            (NEXT_LANE, vec![]),
+            (IN_LANE, vec![NEVER]),
+            (OVERDUE, vec![NEVER]),
+            (WHO_WAITS, vec![77, 0, 1]),
+            (ATTEMPTS, vec![77, -1, 0, 1]),
+            (AUDIT, vec![0, 1]),
+        ]
+    }
+
+    fn asked(statement: &mut rusqlite::Statement<'_>, numbers: &[i64]) -> i32 {
+        let lane = numbers.len() < statement.parameter_count();
+        let lane: Option<&dyn rusqlite::ToSql> = lane.then_some(&"healthy.test -");
+        let numbers = numbers.iter().map(|number| number as &dyn rusqlite::ToSql);
+        let all: Vec<&dyn rusqlite::ToSql> = lane.into_iter().chain(numbers).collect();
+        let mut rows = statement.query(&all[..]).expect("an answer");
+        for _ in 0..64 {
+            if rows.next().expect("a row").is_none() {
+                break;
+            }
+        }
+        drop(rows);
+        statement.get_status(StatementStatus::VmStep)
+    }
+
+    #[test]
+    fn every_question_goes_through_an_index() {
+        let conn = database(10);
+        for (question, numbers) in questions() {
+            let mut explain = conn
+                .prepare(&format!("EXPLAIN QUERY PLAN {question}"))
+                .expect("a plan");
+            let lane = numbers.len() < explain.parameter_count();
+            let lane: Option<&dyn rusqlite::ToSql> = lane.then_some(&"healthy.test -");
+            let numbers = numbers.iter().map(|number| number as &dyn rusqlite::ToSql);
+            let all: Vec<&dyn rusqlite::ToSql> = lane.into_iter().chain(numbers).collect();
+            let plan: Vec<String> = explain
+                .query_map(&all[..], |row| row.get(3))
+                .expect("a plan")
+                .collect::<rusqlite::Result<_>>()
+                .expect("lines");
+            let plan = plan.join("; ");
+            assert!(plan.contains("SEARCH"), "{question}: {plan}");
+            assert!(
+                !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
+                "{question}: {plan}"
+            );
+        }
+    }
+
+    /// 64 rows cost the same whether 10,000 wait or 100,000.
+    #[test]
+    fn a_long_queue_does_not_slow_the_questions() {
+        let (short, long) = (database(10_000), database(100_000));
+        for (question, numbers) in questions() {
+            let steps = |conn: &Connection| {
+                let mut statement = conn.prepare(question).expect("a statement");
+                asked(&mut statement, &numbers)
+            };
+            let (few, many) = (steps(&short), steps(&long));
+            assert!(many <= few + 64, "{question}: {few} steps, then {many}");
+        }
+    }
+}

@@ -20,29 +20,29 @@ use crate::tests::support::World;
 use crate::uids::UidSet;
 
 /// A directory with a store in it.
-struct Home {
-    dir: TempDir,
-    world: World,
+pub(super) struct Home {
+    pub dir: TempDir,
+    pub world: World,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             dir: tempfile::tempdir().expect("a directory"),
             world: World::new(),
         }
     }
 
-    fn open(&self) -> std::sync::Arc<Embedded> {
+    pub fn open(&self) -> std::sync::Arc<Embedded> {
         self.world.open(self.dir.path())
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.dir.path().join(name)
     }
 
     /// What a crash would leave at this moment.
-    fn copy(&self) -> Self {
+    pub fn copy(&self) -> Self {
         let copy = Self {
             dir: tempfile::tempdir().expect("a directory"),
             world: self.world.clone(),
@@ -97,7 +97,7 @@ async fn found(store: &dyn Store) -> Vec<u64> {
     numbers
 }
 
-async fn sound(store: &Embedded) {
+pub(super) async fn sound(store: &Embedded) {
     assert_eq!(
         store.upkeep().scrub().expect("a pass").damaged,
         Vec::<String>::new()
@@ -196,7 +196,7 @@ async fn row_c4_c5_a_torn_commit_is_there_wholly_or_not_at_all() {
 }
 
 /// Zeros a random choice of the 512-byte sectors that the last commit wrote: the writes the disk did not do.
-fn tear(wal: &Path, before: u64, after: u64, seed: u64) {
+pub(super) fn tear(wal: &Path, before: u64, after: u64, seed: u64) {
     let file = fs::OpenOptions::new().write(true).open(wal).expect("a log");
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     for sector in before / 512 + 1..=after / 512 {

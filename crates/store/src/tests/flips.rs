@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use world::clock::UnixMs;
 
-use crate::contract::{Op, Result, Store, StoreError};
+use crate::contract::{Attempt, Op, Outcome, Result, Store, StoreError};
 use crate::contract_tests::make::{
-    START_MS, accept, account, alice, blob, body, commit, deliver, delivery, mailbox, read_all, waiting,
+    LANE, START_MS, accept, account, alice, blob, body, commit, deliver, delivery, mailbox, queue_id,
+    read_all, waiting,
 };
 use crate::embedded::Embedded;
 use crate::flags::{FlagEdit, Flags, SEEN};
@@ -42,6 +44,21 @@ async fn see(store: &dyn Store) -> (Seen, usize) {
     note(
         "waiting".into(),
         store.waiting(None).await.map(|rows| format!("{rows:?}")),
+    );
+    note(
+        "lanes".into(),
+        store.lanes("").await.map(|rows| format!("{rows:?}")),
+    );
+    note(
+        "attempts".into(),
+        store
+            .attempts(queue_id(40), None)
+            .await
+            .map(|rows| format!("{rows:?}")),
+    );
+    note(
+        "audit".into(),
+        store.audit(0).await.map(|rows| format!("{rows:?}")),
     );
     note(
         "mailboxes".into(),
@@ -123,6 +140,27 @@ async fn build(dir: &Path, world: &World) -> Arc<Embedded> {
     )
     .await
     .expect("accepted");
+    let (claim, row) = side
+        .claim_lane(LANE, UnixMs(START_MS), 1)
+        .await
+        .expect("claims")
+        .remove(0);
+    let retry = Op::RecordOutcome {
+        claim,
+        outcome: Outcome::Retry {
+            due: row.due,
+            deadline: row.deadline,
+            reason: "later".to_owned(),
+        },
+        prior_attempts: 0,
+        attempt: Some(Attempt {
+            at: row.due,
+            text: "450 later".to_owned(),
+        }),
+    };
+    commit(side, retry).await.expect("recorded");
+    let text = "somebody did something".to_owned();
+    commit(side, Op::Audit { text }).await.expect("written");
     let mut flags = Flags::bits(SEEN);
     flags.add_keyword("Rare");
     let uids = UidSet::from_ranges([(3, 9)]);

@@ -4,6 +4,8 @@ mod contract;
 mod crash;
 mod disk;
 mod flips;
+mod migrate;
 mod model;
+mod queue;
 pub(crate) mod support;
 mod sync;

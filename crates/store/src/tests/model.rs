@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use world::clock::UnixMs;
 
 use crate::contract::{
-    Batch, Changes, Delivery, MailboxRow, Op, OpResult, Outcome, PlacementRow, Receipt, Result, Store,
-    Target, Urgency, WaitingRow,
+    Attempt, AttemptRow, Batch, Changes, Delivery, Lane, MailboxRow, Op, OpResult, Outcome, PlacementRow,
+    Receipt, Result, Store, Target, Urgency, Waiting, WaitingRow,
 };
 use crate::contract_tests::make::{
-    LANE, START_MS, accept, account, alice, blob, body, delivery, mailbox, queue_id, waiting,
+    START_MS, accept, account, alice, blob, body, delivery, mailbox, queue_id, waiting,
 };
 use crate::contract_tests::model::Model;
 use crate::embedded::Embedded;
@@ -79,9 +79,16 @@ enum Step {
         bytes: u64,
     },
     Work {
-        here: bool,
-        retry: bool,
+        overdue: bool,
+        lane: u8,
+        end: u8,
+        attempt: bool,
     },
+    Operate {
+        pick: usize,
+        act: u8,
+    },
+    Audit,
     /// Two operations in one batch, the second of which may fail.
     Both(Box<Step>, Box<Step>),
     Reopen,
@@ -127,7 +134,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (3u64..7, 0u8..4).prop_map(|(mailbox, name)| Step::RenameInbox { mailbox, name }),
         1 => (1u64..7, any::<bool>()).prop_map(|(mailbox, on)| Step::Subscribe { mailbox, on }),
         1 => (0u64..2000).prop_map(|bytes| Step::Quota { bytes }),
-        2 => (any::<bool>(), any::<bool>()).prop_map(|(here, retry)| Step::Work { here, retry }),
+        4 => (any::<bool>(), 0u8..2, 0u8..5, any::<bool>())
+            .prop_map(|(overdue, lane, end, attempt)| Step::Work { overdue, lane, end, attempt }),
+        3 => (0usize..6, 0u8..5).prop_map(|(pick, act)| Step::Operate { pick, act }),
+        1 => Just(Step::Audit),
         1 => Just(Step::Reopen),
     ];
     prop_oneof![
@@ -183,7 +193,10 @@ impl Pair {
                 };
                 let plans = to.iter().enumerate().map(plan).collect();
                 let rows = (0..*waits)
-                    .map(|at| waiting(50 + at, START_MS + u64::from(at)))
+                    .map(|at| Waiting {
+                        lane: format!("lane {}", at % 2),
+                        ..waiting(50 + at, START_MS + u64::from(at))
+                    })
                     .collect();
                 accept(number, body, plans, rows)
             }
@@ -267,20 +280,34 @@ impl Pair {
                 enabled: None,
                 settings: None,
             },
-            Step::Work { here, retry } => {
-                let claimed = side
-                    .claim_lane(LANE, UnixMs(START_MS + 1_000_000), 1)
-                    .await
-                    .expect("claims");
-                let Some((claim, row)) = claimed.into_iter().next() else {
+            Step::Work {
+                overdue,
+                lane,
+                end,
+                attempt: is_kept,
+            } => {
+                let now = UnixMs(START_MS + 1_000_000);
+                let claimed = if *overdue {
+                    side.claim_overdue(now, 1).await
+                } else {
+                    side.claim_lane(&format!("lane {lane}"), now, 1).await
+                };
+                let Some((claim, row)) = claimed.expect("claims").into_iter().next() else {
                     return Vec::new();
                 };
-                let outcome = match (here, retry) {
-                    (true, _) => Outcome::DeliveredHere(delivery(claim.recipient, account(1))),
-                    (_, true) => Outcome::Retry {
+                let outcome = match end {
+                    0 => Outcome::DeliveredHere(delivery(claim.recipient, account(1))),
+                    1 => Outcome::Retry {
                         due: UnixMs(row.due.0 + 7),
-                        deadline: row.deadline,
+                        deadline: UnixMs(row.deadline.0 + 3),
                         reason: "again".to_owned(),
+                    },
+                    2 => Outcome::Told {
+                        deadline: UnixMs(row.deadline.0 + 5),
+                        params: "told".to_owned(),
+                    },
+                    3 => Outcome::Failed {
+                        reason: "no".to_owned(),
                     },
                     _ => Outcome::DeliveredElsewhere,
                 };
@@ -288,12 +315,49 @@ impl Pair {
                     claim,
                     outcome,
                     prior_attempts: row.attempts,
-                    attempt: None,
+                    attempt: attempt(*is_kept),
                 }
             }
+            Step::Operate { pick, act } => operate(side, *pick, *act).await,
+            Step::Audit => Op::Audit {
+                text: format!("entry {number}"),
+            },
             Step::Both(..) | Step::Reopen => return Vec::new(),
         }]
     }
+}
+
+/// An operator's act on one of those who wait, or on somebody who does not.
+async fn operate(side: &dyn Store, pick: usize, act: u8) -> Op {
+    let rows = side.waiting(None).await.expect("waiting");
+    let row = rows.get(pick);
+    let queue_id = row.map_or(queue_id(9999), |row| row.queue_id);
+    let recipient = row.map_or(0, |row| row.recipient);
+    match act {
+        0 | 1 => Op::Hold {
+            queue_id,
+            recipient,
+            held: act == 0,
+        },
+        2 | 3 => Op::Reschedule {
+            queue_id,
+            recipient,
+            due: UnixMs(START_MS + 3),
+            deadline: (act == 2).then_some(UnixMs(START_MS + 4)),
+        },
+        _ => Op::Purge {
+            queue_id,
+            recipient,
+            note: "purged".to_owned(),
+        },
+    }
+}
+
+fn attempt(is_kept: bool) -> Option<Attempt> {
+    is_kept.then(|| Attempt {
+        at: UnixMs(START_MS),
+        text: "a try".to_owned(),
+    })
 }
 
 /// Message identifiers are the store's own choice: they are compared by what they name.
@@ -326,7 +390,10 @@ struct Seen {
     contents: Vec<Contents>,
     used_bytes: u64,
     waiting: Vec<WaitingRow>,
-    next_due: Option<UnixMs>,
+    lanes: Vec<Lane>,
+    next_deadline: Option<UnixMs>,
+    attempts: Vec<AttemptRow>,
+    audit: Vec<(UnixMs, String)>,
 }
 
 /// One mailbox: its rows, the bytes of its messages, its changes and keywords.
@@ -369,12 +436,20 @@ async fn see(store: &dyn Store) -> Seen {
             keywords,
         });
     }
+    let mut attempts = Vec::new();
+    for number in 1..60 {
+        attempts.extend(store.attempts(queue_id(number), None).await.expect("attempts"));
+    }
+    let audit = store.audit(0).await.expect("the audit");
     Seen {
         mailboxes,
         contents,
         used_bytes: store.accounts(None).await.expect("accounts")[0].used_bytes,
         waiting: store.waiting(None).await.expect("waiting"),
-        next_due: store.lane_due(LANE).await.expect("next due"),
+        lanes: store.lanes("").await.expect("lanes"),
+        next_deadline: store.next_deadline().await.expect("next deadline"),
+        attempts,
+        audit: audit.into_iter().map(|row| (row.at, row.text)).collect(),
     }
 }
 

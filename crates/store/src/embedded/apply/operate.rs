@@ -54,6 +54,7 @@ impl Work<'_> {
     /// Writes an audit entry.
     pub(super) fn audit(&mut self, text: &str) -> Result<OpResult> {
         let id = self.shared.ids.next::<QueueId>().raw();
+        self.shared.saw_id(id);
         self.conn
             .prepare_cached("INSERT INTO audit VALUES(?,?,?,?)")?
             .execute(params![

@@ -1,0 +1,253 @@
+//! A database of version 1, made by the schema of that version, is opened: everything is kept, whenever a crash comes.
+
+use mail::ids::{AccountId, Id};
+use rusqlite::{Connection, params};
+use world::clock::{Clock, UnixMs};
+
+use crate::contract::Waiting;
+use crate::contract::{Store, WaitingRow};
+use crate::contract_tests::make::{
+    DEADLINE_MS, START_MS, accept, account, alice, body, commit, deliver, delivery, mailbox, waiting,
+};
+use crate::embedded::row_sum_1;
+use crate::tests::crash::{Home, sound, tear};
+
+/// As version 1 had it.
+const VERSION_1: &str = "
+CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE bodies(blob INTEGER PRIMARY KEY, size INTEGER NOT NULL, hash BLOB NOT NULL, pack INTEGER NOT NULL,
+    place INTEGER NOT NULL, stored INTEGER NOT NULL, refs INTEGER NOT NULL, sum INTEGER NOT NULL);
+CREATE TABLE inline(blob INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE packs(pack INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, live INTEGER NOT NULL);
+CREATE TABLE messages(id INTEGER PRIMARY KEY, account INTEGER NOT NULL, blob INTEGER NOT NULL, prefix BLOB NOT NULL,
+    body_bytes INTEGER NOT NULL, internal_date INTEGER NOT NULL, saved_at INTEGER NOT NULL, places INTEGER NOT NULL,
+    sum INTEGER NOT NULL);
+CREATE TABLE placements(mailbox INTEGER NOT NULL, uid INTEGER NOT NULL, message INTEGER NOT NULL, flags INTEGER NOT NULL,
+    keywords BLOB, modseq INTEGER NOT NULL, size INTEGER NOT NULL, sum INTEGER NOT NULL,
+    PRIMARY KEY(mailbox, uid)) WITHOUT ROWID;
+CREATE INDEX placements_by_modseq ON placements(mailbox, modseq);
+CREATE TABLE tombstones(mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    made_at INTEGER NOT NULL, PRIMARY KEY(mailbox, modseq, first)) WITHOUT ROWID;
+CREATE TABLE mailboxes(id INTEGER PRIMARY KEY, account INTEGER NOT NULL, parent INTEGER NOT NULL, name TEXT NOT NULL,
+    special_use INTEGER NOT NULL, subscribed INTEGER NOT NULL, uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL,
+    modseq INTEGER NOT NULL, messages INTEGER NOT NULL, unseen INTEGER NOT NULL, deleted INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL, tombstone_floor INTEGER NOT NULL, sum INTEGER NOT NULL);
+CREATE UNIQUE INDEX mailboxes_by_name ON mailboxes(account, parent, name);
+CREATE TABLE keywords(mailbox INTEGER NOT NULL, n INTEGER NOT NULL, name TEXT NOT NULL, sum INTEGER NOT NULL,
+    PRIMARY KEY(mailbox, n)) WITHOUT ROWID;
+CREATE TABLE accounts(id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE, credential TEXT, quota_bytes INTEGER NOT NULL,
+    enabled INTEGER NOT NULL, settings TEXT NOT NULL, inbox INTEGER NOT NULL, sum INTEGER NOT NULL);
+CREATE TABLE ledgers(account INTEGER PRIMARY KEY, used_bytes INTEGER NOT NULL, modseq INTEGER NOT NULL,
+    last_uidvalidity INTEGER NOT NULL, sum INTEGER NOT NULL);
+CREATE TABLE aliases(key TEXT PRIMARY KEY, targets TEXT NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE domains(name TEXT PRIMARY KEY, settings TEXT NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE accepted(queue_id INTEGER PRIMARY KEY, blob INTEGER NOT NULL, body_bytes INTEGER NOT NULL,
+    reverse_path TEXT NOT NULL, envelope TEXT NOT NULL, queue_prefix BLOB NOT NULL, received_at INTEGER NOT NULL,
+    sum INTEGER NOT NULL);
+CREATE TABLE waiting(queue_id INTEGER NOT NULL, recipient INTEGER NOT NULL, address TEXT NOT NULL, account INTEGER NOT NULL,
+    due INTEGER NOT NULL, attempts INTEGER NOT NULL, reason TEXT NOT NULL, params TEXT NOT NULL, sum INTEGER NOT NULL,
+    PRIMARY KEY(queue_id, recipient)) WITHOUT ROWID;
+CREATE INDEX waiting_by_due ON waiting(due);
+CREATE TABLE deliveries(accepted INTEGER NOT NULL, recipient INTEGER NOT NULL, mailbox INTEGER NOT NULL,
+    PRIMARY KEY(accepted, recipient, mailbox)) WITHOUT ROWID;
+CREATE TABLE gone(since INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY(since, message)) WITHOUT ROWID;
+CREATE TABLE dead(since INTEGER NOT NULL, blob INTEGER NOT NULL, PRIMARY KEY(since, blob)) WITHOUT ROWID;
+CREATE TABLE doomed(mailbox INTEGER PRIMARY KEY);
+INSERT INTO meta VALUES('version', 1), ('id_floor', 0), ('scars', 0);
+";
+
+/// A message with a recipient here whose plan failed, and two elsewhere.
+async fn fill(home: &Home) -> Vec<WaitingRow> {
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    deliver(store.as_ref(), 1, b"here").await.expect("delivered");
+    let body = body(store.as_ref(), 2, b"queued").await.expect("a body");
+    let rows = vec![
+        Waiting {
+            account: Some(account(1)),
+            address: "alice@example.test".to_owned(),
+            ..waiting(1, START_MS + 5)
+        },
+        Waiting {
+            address: "\"a@b\"@Elsewhere.test".to_owned(),
+            ..waiting(2, START_MS + DEADLINE_MS * 1_000_000)
+        },
+        waiting(3, START_MS),
+    ];
+    commit(
+        store.as_ref(),
+        accept(2, body, vec![delivery(0, account(1))], rows),
+    )
+    .await
+    .expect("accepted");
+    let waiting = store.waiting(None).await.expect("waiting");
+    store.close();
+    waiting
+}
+
+/// Makes `mail.db` anew as version 1 would have left it.
+fn downgrade(home: &Home, waiting: &[WaitingRow]) {
+    let (db, now) = (home.path("mail.db"), home.path("now.db"));
+    std::fs::rename(&db, &now).expect("renamed");
+    for name in ["mail.db-wal", "mail.db-shm"] {
+        let _ = std::fs::remove_file(home.path(name)); // it was emptied at the close
+    }
+    let conn = Connection::open(&db).expect("a database");
+    conn.execute_batch("PRAGMA journal_mode=WAL;").expect("a log");
+    conn.execute_batch(VERSION_1).expect("the schema of version 1");
+    conn.execute("ATTACH ? AS now", [now.to_str()]).expect("attached");
+    for table in [
+        "bodies",
+        "inline",
+        "messages",
+        "placements",
+        "mailboxes",
+        "accounts",
+        "ledgers",
+        "accepted",
+        "deliveries",
+    ] {
+        conn.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM now.{table}"))
+            .expect("copied");
+    }
+    for row in waiting {
+        conn.execute(
+            "INSERT INTO main.waiting VALUES(?,?,?,?,?,?,?,?,?)",
+            params![
+                row.queue_id.raw() as i64,
+                row.recipient,
+                row.address,
+                row.account.map_or(0, AccountId::raw) as i64,
+                row.due.0 as i64,
+                row.attempts,
+                row.reason,
+                row.params,
+                row_sum_1(row)
+            ],
+        )
+        .expect("a row");
+    }
+    conn.execute_batch("DETACH now; PRAGMA wal_checkpoint(TRUNCATE);")
+        .expect("written");
+    drop(conn);
+    std::fs::remove_file(now).expect("removed");
+}
+
+/// What the waiting rows become.
+fn wanted(before: &[WaitingRow], now: UnixMs) -> Vec<WaitingRow> {
+    let deadline = UnixMs(now.0 + 4 * 3_600_000);
+    let lane = |row: &WaitingRow| match row.account {
+        Some(_) => "local",
+        None => "elsewhere.test -",
+    };
+    let due = |row: &WaitingRow| match row.account {
+        Some(_) => row.due,
+        None => UnixMs(row.due.0.min(now.0)),
+    };
+    before
+        .iter()
+        .map(|row| WaitingRow {
+            lane: lane(row).to_owned(),
+            due: due(row),
+            deadline,
+            ..row.clone()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_store_of_version_1_is_opened_with_everything_kept() {
+    let home = Home::new();
+    let before = fill(&home).await;
+    downgrade(&home, &before);
+    let now = home.world.clock.now();
+    let store = home.open();
+    assert_eq!(store.waiting(None).await, Ok(wanted(&before, now)));
+    assert_eq!(
+        store.placements(mailbox(1), 0).await.expect("placements").len(),
+        2
+    );
+    let lanes = store.lanes("").await.expect("lanes");
+    let names: Vec<&str> = lanes.iter().map(|lane| lane.lane.as_str()).collect();
+    assert_eq!(names, ["elsewhere.test -", "local"]);
+    let claimed = store
+        .claim_lane("elsewhere.test -", now, 9)
+        .await
+        .expect("claims");
+    assert_eq!(claimed.len(), 2, "the road is there: they are due");
+    assert!(
+        store.claim_overdue(now, 9).await.expect("claims").is_empty(),
+        "nothing is given up untried"
+    );
+    sound(&store).await;
+    drop(store);
+    let again = home.open();
+    assert_eq!(
+        again.waiting(None).await,
+        Ok(wanted(&before, now)),
+        "it is done once"
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_row_of_version_1_stays_damaged() {
+    let home = Home::new();
+    let before = fill(&home).await;
+    downgrade(&home, &before);
+    let conn = Connection::open(home.path("mail.db")).expect("a database");
+    conn.execute("UPDATE waiting SET address='eve@evil.test' WHERE recipient=3", [])
+        .expect("damaged");
+    drop(conn);
+    let store = home.open();
+    let found = store.upkeep().scrub().expect("a pass").damaged;
+    assert!(
+        found.iter().any(|what| what.contains("waiting recipient 3")),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn row_c23_a_migration_killed_in_the_middle_leaves_the_old_or_the_new_version() {
+    let home = Home::new();
+    let before = fill(&home).await;
+    downgrade(&home, &before);
+    let old = home.copy();
+    let now = home.world.clock.now();
+    let store = home.open();
+    let end = store.upkeep().log_bytes().expect("a length");
+    let migrated = home.copy();
+    assert!(end > 0);
+    let mut versions = std::collections::BTreeSet::new();
+    for seed in 0..16 {
+        let crashed = old.copy();
+        for name in ["mail.db", "mail.db-wal"] {
+            std::fs::copy(migrated.path(name), crashed.path(name)).expect("a copy");
+        }
+        let _ = std::fs::remove_file(crashed.path("mail.db-shm")); // it may not have been there
+        // The last case is the whole log.
+        if seed < 15 {
+            tear(&crashed.path("mail.db-wal"), 0, end, seed);
+        }
+        let raw = Connection::open(crashed.path("mail.db")).expect("a database");
+        let version: i64 = raw
+            .query_row("SELECT value FROM meta WHERE name='version'", [], |row| {
+                row.get(0)
+            })
+            .expect("a version");
+        let columns: i64 = raw
+            .query_row("SELECT count(*) FROM pragma_table_info('waiting')", [], |row| {
+                row.get(0)
+            })
+            .expect("columns");
+        drop(raw);
+        assert!(
+            matches!((version, columns), (1, 9) | (2, 12)),
+            "{version} {columns}"
+        );
+        versions.insert(version);
+        let again = crashed.open();
+        assert_eq!(again.waiting(None).await, Ok(wanted(&before, now)), "seed {seed}");
+        sound(&again).await;
+    }
+    assert_eq!(versions.len(), 2, "both ends were seen");
+}
