@@ -23,6 +23,8 @@
 //!
 //! Absent on purpose: BINARYMIME, DSN, ETRN, TURN, source routes, and every command before EHLO but QUIT, NOOP, HELP and RSET.
 
+pub mod client;
+pub mod dsn;
 pub mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -36,6 +38,7 @@ pub mod text;
 pub mod transfer;
 pub mod verbs;
 pub mod verdict;
+pub mod xtext;
 
 pub use refusal::{Refusal, RefusalCode};
 pub use reply::Reply;

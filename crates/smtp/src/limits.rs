@@ -27,3 +27,24 @@ pub const PARAMETERS: usize = 10;
 
 /// A line of a reply without its CR LF (RFC 5321 §4.5.3.1.5: 512 with it). Longer text is cut.
 pub const REPLY_LINE_BYTES: usize = 510;
+
+/// ENVID of MAIL as it stands in the command, encoded (RFC 3461 §4.4).
+pub const ENVID_BYTES: usize = 100;
+
+/// ORCPT of RCPT as it stands in the command, with its type (RFC 3461 §4.2).
+pub const ORCPT_BYTES: usize = 500;
+
+/// Client: octets of one line of a reply that are kept. The rest of a longer line is dropped (RFC 5321 §4.5.3.1.5 allows
+/// 512).
+pub const PEER_REPLY_LINE_BYTES: usize = 1_000;
+
+/// Client: octets of one reply, all its lines with their ends. A larger one is a broken server (threat case Q-7).
+pub const PEER_REPLY_BYTES: usize = 64 << 10;
+
+/// Client: octets of commands that are sent in one group before their replies are read. Small enough for any send
+/// buffer, so that client and server never wait for each other (RFC 2920 §3.1).
+pub const GROUP_BYTES: usize = 8 << 10;
+
+/// Client: octets of a command line with its CR LF up to which AUTH carries its response at once (RFC 4954 §4, RFC 5321
+/// §4.5.3.1.4).
+pub const AUTH_COMMAND_BYTES: usize = 512;
