@@ -40,6 +40,8 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("mail-values", mail::fuzzing::fuzz_values),
     ("mailbox-name", mailbox::fuzzing::fuzz_mailbox_name),
     ("receive-content", receive::fuzzing::fuzz_content),
+    ("smtp-client-reply", smtp::fuzzing::fuzz_client_reply),
+    ("smtp-client-session", smtp::fuzzing::fuzz_client_session),
     ("smtp-command", smtp::fuzzing::fuzz_command),
     ("smtp-data", smtp::fuzzing::fuzz_data),
     // It also returns the replies, for a test of its own crate.

@@ -1,6 +1,10 @@
 //! Entries for fuzz targets: bytes in, nothing may panic, and what must hold is asserted.
 
+mod client;
+
 use std::sync::Arc;
+
+pub use client::{fuzz_client_reply, fuzz_client_session};
 
 use crate::frame::{Frame, command_line};
 use crate::limits::COMMAND_LINE_BYTES;
