@@ -34,6 +34,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("mail-address", mail::fuzzing::fuzz_address),
     ("mail-date", mail::fuzzing::fuzz_date),
     ("mail-decode", mail::fuzzing::fuzz_decode),
+    ("mail-downgrade", mail::fuzzing::fuzz_downgrade),
     ("mail-envelope", mail::fuzzing::fuzz_envelope),
     ("mail-header", mail::fuzzing::fuzz_header),
     ("mail-mime", mail::fuzzing::fuzz_mime),

@@ -14,7 +14,7 @@ use crate::date::DateTime;
 use crate::limits::{LINE_BYTES, PREFERRED_LINE_BYTES};
 use crate::wire::{HeaderValue, WireFault, WireMessage, check_message};
 
-mod encode;
+pub(crate) mod encode;
 
 /// The name of a header field: 1 to 64 octets of printable ASCII without a colon (RFC 5322 §2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

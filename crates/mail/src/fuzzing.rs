@@ -129,3 +129,19 @@ pub fn fuzz_envelope(bytes: &[u8]) {
     let envelope = crate::envelope::Envelope::parse(bytes);
     assert!(envelope.from.is_empty() || !envelope.sender.is_empty());
 }
+
+/// Making a message 7-bit: the result is ASCII and has the same parts, and each of them decodes to what it was.
+pub fn fuzz_downgrade(bytes: &[u8]) {
+    let Ok(result) = crate::downgrade::to_seven_bit(bytes) else {
+        return;
+    };
+    assert!(result.is_ascii());
+    let (before, after) = (Structure::parse(bytes), Structure::parse(&result));
+    assert_eq!(before.parts().len(), after.parts().len());
+    for (old, new) in before.parts().iter().zip(after.parts()) {
+        assert_eq!(old.kind, new.kind);
+        if matches!(old.kind, Kind::Leaf(_)) {
+            assert_eq!(old.decoded_body(bytes), new.decoded_body(&result));
+        }
+    }
+}

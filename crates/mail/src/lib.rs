@@ -10,6 +10,7 @@
 //!    counts them as IMAP does, and [`envelope::Envelope::parse`] gives what ENVELOPE shows.
 //! 5. [`decode`] turns bodies, encoded words and parameters into text, when somebody asks.
 //! 6. [`build::MessageBuilder`] makes messages of our own; [`wire`] holds what may be sent at all.
+//! 7. [`downgrade::to_seven_bit`] encodes a message of ours anew, for a server that takes 7 bits only.
 //!
 //! Guarantees: no parser panics or recurses on input; work and memory grow with the bytes given, never with a number
 //! that a peer announced; ranges lie inside the bytes they were found in; what the types of [`wire`], [`address`] and
@@ -18,13 +19,14 @@
 //! Choices among the many ways to read broken mail are in `docs/decisions/0010-reading-broken-mail.md`; the tests hold
 //! them against another parser on some 10,000 messages.
 //!
-//! Not here: SMTP and IMAP syntax (their own crates), changing a message, checking signatures, uuencode, TNEF.
+//! Not here: SMTP and IMAP syntax (their own crates), checking signatures, uuencode, TNEF.
 
 pub mod address;
 pub mod budget;
 pub mod build;
 pub mod date;
 pub mod decode;
+pub mod downgrade;
 pub mod envelope;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -14,6 +14,8 @@ pub const ARGUMENT_BYTES: usize = 2048;
 pub const LINE_BYTES: usize = 998;
 /// Octets a line that we build should not pass (RFC 5322 §2.1.1).
 pub const PREFERRED_LINE_BYTES: usize = 78;
+/// Letters of a line of base64 that we write (RFC 2045 §6.8).
+pub const ENCODED_LINE_BYTES: usize = 76;
 /// Octets of the header block of a message that we accept (the receiver answers 552 above it).
 pub const HEADER_BLOCK_BYTES: usize = 256 * 1024;
 /// Fields in the header block of a message that we accept (the receiver answers 554 above it).

@@ -1,6 +1,7 @@
-//! SMTP and LMTP, the server's side, as pure states: bytes and answers in, replies and questions out. No I/O, no clock.
+//! SMTP and LMTP as pure states: bytes and answers in, replies and questions out. No I/O, no clock. The server's side is
+//! here; the client's has its journey in [`client`]. What both sides write and read is in [`dsn`] and [`xtext`].
 //!
-//! The journey of a session, in the order in which a driver calls:
+//! The journey of a session of the server, in the order in which a driver calls:
 //! 1. [`Session::new`] and [`Session::banner`]: the greeting.
 //! 2. [`frame::command_line`] cuts the next command line out of what has arrived: CR LF only, at most
 //!    [`limits::COMMAND_LINE_BYTES`].

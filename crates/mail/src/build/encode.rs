@@ -82,7 +82,7 @@ pub(super) fn crlf_lines(text: &str) -> Vec<u8> {
 }
 
 /// Quoted-printable of text whose line ends are CRLF.
-pub(super) fn quoted_printable(lines: &[u8]) -> Vec<u8> {
+pub(crate) fn quoted_printable(lines: &[u8]) -> Vec<u8> {
     let mut output = Vec::with_capacity(lines.len() + lines.len() / 4);
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         let content = line.strip_suffix(b"\r\n").unwrap_or(line);
@@ -107,11 +107,13 @@ fn quoted_printable_line(content: &[u8], output: &mut Vec<u8>) {
             output.extend_from_slice(b"=\r\n");
             column = 0;
         }
+        // Behind a soft break a dash could make the line a delimiter of the multipart around it (RFC 2046 §5.1.1).
+        let plain = plain && !(*byte == b'-' && column == 0 && place > 0);
         if plain {
             output.push(*byte);
         } else {
             output.extend_from_slice(format!("={byte:02X}").as_bytes());
         }
-        column += width;
+        column += if plain { 1 } else { 3 };
     }
 }
