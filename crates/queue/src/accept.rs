@@ -19,8 +19,8 @@ use crate::queue::Queue;
 use crate::schedule::later;
 use crate::{deadline, lanes};
 
-/// Why a recipient on another server waits.
-pub const NO_ROAD: &str = "there is no road to other servers yet";
+/// Why a recipient on another server waits before anybody tried.
+pub const FIRST_TRY: &str = "waits for its first try";
 
 /// A message that is ready to be kept.
 #[derive(Debug)]
@@ -44,25 +44,70 @@ pub async fn accept<O: Origin>(
     message: Message<'_>,
 ) -> Result<Durable<Accepted>> {
     let began = queue.clock.monotonic();
-    let size_bytes = message.body.size_bytes;
-    let plan = plan(queue, envelope, message);
-    let lanes: Vec<(String, UnixMs)> = plan
-        .waiting
-        .iter()
-        .map(|row| (row.lane.clone(), row.due))
-        .collect();
-    let batch = Batch::urgent(Op::Accept(Box::new(plan)));
+    let prepared = prepare(queue, envelope, message);
+    let batch = Batch::urgent(prepared.op());
 
     // Before this line every failure is a reply to the sender; after it every failure is ours.
     let committed = queue.store.commit(batch).await?;
 
     let accepted = named(committed)?;
-    lanes.iter().for_each(|(lane, due)| queue.tell(lane, *due));
     let took = queue.clock.monotonic().0.saturating_sub(began.0);
-    queue
-        .events
-        .emit(&told(envelope, accepted.committed(), size_bytes, took));
+    prepared.took(queue, took);
     Ok(accepted)
+}
+
+/// An acceptance as a part of a larger batch: a report that is accepted together with the outcome it reports.
+#[derive(Debug)]
+pub struct Prepared {
+    accept: Box<Accept>,
+    origin: &'static str,
+    /// recipients, the first few
+    to: String,
+}
+
+/// Prepares an acceptance. Nothing is promised before its operation is committed.
+pub fn prepare<O: Origin>(queue: &Queue, envelope: &Envelope<O>, message: Message<'_>) -> Prepared {
+    Prepared {
+        accept: Box::new(plan(queue, envelope, message)),
+        origin: envelope.origin().name(),
+        to: first_few(envelope),
+    }
+}
+
+impl Prepared {
+    /// The operation to commit.
+    pub fn op(&self) -> Op {
+        Op::Accept(self.accept.clone())
+    }
+
+    /// It was committed: whoever works in its lanes is told, and the log.
+    pub fn committed(self, queue: &Queue) {
+        self.took(queue, std::time::Duration::ZERO);
+    }
+
+    fn took(&self, queue: &Queue, took: std::time::Duration) {
+        for row in &self.accept.waiting {
+            queue.tell(&row.lane, row.due);
+        }
+        queue.events.emit(&self.event(took));
+    }
+
+    fn event(&self, took: std::time::Duration) -> QueueEvent {
+        let waiting = self.accept.waiting.len() as u64;
+        // A delivery has one recipient; an account that is reached twice has one delivery.
+        let delivered = self.accept.deliveries.len() as u64;
+        QueueEvent::Accepted {
+            queue_id: self.accept.queue_id,
+            origin: self.origin,
+            from: self.accept.reverse_path.clone(),
+            to: self.to.clone(),
+            recipients: waiting + delivered,
+            size_bytes: self.accept.body.size_bytes,
+            delivered,
+            waiting,
+            commit_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        }
+    }
 }
 
 /// What the commit will say: a pure function but for the plan it asks.
@@ -126,7 +171,7 @@ fn place<O: Origin>(
                 account: None,
                 lane: lanes::lane(&destination, envelope.origin().account()),
                 due: envelope.params().not_before(envelope.received_at()),
-                reason: NO_ROAD.to_owned(),
+                reason: FIRST_TRY.to_owned(),
             });
         }
     };
@@ -202,15 +247,9 @@ fn named(committed: Durable<Receipt>) -> Result<Durable<Accepted>> {
     )
 }
 
-fn told<O: Origin>(
-    envelope: &Envelope<O>,
-    accepted: &Accepted,
-    size_bytes: u64,
-    took: std::time::Duration,
-) -> QueueEvent {
-    let recipients = envelope.recipients();
+fn first_few<O: Origin>(envelope: &Envelope<O>) -> String {
     let mut to = String::new();
-    for recipient in recipients.iter().take(RECIPIENTS_IN_EVENT) {
+    for recipient in envelope.recipients().iter().take(RECIPIENTS_IN_EVENT) {
         if !to.is_empty() {
             to.push_str(", ");
         }
@@ -219,15 +258,5 @@ fn told<O: Origin>(
             Recipient::Remote(mailbox) => to.push_str(&mailbox.to_string()),
         }
     }
-    QueueEvent::Accepted {
-        queue_id: accepted.queue_id,
-        origin: envelope.origin().name(),
-        from: sender_text(envelope.reverse_path()),
-        to,
-        recipients: recipients.len() as u64,
-        size_bytes,
-        delivered: (recipients.len() as u64).saturating_sub(u64::from(accepted.waiting)),
-        waiting: u64::from(accepted.waiting),
-        commit_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-    }
+    to
 }

@@ -31,6 +31,7 @@ pub use crate::queue::{Queue, RouteName};
 pub use crate::schedule::Schedule;
 
 pub mod accept;
+pub mod attempt;
 pub mod deadline;
 pub mod envelope;
 pub mod events;

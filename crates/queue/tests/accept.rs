@@ -212,7 +212,7 @@ async fn a_user_with_a_grant_reaches_other_servers_and_waits_for_the_road() {
         (waiting[0].address.as_str(), waiting[0].account),
         ("eve@victim.example", None)
     );
-    assert_eq!(waiting[0].reason, queue::accept::NO_ROAD);
+    assert_eq!(waiting[0].reason, queue::accept::FIRST_TRY);
     let params = EnvelopeParams::read(&waiting[0].envelope);
     assert_eq!(
         (params.origin.as_str(), params.account),
