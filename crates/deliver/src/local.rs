@@ -3,7 +3,7 @@
 use directory::{LocalRecipient, Resolution};
 use mail::address::{Mailbox, Path, Utf8};
 use mail::ids::AccountId;
-use queue::schedule::{later, next_try};
+use queue::schedule::next_try;
 use queue::{Plan, accept};
 use store::contract::{Delivery, Outcome, WaitingRow};
 use world::clock::UnixMs;
@@ -13,8 +13,6 @@ use world::clock::UnixMs;
 pub enum Whom {
     /// one of ours
     Here(LocalRecipient),
-    /// somebody on another server
-    Elsewhere,
     /// one of ours who is gone or takes no mail
     Gone,
 }
@@ -26,7 +24,7 @@ pub fn whom(
     main_address: Option<Mailbox>,
 ) -> Whom {
     let Some(account) = row.account else {
-        return Whom::Elsewhere;
+        return Whom::Gone;
     };
     let asked_for = Mailbox::parse(&row.address, Utf8::Allowed).ok();
     let candidates = asked_for.into_iter().chain(main_address);
@@ -48,13 +46,6 @@ fn find(account: AccountId, resolution: &Resolution) -> Option<LocalRecipient> {
 pub fn decide(row: &WaitingRow, whom: Whom, header: &[u8], plan: &Plan, now: UnixMs) -> Outcome {
     let recipient = match whom {
         Whom::Here(recipient) => recipient,
-        Whom::Elsewhere => {
-            return Outcome::Retry {
-                due: later(now, queue::limits::NO_ROAD_RETRY),
-                deadline: row.deadline,
-                reason: accept::NO_ROAD.to_owned(),
-            };
-        }
         Whom::Gone => {
             let reason = "the account is disabled or gone: enable it, or remove the message".to_owned();
             return Outcome::Retry {

@@ -126,7 +126,7 @@ impl Worker {
         let now = self.queue.clock.now();
         let header = match whom {
             local::Whom::Here(_) => self.header(row).await,
-            local::Whom::Elsewhere | local::Whom::Gone => Ok(Vec::new()),
+            local::Whom::Gone => Ok(Vec::new()),
         };
         match header {
             Ok(header) => Ok(local::decide(row, whom, &header, &*self.queue.plan, now)),

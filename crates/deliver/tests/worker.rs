@@ -166,7 +166,7 @@ fn row(to: &str, attempts: u32, reason: &str) -> (String, u32, String) {
     (to.to_owned(), attempts, reason.to_owned())
 }
 
-const NO_ROAD: &str = "there is no road to other servers yet";
+const NO_ROAD: &str = "waits for its first try";
 
 #[tokio::test]
 async fn a_waiting_recipient_is_tried_again_and_then_has_it_once() {

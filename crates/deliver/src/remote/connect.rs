@@ -1,0 +1,357 @@
+//! From an address to a session that is ready for mail.
+//!
+//! 1. [`open`] connects, from the source address of the family.
+//! 2. The banner, then EHLO (or HELO).
+//! 3. STARTTLS where it is offered, or TLS from the first byte at a smarthost; then EHLO again.
+//! 4. AUTH at a smarthost, inside verified TLS only.
+//!
+//! A handshake that fails ends the connection. Whether another one in the clear may follow is [`may_go_in_clear`]'s to say, and
+//! nobody else's (threat case Q-5).
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use queue::attempt::TlsText;
+use smtp::client::{
+    AfterAuth, AfterHello, AfterStartTls, ClientName, Credentials, Flavour, Gone, Greeting, Hello, Ready,
+    Reply, ReplyReader, Stage,
+};
+use world::clock::{Clock, Monotonic};
+use world::line::{Connection, Plain};
+use world::net::{Network, TlsClient, TlsFailure, TlsPolicy};
+
+use super::outcome::{self, Broken, Judgement};
+use super::talk::{Notes, Pulse, Wire, flush, in_time, reply, tls_text};
+use crate::limits::{COMMAND, CONNECT, HANDSHAKE};
+use crate::settings::Login;
+
+/// The doors that connecting needs.
+#[derive(Clone)]
+pub struct Doors {
+    /// the network
+    pub network: Arc<dyn Network>,
+    /// TLS
+    pub tls: Arc<dyn TlsClient>,
+    /// the clock
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Where to, and how.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// the host's name, for its certificate
+    pub host: String,
+    /// one of its addresses
+    pub address: SocketAddr,
+    /// the address of ours to use
+    pub source: Option<IpAddr>,
+    /// the name to greet with
+    pub hello: ClientName,
+    /// what of TLS is asked for
+    pub security: Security,
+    /// how to sign in
+    pub login: Option<Login>,
+}
+
+/// What of TLS a connection asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// STARTTLS where it is offered, with any certificate (RFC 7435)
+    Opportunistic,
+    /// no TLS: a handshake with this host has just failed, or the operator said so
+    Clear,
+    /// STARTTLS with a certificate that verifies, or nothing
+    Required,
+    /// TLS from the first byte with a certificate that verifies
+    Implicit,
+}
+
+/// Whether a message may go in the clear to a host with which no TLS connection came about. This is the one place where a policy
+/// (DANE, MTA-STS, REQUIRETLS) has its say.
+pub fn may_go_in_clear(asked: Security) -> bool {
+    match asked {
+        Security::Opportunistic | Security::Clear => true,
+        Security::Required | Security::Implicit => false,
+    }
+}
+
+/// A connection that is ready for mail.
+pub struct Open {
+    /// the connection
+    pub wire: Wire,
+    /// between two replies
+    pub reader: ReplyReader,
+    /// greeted, and in no transaction
+    pub ready: Ready,
+    /// TLS, if there is
+    pub tls: Option<TlsText>,
+}
+
+/// Why there is no session.
+#[derive(Debug)]
+pub enum NotOpen {
+    /// the host cannot or will not
+    Judged(Judgement),
+    /// the handshake failed, and another connection in the clear may follow
+    TryInClear,
+}
+
+/// Opens a session.
+///
+/// # Errors
+/// See [`NotOpen`]. The connection is closed.
+pub async fn open(doors: &Doors, target: &Target, notes: &mut Notes, pulse: &Pulse) -> Result<Open, NotOpen> {
+    let clock = &*doors.clock;
+    let deadline = in_time(clock, CONNECT);
+    let connecting = doors.network.connect(target.address, target.source);
+    let connected = tokio::select! {
+        connected = connecting => connected,
+        () = clock.sleep_until(deadline) => Err(std::io::ErrorKind::TimedOut.into()),
+    };
+    let (wire, peer) = match connected {
+        Ok(connected) => connected,
+        Err(error) => {
+            let judged = outcome::unreachable(&target.host, &why_unreachable(target.address, &error));
+            return Err(told(notes, judged));
+        }
+    };
+    notes.source(peer.local.ip().to_string());
+    pulse.beat(clock.monotonic());
+    if target.security == Security::Implicit {
+        let policy = TlsPolicy::Verified;
+        let deadline = in_time(clock, HANDSHAKE);
+        let shaken = Connection::connect_tls(
+            wire,
+            peer,
+            doors.clock.clone(),
+            &*doors.tls,
+            server_name(target),
+            policy,
+            deadline,
+        );
+        let (connection, tls) = shaken
+            .await
+            .map_err(|failure| handshake_failed(target, notes, &failure))?;
+        notes.tls(Some(tls_text(&tls)));
+        let mut opening = Opening::new(doors, target, notes, Wire::Secured(connection), pulse);
+        opening.tls = Some(tls_text(&tls));
+        let ready = opening.greet().await?;
+        return opening.sign_in(ready).await;
+    }
+    let connection = Connection::new(wire, peer, doors.clock.clone());
+    let mut opening = Opening::new(doors, target, notes, Wire::Plain(connection), pulse);
+    let ready = opening.greet().await?;
+    let (opening, ready) = opening.secure(ready).await?;
+    opening.sign_in(ready).await
+}
+
+/// A session that is being opened.
+struct Opening<'a> {
+    doors: &'a Doors,
+    target: &'a Target,
+    notes: &'a mut Notes,
+    pulse: &'a Pulse,
+    wire: Wire,
+    reader: ReplyReader,
+    tls: Option<TlsText>,
+}
+
+impl<'a> Opening<'a> {
+    fn new(doors: &'a Doors, target: &'a Target, notes: &'a mut Notes, wire: Wire, pulse: &'a Pulse) -> Self {
+        Self {
+            doors,
+            target,
+            notes,
+            pulse,
+            wire,
+            reader: ReplyReader::new(),
+            tls: None,
+        }
+    }
+
+    async fn greet(&mut self) -> Result<Ready, NotOpen> {
+        let banner = self.reply(Stage::Banner).await?;
+        let greeting = Greeting::new(self.target.hello.clone(), Flavour::Smtp);
+        let hello = greeting.reply(&banner).map_err(|gone| self.gone(&gone))?;
+        self.hello(hello).await
+    }
+
+    async fn hello(&mut self, mut hello: Hello) -> Result<Ready, NotOpen> {
+        loop {
+            self.send(Stage::Hello, &hello.command()).await?;
+            let answer = self.reply(Stage::Hello).await?;
+            hello = match hello.reply(&answer) {
+                AfterHello::Ready(ready) => return Ok(ready),
+                AfterHello::Again(hello) => hello,
+                AfterHello::Gone(gone) => return Err(self.gone(&gone)),
+            };
+        }
+    }
+
+    /// STARTTLS, where it is asked for.
+    async fn secure(mut self, ready: Ready) -> Result<(Self, Ready), NotOpen> {
+        match self.target.security {
+            Security::Clear | Security::Implicit => return Ok((self, ready)),
+            Security::Opportunistic if !ready.offers().starttls => return Ok((self, ready)),
+            Security::Required if !ready.offers().starttls => {
+                return Err(self.insecure("it does not offer STARTTLS"));
+            }
+            Security::Opportunistic | Security::Required => {}
+        }
+        let (command, waiting) = ready.starttls();
+        self.send(Stage::StartTls, command).await?;
+        let answer = self.reply(Stage::StartTls).await?;
+        match waiting.reply(&answer) {
+            AfterStartTls::Begin(begin) => {
+                self = self.shake().await?;
+                let ready = self.hello(begin.done()).await?;
+                Ok((self, ready))
+            }
+            // RFC 3207 §4: the client decides whether it goes on without.
+            AfterStartTls::Refused(ready, _) if may_go_in_clear(self.target.security) => Ok((self, ready)),
+            AfterStartTls::Refused(_, reply) => Err(self.insecure(&format!("STARTTLS was answered {reply}"))),
+            AfterStartTls::Gone(gone) => Err(self.gone(&gone)),
+        }
+    }
+
+    async fn shake(self) -> Result<Self, NotOpen> {
+        let policy = match self.target.security {
+            Security::Required | Security::Implicit => TlsPolicy::Verified,
+            Security::Opportunistic | Security::Clear => TlsPolicy::Opportunistic,
+        };
+        let deadline = in_time(&*self.doors.clock, HANDSHAKE);
+        let Wire::Plain(plain) = self.wire else {
+            return Ok(self);
+        };
+        let shaken = shake_plain(plain, self.doors, self.target, policy, deadline).await;
+        let (connection, tls) =
+            shaken.map_err(|failure| handshake_failed(self.target, self.notes, &failure))?;
+        self.pulse.beat(self.doors.clock.monotonic());
+        self.notes.tls(Some(tls_text(&tls)));
+        Ok(Self {
+            wire: Wire::Secured(connection),
+            reader: ReplyReader::new(),
+            tls: Some(tls_text(&tls)),
+            ..self
+        })
+    }
+
+    /// AUTH, where the target has a login.
+    async fn sign_in(mut self, ready: Ready) -> Result<Open, NotOpen> {
+        let Some(login) = &self.target.login else {
+            return Ok(self.opened(ready));
+        };
+        if !self.tls.as_ref().is_some_and(|tls| tls.verified) {
+            return Err(self.insecure("we sign in only inside TLS with a certificate that verifies"));
+        }
+        let Some(credentials) = Credentials::new(&login.user, &login.password) else {
+            return Err(
+                self.insecure("the login of this route cannot be sent: look at its user and password")
+            );
+        };
+        let Ok(mut waiting) = ready.auth(&credentials) else {
+            return Err(self.insecure("it offers no way to sign in that we know (PLAIN, LOGIN)"));
+        };
+        loop {
+            let line = waiting.next_bytes();
+            self.send(Stage::Auth, &line).await?;
+            let answer = self.reply(Stage::Auth).await?;
+            waiting = match waiting.reply(&answer) {
+                AfterAuth::More(waiting) => waiting,
+                AfterAuth::Ready(ready) => return Ok(self.opened(ready)),
+                AfterAuth::Refused(_, reply) => {
+                    let judged =
+                        outcome::refused(Stage::Auth, Stage::Auth.judge(&reply), &reply, &self.target.host);
+                    return Err(told(self.notes, judged));
+                }
+                AfterAuth::Gone(gone) => return Err(self.gone(&gone)),
+            };
+        }
+    }
+
+    fn opened(self, ready: Ready) -> Open {
+        Open {
+            wire: self.wire,
+            reader: self.reader,
+            ready,
+            tls: self.tls,
+        }
+    }
+
+    async fn send(&mut self, stage: Stage, bytes: &[u8]) -> Result<(), NotOpen> {
+        self.wire.driver().write(bytes);
+        let deadline = in_time(&*self.doors.clock, COMMAND);
+        let sent = flush(&mut self.wire, deadline).await;
+        sent.map_err(|broken| self.broken(stage, &broken))
+    }
+
+    async fn reply(&mut self, stage: Stage) -> Result<Reply, NotOpen> {
+        let deadline = in_time(&*self.doors.clock, COMMAND);
+        let answer = reply(&mut self.wire, &mut self.reader, (stage, self.notes), deadline).await;
+        self.pulse.beat(self.doors.clock.monotonic());
+        answer.map_err(|broken| self.broken(stage, &broken))
+    }
+
+    fn gone(&mut self, gone: &Gone) -> NotOpen {
+        told(
+            self.notes,
+            outcome::refused(gone.stage, gone.answer, &gone.reply, &self.target.host),
+        )
+    }
+
+    fn broken(&mut self, stage: Stage, how: &Broken) -> NotOpen {
+        told(self.notes, outcome::broken(stage, how, &self.target.host))
+    }
+
+    fn insecure(&mut self, why: &str) -> NotOpen {
+        told(self.notes, outcome::insecure(&self.target.host, why))
+    }
+}
+
+async fn shake_plain(
+    plain: Connection<Plain>,
+    doors: &Doors,
+    target: &Target,
+    policy: TlsPolicy,
+    deadline: Monotonic,
+) -> Result<(Connection<world::line::Secured>, world::net::OutwardTls), TlsFailure> {
+    plain
+        .start_tls(&*doors.tls, server_name(target), policy, deadline)
+        .await
+}
+
+/// A DNS name as it is; an address literal as its address.
+fn server_name(target: &Target) -> &str {
+    let name = target.host.as_str();
+    let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    inner.map_or(name, |inner| inner.strip_prefix("IPv6:").unwrap_or(inner))
+}
+
+fn handshake_failed(target: &Target, notes: &mut Notes, failure: &TlsFailure) -> NotOpen {
+    let why = format!("TLS handshake ({}): {}", failure.kind.as_str(), failure.text);
+    notes.trouble(why.clone());
+    if may_go_in_clear(target.security) {
+        NotOpen::TryInClear
+    } else {
+        NotOpen::Judged(outcome::insecure(&target.host, &why))
+    }
+}
+
+fn told(notes: &mut Notes, judged: Judgement) -> NotOpen {
+    if let Some(trouble) = judged.fate.trouble() {
+        notes.trouble(trouble.to_string());
+    }
+    NotOpen::Judged(judged)
+}
+
+fn why_unreachable(address: SocketAddr, error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    let what = match error.kind() {
+        ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
+        ErrorKind::TimedOut => "no answer".to_owned(),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "there is no way there".to_owned(),
+        ErrorKind::AddrNotAvailable => "our source address is not one of this machine".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("{address}: {what}")
+}

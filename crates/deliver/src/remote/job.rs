@@ -1,0 +1,98 @@
+//! From claimed rows to jobs: recipients of one message that go the same way with the same envelope go together.
+
+use mail::address::{Mailbox, Utf8};
+use queue::params::{EnvelopeParams, RecipientParams};
+use store::contract::{Claim, WaitingRow};
+
+use super::letter;
+use super::route::{Asked, Destination, Route};
+use crate::limits::RECIPIENTS_PER_TRANSACTION;
+
+/// One message for some of its recipients, on one way.
+#[derive(Debug)]
+pub struct Job {
+    /// the way
+    pub route: Route,
+    /// what the sender asked for
+    pub envelope: EnvelopeParams,
+    /// who gets it, at least one
+    pub recipients: Vec<Waiter>,
+}
+
+/// A claimed recipient.
+#[derive(Debug)]
+pub struct Waiter {
+    /// ours until it is recorded or given back
+    pub claim: Claim,
+    /// its row
+    pub row: WaitingRow,
+    /// what the sender asked for it
+    pub params: RecipientParams,
+    /// its address
+    pub mailbox: Mailbox,
+}
+
+impl Job {
+    /// Its first row: what it says of the message, all of them say.
+    pub fn row(&self) -> &WaitingRow {
+        &self.recipients.first().expect("a job has recipients").row
+    }
+
+    /// What the copies of all its recipients have in common.
+    pub fn params(&self) -> &RecipientParams {
+        &self.recipients.first().expect("a job has recipients").params
+    }
+
+    fn goes_with(&self, waiter: &Waiter, route: &Route) -> bool {
+        let (one, other) = (self.params(), &waiter.params);
+        self.route == *route
+            && self.row().queue_id == waiter.row.queue_id
+            && one.reverse_path == other.reverse_path
+            && one.via == other.via
+            && self.recipients.len() < RECIPIENTS_PER_TRANSACTION
+    }
+}
+
+/// Rows whose address cannot be read, given back as they are.
+pub type Unreadable = Vec<(Claim, WaitingRow)>;
+
+/// Makes jobs, in the order of the rows. `choose` finds the way.
+pub fn group(
+    rows: Vec<(Claim, WaitingRow)>,
+    choose: impl Fn(Asked<'_>) -> Route,
+) -> (Vec<(Destination, Job)>, Unreadable) {
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut unreadable = Vec::new();
+    for (claim, row) in rows {
+        let Ok(mailbox) = Mailbox::parse(&row.address, Utf8::Allowed) else {
+            unreadable.push((claim, row));
+            continue;
+        };
+        let sender = letter::path(&row.reverse_path);
+        let route = choose(Asked {
+            to: mailbox.domain(),
+            from: sender.mailbox().map(Mailbox::domain),
+            attempts: row.attempts,
+        });
+        let params = RecipientParams::read(&row.params);
+        let waiter = Waiter {
+            claim,
+            row,
+            params,
+            mailbox,
+        };
+        match jobs.iter_mut().find(|job| job.goes_with(&waiter, &route)) {
+            Some(job) => job.recipients.push(waiter),
+            None => jobs.push(Job {
+                route,
+                envelope: EnvelopeParams::read(&waiter.row.envelope),
+                recipients: vec![waiter],
+            }),
+        }
+    }
+    let jobs = jobs
+        .into_iter()
+        .map(|job| (job.route.destination(), job))
+        .collect();
+    (jobs, unreadable)
+}

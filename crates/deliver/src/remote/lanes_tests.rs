@@ -1,0 +1,327 @@
+//! A small world around [`Lanes`]: destinations that answer, that hang and that are dead; time in steps. No I/O.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::limits::LANE_CLAIMS;
+
+const START_MS: u64 = 1_000_000;
+
+fn now(ms: u64) -> Now {
+    Now {
+        wall: UnixMs(START_MS + ms),
+        steady: Monotonic(Duration::from_millis(ms)),
+    }
+}
+
+fn most(connections: u32, to_one: u32) -> Most {
+    Most { connections, to_one }
+}
+
+/// How a destination behaves.
+#[derive(Debug, Clone, Copy)]
+enum Host {
+    /// takes a message in so many milliseconds
+    Takes(u64),
+    /// hangs so long, and then nothing came of it
+    Dead(u64),
+}
+
+/// Messages by lane (a name), and what happened to them.
+struct World {
+    lanes: Lanes<&'static str>,
+    hosts: HashMap<&'static str, Host>,
+    waiting: BTreeMap<&'static str, usize>,
+    /// busy connections: when each is done
+    busy: Vec<(u64, &'static str, &'static str, u64)>,
+    ms: u64,
+    /// when the first message of each lane was taken
+    first: HashMap<&'static str, u64>,
+    taken: HashMap<&'static str, usize>,
+    most_ready: usize,
+}
+
+/// `destination` of `destination sender`.
+fn destination(lane: &str) -> Destination {
+    lane.split(' ').next().unwrap().into()
+}
+
+impl World {
+    fn new(most: Most, hosts: &[(&'static str, Host)]) -> Self {
+        Self {
+            lanes: Lanes::new(most),
+            hosts: hosts.iter().copied().collect(),
+            waiting: BTreeMap::new(),
+            busy: Vec::new(),
+            ms: 0,
+            first: HashMap::new(),
+            taken: HashMap::new(),
+            most_ready: 0,
+        }
+    }
+
+    fn put(&mut self, lane: &'static str, messages: usize) {
+        *self.waiting.entry(lane).or_default() += messages;
+        self.lanes
+            .work(lane, &destination(lane), now(self.ms).wall, now(self.ms));
+    }
+
+    fn run(&mut self, ms: u64) {
+        let end = self.ms + ms;
+        while self.ms < end {
+            self.ms += 100;
+            self.finish();
+            self.start();
+            self.most_ready = self.most_ready.max(self.lanes.ready());
+        }
+    }
+
+    fn finish(&mut self) {
+        let (done, busy) = self.busy.drain(..).partition(|(at, ..)| *at <= self.ms);
+        self.busy = busy;
+        let done: Vec<(u64, &'static str, &'static str, u64)> = done;
+        for (_, to, lane, _) in done {
+            let signal = match self.hosts[to] {
+                Host::Takes(_) => {
+                    self.first.entry(lane).or_insert(self.ms);
+                    *self.taken.entry(lane).or_default() += 1;
+                    Signal::Well
+                }
+                Host::Dead(_) => {
+                    *self.waiting.entry(lane).or_default() += 1;
+                    self.lanes.work(lane, &to.into(), now(self.ms).wall, now(self.ms));
+                    Signal::Down
+                }
+            };
+            for returned in self.lanes.learn(&to.into(), signal, 128, now(self.ms)) {
+                *self.waiting.entry(returned).or_default() += 1;
+                self.lanes
+                    .work(returned, &to.into(), now(self.ms).wall, now(self.ms));
+            }
+            self.next(to, false);
+        }
+    }
+
+    fn slow(&self) -> u32 {
+        let slow = self.busy.iter().filter(|(.., since)| self.ms - since > 2000);
+        u32::try_from(slow.count()).unwrap()
+    }
+
+    fn start(&mut self) {
+        self.lanes.advance(now(self.ms));
+        while let Some(to) = self.lanes.start(self.slow(), now(self.ms)) {
+            let to = *self.hosts.keys().find(|host| **host == to.as_str()).unwrap();
+            self.next(to, true);
+        }
+    }
+
+    /// A connection asks for work until it has some, or leaves.
+    fn next(&mut self, to: &'static str, mut starting: bool) {
+        loop {
+            match self.lanes.next(&to.into(), starting, now(self.ms)) {
+                Next::Job(lane) => {
+                    let (Host::Takes(ms) | Host::Dead(ms)) = self.hosts[to];
+                    self.busy.push((self.ms + ms, to, lane, self.ms));
+                    return;
+                }
+                Next::Claim(lane) => self.claim(&lane, to),
+                Next::Wait | Next::Nothing => {
+                    self.lanes.ended(&to.into(), false, now(self.ms));
+                    return;
+                }
+            }
+            starting = false;
+        }
+    }
+
+    fn claim(&mut self, lane: &str, to: &'static str) {
+        let (name, waiting) = self.waiting.iter_mut().find(|(name, _)| **name == lane).unwrap();
+        let name = *name;
+        let count = (*waiting).min(LANE_CLAIMS);
+        *waiting -= count;
+        let next = (*waiting > 0).then_some(now(self.ms).wall);
+        let jobs = (0..count).map(|_| (Destination::from(to), name));
+        self.lanes
+            .claimed(lane, jobs.collect::<Vec<_>>(), next, now(self.ms));
+    }
+}
+
+#[test]
+fn q_8_a_dead_domain_with_a_hundred_thousand_does_not_hold_up_a_healthy_one() {
+    let hosts = [("dead", Host::Dead(30_000)), ("well", Host::Takes(100))];
+    let mut world = World::new(most(100, 20), &hosts);
+    world.put("dead a", 100_000);
+    world.run(60_000);
+    world.put("well b", 1);
+    world.run(1000);
+    assert!(world.first.contains_key("well b"));
+    assert!(world.most_ready <= 2 * LANE_CLAIMS, "{}", world.most_ready);
+    assert!(world.lanes.records().0 <= 2);
+}
+
+#[test]
+fn q_8_hundreds_of_dead_domains_do_not_hold_up_a_healthy_one() {
+    let names: Vec<&'static str> = (0..1000).map(|n| &*format!("dead{n}").leak()).collect();
+    let mut hosts: Vec<(&'static str, Host)> = names.iter().map(|name| (*name, Host::Dead(30_000))).collect();
+    hosts.push(("well", Host::Takes(100)));
+    hosts.push(("later", Host::Takes(100)));
+    let mut world = World::new(most(100, 20), &hosts);
+    for name in &names {
+        world.put(format!("{name} a").leak(), 100);
+    }
+    // While nobody knows yet that they are dead …
+    world.run(1000);
+    world.put("well b", 1);
+    let put = world.ms;
+    world.run(5000);
+    assert!(
+        world.first.get("well b").is_some_and(|at| at - put <= 5000),
+        "{:?}",
+        world.first
+    );
+    // … and afterwards.
+    world.run(120_000);
+    world.put("later b", 1);
+    let put = world.ms;
+    world.run(5000);
+    assert!(
+        world.first.get("later b").is_some_and(|at| at - put <= 5000),
+        "{:?}",
+        world.first
+    );
+}
+
+#[test]
+fn q_6_fifty_drippers_do_not_hold_up_a_healthy_one() {
+    let names: Vec<&'static str> = (0..50).map(|n| &*format!("drip{n}").leak()).collect();
+    let mut hosts: Vec<(&'static str, Host)> =
+        names.iter().map(|name| (*name, Host::Dead(300_000))).collect();
+    hosts.push(("well", Host::Takes(100)));
+    let mut world = World::new(most(100, 20), &hosts);
+    for name in &names {
+        world.put(format!("{name} a").leak(), 1000);
+    }
+    for _ in 0..20 {
+        world.run(10_000);
+        let before = world.taken.get("well b").copied().unwrap_or(0);
+        world.put("well b", 1);
+        world.run(5000);
+        assert_eq!(
+            world.taken.get("well b").copied().unwrap_or(0),
+            before + 1,
+            "at {}",
+            world.ms
+        );
+    }
+}
+
+#[test]
+fn a_sender_of_fifty_thousand_does_not_hold_up_another_to_the_same_domain() {
+    let mut world = World::new(most(100, 2), &[("well", Host::Takes(100))]);
+    world.put("well loud", 50_000);
+    world.run(10_000);
+    world.put("well quiet", 1);
+    let put = world.ms;
+    world.run(20_000);
+    // Behind what was claimed before: at most two claims of the loud one.
+    let waited = world.first["well quiet"] - put;
+    assert!(waited <= 2 * 64 * 100 / 2 + 1000, "{waited} ms");
+    let loud = world.taken["well loud"];
+    world.put("well quiet", 10_000);
+    world.run(100_000);
+    let (loud, quiet) = (world.taken["well loud"] - loud, world.taken["well quiet"]);
+    assert!(loud.abs_diff(quiet) <= 300, "{loud} {quiet}");
+}
+
+#[test]
+fn q_13_after_an_outage_everything_leaves_and_never_by_too_many_connections() {
+    let mut world = World::new(most(10, 5), &[("x", Host::Dead(1000))]);
+    world.put("x a", 500);
+    world.run(600_000);
+    assert!(world.taken.is_empty());
+    world.hosts.insert("x", Host::Takes(100));
+    for _ in 0..40 {
+        world.run(60_000);
+        assert!(world.lanes.running() <= 5);
+    }
+    assert_eq!(world.taken["x a"], 500);
+    assert_eq!(world.lanes.records(), (0, 0), "nothing is left behind");
+}
+
+#[test]
+fn work_that_is_due_later_waits_until_then() {
+    let mut lanes: Lanes<u8> = Lanes::new(most(10, 5));
+    lanes.work("x a", &"x".into(), UnixMs(START_MS + 5000), now(0));
+    lanes.advance(now(4999));
+    assert_eq!(lanes.start(0, now(4999)), None);
+    assert_eq!(lanes.wake().0, Some(UnixMs(START_MS + 5000)));
+    // Something earlier comes.
+    lanes.work("x a", &"x".into(), UnixMs(START_MS + 4999), now(4999));
+    assert_eq!(lanes.start(0, now(4999)), Some("x".into()));
+    assert_eq!(lanes.start(0, now(4999)), None, "one begins");
+}
+
+#[test]
+fn what_comes_during_a_claim_is_not_forgotten() {
+    let mut lanes: Lanes<u8> = Lanes::new(most(10, 5));
+    lanes.work("x a", &"x".into(), UnixMs(START_MS), now(0));
+    let to = lanes.start(0, now(0)).unwrap();
+    assert_eq!(lanes.next(&to, true, now(0)), Next::Claim("x a".into()));
+    assert_eq!(lanes.next(&to, false, now(0)), Next::Wait);
+    lanes.work("x a", &to, UnixMs(START_MS), now(0));
+    lanes.claimed("x a", [], None, now(0));
+    assert_eq!(lanes.next(&to, false, now(0)), Next::Claim("x a".into()));
+    lanes.claimed("x a", [(to.clone(), 7)], None, now(0));
+    assert_eq!(lanes.next(&to, false, now(0)), Next::Job(7));
+    assert_eq!(lanes.next(&to, false, now(0)), Next::Nothing);
+}
+
+#[test]
+fn an_idle_connection_is_called_instead_of_a_new_one() {
+    let mut lanes: Lanes<u8> = Lanes::new(most(10, 5));
+    lanes.work("x a", &"x".into(), UnixMs(START_MS), now(0));
+    let to = lanes.start(0, now(0)).unwrap();
+    assert_eq!(lanes.next(&to, true, now(0)), Next::Claim("x a".into()));
+    lanes.claimed("x a", [], None, now(0));
+    lanes.idle(&to, true, now(0));
+    lanes.work("x b", &to, UnixMs(START_MS), now(0));
+    assert_eq!(lanes.calls(), std::slice::from_ref(&to));
+    assert_eq!(lanes.start(0, now(0)), None);
+    lanes.idle(&to, false, now(0));
+    assert_eq!(lanes.next(&to, false, now(0)), Next::Claim("x b".into()));
+}
+
+proptest! {
+    /// Whatever hosts and loads: nothing is lost, limits hold, and what healthy hosts got is taken.
+    #[test]
+    fn nothing_is_lost_and_limits_hold(
+        loads in proptest::collection::vec((0usize..6, 0usize..3, 1usize..200), 1..20),
+        kinds in proptest::collection::vec(proptest::bool::ANY, 6),
+        connections in 1u32..12,
+        to_one in 1u32..6,
+    ) {
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let hosts: Vec<(&'static str, Host)> = names.iter().zip(&kinds)
+            .map(|(name, well)| (*name, if *well { Host::Takes(100) } else { Host::Dead(5000) }))
+            .collect();
+        let mut world = World::new(most(connections, to_one), &hosts);
+        let mut put = HashMap::new();
+        for (host, sender, count) in loads {
+            let lane: &'static str = format!("{} {sender}", names[host]).leak();
+            let lane = world.waiting.keys().copied().find(|known| *known == lane).unwrap_or(lane);
+            world.put(lane, count);
+            *put.entry(lane).or_insert(0) += count;
+            world.run(200);
+            prop_assert!(world.lanes.running() <= connections + SLOW_SHARE * connections);
+        }
+        world.run(400_000);
+        for (lane, count) in put {
+            let well = kinds[names.iter().position(|name| lane.starts_with(name)).unwrap()];
+            let taken = world.taken.get(lane).copied().unwrap_or(0);
+            prop_assert_eq!(taken, if well { count } else { 0 }, "{}", lane);
+        }
+    }
+}

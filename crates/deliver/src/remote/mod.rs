@@ -1,0 +1,168 @@
+//! Mail for other servers. Decision 0018 has the states and what a crash leaves; this is the journey.
+//!
+//! 1. [`scheduler::run`] hears which lanes have work and gives connections to destinations, in turns ([`lanes`]); what it
+//!    learned of a destination is in [`destination`].
+//! 2. A connection's task ([`courier`]) claims rows of a lane and makes jobs of them ([`job`]): one message, one way
+//!    ([`route`]).
+//! 3. [`carry::carry`] takes a job to its end: over the connection that is open, or host by host ([`find`], [`hosts`]),
+//!    address by address ([`connect`]), sending the message ([`letter`], [`session`]) and judging each answer ([`outcome`]).
+//! 4. [`record::record`] writes outcome, attempt and report ([`report`]) in one transaction, before the connection ends its next message.
+//! 5. [`overdue::run`] looks at recipients whose deadline has passed: the sender is told of the delay, or everything is given up.
+//!
+//! The pure parts are `route`, `hosts`, `outcome`, `destination`, `lanes` and `job`: tables and property tests say what they
+//! decide. The others do what those say.
+//!
+//! Guarantees: at least once; twice only where a server had the whole message and its answer did not reach our disk (at most one
+//! message a connection); a recipient ends delivered, or failed with its report in the same transaction. Bounded: connections, jobs that
+//! wait for one, one small record for each lane.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use directory::Directory;
+use parking_lot::Mutex;
+use queue::Queue;
+use store::contract::StoreError;
+use tokio::sync::watch;
+use world::chance::Chance;
+use world::clock::{Monotonic, UnixMs};
+use world::dns::Dns;
+use world::ids::IdSource;
+use world::net::{Network, TlsClient};
+
+use crate::events::DeliverEvent;
+use crate::limits::DOUBLE_BOUNCES_PER_HOUR;
+use crate::settings::{Road, Settings};
+
+pub mod carry;
+pub mod connect;
+pub mod courier;
+pub mod destination;
+pub mod find;
+pub mod hosts;
+pub mod job;
+pub mod lanes;
+pub mod letter;
+pub mod outcome;
+pub mod overdue;
+pub mod pending;
+pub mod record;
+pub mod report;
+pub mod route;
+pub mod scheduler;
+pub mod session;
+pub mod status;
+pub mod talk;
+
+/// What remote delivery needs: its doors.
+pub struct Remote {
+    /// where mail waits
+    pub queue: Arc<Queue>,
+    /// who is here
+    pub directory: Arc<Directory>,
+    /// new identifiers
+    pub ids: Arc<IdSource>,
+    /// random bytes
+    pub chance: Arc<dyn Chance>,
+    /// names
+    pub dns: Arc<dyn Dns>,
+    /// connections
+    pub network: Arc<dyn Network>,
+    /// TLS
+    pub tls: Arc<dyn TlsClient>,
+    settings: watch::Receiver<Arc<Settings>>,
+    double_bounces: Mutex<Hourly>,
+}
+
+/// The doors, as the program hands them over.
+pub struct Doors {
+    /// where mail waits
+    pub queue: Arc<Queue>,
+    /// who is here
+    pub directory: Arc<Directory>,
+    /// new identifiers
+    pub ids: Arc<IdSource>,
+    /// random bytes
+    pub chance: Arc<dyn Chance>,
+    /// names
+    pub dns: Arc<dyn Dns>,
+    /// connections
+    pub network: Arc<dyn Network>,
+    /// TLS
+    pub tls: Arc<dyn TlsClient>,
+    /// the settings in force; another value is followed from the next attempt on
+    pub settings: watch::Receiver<Arc<Settings>>,
+}
+
+impl Remote {
+    /// Joins the doors.
+    pub fn new(doors: Doors) -> Arc<Self> {
+        Arc::new(Self {
+            queue: doors.queue,
+            directory: doors.directory,
+            ids: doors.ids,
+            chance: doors.chance,
+            dns: doors.dns,
+            network: doors.network,
+            tls: doors.tls,
+            settings: doors.settings,
+            double_bounces: Mutex::new(Hourly::default()),
+        })
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.borrow().clone()
+    }
+
+    fn next_try(&self, attempts: u32, chance: u64) -> UnixMs {
+        let now = self.queue.clock.now();
+        match self.settings().road {
+            Road::Open => self.queue.schedule().next_try(now, attempts, chance),
+            Road::Closed { .. } => queue::schedule::later(now, queue::limits::NO_ROAD_RETRY),
+        }
+    }
+
+    fn store_failed(&self, error: &StoreError) {
+        self.queue.events.emit(&DeliverEvent::StoreFailed {
+            reason: error.to_string(),
+        });
+    }
+}
+
+/// Delivers to other servers until `shutdown` turns true. One per store.
+pub async fn run(remote: Arc<Remote>, shutdown: watch::Receiver<bool>) {
+    tokio::join!(
+        scheduler::run(remote.clone(), shutdown.clone()),
+        overdue::run(remote, shutdown)
+    );
+}
+
+/// Completes when the program stops.
+async fn stopping(shutdown: &mut watch::Receiver<bool>) {
+    if shutdown.wait_for(|stopping| *stopping).await.is_err() {
+        // Nobody can stop it any more.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// At most so many in an hour.
+#[derive(Debug, Default)]
+struct Hourly {
+    since: Option<Monotonic>,
+    taken: u32,
+}
+
+impl Hourly {
+    fn take(&mut self, now: Monotonic) -> bool {
+        let hour = Duration::from_secs(3600);
+        if self
+            .since
+            .is_none_or(|since| now.0.saturating_sub(since.0) >= hour)
+        {
+            (self.since, self.taken) = (Some(now), 0);
+        }
+        self.taken += 1;
+        self.taken <= DOUBLE_BOUNCES_PER_HOUR
+    }
+}

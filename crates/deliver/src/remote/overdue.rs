@@ -1,0 +1,262 @@
+//! Recipients whose deadline has passed, whether or not anybody can reach their destination: the sender is told of the delay,
+//! or everything is given up (threat case Q-11). What a deadline means is decided by [`queue::deadline`].
+
+use std::sync::Arc;
+
+use mail::address::{Mailbox, Path, Utf8};
+use queue::attempt::{AttemptResult, AttemptText};
+use queue::deadline::{self, Expiry, Overdue, Passed};
+use queue::params::{EnvelopeParams, RecipientParams};
+use store::contract::{
+    Attempt, Batch, Claim, Conflict, Op, Outcome, Result, StoreError, Urgency, WaitingRow,
+};
+use tokio::sync::watch;
+use world::clock::{Monotonic, UnixMs};
+
+use super::report::{self, About};
+use super::{Remote, letter, stopping};
+use crate::bounce::Kind;
+use crate::events::DeliverEvent;
+use crate::limits::{OVERDUE_CLAIMS, OVERDUE_SLEEP, STORE_PAUSE};
+
+/// Works until `shutdown` turns true.
+pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
+    while !*shutdown.borrow() {
+        let pause = match round(&remote).await {
+            Ok(0) => OVERDUE_SLEEP,
+            Ok(_) => continue,
+            Err(error) => {
+                remote.store_failed(&error);
+                STORE_PAUSE
+            }
+        };
+        let clock = &remote.queue.clock;
+        let wake = clock.sleep_until(Monotonic(clock.monotonic().0 + until_next(&remote, pause).await));
+        tokio::select! {
+            () = stopping(&mut shutdown) => return,
+            () = wake => {}
+        }
+    }
+}
+
+/// Until the next deadline, at most `longest`: deadlines of new mail are not told, and lie further ahead.
+async fn until_next(remote: &Remote, longest: std::time::Duration) -> std::time::Duration {
+    match remote.queue.store.next_deadline().await {
+        Ok(Some(deadline)) => {
+            let wait = deadline.0.saturating_sub(remote.queue.clock.now().0);
+            // A second at least: a deadline that cannot be dealt with must not spin.
+            std::time::Duration::from_millis(wait.max(1000)).min(longest)
+        }
+        _ => longest,
+    }
+}
+
+/// Deals with those who are overdue; gives how many there were.
+///
+/// # Errors
+/// Those of the store. Claims that were not dealt with are given back.
+pub async fn round(remote: &Remote) -> Result<usize> {
+    let now = remote.queue.clock.now();
+    let rows = remote.queue.store.claim_overdue(now, OVERDUE_CLAIMS).await?;
+    let found = rows.len();
+    let mut rows = rows.into_iter();
+    while let Some((claim, row)) = rows.next() {
+        match one(remote, claim, &row, now).await {
+            // Somebody purged it meanwhile.
+            Ok(()) | Err(StoreError::Conflict(Conflict::ClaimLost)) => {}
+            Err(error) => {
+                remote.queue.store.release(claim);
+                rows.for_each(|(claim, _)| remote.queue.store.release(claim));
+                return Err(error);
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn one(remote: &Remote, claim: Claim, row: &WaitingRow, now: UnixMs) -> Result<()> {
+    let envelope = EnvelopeParams::read(&row.envelope);
+    let params = RecipientParams::read(&row.params);
+    let overdue = Overdue {
+        received_at: row.received_at,
+        due: row.due,
+        envelope: &envelope,
+        recipient: &params,
+        tell_delay: params.tells().delay && letter::path(&row.reverse_path) != Path::Null,
+    };
+    let case = Case {
+        remote,
+        claim,
+        row,
+        params: &params,
+        now,
+    };
+    match deadline::passed(&remote.queue.schedule(), now, overdue) {
+        Passed::NotYet { deadline } => case.moved(deadline).await,
+        Passed::TryFirst { due, deadline } => case.once_more(due, deadline).await,
+        Passed::Delayed { deadline } => case.delayed(deadline).await,
+        Passed::Expired(why) => case.expired(why).await,
+    }
+}
+
+/// One recipient at its deadline.
+struct Case<'a> {
+    remote: &'a Remote,
+    claim: Claim,
+    row: &'a WaitingRow,
+    params: &'a RecipientParams,
+    now: UnixMs,
+}
+
+impl Case<'_> {
+    async fn moved(&self, deadline: UnixMs) -> Result<()> {
+        let outcome = Outcome::Told {
+            deadline,
+            params: self.row.params.clone(),
+        };
+        self.commit(outcome, None, None).await?;
+        self.again(self.row.due);
+        Ok(())
+    }
+
+    async fn once_more(&self, due: UnixMs, deadline: UnixMs) -> Result<()> {
+        let outcome = Outcome::Retry {
+            due,
+            deadline,
+            reason: self.row.reason.clone(),
+        };
+        self.commit(outcome, None, None).await?;
+        self.again(due);
+        Ok(())
+    }
+
+    async fn delayed(&self, deadline: UnixMs) -> Result<()> {
+        let params = RecipientParams {
+            delayed_told: true,
+            ..self.params.clone()
+        };
+        let outcome = Outcome::Told {
+            deadline,
+            params: params.json(),
+        };
+        let (last, at) = self.last_attempt().await?;
+        let report = self.report(Kind::Delayed, &last, at, Some(deadline)).await?;
+        let told = report.is_some();
+        self.commit(outcome, None, report).await?;
+        if told {
+            self.remote.queue.events.emit(&DeliverEvent::DelayTold {
+                queue_id: self.row.queue_id,
+                to: self.row.address.clone(),
+            });
+        }
+        self.again(self.row.due);
+        Ok(())
+    }
+
+    async fn expired(&self, why: Expiry) -> Result<()> {
+        let (last, at) = self.last_attempt().await?;
+        let time = match why {
+            Expiry::WaitedLong => "it waited as long as anything may",
+            Expiry::DeliverBy => "its sender wanted it back by now",
+        };
+        let reason = format!("given up: {time}. {}", self.row.reason);
+        let attempt = AttemptText {
+            result: AttemptResult::Failed,
+            status: "5.4.7".to_owned(),
+            reason: reason.clone(),
+            ..AttemptText::default()
+        };
+        let report = self.report(Kind::Failed, &last, at, None).await?;
+        let outcome = Outcome::Failed {
+            reason: reason.clone(),
+        };
+        self.commit(outcome, Some(attempt), report).await?;
+        self.remote.queue.events.emit(&DeliverEvent::Failed {
+            queue_id: self.row.queue_id,
+            to: self.row.address.clone(),
+            status: "5.4.7".to_owned(),
+            reason,
+        });
+        Ok(())
+    }
+
+    /// What is known of the last attempt; of one that left nothing behind, the row's reason.
+    async fn last_attempt(&self) -> Result<(AttemptText, Option<UnixMs>)> {
+        let mut last = None;
+        let mut after = self.row.recipient.checked_sub(1).map(|before| (before, u32::MAX));
+        loop {
+            let page = self.remote.queue.store.attempts(self.row.queue_id, after).await?;
+            let ours = page.iter().filter(|one| one.recipient == self.row.recipient);
+            last = ours.last().cloned().or(last);
+            match page.last() {
+                Some(one) if one.recipient == self.row.recipient => after = Some((one.recipient, one.number)),
+                _ => break,
+            }
+        }
+        Ok(match last {
+            Some(attempt) => (AttemptText::read(&attempt.text), Some(attempt.at)),
+            None => {
+                let nothing = AttemptText {
+                    status: "4.4.7".to_owned(),
+                    reason: self.row.reason.clone(),
+                    ..AttemptText::default()
+                };
+                (nothing, None)
+            }
+        })
+    }
+
+    async fn report(
+        &self,
+        kind: Kind,
+        attempt: &AttemptText,
+        attempted_at: Option<UnixMs>,
+        retry_until: Option<UnixMs>,
+    ) -> Result<Option<queue::accept::Prepared>> {
+        let Ok(mailbox) = Mailbox::parse(&self.row.address, Utf8::Allowed) else {
+            return Ok(None);
+        };
+        let about = About {
+            row: self.row,
+            params: self.params,
+            mailbox: &mailbox,
+            attempt,
+            attempted_at,
+            expired: kind == Kind::Failed,
+            retry_until,
+        };
+        report::prepare(self.remote, kind, &[about]).await
+    }
+
+    async fn commit(
+        &self,
+        outcome: Outcome,
+        attempt: Option<AttemptText>,
+        report: Option<queue::accept::Prepared>,
+    ) -> Result<()> {
+        let mut ops = vec![Op::RecordOutcome {
+            claim: self.claim,
+            outcome,
+            prior_attempts: self.row.attempts,
+            attempt: attempt.map(|attempt| Attempt {
+                at: self.now,
+                text: attempt.json(),
+            }),
+        }];
+        ops.extend(report.as_ref().map(queue::accept::Prepared::op));
+        let batch = Batch {
+            urgency: Urgency::Lazy,
+            ops,
+        };
+        drop(self.remote.queue.store.commit(batch).await?);
+        if let Some(report) = report {
+            report.committed(&self.remote.queue);
+        }
+        Ok(())
+    }
+
+    /// While we had it, its lane may have been looked at without it.
+    fn again(&self, due: UnixMs) {
+        self.remote.queue.tell(&self.row.lane, due);
+    }
+}

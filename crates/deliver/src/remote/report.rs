@@ -1,0 +1,270 @@
+//! Reports to senders: from what became of recipients to a message that is accepted in the same transaction.
+//!
+//! 1. [`prepare`] asks whether the sender wants to know ([`bounce::wanted`]), composes the report and addresses it: into an
+//!    INBOX of ours, or into the queue.
+//! 2. A report about a report does not exist: what would have been one is told to the log, and to postmaster at a capped rate
+//!    (threat case LOOP-4).
+
+use directory::Resolution;
+use mail::address::{Domain, Mailbox, Path, Utf8};
+use mail::ids::QueueId;
+use queue::accept::Prepared;
+use queue::attempt::AttemptText;
+use queue::params::{EnvelopeParams, RecipientParams, Ret};
+use queue::{Envelope, Generated, Message, RelayGrant};
+use smtp::client::Stage;
+use store::contract::{Result, WaitingRow};
+use world::clock::UnixMs;
+
+use super::Remote;
+use super::letter::path;
+use crate::bounce::{self, Answer, Asked, Kind, Original, Report, Returned, Step, Told};
+use crate::events::DeliverEvent;
+use crate::limits::{HEADER_BYTES, RETURNED_BYTES};
+
+/// One recipient in a report.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// its row
+    pub row: &'a WaitingRow,
+    /// what the sender asked for it
+    pub params: &'a RecipientParams,
+    /// its address
+    pub mailbox: &'a Mailbox,
+    /// the last attempt
+    pub attempt: &'a AttemptText,
+    /// when that was
+    pub attempted_at: Option<UnixMs>,
+    /// the time for trying is over
+    pub expired: bool,
+    /// until when it is tried
+    pub retry_until: Option<UnixMs>,
+}
+
+/// Prepares the report of one kind about recipients of one message, if there is somebody who wants it.
+///
+/// # Errors
+/// Those of the store.
+pub async fn prepare(remote: &Remote, kind: Kind, about: &[About<'_>]) -> Result<Option<Prepared>> {
+    let Some(first) = about.first() else {
+        return Ok(None);
+    };
+    let to = told(first.row, first.params);
+    let wanting: Vec<About<'_>> = about
+        .iter()
+        .filter(|one| bounce::wanted(kind, asked(one.params), &to))
+        .copied()
+        .collect();
+    if let (Path::Null, Kind::Failed) = (&to, kind) {
+        return double_bounce(remote, about).await;
+    }
+    let Path::Mailbox(sender) = &to else {
+        return Ok(None);
+    };
+    if wanting.is_empty() {
+        return Ok(None);
+    }
+    send(remote, kind, sender, &wanting).await
+}
+
+/// Whom a failure of this recipient concerns. A forwarded copy's rewritten path leads back to the message's own sender; a
+/// list's owner stands for itself.
+fn told(row: &WaitingRow, params: &RecipientParams) -> Path {
+    match &params.reverse_path {
+        Some(owner) if params.via.is_empty() => path(owner),
+        _ => path(&row.reverse_path),
+    }
+}
+
+fn asked(params: &RecipientParams) -> Option<Asked> {
+    params.notify.map(|_| {
+        let when = params.tells();
+        Asked {
+            success: when.success,
+            failure: when.failure,
+            delay: when.delay,
+        }
+    })
+}
+
+/// Nobody is told of a lost report but the log, and postmaster, who may see a fault of ours in it.
+async fn double_bounce(remote: &Remote, about: &[About<'_>]) -> Result<Option<Prepared>> {
+    for one in about {
+        remote.queue.events.emit(&DeliverEvent::NobodyToTell {
+            queue_id: one.row.queue_id,
+            to: one.row.address.clone(),
+            reason: one.attempt.reason.clone(),
+        });
+    }
+    let now = remote.queue.clock.monotonic();
+    if !remote.double_bounces.lock().take(now) {
+        return Ok(None);
+    }
+    let Some(postmaster) = postmaster(remote) else {
+        return Ok(None);
+    };
+    send(remote, Kind::Failed, &postmaster, about).await
+}
+
+fn postmaster(remote: &Remote) -> Option<Mailbox> {
+    let resolution = remote.directory.resolve_postmaster();
+    resolution.recipients().first().map(|one| one.address().clone())
+}
+
+async fn send(remote: &Remote, kind: Kind, to: &Mailbox, about: &[About<'_>]) -> Result<Option<Prepared>> {
+    let row = about[0].row;
+    let generated = Generated { maker: "bounce" };
+    let id: QueueId = remote.ids.next();
+    let now = remote.queue.clock.now();
+    let mut envelope = Envelope::new(id, Path::Null, now, generated);
+    if !address(remote, &mut envelope, to, &generated) {
+        remote.queue.events.emit(&DeliverEvent::NobodyToTell {
+            queue_id: row.queue_id,
+            to: to.to_string(),
+            reason: "the sender's address is one of ours and does not exist".to_owned(),
+        });
+        return Ok(None);
+    }
+    let params = EnvelopeParams::read(&row.envelope);
+    let original = original(remote, kind, row, &params).await?;
+    let host = Domain::parse(&remote.settings().v4.hello).unwrap_or_else(|_| to.domain().clone());
+    let vias: Vec<Option<Mailbox>> = about.iter().map(|one| via(one.params)).collect();
+    let report = Report {
+        kind,
+        host: &host,
+        to,
+        message_id: &format!("{id}.report"),
+        now,
+        queue_id: row.queue_id,
+        arrived: row.received_at,
+        envid: params.envid.as_deref(),
+        recipients: about
+            .iter()
+            .zip(&vias)
+            .map(|(one, via)| recipient(one, via.as_ref()))
+            .collect(),
+        original: original.as_original(),
+    };
+    let composed = bounce::compose(&report);
+    let mut stage = remote.queue.store.stage(remote.ids.next());
+    stage.write(composed.bytes()).await?;
+    let body = stage.finish().await?;
+    let message = Message {
+        body,
+        header: composed.header(),
+        received: b"",
+    };
+    Ok(Some(queue::accept::prepare(&remote.queue, &envelope, message)))
+}
+
+/// Whether the envelope has a recipient now.
+fn address(remote: &Remote, envelope: &mut Envelope<Generated>, to: &Mailbox, generated: &Generated) -> bool {
+    let never = RecipientParams {
+        notify: Some(queue::params::Notify::Never),
+        ..RecipientParams::default()
+    };
+    if !remote.directory.is_local_domain(to.domain()) {
+        envelope.add_remote(to.clone(), never, &RelayGrant::for_generated(generated));
+        return true;
+    }
+    match remote.directory.resolve(to) {
+        Resolution::Local(recipients) => {
+            envelope.add_local(recipients, &never);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The first address of ours on the way: the one its sender knows.
+fn via(params: &RecipientParams) -> Option<Mailbox> {
+    let first = params.via.first()?;
+    Mailbox::parse(first, Utf8::Allowed).ok()
+}
+
+fn recipient<'a>(about: &About<'a>, via: Option<&'a Mailbox>) -> Told<'a> {
+    Told {
+        address: about.mailbox,
+        via,
+        orcpt: about
+            .params
+            .orcpt
+            .as_ref()
+            .map(|orcpt| (orcpt.kind.as_str(), orcpt.address.as_str())),
+        answer: answer(about.attempt),
+        expired: about.expired,
+        last_attempt: about.attempted_at,
+        retry_until: about.retry_until,
+    }
+}
+
+/// What the last attempt heard, as the report needs it.
+fn answer(attempt: &AttemptText) -> Answer<'_> {
+    let status = status_of(&attempt.status);
+    match &attempt.decided_by {
+        Some(decisive) => Answer::Server {
+            host: &decisive.host,
+            step: step(&decisive.stage),
+            code: decisive.code,
+            enhanced: Some((status.class(), status.rest().0, status.rest().1)),
+            lines: &decisive.lines,
+        },
+        None => Answer::Ours {
+            status,
+            host: attempt.talks.last().map(|talk| talk.host.as_str()),
+            text: &attempt.reason,
+        },
+    }
+}
+
+fn status_of(text: &str) -> bounce::Status {
+    let mut numbers = text.split('.').map(|number| number.parse::<u16>().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    let (class, subject, detail) = (next(), next(), next());
+    bounce::Status::new(u8::try_from(class).unwrap_or(4), subject, detail)
+}
+
+fn step(stage: &str) -> Step {
+    match stage {
+        _ if stage == Stage::Mail.name() => Step::Sender,
+        _ if stage == Stage::Rcpt.name() => Step::Recipient,
+        _ if stage == Stage::Data.name() || stage == Stage::Final.name() => Step::Content,
+        _ => Step::Connection,
+    }
+}
+
+/// What goes back of the message.
+struct Kept {
+    start: Vec<u8>,
+    header_bytes: usize,
+    whole: bool,
+}
+
+impl Kept {
+    fn as_original(&self) -> Original<'_> {
+        Original {
+            header: &self.start[..self.header_bytes],
+            whole: self.whole.then_some(&self.start),
+        }
+    }
+}
+
+async fn original(remote: &Remote, kind: Kind, row: &WaitingRow, params: &EnvelopeParams) -> Result<Kept> {
+    let ret = params.ret.map(|ret| match ret {
+        Ret::Full => bounce::Ret::Full,
+        Ret::Hdrs => bounce::Ret::Hdrs,
+    });
+    let whole = bounce::returns(kind, ret, row.body_bytes) == Returned::Whole;
+    let wanted = if whole { RETURNED_BYTES } else { HEADER_BYTES };
+    let read = remote.queue.store.read_body(row.blob, 0, wanted).await;
+    // A damaged message is reported without its header.
+    let start = match read {
+        Err(store::contract::StoreError::Damaged(_)) => Vec::new(),
+        read => read?.to_vec(),
+    };
+    Ok(Kept {
+        header_bytes: mail::header::body_start(&start),
+        whole: whole && start.len() as u64 == row.body_bytes,
+        start,
+    })
+}

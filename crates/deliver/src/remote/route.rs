@@ -1,0 +1,221 @@
+//! Which way a recipient's mail goes: a pure function from the settings and what is known of the recipient.
+//!
+//! The first rule that names the recipient's domain wins, then the first that names the sender's, then the one for
+//! everything, then the domain's own servers. A rule with a fallback gives way after so many failed attempts, and at once
+//! while its own way cannot be reached.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mail::address::Domain;
+
+use crate::settings::{Applies, Rule, Settings, Smarthost, Way};
+
+/// The name under which the domain's own servers can be a fallback.
+pub const MX: &str = "mx";
+
+/// Where a connection goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// to the servers that the domain's MX records name (RFC 5321 §5.1)
+    Mx(Domain),
+    /// to this address: the domain is an address literal
+    Literal(IpAddr),
+    /// to this server, whatever the domain
+    Smarthost(Arc<Smarthost>),
+}
+
+/// What is known of a recipient.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// the recipient's domain
+    pub to: &'a Domain,
+    /// the sender's domain; `None` for the null reverse-path, or while it is not known
+    pub from: Option<&'a Domain>,
+    /// failed attempts so far
+    pub attempts: u32,
+}
+
+/// One destination: what has connections, concurrency and troubles of its own. Stable as text, for the log.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Destination(Arc<str>);
+
+/// Chooses. `unreachable` says whether a destination is known not to answer now.
+pub fn choose(settings: &Settings, asked: Asked<'_>, unreachable: impl Fn(&Destination) -> bool) -> Route {
+    let Some(rule) = fitting(settings, asked) else {
+        return direct(asked.to);
+    };
+    let first = follow(rule, asked.to);
+    let Some(fallback) = &rule.fallback else {
+        return first;
+    };
+    if asked.attempts < fallback.after_attempts && !unreachable(&first.destination()) {
+        return first;
+    }
+    match settings.rule(&fallback.to) {
+        Some(second) => follow(second, asked.to),
+        None if fallback.to == MX => direct(asked.to),
+        None => first,
+    }
+}
+
+fn fitting<'a>(settings: &'a Settings, asked: Asked<'_>) -> Option<&'a Rule> {
+    let to = |rule: &&Rule| matches!(&rule.applies, Applies::To(domains) if domains.contains(asked.to));
+    let from = |rule: &&Rule| match (&rule.applies, asked.from) {
+        (Applies::From(domains), Some(from)) => domains.contains(from),
+        _ => false,
+    };
+    let everything = |rule: &&Rule| matches!(rule.applies, Applies::Everything);
+    let rules = || settings.routes.iter();
+    rules()
+        .find(to)
+        .or_else(|| rules().find(from))
+        .or_else(|| rules().find(everything))
+}
+
+fn follow(rule: &Rule, to: &Domain) -> Route {
+    match &rule.way {
+        Way::Mx => direct(to),
+        Way::Smarthost(host) => Route::Smarthost(host.clone()),
+    }
+}
+
+fn direct(to: &Domain) -> Route {
+    to.literal().map_or_else(|| Route::Mx(to.clone()), Route::Literal)
+}
+
+impl Route {
+    /// What its connections are counted under.
+    pub fn destination(&self) -> Destination {
+        Destination(match self {
+            Self::Mx(domain) => domain.as_str().into(),
+            Self::Literal(address) => Domain::from_ip(*address).as_str().into(),
+            Self::Smarthost(host) => format!("route:{}", host.name).into(),
+        })
+    }
+}
+
+impl Destination {
+    /// The text: a domain, an address literal, or `route:NAME`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Destination {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Fallback, SmarthostTls};
+
+    fn domain(text: &str) -> Domain {
+        Domain::parse(text).unwrap()
+    }
+
+    fn rule(name: &str, applies: Applies, fallback: Option<(&str, u32)>) -> Rule {
+        Rule {
+            name: name.to_owned(),
+            applies,
+            way: Way::Smarthost(Arc::new(Smarthost {
+                name: name.to_owned(),
+                host: domain("relay.example"),
+                port: 587,
+                tls: SmarthostTls::StartTls,
+                login: None,
+            })),
+            fallback: fallback.map(|(to, after_attempts)| Fallback {
+                to: to.to_owned(),
+                after_attempts,
+            }),
+        }
+    }
+
+    fn house() -> Settings {
+        Settings {
+            routes: vec![
+                rule("all", Applies::Everything, Some(("spare", 3))),
+                rule("spare", Applies::FallbackOnly, None),
+                rule(
+                    "partner",
+                    Applies::To(vec![domain("partner.example")]),
+                    Some((MX, 2)),
+                ),
+                rule("shop", Applies::From(vec![domain("shop.example")]), None),
+                Rule {
+                    way: Way::Mx,
+                    ..rule("straight", Applies::To(vec![domain("near.example")]), None)
+                },
+            ],
+            ..Settings::new("mail.example")
+        }
+    }
+
+    #[test]
+    fn the_recipient_decides_before_the_sender_and_both_before_the_rest() {
+        let table = [
+            ("a.example", None, 0, "route:all"),
+            ("a.example", Some("shop.example"), 0, "route:shop"),
+            ("partner.example", Some("shop.example"), 0, "route:partner"),
+            ("near.example", None, 9, "near.example"),
+            // fallbacks, after so many attempts
+            ("a.example", None, 2, "route:all"),
+            ("a.example", None, 3, "route:spare"),
+            ("partner.example", None, 2, "partner.example"),
+        ];
+        for (to, from, attempts, want) in table {
+            let (to, from) = (domain(to), from.map(domain));
+            let asked = Asked {
+                to: &to,
+                from: from.as_ref(),
+                attempts,
+            };
+            let route = choose(&house(), asked, |_| false);
+            assert_eq!(route.destination().as_str(), want, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_way_that_cannot_be_reached_gives_way_at_once() {
+        let to = domain("a.example");
+        let asked = Asked {
+            to: &to,
+            from: None,
+            attempts: 0,
+        };
+        let route = choose(&house(), asked, |destination| destination.as_str() == "route:all");
+        assert_eq!(route.destination().as_str(), "route:spare");
+    }
+
+    #[test]
+    fn without_rules_mail_goes_to_the_domain_or_its_address() {
+        let settings = Settings::new("mail.example");
+        for (to, want) in [
+            ("x.example", Route::Mx(domain("x.example"))),
+            ("[192.0.2.7]", Route::Literal("192.0.2.7".parse().unwrap())),
+            (
+                "[IPv6:2001:db8::7]",
+                Route::Literal("2001:db8::7".parse().unwrap()),
+            ),
+        ] {
+            let to = domain(to);
+            let asked = Asked {
+                to: &to,
+                from: None,
+                attempts: 7,
+            };
+            assert_eq!(choose(&settings, asked, |_| false), want);
+        }
+    }
+}

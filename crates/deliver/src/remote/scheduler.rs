@@ -1,0 +1,380 @@
+//! Hears which lanes have work and gives connections to destinations.
+//!
+//! 1. At the start, and now and then, all lanes are looked at, page by page ([`store::contract::Store::lanes`]).
+//! 2. [`queue::news::News`] names those that got work meanwhile.
+//! 3. [`Lanes`] says who gets a connection; each is a task ([`courier`]).
+//! 4. At the end connections finish what they cannot leave without risking a double; the rest stays in the queue.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use queue::lanes::LOCAL;
+use store::contract::PAGE_ROWS;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use world::clock::{Monotonic, UnixMs};
+
+use super::courier::{self, destination_of_lane, most};
+use super::find::number;
+use super::job::Job;
+use super::lanes::{Lanes, Next, Now};
+use super::outcome::Signal;
+use super::record::Again;
+use super::route::Destination;
+use super::talk::{Pulse, in_time};
+use super::{Remote, stopping};
+use crate::events::DeliverEvent;
+use crate::limits::{DRAIN, DRAIN_LOOK, RESCAN, SLOW_LOOK, STORE_PAUSE};
+
+/// What the scheduler and its connections share.
+pub struct Shared {
+    /// the doors
+    pub remote: Arc<Remote>,
+    state: Mutex<State>,
+    /// something changed that may let a connection start
+    changed: Notify,
+}
+
+struct State {
+    lanes: Lanes<Job>,
+    places: HashMap<u64, Pulse>,
+    bells: HashMap<Destination, Arc<Notify>>,
+    last_place: u64,
+}
+
+/// One connection's place among all. It is free again when this is dropped.
+pub struct Place {
+    /// where to
+    pub destination: Destination,
+    /// how it gets on
+    pub pulse: Pulse,
+    /// rung when there may be work
+    pub bell: Arc<Notify>,
+    /// it has not asked for work yet
+    starting: bool,
+    number: u64,
+    shared: Arc<Shared>,
+}
+
+/// While it lives, its connection counts as waiting for work.
+pub struct Idle<'a> {
+    shared: &'a Shared,
+    destination: Destination,
+}
+
+/// Works until `shutdown` turns true.
+pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
+    let shared = Shared::new(remote);
+    let clock = shared.remote.queue.clock.clone();
+    let mut connections = JoinSet::new();
+    let mut scan = Scan::begin();
+    while !*shutdown.borrow() {
+        shared.hear(&mut scan);
+        scan.next_page(&shared).await;
+        shared.start(&mut connections, &shutdown);
+        if scan.is_under_way() {
+            continue;
+        }
+        let wake = shared.wake(scan.again_at);
+        tokio::select! {
+            () = stopping(&mut shutdown) => {}
+            () = shared.remote.queue.news.wait() => {}
+            () = shared.changed.notified() => {}
+            () = clock.sleep_until(wake) => {}
+            Some(ended) = connections.join_next() => shared.ended(&ended),
+        }
+        scan.is_due(clock.monotonic());
+    }
+    shared.drain(connections).await;
+}
+
+/// Looking at all lanes.
+struct Scan {
+    /// the last lane seen, while it goes on
+    after: Option<String>,
+    again_at: Monotonic,
+}
+
+impl Scan {
+    fn begin() -> Self {
+        Self {
+            after: Some(String::new()),
+            again_at: Monotonic::default(),
+        }
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.after.is_some()
+    }
+
+    fn is_due(&mut self, now: Monotonic) {
+        if self.after.is_none() && now >= self.again_at {
+            self.after = Some(String::new());
+        }
+    }
+
+    async fn next_page(&mut self, shared: &Shared) {
+        let Some(after) = self.after.take() else {
+            return;
+        };
+        let clock = &*shared.remote.queue.clock;
+        let page = match shared.remote.queue.store.lanes(&after).await {
+            Ok(page) => page,
+            Err(error) => {
+                shared.remote.store_failed(&error);
+                self.again_at = in_time(clock, STORE_PAUSE);
+                return;
+            }
+        };
+        self.again_at = in_time(clock, RESCAN);
+        if page.len() == PAGE_ROWS {
+            self.after = page.last().map(|lane| lane.lane.clone());
+        }
+        let longest = shared.remote.queue.schedule().longest_wait();
+        let now = clock.now();
+        let due = page.into_iter().filter_map(|lane| {
+            let due = queue::schedule::sane_due(now, lane.due?, longest);
+            Some((lane.lane, due))
+        });
+        shared.again(due.collect());
+    }
+}
+
+impl Shared {
+    fn new(remote: Arc<Remote>) -> Arc<Self> {
+        let lanes = Lanes::new(most(&remote.settings()));
+        Arc::new(Self {
+            remote,
+            state: Mutex::new(State {
+                lanes,
+                places: HashMap::new(),
+                bells: HashMap::new(),
+                last_place: 0,
+            }),
+            changed: Notify::new(),
+        })
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            wall: self.remote.queue.clock.now(),
+            steady: self.remote.queue.clock.monotonic(),
+        }
+    }
+
+    /// Changes the state, then wakes whom that concerns.
+    fn with<T>(&self, change: impl FnOnce(&mut State, Now) -> T) -> T {
+        let now = self.now();
+        let mut state = self.state.lock();
+        let result = change(&mut state, now);
+        for destination in state.lanes.calls() {
+            if let Some(bell) = state.bells.get(&destination) {
+                bell.notify_waiters();
+            }
+        }
+        result
+    }
+
+    /// What was told since the last time.
+    fn hear(&self, scan: &mut Scan) {
+        let told = self.remote.queue.news.take();
+        if told.all {
+            scan.after = Some(String::new());
+        }
+        self.again(told.lanes.into_iter().collect());
+    }
+
+    /// These lanes have work.
+    pub fn again(&self, lanes: Vec<Again>) {
+        if lanes.is_empty() {
+            return;
+        }
+        self.with(|state, now| {
+            for (lane, due) in lanes.iter().filter(|(lane, _)| lane != LOCAL) {
+                if let Some(destination) = destination_of_lane(lane) {
+                    state.lanes.work(lane, &destination, *due, now);
+                }
+            }
+        });
+        self.changed.notify_one();
+    }
+
+    /// Starts connections while there is room and work.
+    fn start(self: &Arc<Self>, connections: &mut JoinSet<()>, shutdown: &watch::Receiver<bool>) {
+        let most = most(&self.remote.settings());
+        loop {
+            let place = self.with(|state, now| {
+                state.lanes.set_most(most);
+                state.lanes.advance(now);
+                let slow = state.slow(now.steady);
+                let destination = state.lanes.start(slow, now)?;
+                Some(state.place(destination, self, now.steady))
+            });
+            let Some(place) = place else {
+                return;
+            };
+            connections.spawn(courier::run(self.clone(), place, shutdown.clone()));
+        }
+    }
+
+    /// When something happens by itself.
+    fn wake(&self, scan: Monotonic) -> Monotonic {
+        let now = self.now();
+        let (wall, steady, waits) = {
+            let state = self.state.lock();
+            let (wall, steady) = state.lanes.wake();
+            (wall, steady, state.lanes.somebody_waits())
+        };
+        let wall = wall.map(|due| {
+            let wait = std::time::Duration::from_millis(due.0.saturating_sub(now.wall.0));
+            Monotonic(now.steady.0 + wait)
+        });
+        // Somebody waits for room, which is also made by others becoming slow.
+        let look = waits.then_some(Monotonic(now.steady.0 + SLOW_LOOK));
+        [wall, steady, look].into_iter().flatten().fold(scan, Ord::min)
+    }
+
+    /// What a connection does next.
+    pub fn next(&self, place: &mut Place) -> Next<Job> {
+        let starting = std::mem::take(&mut place.starting);
+        self.with(|state, now| {
+            place.pulse.beat(now.steady);
+            state.lanes.next(&place.destination, starting, now)
+        })
+    }
+
+    /// A connection waits for work while the result lives.
+    pub fn idle<'a>(&'a self, place: &Place) -> Idle<'a> {
+        let destination = place.destination.clone();
+        self.with(|state, now| state.lanes.idle(&destination, true, now));
+        Idle {
+            shared: self,
+            destination,
+        }
+    }
+
+    /// A claim is done.
+    pub fn claimed(&self, lane: &str, jobs: Vec<(Destination, Job)>, next: Option<UnixMs>) {
+        let home = destination_of_lane(lane);
+        self.with(|state, now| {
+            state.lanes.claimed(lane, jobs, next, now);
+            if let Some(bell) = home.and_then(|home| state.bells.get(&home)) {
+                bell.notify_waiters();
+            }
+        });
+        self.changed.notify_one();
+    }
+
+    /// Whether a destination is left alone now.
+    pub fn is_parked(&self, destination: &Destination) -> bool {
+        self.with(|state, now| state.lanes.is_parked(destination, now))
+    }
+
+    /// Whether somebody else could use a place.
+    pub fn others_wait(&self) -> bool {
+        self.with(|state, now| {
+            let slow = state.slow(now.steady);
+            state.lanes.others_wait(slow)
+        })
+    }
+
+    /// An attempt taught something of a destination.
+    pub fn learn(&self, destination: &Destination, signal: Signal) {
+        let jitter = number(&*self.remote.chance).to_le_bytes()[0];
+        let (returned, pause) = self.with(|state, now| {
+            let was_parked = state.lanes.is_parked(destination, now);
+            let returned = state.lanes.learn(destination, signal, jitter, now);
+            let pause = state.lanes.pause_of(destination, now).filter(|_| !was_parked);
+            (returned, pause)
+        });
+        if let Some(pause) = pause {
+            self.remote.queue.events.emit(&DeliverEvent::Parked {
+                destination: destination.to_string(),
+                pause_s: pause.as_secs(),
+            });
+        }
+        let due = self.remote.queue.clock.now();
+        self.give_back(returned, due);
+        self.changed.notify_one();
+    }
+
+    /// Gives the claims of jobs back; their lanes have work at `due`.
+    pub fn give_back(&self, jobs: Vec<Job>, due: UnixMs) {
+        let mut lanes = Vec::new();
+        for waiter in jobs.into_iter().flat_map(|job| job.recipients) {
+            self.remote.queue.store.release(waiter.claim);
+            lanes.push((waiter.row.lane, due));
+        }
+        self.again(lanes);
+    }
+
+    fn ended(&self, ended: &std::result::Result<(), tokio::task::JoinError>) {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            self.remote.queue.events.emit(&DeliverEvent::Panicked {
+                reason: error.to_string(),
+            });
+        }
+    }
+
+    /// Waits for the connections that may not be cut off, then cuts the others off.
+    async fn drain(&self, mut connections: JoinSet<()>) {
+        let clock = &*self.remote.queue.clock;
+        let deadline = in_time(clock, DRAIN);
+        let critical = || self.state.lock().places.values().any(Pulse::is_critical);
+        while !connections.is_empty() && critical() && clock.monotonic() < deadline {
+            let look = in_time(clock, DRAIN_LOOK);
+            tokio::select! {
+                _ = connections.join_next() => {}
+                () = clock.sleep_until(look) => {}
+            }
+        }
+        connections.shutdown().await;
+    }
+}
+
+impl State {
+    fn slow(&self, now: Monotonic) -> u32 {
+        let slow = self.places.values().filter(|pulse| pulse.is_slow(now)).count();
+        u32::try_from(slow).unwrap_or(u32::MAX)
+    }
+
+    fn place(&mut self, destination: Destination, shared: &Arc<Shared>, now: Monotonic) -> Place {
+        self.last_place += 1;
+        let pulse = Pulse::default();
+        pulse.beat(now);
+        self.places.insert(self.last_place, pulse.clone());
+        let bell = self.bells.entry(destination.clone()).or_default().clone();
+        Place {
+            destination,
+            pulse,
+            bell,
+            starting: true,
+            number: self.last_place,
+            shared: shared.clone(),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.with(|state, now| {
+            state.places.remove(&self.number);
+            state.lanes.ended(&self.destination, self.starting, now);
+            // This place holds one, the map another.
+            if Arc::strong_count(&self.bell) <= 2 {
+                state.bells.remove(&self.destination);
+            }
+        });
+        self.shared.changed.notify_one();
+    }
+}
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        self.shared
+            .with(|state, now| state.lanes.idle(&self.destination, false, now));
+    }
+}
