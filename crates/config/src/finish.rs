@@ -3,8 +3,8 @@
 use crate::table::Values;
 use crate::value::MX;
 use crate::{
-    BareNewlines, Config, Deliver, Dns, Doors, Fallback, FallbackTo, LogStderr, Login, QueueTimes, Road,
-    Route, RouteTls, Serves, Smarthost, TlsFiles,
+    BareNewlines, Config, Deliver, Dns, Doors, Fallback, FallbackTo, LocalDoor, LogStderr, Login, QueueTimes,
+    Road, Route, RouteTls, Serves, Smarthost, TlsFiles,
 };
 
 /// Port of TLS from the first byte (RFC 8314 §3.3).
@@ -22,7 +22,12 @@ pub(crate) fn build(values: &Values) -> Config {
     Config {
         data_dir: values.path("data_dir").unwrap_or_default(),
         domains: values.names("domains").unwrap_or_default().to_vec(),
+        user: values.name("process.user"),
         doors: doors(values),
+        local: LocalDoor {
+            socket: values.path("doors.local"),
+            users: local_users(values),
+        },
         tls: values
             .path("tls.certificate")
             .zip(values.path("tls.key"))
@@ -62,6 +67,14 @@ fn doors(values: &Values) -> Doors {
         imap: listen("doors.imap"),
         imaps: listen("doors.imaps"),
     }
+}
+
+fn local_users(values: &Values) -> Vec<(String, String)> {
+    let pairs = values.names("doors.local_users").unwrap_or_default();
+    let parts = pairs.iter().filter_map(|pair| pair.split_once(": "));
+    parts
+        .map(|(user, address)| (user.to_owned(), address.to_owned()))
+        .collect()
 }
 
 fn queue(values: &Values) -> QueueTimes {

@@ -42,8 +42,12 @@ pub struct Config {
     pub hostname: String,
     /// domains made at the start when they are missing
     pub domains: Vec<String>,
+    /// whom the server becomes when it is started as root; `None` is the default
+    pub user: Option<String>,
     /// where it listens
     pub doors: Doors,
+    /// where programs on this machine hand in mail
+    pub local: LocalDoor,
     /// certificate and key files in PEM
     pub tls: Option<TlsFiles>,
     /// further roots for the certificates of others, in PEM
@@ -92,6 +96,15 @@ impl Doors {
             ("imaps", &self.imaps),
         ]
     }
+}
+
+/// The door for programs on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocalDoor {
+    /// its socket; `None` is `submit.sock` in the data directory, an empty path is off
+    pub socket: Option<PathBuf>,
+    /// which users may send, and as which address
+    pub users: Vec<(String, String)>,
 }
 
 /// PEM files.

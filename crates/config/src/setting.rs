@@ -112,6 +112,14 @@ pub const SETTINGS: &[Setting] = &[
         "[\"example.org\"]",
     )
     .or("[]"),
+    Setting::new(
+        "process.user",
+        Kind::User,
+        "Whom the server becomes when it is started as root, after binding its doors and reading its keys. Without it that is \
+         hearthpost. \"root\" stays root without its rights, which is for containers and tests.",
+        "\"hearthpost\"",
+    )
+    .at_start(),
     door(
         "doors.smtp",
         "Where mail from other servers arrives (port 25). Nobody signs in here.",
@@ -142,6 +150,24 @@ pub const SETTINGS: &[Setting] = &[
         "Where users read mail under TLS from the first byte (port 993). Needs the TLS files.",
         "[\"0.0.0.0:993\", \"[::]:993\"]",
     ),
+    Setting::new(
+        "doors.local",
+        Kind::SocketPath,
+        "The socket where programs on this machine hand in mail with `hearthpost sendmail`; the kernel says which user calls. \
+         Without it that is submit.sock in the data directory, which only root and the server's user reach. For all users: a path \
+         outside of it, like /run/hearthpost/submit.sock.",
+        "\"/run/hearthpost/submit.sock\"",
+    )
+    .at_start(),
+    Setting::new(
+        "doors.local_users",
+        Kind::LocalUsers,
+        "Which users of this machine may send by doors.local, and as whom. Root and the server's user need no line: they may send \
+         as any address of ours.",
+        "[\"backup: ops@example.org\"]",
+    )
+    .or("[]")
+    .at_start(),
     Setting::new(
         "tls.certificate",
         Kind::AbsolutePath,

@@ -157,6 +157,11 @@ fn every_example_works_in_a_file() {
 /// Lines that change the good configuration, and the sentence that must come out.
 const GALLERY: &[(&str, &str, &str)] = &[
     (
+        "[smtp]",
+        "[process]\nuser = \"mail server\"\n[smtp]",
+        "line 20: process.user: \"mail server\" is not the name of a user. Write a name as in /etc/passwd, a number, or uid:gid, like \"990:990\".",
+    ),
+    (
         "hostname = \"mail.example.org\"",
         "hostnme = \"mail.example.org\"",
         "line 3: hostnme: there is no such setting. Did you mean hostname?",

@@ -66,6 +66,12 @@ pub enum Kind {
     },
     /// true or false
     Flag,
+    /// a user of this machine: a name, a number, or `uid:gid`
+    User,
+    /// an absolute path, or `"off"`
+    SocketPath,
+    /// a list of `user: address`
+    LocalUsers,
     /// one of these words
     Choice(&'static [&'static str]),
     /// a list of tables, each with these settings
@@ -75,11 +81,11 @@ pub enum Kind {
 /// A checked value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// of [`Kind::AbsolutePath`]
+    /// of [`Kind::AbsolutePath`] and [`Kind::SocketPath`], where off is empty
     Path(PathBuf),
-    /// of [`Kind::Hostname`], [`Kind::NextHost`], [`Kind::Label`] and [`Kind::Line`]
+    /// of [`Kind::Hostname`], [`Kind::NextHost`], [`Kind::Label`], [`Kind::Line`] and [`Kind::User`]
     Name(String),
-    /// of [`Kind::Domains`]
+    /// of [`Kind::Domains`] and [`Kind::LocalUsers`]
     Names(Vec<String>),
     /// of [`Kind::Addresses`] and [`Kind::Servers`]
     Addresses(Vec<SocketAddr>),
@@ -141,6 +147,9 @@ impl Kind {
             ),
             Self::Number { least, most } => format!("A whole number from {least} to {most}"),
             Self::Flag => "true or false".to_owned(),
+            Self::User => "A user of this machine, by name, number or uid:gid".to_owned(),
+            Self::SocketPath => "An absolute path, or \"off\"".to_owned(),
+            Self::LocalUsers => "A list of user: address".to_owned(),
             Self::Choice(list) => format!("One of {}", words::quoted(list)),
             Self::Tables(_) => "A list of tables".to_owned(),
         }
@@ -164,6 +173,9 @@ impl Kind {
             Self::Duration { least_s, most_s } => measure::duration(value, least_s, most_s),
             Self::Number { least, most } => measure::number(value, least, most),
             Self::Flag => words::flag(value),
+            Self::User => words::user(value),
+            Self::SocketPath => words::socket_path(value),
+            Self::LocalUsers => words::local_users(value),
             Self::Choice(list) => words::choice(value, list),
             Self::Tables(_) => match value.as_array() {
                 Some(_) => Ok(Value::Tables(Vec::new())),
@@ -181,6 +193,7 @@ impl Value {
     pub fn written(&self) -> String {
         let list = |items: Vec<String>| format!("[{}]", items.join(", "));
         match self {
+            Self::Path(path) if path.as_os_str().is_empty() => "\"off\"".to_owned(),
             Self::Path(path) => words::written(&path.display().to_string()),
             Self::Name(text) => words::written(text),
             Self::Names(names) => list(names.iter().map(|name| words::written(name)).collect()),

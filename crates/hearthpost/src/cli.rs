@@ -57,6 +57,9 @@ pub enum Command {
     /// What is kept on disk.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Try on this machine what the server relies on.
+    #[command(subcommand, name = "self-test")]
+    SelfTest(SelfTestCommand),
 }
 
 /// Where settings are when nothing else is said.
@@ -291,4 +294,11 @@ pub enum ConfigCommand {
 pub enum StoreCommand {
     /// Verify the checksums of everything that is kept.
     Check(Common),
+}
+
+/// `hearthpost self-test …`
+#[derive(Subcommand)]
+pub enum SelfTestCommand {
+    /// Give up all rights as the server does, then try what must be refused; exit code 1 if anything is allowed.
+    Sandbox(Common),
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use mail::ids::QueueId;
 use world::events::{Event, Severity, Value};
+use world_real::confine::{Confined, Held};
 
 /// One thing that happened to the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,11 +87,45 @@ pub enum ProgramEvent {
     },
     /// `program.certificates-read`: new handshakes use them.
     CertificatesRead,
+    /// `program.certificates-locked`: after giving up its privileges the server can no longer read them, so that a reload
+    /// will not take new ones.
+    CertificatesLocked {
+        /// why
+        reason: String,
+    },
+    /// `program.confined`: the server has given up what serving does not need.
+    Confined {
+        /// user id of the process
+        uid: u64,
+        /// Landlock: whether the rest of the file system is out of reach
+        files: String,
+        /// seccomp: whether system calls are refused that serving does not need
+        syscalls: String,
+        /// whether no further door can be opened
+        doors: String,
+        /// whether all of them hold
+        fully: bool,
+    },
     /// `program.certificates-kept`: the files on disk cannot be used, so the ones in memory stay.
     CertificatesKept {
         /// why
         reason: String,
     },
+}
+
+impl ProgramEvent {
+    /// What was given up, and whether the kernel holds us to it.
+    pub fn confined(confined: &Confined, sealed: &Held) -> Self {
+        Self::Confined {
+            uid: u64::from(confined.uid),
+            files: confined.files.to_string(),
+            syscalls: confined.syscalls.to_string(),
+            doors: sealed.to_string(),
+            fully: [&confined.files, &confined.syscalls, sealed]
+                .iter()
+                .all(|held| **held == Held::Fully),
+        }
+    }
 }
 
 impl Event for ProgramEvent {
@@ -110,6 +145,8 @@ impl Event for ProgramEvent {
             Self::SettingsKept { .. } => "program.settings-kept",
             Self::CertificatesRead => "program.certificates-read",
             Self::CertificatesKept { .. } => "program.certificates-kept",
+            Self::CertificatesLocked { .. } => "program.certificates-locked",
+            Self::Confined { .. } => "program.confined",
         }
     }
 
@@ -120,7 +157,10 @@ impl Event for ProgramEvent {
             | Self::PanicPlace { .. }
             | Self::SettingsKept { .. }
             | Self::CertificatesKept { .. } => Severity::Alert,
-            Self::Full { .. } | Self::ControlRefused { .. } => Severity::Warning,
+            Self::Full { .. }
+            | Self::ControlRefused { .. }
+            | Self::CertificatesLocked { .. }
+            | Self::Confined { fully: false, .. } => Severity::Warning,
             _ => Severity::Info,
         }
     }
@@ -169,6 +209,16 @@ impl Event for ProgramEvent {
                 format!("The settings cannot be used, so those in memory stay: {reason}")
             }
             Self::CertificatesRead => "The certificate files were read again".to_owned(),
+            Self::CertificatesLocked { reason } => {
+                format!(
+                    "The certificate files cannot be read by the server's user, so a reload will not take new ones: {reason}"
+                )
+            }
+            Self::Confined {
+                uid, files, syscalls, ..
+            } => {
+                format!("Serving as user {uid} without privileges; Landlock: {files}; seccomp: {syscalls}")
+            }
             Self::CertificatesKept { reason } => {
                 format!("The certificate files cannot be used, so the certificates in memory stay: {reason}")
             }
@@ -214,8 +264,23 @@ impl Event for ProgramEvent {
                 field("changed", Value::Text(changed));
                 field("restart", Value::Text(restart));
             }
-            Self::SettingsKept { reason } | Self::CertificatesKept { reason } => {
-                field("reason", Value::Text(reason))
+            Self::SettingsKept { reason }
+            | Self::CertificatesKept { reason }
+            | Self::CertificatesLocked { reason } => {
+                field("reason", Value::Text(reason));
+            }
+            Self::Confined {
+                uid,
+                files,
+                syscalls,
+                doors,
+                fully,
+            } => {
+                field("uid", Value::Number(*uid));
+                field("files", Value::Text(files));
+                field("syscalls", Value::Text(syscalls));
+                field("doors", Value::Text(doors));
+                field("fully", Value::Flag(*fully));
             }
         }
     }

@@ -4,7 +4,8 @@
 //! 1. `cli.rs`: every command and option. `exit.rs`: what the exit codes mean.
 //! 2. `serve.rs` and `demo/` make a [`server::Plan`]; `server.rs` runs it, from binding to the last line of the log.
 //! 3. `doors.rs`: the accept loop, places for connections, panics. `services.rs`: what lies below the doors.
-//! 4. `control/`: the control socket, one file for each noun. `commands/`: the same nouns on the command line.
+//! 4. `openings.rs`: which socket serves which door. `privileges.rs`: who the server is, and what it gives up.
+//! 5. `control/`: the control socket, one file for each noun. `commands/`: the same nouns on the command line.
 //!
 //! Guarantees: nothing listens that was not asked for; the demo never listens beyond loopback; one process owns a data
 //! directory; a panic closes one connection; SIGTERM ends the process within 10 seconds without cutting a reply in two.
@@ -19,6 +20,8 @@ mod events;
 mod exit;
 mod files;
 mod limits;
+mod openings;
+mod privileges;
 mod reload;
 mod serve;
 mod server;
@@ -60,5 +63,6 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Trace { id, common } => commands::trace::run(&id, &common),
         Command::Config(command) => commands::config::run(command),
         Command::Store(command) => commands::store::run(command),
+        Command::SelfTest(cli::SelfTestCommand::Sandbox(common)) => commands::self_test::sandbox(&common),
     }
 }

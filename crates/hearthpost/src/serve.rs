@@ -9,11 +9,13 @@ use directory::{AdminError, DomainSettings};
 use receive::DoorKind;
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
+use world_real::confine::Reach;
 use world_real::log::{Options as LogOptions, Stderr};
 
 use crate::exit::{Failure, Outcome};
 use crate::files;
 use crate::limits::CONFIG_BYTES;
+use crate::privileges;
 use crate::server::{self, Kind, Plan, ReadPem};
 use crate::services::Services;
 
@@ -26,7 +28,7 @@ pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
         Box::pin(async move { add_domains(&services, &domains).await })
     };
     server::run(
-        plan(file.to_owned(), settings),
+        plan(file.to_owned(), settings)?,
         clock,
         Box::new(prepare),
         Box::new(|_| Ok(())),
@@ -95,8 +97,10 @@ pub fn log_dir(config: &Config) -> std::path::PathBuf {
         .unwrap_or_else(|| config.data_dir.join("log"))
 }
 
-fn plan(file: PathBuf, settings: Checked) -> Plan {
+fn plan(file: PathBuf, settings: Checked) -> Outcome<Plan> {
     let config = settings.config.clone();
+    let user = privileges::choose(config.user.as_deref())?;
+    let reach = reach(&config, &file);
     let log = LogOptions {
         stderr: match config.log_stderr {
             LogStderr::Human => Stderr::Human,
@@ -113,7 +117,7 @@ fn plan(file: PathBuf, settings: Checked) -> Plan {
         let read: ReadPem = Arc::new(move || certs::files::read(&files.certificate, &files.key));
         read
     });
-    Plan {
+    Ok(Plan {
         data: config.data_dir.clone(),
         log,
         hostname: config.hostname.clone(),
@@ -126,7 +130,28 @@ fn plan(file: PathBuf, settings: Checked) -> Plan {
         normalise_newlines: normalises(&config),
         connections: config.connections,
         source: Some((file, settings)),
+        user,
+        reach,
+    })
+}
+
+/// Files that are read again at a reload.
+fn reach(config: &Config, file: &Path) -> Reach {
+    let tls = config
+        .tls
+        .iter()
+        .flat_map(|files| [&files.certificate, &files.key]);
+    let passwords = config.routes.iter().filter_map(|route| match &route.road {
+        Road::Smarthost(host) => host.login.as_ref().map(|login| &login.password_file),
+        Road::Mx => None,
+    });
+    let others = config.extra_roots.iter().chain(&config.dns.trust_anchor);
+    let mut reach = Reach::default();
+    reach.read_file(file);
+    for file in tls.chain(passwords).chain(others) {
+        reach.read_file(file);
     }
+    reach
 }
 
 fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {

@@ -1,6 +1,7 @@
 //! The running server: order of start and stop.
 //!
-//! 1. [`run`] raises the limit of open files, binds every door, opens the log, and starts the runtime.
+//! 1. [`run`] raises the limit of open files, binds every door, reads the keys, gives up every other right
+//!    ([`crate::privileges`]), and only then starts threads: the log and the runtime.
 //! 2. [`open`]: store → directory → what the caller prepares (domains, demo users) → queue, mailboxes.
 //! 3. [`open_doors`]: one accept loop for each door ([`crate::doors`]), the worker of the queue, the control socket; then
 //!    the caller is told that every door is open.
@@ -26,8 +27,10 @@ use tokio::task::JoinSet;
 use world::clock::{BoxFuture, Clock, Monotonic};
 use world::events::Events;
 use world::net::{Listener, TlsServer};
+use world_real::confine::{self, Confined, Confinement, Reach, User};
 use world_real::log::{LogEvents, Options as LogOptions};
 use world_real::signals::{Signal, Signals};
+use world_real::systemd::Notifier;
 use world_real::tcp::Bound;
 use world_real::tls::{Certificates, Identity, ServerTls};
 use world_real::unix::BoundControl;
@@ -38,6 +41,8 @@ use crate::doors::{self, Door, Gate, Serve};
 use crate::events::ProgramEvent;
 use crate::exit::{Failure, Outcome};
 use crate::limits;
+use crate::openings;
+use crate::privileges;
 use crate::reload::Reload;
 use crate::services::{Live, Services, open_log};
 
@@ -102,6 +107,10 @@ pub struct Plan {
     pub connections: u64,
     /// where the settings came from; the demo has no file
     pub source: Option<(PathBuf, Checked)>,
+    /// whom to become once every door is bound; `None` stays
+    pub user: Option<User>,
+    /// what may be read and written beside `data` and the log
+    pub reach: Reach,
 }
 
 /// A step of the caller's between opening the directory and opening the doors.
@@ -112,10 +121,14 @@ pub type Ready = Box<dyn FnOnce(&[(&'static str, SocketAddr)]) -> Outcome<()> + 
 /// Runs a server to its end.
 pub fn run(plan: Plan, clock: Arc<dyn Clock>, prepare: Prepare, ready: Ready) -> Outcome<()> {
     raise_descriptors(plan.connections);
-    let bound = bind(&plan)?;
+    let bound = openings::open(&plan.doors, plan.any_port)?;
     let tls = plan.tls.as_ref().map(Tls::read).transpose()?;
-    make_private(&plan.data)?;
+    let manager = Notifier::from_env();
+    let confined = settle_down(&plan)?;
     let log = open_log(&plan.log, &clock)?;
+    if let Some(event) = tls.as_ref().and_then(Tls::is_lost_to_us) {
+        log.emit(&event);
+    }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores)
@@ -129,13 +142,37 @@ pub fn run(plan: Plan, clock: Arc<dyn Clock>, prepare: Prepare, ready: Ready) ->
                 "the runtime cannot start: {error}. Check the limits of threads and memory."
             ))
         })?;
-    let outcome = runtime.block_on(live(plan, bound, tls, clock, log.clone(), prepare, ready));
+    let started = Started {
+        bound,
+        tls,
+        manager,
+        confined,
+    };
+    let outcome = runtime.block_on(live(plan, started, clock, log.clone(), prepare, ready));
     runtime.shutdown_timeout(limits::CLOSE);
     log.close();
     outcome
 }
 
-/// Makes the data directory for its owner alone, before the log makes it for everybody. An existing one is left as it is.
+/// Takes possession of the directories, then gives up everything else. No thread runs yet.
+fn settle_down(plan: &Plan) -> Outcome<Confined> {
+    let dirs = [Some(plan.data.as_path()), plan.log.dir.as_deref()];
+    let mut reach = plan.reach.clone();
+    for dir in dirs.into_iter().flatten() {
+        // A log within the data directory is made by the log itself, as the server's own user.
+        if dir == plan.data || !dir.starts_with(&plan.data) {
+            privileges::own(dir, plan.user.as_ref())?;
+        }
+        reach.write.push(dir.to_owned());
+    }
+    privileges::give_up(&Confinement {
+        user: plan.user.clone(),
+        reach,
+    })
+}
+
+/// Makes the data directory for its owner alone, before the log makes it for everybody, and its entry durable. An existing
+/// one is left as it is.
 pub fn make_private(dir: &Path) -> Outcome<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|error| {
@@ -143,7 +180,12 @@ pub fn make_private(dir: &Path) -> Outcome<()> {
             "the directory {} cannot be made: {error}. Check who owns the one above it.",
             dir.display()
         ))
-    })
+    })?;
+    // The store syncs it too, where it may still open the directory above.
+    if let Some(above) = dir.parent().and_then(|above| std::fs::File::open(above).ok()) {
+        let _ = above.sync_all();
+    }
+    Ok(())
 }
 
 /// The soft limit of open files follows the hard one, as far as the connections need it.
@@ -155,33 +197,6 @@ fn raise_descriptors(connections: u64) {
         now.current = Some(now.maximum.map_or(wanted, |maximum| maximum.min(wanted)));
         let _ = setrlimit(Resource::Nofile, now); // with fewer, the accept loops pause when they are used up
     }
-}
-
-fn bind(plan: &Plan) -> Outcome<Vec<(Kind, Bound)>> {
-    let mut bound = Vec::with_capacity(plan.doors.len());
-    for &(kind, address) in &plan.doors {
-        let first = Bound::bind(address);
-        let taken = |error: &std::io::Error| plan.any_port && error.kind() == std::io::ErrorKind::AddrInUse;
-        let opened = match first {
-            Err(error) if taken(&error) => Bound::bind(SocketAddr::new(address.ip(), 0)),
-            other => other,
-        };
-        bound.push((kind, opened.map_err(|error| cannot_bind(kind, address, &error))?));
-    }
-    Ok(bound)
-}
-
-fn cannot_bind(kind: Kind, address: SocketAddr, error: &std::io::Error) -> Failure {
-    let next_step = match error.kind() {
-        std::io::ErrorKind::AddrInUse => "Another program listens there: stop it, or change the address.",
-        std::io::ErrorKind::PermissionDenied => "Ports below 1024 need the capability CAP_NET_BIND_SERVICE.",
-        std::io::ErrorKind::AddrNotAvailable => "This machine has no such address.",
-        _ => "Check the address.",
-    };
-    Failure::Usage(format!(
-        "the door {} cannot listen on {address}: {error}. {next_step}",
-        kind.name()
-    ))
 }
 
 /// The certificates in use, and how to read them anew.
@@ -213,6 +228,12 @@ impl Tls {
             .map_err(|error| error.to_string())
     }
 
+    /// Whether the files cannot be read any more, now that the privileges are gone.
+    fn is_lost_to_us(&self) -> Option<ProgramEvent> {
+        let reason = identity(&self.read).err()?;
+        Some(ProgramEvent::CertificatesLocked { reason })
+    }
+
     fn server(&self, protocol: &str) -> Outcome<Arc<dyn TlsServer>> {
         let server = ServerTls::new(self.certificates.clone(), &[protocol]);
         Ok(Arc::new(
@@ -226,10 +247,17 @@ fn identity(read: &ReadPem) -> Result<Identity, String> {
     Identity::from_pem::<&str>(&[], &pem.chain, &pem.key).map_err(|error| error.to_string())
 }
 
-async fn live(
-    plan: Plan,
+/// What was made before the first thread.
+struct Started {
     bound: Vec<(Kind, Bound)>,
     tls: Option<Tls>,
+    manager: Notifier,
+    confined: Confined,
+}
+
+async fn live(
+    plan: Plan,
+    started: Started,
     clock: Arc<dyn Clock>,
     log: Arc<LogEvents>,
     prepare: Prepare,
@@ -242,14 +270,19 @@ async fn live(
     report_panics(services.events.clone());
     prepare(services.clone()).await?;
     let (stopping, stop) = watch::channel(false);
-    let mut running = open_doors(plan, bound, tls, &services, stop).await?;
+    let mut running = open_doors(plan, started.bound, started.tls, &services, stop).await?;
+    services
+        .events
+        .emit(&ProgramEvent::confined(&started.confined, &confine::seal()));
     let doors = services
         .live
         .get()
         .map(|live| live.doors.clone())
         .unwrap_or_default();
     ready(&doors)?;
-    let lost = wait(signals, &services, &mut running).await;
+    started.manager.ready();
+    let lost = wait(signals, &services, &mut running, &started.manager).await;
+    started.manager.stopping();
     end(&services, stopping, running).await;
     match lost {
         None => Ok(()),
@@ -494,12 +527,21 @@ fn text_rules(normalise_newlines: bool) -> TextRules {
 }
 
 /// Waits for the end; returns the door that was lost, if one was.
-async fn wait(mut signals: Signals, services: &Services, running: &mut Running) -> Option<ProgramEvent> {
+async fn wait(
+    mut signals: Signals,
+    services: &Services,
+    running: &mut Running,
+    manager: &Notifier,
+) -> Option<ProgramEvent> {
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
                 Signal::Stop => return None,
-                Signal::Reload => reload(services).await,
+                Signal::Reload => {
+                    manager.reloading();
+                    reload(services).await;
+                    manager.ready();
+                }
             },
             Some(ended) = running.doors.join_next() => {
                 let reason = match ended {

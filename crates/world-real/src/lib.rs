@@ -4,13 +4,14 @@
 //! 1. [`tcp::Bound::bind`] and [`unix::BoundControl::bind`] take the addresses while privileges are still there, before any runtime;
 //! 2. [`tls::Identity::from_pem`] checks certificates and keys, [`tls::Certificates::new`] keeps them, [`tls::ServerTls::new`]
 //!    makes one acceptor for each door, with the protocols (ALPN) that door speaks;
-//! 3. [`log::LogEvents::open`] starts the log, [`clock::RealClock::new`] and [`chance::RealChance`] open the small doors;
-//! 4. inside the runtime, [`tcp::Bound::listen`] turns the sockets into [`world::net::Listener`]s, and
+//! 3. [`confine::confine`] gives up every right that serving does not need, before the first thread;
+//! 4. [`log::LogEvents::open`] starts the log, [`clock::RealClock::new`] and [`chance::RealChance`] open the small doors;
+//! 5. inside the runtime, [`tcp::Bound::listen`] turns the sockets into [`world::net::Listener`]s, and
 //!    [`signals::Signals::install`] hears what the operator wants;
-//! 5. on the way out, [`dns::RealDns`] asks name servers, [`tcp::RealNetwork`] connects and [`tls_client::ClientTls`] encrypts;
-//! 6. [`tls::Certificates::replace`], [`tls_client::ClientTls::replace`] and [`dns::RealDns::replace`] exchange what they hold while
+//! 6. on the way out, [`dns::RealDns`] asks name servers, [`tcp::RealNetwork`] connects and [`tls_client::ClientTls`] encrypts;
+//! 7. [`tls::Certificates::replace`], [`tls_client::ClientTls::replace`] and [`dns::RealDns::replace`] exchange what they hold while
 //!    connections go on;
-//! 7. [`log::LogEvents::close`] writes what is left.
+//! 8. [`log::LogEvents::close`] writes what is left.
 //!
 //! Afterwards [`log::trace::lines_of`] finds the life of one message in the log.
 //!
@@ -18,10 +19,12 @@
 
 pub mod chance;
 pub mod clock;
+pub mod confine;
 pub mod dns;
 pub mod limits;
 pub mod log;
 pub mod signals;
+pub mod systemd;
 pub mod tcp;
 pub mod tls;
 pub mod tls_client;

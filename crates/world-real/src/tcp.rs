@@ -43,6 +43,16 @@ impl Bound {
         Ok(Self { socket, local })
     }
 
+    /// Takes a listening socket that somebody else bound, such as systemd.
+    pub fn adopt(socket: std::net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        sockopt::set_socket_keepalive(&socket, true)?;
+        sockopt::set_tcp_keepidle(&socket, TCP_KEEPALIVE_IDLE)?;
+        let local = socket.local_addr()?;
+        Ok(Self { socket, local })
+    }
+
     /// Where it listens; with the port the system chose when port 0 was asked for.
     pub fn local_addr(&self) -> SocketAddr {
         self.local

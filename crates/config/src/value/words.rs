@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mail::address::Domain;
+use mail::address::{Domain, Mailbox};
 use toml::de::DeValue;
 
 use super::network::MX;
@@ -90,6 +90,57 @@ pub(super) fn line(value: &DeValue<'_>) -> Result<Value, Wrong> {
         "this is not one line of text".to_owned(),
         format!("Write 1 to {LINE_OCTETS} octets without control characters."),
     )
+}
+
+/// Letters of user names (useradd(8)), or a number, or two.
+fn is_user(text: &str) -> bool {
+    let number = |text: &str| text.parse::<u32>().is_ok();
+    let named = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "_.-$".contains(letter));
+    named
+        || text
+            .split_once(':')
+            .map_or(number(text), |(uid, gid)| number(uid) && number(gid))
+}
+
+pub(super) fn user(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    let text = text_of(value, "\"hearthpost\"")?;
+    if is_user(text) {
+        return Ok(Value::Name(text.to_owned()));
+    }
+    wrong(
+        format!("{text:?} is not the name of a user"),
+        "Write a name as in /etc/passwd, a number, or uid:gid, like \"990:990\".",
+    )
+}
+
+pub(super) fn socket_path(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    if value.as_str() == Some("off") || value.as_bool() == Some(false) {
+        return Ok(Value::Path(PathBuf::new()));
+    }
+    path(value)
+}
+
+pub(super) fn local_users(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    const EXAMPLE: &str = "Write it like [\"backup: ops@example.org\"].";
+    let Some(list) = value.as_array() else {
+        return wrong(format!("this is {}, not a list", with_article(value)), EXAMPLE);
+    };
+    let mut pairs = Vec::new();
+    for item in list.iter() {
+        let text = text_of(item.get_ref(), "\"backup: ops@example.org\"")?;
+        let pair = text.split_once(':').and_then(|(user, address)| {
+            let mailbox = Mailbox::parse(address.trim()).ok()?;
+            is_user(user.trim()).then(|| format!("{}: {mailbox}", user.trim()))
+        });
+        match pair {
+            Some(pair) => pairs.push(pair),
+            None => return wrong(format!("{text:?} is not a user and an address"), EXAMPLE),
+        }
+    }
+    Ok(Value::Names(pairs))
 }
 
 pub(super) fn flag(value: &DeValue<'_>) -> Result<Value, Wrong> {

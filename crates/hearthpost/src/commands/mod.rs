@@ -6,6 +6,7 @@ pub mod config;
 pub mod domain;
 pub mod queue;
 pub mod reload;
+pub mod self_test;
 pub mod status;
 pub mod store;
 pub mod trace;

@@ -11,6 +11,7 @@ use world_real::unix;
 use super::{Answer, Envelope, Reply, Request, SOCKET, VERSION, answer};
 use crate::exit::{Failure, Outcome};
 use crate::limits::{CONTROL_LINE_BYTES, SOCKET_PATH_BYTES};
+use crate::privileges;
 use crate::services::Services;
 
 /// Somebody to ask: the running server, or the store itself.
@@ -30,7 +31,10 @@ pub async fn connect(data: &Path) -> Outcome<Link> {
             "the control socket in {} is not ours to use. Run this as the server's user, or with sudo.",
             data.display()
         ))),
-        Err(_) => Services::open_stopped(data).await.map(Link::Own),
+        Err(_) => {
+            privileges::become_owner(data)?;
+            Services::open_stopped(data).await.map(Link::Own)
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
+use world_real::confine::Reach;
 use world_real::log::Options as LogOptions;
 
 use crate::cli::DemoArgs;
@@ -56,6 +57,8 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         normalise_newlines: false,
         connections: limits::DEMO_CONNECTIONS,
         source: None,
+        user: None,
+        reach: Reach::default(),
     };
     let (people, users) = (state.clone(), args.users);
     let prepare = move |services: Arc<Services>| -> BoxFuture<'static, Outcome<()>> {

@@ -17,6 +17,11 @@ pub fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_hearthpost"))
 }
 
+/// The number of the user who runs the tests: a server that they start stays who it is, also as root.
+pub fn this_user() -> u32 {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap())
+}
+
 /// Runs a command to its end.
 pub fn run(args: &[&str]) -> Output {
     program().args(args).stdin(Stdio::null()).output().unwrap()

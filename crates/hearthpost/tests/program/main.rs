@@ -9,6 +9,7 @@ mod cli;
 mod demo;
 mod help;
 mod kill;
+mod privileges;
 mod recording;
 mod serve;
 mod stories;

@@ -21,7 +21,8 @@ impl Served {
         let text = format!(
             "data_dir = \"{data}\"\nhostname = \"mail.example.org\"\ndomains = [\"example.org\"]\n\
              [doors]\nsmtp = [\"127.0.0.1:0\", \"127.0.0.1:0\"]\nsubmissions = \"127.0.0.1:0\"\nimaps = \"127.0.0.1:0\"\nimap = \"127.0.0.1:0\"\n\
-             [tls]\ncertificate = \"{dir}/server.pem\"\nkey = \"{dir}/server.key\"\n[log]\nstderr = \"json\"\n{more}",
+             [tls]\ncertificate = \"{dir}/server.pem\"\nkey = \"{dir}/server.key\"\n[process]\nuser = \"{user}\"\n[log]\nstderr = \"json\"\n{more}",
+            user = crate::help::this_user(),
             data = data.display(),
             dir = dir.display(),
         );

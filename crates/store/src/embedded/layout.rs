@@ -112,13 +112,22 @@ impl Layout {
 }
 
 /// Makes a directory only the owner may enter, and syncs its entry.
+///
+/// A directory that is there already may lie in one we may not read: a server gives up its rights there before it opens the
+/// store, after it has made and synced its own directory.
 fn make_dir(path: &Path) -> Result<()> {
+    let was_there = path.is_dir();
     match DirBuilder::new().mode(0o700).recursive(true).create(path) {
         Ok(()) => {}
         Err(error) => return Err(StoreError::Fatal(format!("{}: {error}", path.display()))),
     }
     match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
+        Some(parent) if !parent.as_os_str().is_empty() => match File::open(parent) {
+            Err(error) if was_there && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            opened => opened
+                .and_then(|dir| dir.sync_all())
+                .map_err(io_at(parent.display().to_string())),
+        },
         _ => Ok(()),
     }
 }

@@ -1,0 +1,223 @@
+//! What a running server has given up. Started as root, these tests also see it become somebody else.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use testkit::talk::{Talk, TlsClient};
+
+use crate::help::{Demo, Server, done, program, this_user, with_input};
+
+/// A user that no machine has.
+const STRANGER: u32 = 64_999;
+
+/// Who serves in these tests: where we are root, somebody else.
+fn server_user() -> u32 {
+    if this_user() == 0 { STRANGER } else { this_user() }
+}
+
+struct Served {
+    server: Server,
+    data: PathBuf,
+    ca: PathBuf,
+}
+
+/// `dir` must let others through, as the directories of a real server do.
+fn serve(dir: &Path) -> Served {
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let made = certs::demo::provide(dir).unwrap();
+    let (data, file) = (dir.join("data"), dir.join("hearthpost.toml"));
+    let text = format!(
+        "data_dir = \"{data}\"\nhostname = \"mail.example.org\"\ndomains = [\"example.org\"]\n[process]\nuser = \"{user}\"\n\
+         [doors]\nsmtp = \"127.0.0.1:0\"\nimaps = \"127.0.0.1:0\"\n\
+         [tls]\ncertificate = \"{dir}/server.pem\"\nkey = \"{dir}/server.key\"\n[log]\nstderr = \"json\"\n",
+        data = data.display(),
+        dir = dir.display(),
+        user = server_user(),
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut command = program();
+    command.arg("serve").arg("--config").arg(&file);
+    let server = Server::spawn(command);
+    wait_for(&server, "program.started");
+    Served {
+        server,
+        data,
+        ca: made.ca_file,
+    }
+}
+
+fn wait_for(server: &Server, event: &str) -> Value {
+    server.wait_for(|line| {
+        serde_json::from_str::<Value>(line)
+            .ok()
+            .filter(|line| line["event"] == event)
+    })
+}
+
+/// What every thread of `pid` must show in its status.
+fn check_threads(pid: u32, uid: u32) {
+    let tasks: Vec<_> = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().collect();
+    assert!(
+        tasks.len() > 2,
+        "the runtime and the log run in threads of their own"
+    );
+    for task in tasks {
+        let status = task.unwrap().path().join("status");
+        // A thread may end between the listing and the reading.
+        let Ok(text) = std::fs::read_to_string(&status) else {
+            continue;
+        };
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("{name} in {}", status.display()))
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(
+            field("Uid:"),
+            [uid; 4].map(|uid| uid.to_string()).join(" "),
+            "{text}"
+        );
+        for set in ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"] {
+            assert_eq!(field(set), "0000000000000000", "{set} in {text}");
+        }
+        if this_user() == 0 {
+            assert_eq!(field("CapBnd:"), "0000000000000000", "{text}");
+            if uid != 0 {
+                assert_eq!(field("Groups:"), "", "{text}");
+            }
+        }
+        assert_eq!(field("NoNewPrivs:"), "1", "{text}");
+        assert_eq!(field("Seccomp:"), "2", "{text}");
+    }
+}
+
+/// Every file below `dir` with its owner and mode.
+fn files(dir: &Path) -> Vec<(PathBuf, u32, u32)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let is = std::fs::symlink_metadata(&path).unwrap();
+        found.push((path.clone(), is.uid(), is.mode() & 0o7777));
+        if is.is_dir() {
+            found.extend(files(&path));
+        }
+    }
+    found
+}
+
+#[test]
+fn ops_1_no_thread_of_a_server_has_any_right_left_and_mail_still_comes_and_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut served = serve(dir.path());
+    check_threads(served.server.pid(), server_user());
+    let added = with_input(
+        &served.data,
+        &["account", "add", "ann@example.org", "--password-stdin"],
+        "a good password\n",
+    );
+    assert!(
+        added.status.success(),
+        "{}",
+        String::from_utf8_lossy(&added.stderr)
+    );
+    let doors = done(&served.data, &["status"])["doors"].clone();
+    let port = |door: &str| -> u16 {
+        let address = doors[door][0].as_str().unwrap().to_owned();
+        address.rsplit(':').next().unwrap().parse().unwrap()
+    };
+    let mut talk = Talk::connect(port("smtp"));
+    assert!(talk.reply().starts_with("220 "));
+    talk.ask("EHLO client.test");
+    talk.ask("MAIL FROM:<you@example.net>");
+    talk.ask("RCPT TO:<ann@example.org>");
+    talk.ask("DATA");
+    assert!(talk.ask("Subject: x\r\n\r\nx\r\n.").starts_with("250 "));
+    let mut talk = Talk::connect_tls(port("imaps"), &TlsClient::trusting(&served.ca));
+    talk.line();
+    let signed_in = talk.imap("a", "LOGIN ann@example.org \"a good password\"");
+    assert!(signed_in.last().unwrap().starts_with("a OK"));
+    assert!(talk.imap("b", "SELECT INBOX").contains(&"* 1 EXISTS".to_owned()));
+    // Signing in and storing have started every kind of thread by now.
+    check_threads(served.server.pid(), server_user());
+    drop(talk);
+    served.server.signal("TERM");
+    assert_eq!(served.server.ended(), Some(0));
+    for (path, uid, mode) in files(&served.data) {
+        assert_eq!(uid, server_user(), "{}", path.display());
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    }
+    // Root's own commands at the stopped server leave nothing behind that the server could not open.
+    done(&served.data, &["domain", "add", "example.com"]);
+    for (path, uid, _) in files(&served.data) {
+        assert_eq!(uid, server_user(), "{}", path.display());
+    }
+}
+
+#[test]
+fn ops_1_certificate_files_that_only_root_can_read_are_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = serve(dir.path());
+    if this_user() != 0 {
+        return;
+    }
+    // `serve` waited for a later line, so the server is asked again.
+    let log = std::fs::read_dir(served.data.join("log")).unwrap();
+    done(&served.data, &["status"]);
+    let mut server = served.server;
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+    let texts: String = log
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    assert!(texts.contains("program.certificates-locked"), "{texts}");
+}
+
+#[test]
+fn ops_1_the_demo_gives_up_its_rights_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(dir.path(), &[]);
+    check_threads(demo.server.pid(), this_user());
+    assert_eq!(demo.stop(), Some(0));
+}
+
+#[test]
+fn ops_2_the_sandbox_refuses_what_it_must() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = program()
+        .args(["self-test", "sandbox", "--data"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    let (said, complained) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!(output.status.code(), Some(0), "{said}{complained}");
+    assert!(
+        said.lines().filter(|line| line.starts_with("right: ")).count() > 15,
+        "{said}"
+    );
+    assert!(!said.contains("WRONG"), "{said}");
+}
+
+#[test]
+fn ops_3_keys_and_mail_are_for_their_owner_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(dir.path(), &[]);
+    demo.send("alice@example.test", "hello");
+    for (path, uid, mode) in files(dir.path()) {
+        assert_eq!(uid, this_user(), "{}", path.display());
+        let secret = path.extension().is_some_and(|ext| ext == "key")
+            || path.starts_with(dir.path().join("log"))
+            || path.to_string_lossy().contains("store");
+        assert!(
+            !secret || mode & 0o077 == 0,
+            "{} has mode {mode:o}",
+            path.display()
+        );
+    }
+    assert_eq!(demo.stop(), Some(0));
+}
