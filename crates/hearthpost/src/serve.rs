@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use config::{BareNewlines, Checked, Config, LogStderr, Problem};
+use config::{BareNewlines, Checked, Config, LogStderr, Problem, Road};
 use directory::{AdminError, DomainSettings};
 use receive::DoorKind;
 use world::clock::BoxFuture;

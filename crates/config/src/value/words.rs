@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mail::address::{Domain, Mailbox};
+use mail::address::{Domain, Mailbox, Utf8};
 use toml::de::DeValue;
 
 use super::network::MX;
@@ -132,7 +132,7 @@ pub(super) fn local_users(value: &DeValue<'_>) -> Result<Value, Wrong> {
     for item in list.iter() {
         let text = text_of(item.get_ref(), "\"backup: ops@example.org\"")?;
         let pair = text.split_once(':').and_then(|(user, address)| {
-            let mailbox = Mailbox::parse(address.trim()).ok()?;
+            let mailbox = Mailbox::parse(address.trim(), Utf8::Allowed).ok()?;
             is_user(user.trim()).then(|| format!("{}: {mailbox}", user.trim()))
         });
         match pair {

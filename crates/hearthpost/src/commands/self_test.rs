@@ -72,7 +72,7 @@ fn plan(common: &Common) -> Outcome<(Confinement, std::path::PathBuf)> {
     let (data, user) = match (&common.data, common.config.exists()) {
         (Some(data), _) => (data.clone(), None),
         (None, true) => {
-            let config = serve::read(&common.config)?;
+            let config = serve::read(&common.config)?.config;
             (config.data_dir, privileges::choose(config.user.as_deref())?)
         }
         (None, false) => {
