@@ -113,10 +113,11 @@ mod tests {
             (mx, address("[::]:25")),
             (imap, address("0.0.0.0:143")),
         ];
-        let table: &[(&[(&str, &str)], &[(Kind, Source)])] = &[
+        type Row = (&'static [(&'static str, &'static str)], Vec<(Kind, Source)>);
+        let table: [Row; 3] = [
             (
                 &[],
-                &[
+                vec![
                     (mx, Source::Bind(doors[0].1)),
                     (mx, Source::Bind(doors[1].1)),
                     (imap, Source::Bind(doors[2].1)),
@@ -124,11 +125,11 @@ mod tests {
             ),
             (
                 &[("smtp", "[::]:25")],
-                &[(mx, Source::Handed(0)), (imap, Source::Bind(doors[2].1))],
+                vec![(mx, Source::Handed(0)), (imap, Source::Bind(doors[2].1))],
             ),
             (
                 &[("hearthpost.socket", "0.0.0.0:143"), ("", "[::]:25")],
-                &[
+                vec![
                     (imap, Source::Handed(0)),
                     (mx, Source::Handed(1)),
                     (mx, Source::Bind(doors[0].1)),
@@ -137,7 +138,7 @@ mod tests {
         ];
         for (handed, want) in table {
             let handed: Vec<_> = handed.iter().map(|(name, text)| (*name, address(text))).collect();
-            assert_eq!(assign(&doors, &handed).unwrap(), *want, "{handed:?}");
+            assert_eq!(assign(&doors, &handed).unwrap(), want, "{handed:?}");
         }
         for handed in [("imaps", "0.0.0.0:993"), ("x", "127.0.0.1:25")] {
             let said = assign(&doors, &[(handed.0, address(handed.1))]).unwrap_err();
