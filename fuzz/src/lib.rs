@@ -28,6 +28,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("config", config::fuzzing::fuzz_config),
     ("directory-sasl", directory::fuzzing::fuzz_sasl),
     ("directory-verifier", directory::fuzzing::fuzz_verifier),
+    ("dns-reply", world_real::fuzzing::fuzz_dns_reply),
     ("imap-names", imap::fuzzing::fuzz_names),
     ("imap-sections", imap::fuzzing::fuzz_sections),
     ("imap-session", imap::fuzzing::fuzz_session),

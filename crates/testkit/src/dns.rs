@@ -158,7 +158,7 @@ impl Zone {
     }
 }
 
-fn canonical(name: &str) -> String {
+pub(crate) fn canonical(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }
 
@@ -177,7 +177,7 @@ fn read_zone(text: &str) -> Result<Zone, String> {
 }
 
 /// Words between blanks; quoted strings are one word and may hold blanks; a semicolon starts a comment.
-fn words_of(line: &str) -> Vec<String> {
+pub(crate) fn words_of(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted, mut started) = (Vec::new(), String::new(), false, false);
     for character in line.chars() {
         match character {
@@ -237,7 +237,7 @@ fn read_entry(zone: &mut Zone, security: &mut Security, words: &[String]) -> Res
     Ok(())
 }
 
-fn read_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn read_duration(text: &str) -> Result<Duration, String> {
     let number = |digits: &str| {
         digits
             .parse::<u64>()
@@ -260,7 +260,7 @@ fn read_failure(text: &str) -> Result<Failure, String> {
     })
 }
 
-fn read_kind(text: &str) -> Result<RecordType, String> {
+pub(crate) fn read_kind(text: &str) -> Result<RecordType, String> {
     Ok(match text.to_ascii_uppercase().as_str() {
         "A" => RecordType::A,
         "AAAA" => RecordType::Aaaa,
@@ -273,7 +273,7 @@ fn read_kind(text: &str) -> Result<RecordType, String> {
     })
 }
 
-fn read_value(kind: RecordType, value: &[&str]) -> Result<Record, String> {
+pub(crate) fn read_value(kind: RecordType, value: &[&str]) -> Result<Record, String> {
     let bad = || format!("{value:?} is not a value of {kind:?}");
     let number = |text: &str| text.parse::<u8>().map_err(|_| bad());
     Ok(match (kind, value) {

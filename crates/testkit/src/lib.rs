@@ -5,7 +5,8 @@
 //! 2. [`chance::SeededChance`] repeats itself for the same seed;
 //! 3. [`net::wire_pair`] and [`net::SimNetwork`] are wires without sockets, which can deliver in random pieces and fail as told;
 //!    [`tls::SimTlsClient`] and [`tls::SimTlsServer`] play a handshake on them;
-//! 4. [`dns::SimDns`] answers from a zone written as text, and fails where the zone says so;
+//! 4. [`dns::SimDns`] answers from a zone written as text, and fails where the zone says so; [`hostile_dns::HostileDns`] is a real
+//!    server that answers wrongly where its script says so;
 //! 5. [`events::CollectEvents`] keeps what was emitted;
 //! 6. [`disk::SimDisk`] knows what a disk may show after a power cut, and [`powercut`] replays a recorded program on it;
 //! 7. [`talk::Talk`] is a client without manners for black-box tests;
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod disk;
 pub mod dns;
 pub mod events;
+pub mod hostile_dns;
 pub mod net;
 pub mod powercut;
 pub mod sink;

@@ -29,3 +29,12 @@ pub mod tcp;
 pub mod tls;
 pub mod tls_client;
 pub mod unix;
+
+/// Entries for the fuzzer.
+#[doc(hidden)]
+pub mod fuzzing {
+    /// A name server's reply, as it came over the wire, to the question that it holds.
+    pub fn fuzz_dns_reply(bytes: &[u8]) {
+        crate::dns::fuzz_reply(bytes);
+    }
+}

@@ -134,30 +134,40 @@ fn judge(error: &io::Error) -> AfterError {
     }
 }
 
-/// Outgoing TCP connections.
+/// Outgoing TCP connections: without delay for small writes, and asked by the kernel whether the other side is still there.
 #[derive(Debug, Default)]
 pub struct RealNetwork;
 
 impl Network for RealNetwork {
     fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> BoxFuture<'_, io::Result<(BoxWire, Peer)>> {
-        Box::pin(async move {
-            let socket = if to.is_ipv6() {
-                TcpSocket::new_v6()?
-            } else {
-                TcpSocket::new_v4()?
-            };
-            if let Some(ip) = from {
-                socket.bind(SocketAddr::new(ip, 0))?;
-            }
-            socket.set_nodelay(true)?;
-            let stream = socket.connect(to).await?;
-            let peer = Peer {
-                addr: to,
-                local: stream.local_addr()?,
-            };
-            Ok((Box::new(stream) as BoxWire, peer))
-        })
+        Box::pin(connect(to, from))
     }
+}
+
+async fn connect(to: SocketAddr, from: Option<IpAddr>) -> io::Result<(BoxWire, Peer)> {
+    let socket = if to.is_ipv6() {
+        TcpSocket::new_v6()?
+    } else {
+        TcpSocket::new_v4()?
+    };
+    if let Some(ip) = from {
+        if ip.is_ipv4() != to.is_ipv4() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{to} cannot be reached from {ip}: one is IPv4, the other IPv6"),
+            ));
+        }
+        socket.bind(SocketAddr::new(ip, 0))?;
+    }
+    socket.set_nodelay(true)?;
+    socket.set_keepalive(true)?;
+    sockopt::set_tcp_keepidle(&socket, TCP_KEEPALIVE_IDLE)?;
+    let stream = socket.connect(to).await?;
+    let peer = Peer {
+        addr: to,
+        local: stream.local_addr()?,
+    };
+    Ok((Box::new(stream) as BoxWire, peer))
 }
 
 #[cfg(test)]
@@ -216,5 +226,41 @@ mod tests {
         let (_, peer) = accepted.unwrap();
         assert_eq!(peer.local, to);
         assert_eq!(peer.addr, client.unwrap().1.local);
+    }
+
+    #[tokio::test]
+    async fn a_connection_leaves_from_the_address_it_is_told() {
+        let door = Bound::bind("127.0.0.1:0".parse().unwrap())
+            .unwrap()
+            .listen()
+            .unwrap();
+        let own: IpAddr = "127.0.0.9".parse().unwrap();
+        let (client, accepted) =
+            tokio::join!(RealNetwork.connect(door.local_addr(), Some(own)), door.accept());
+        assert_eq!(client.unwrap().1.local.ip(), own);
+        assert_eq!(accepted.unwrap().1.addr.ip(), own);
+    }
+
+    #[tokio::test]
+    async fn connections_that_cannot_be_say_why() {
+        let free = {
+            let bound = Bound::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            bound.local_addr()
+        };
+        let table = [
+            (free, None, io::ErrorKind::ConnectionRefused),
+            (free, Some("192.0.2.1"), io::ErrorKind::AddrNotAvailable),
+            (free, Some("::1"), io::ErrorKind::InvalidInput),
+            (
+                "[::1]:25".parse().unwrap(),
+                Some("127.0.0.1"),
+                io::ErrorKind::InvalidInput,
+            ),
+        ];
+        for (to, from, expected) in table {
+            let from = from.map(|ip| ip.parse().unwrap());
+            let error = RealNetwork.connect(to, from).await.err().unwrap();
+            assert_eq!(error.kind(), expected, "{to} from {from:?}: {error}");
+        }
     }
 }

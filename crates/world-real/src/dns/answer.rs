@@ -8,11 +8,11 @@ use std::time::Duration;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::dnssec::Proof;
 use hickory_resolver::proto::op::{DnsResponse, Message, ResponseCode};
-use hickory_resolver::proto::rr::{Name, RData, Record as Wire};
+use hickory_resolver::proto::rr::{Name, RData, Record as Wire, RecordType as Wanted};
 use world::dns::{Absence, Failure, Lookup, Record, RecordType, Security};
 
 use super::ask::wire;
-use super::text_of;
+use super::{denial, text_of};
 use crate::limits::{
     DNS_CHAIN_MAX, DNS_NEGATIVE_TTL_DEFAULT, DNS_NEGATIVE_TTL_MAX, DNS_RECORDS_MAX, DNS_TTL_MAX,
 };
@@ -62,13 +62,14 @@ pub(super) fn read(
                 &path,
             )
         }
+        // Denied in a way that is too dear to check: like not signed (RFC 9276 §3.2).
         Err(NetError::Dns(DnsError::Nsec {
             response,
             proof: Proof::Insecure,
             ..
-        })) => {
-            // Signed in a way that is too expensive to check (RFC 9276 §3.2): like not signed.
-            read_message(&response, asked, kind, believes, path)
+        })) => read_message(&response, asked, kind, believes, path.unsigned()),
+        Err(NetError::Dns(DnsError::Nsec { response, .. })) => {
+            look_again(&response, asked, kind, believes, path)
         }
         Err(error) => failed(failure_of(&error)),
     }
@@ -107,9 +108,12 @@ fn read_message(
         name = target;
     }
     let moved = path.chain.len() > before;
+    let about_others = !moved && !message.answers.is_empty() && negative_ttl(message).is_none();
     match message.metadata.response_code {
         // It may be that there is nothing at the end, or that the server did not go there.
         ResponseCode::NoError if moved => Step::Follow(name, path),
+        // Records of other names only: no answer to what was asked, and no denial either.
+        ResponseCode::NoError if about_others => failed(Failure::Malformed),
         code @ (ResponseCode::NoError | ResponseCode::NXDomain) => {
             match security_of_absence(message, believes) {
                 Some(security) => absent(code, negative_ttl(message), security, &path),
@@ -121,7 +125,40 @@ fn read_message(
     }
 }
 
+/// What is left of a reply whose denial proves nothing: records that stand by their own signatures.
+fn look_again(message: &Message, asked: &Name, kind: RecordType, believes: Believes, mut path: Path) -> Step {
+    let of_type = |wanted: Wanted| -> Vec<&Wire> {
+        message
+            .answers
+            .iter()
+            .filter(|record| record.name == *asked && record.record_type() == wanted)
+            .filter(|record| record.proof == Proof::Secure)
+            .collect()
+    };
+    let fitting = of_type(wire(kind));
+    if !fitting.is_empty() && denial::may_stand(message, asked, wire(kind)) {
+        return found(&fitting, message, believes, path);
+    }
+    let alias = of_type(Wanted::CNAME);
+    if let (Some(record), true) = (alias.first(), denial::may_stand(message, asked, Wanted::CNAME))
+        && let RData::CNAME(target) = &record.data
+        && path.walk(record, &target.0, message, believes).is_ok()
+    {
+        // Asked for by its own name, the target's denial can be checked.
+        return Step::Follow(target.0.clone(), path);
+    }
+    failed(Failure::Bogus)
+}
+
 impl Path {
+    fn unsigned(mut self) -> Self {
+        self.security = Some(
+            self.security
+                .map_or(Security::Insecure, |so_far| weaker(so_far, Security::Insecure)),
+        );
+        self
+    }
+
     fn walk(
         &mut self,
         record: &Wire,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverOpts};
 use hickory_resolver::net::NetError;
@@ -16,9 +17,7 @@ use world::dns::RecordType;
 
 use super::answer::Believes;
 use super::{DnsSettings, DnsSetupError, Validation};
-use crate::limits::{
-    DNS_ACTIVE_MAX, DNS_NSEC3_ITERATIONS_MAX, DNS_TRIES, DNS_TRY_TIMEOUT, DNS_UDP_PAYLOAD_BYTES,
-};
+use crate::limits::{DNS_ACTIVE_MAX, DNS_NSEC3_ITERATIONS_MAX, DNS_TRIES, DNS_UDP_PAYLOAD_BYTES};
 
 type Pool = RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>;
 
@@ -48,7 +47,10 @@ impl Asker {
             return Err(DnsSetupError::AdFromAfar(*far));
         }
         let tls = TlsConfig::new().map_err(|error| DnsSetupError::Setup(error.to_string()))?;
-        let context = Arc::new(PoolContext::new(options(believes == Believes::OwnProofs), tls));
+        let context = Arc::new(PoolContext::new(
+            options(settings.try_timeout, believes == Believes::OwnProofs),
+            tls,
+        ));
         let configs = servers.into_iter().map(server);
         let pool = NameServerPool::from_config(configs, context, TokioRuntimeProvider::default());
         let pool = RetryDnsHandle::new(pool, DNS_TRIES - 1);
@@ -80,9 +82,9 @@ impl Asker {
     }
 }
 
-fn options(validate: bool) -> ResolverOpts {
+fn options(try_timeout: Duration, validate: bool) -> ResolverOpts {
     let mut options = ResolverOpts::default();
-    options.timeout = DNS_TRY_TIMEOUT;
+    options.timeout = try_timeout;
     options.attempts = DNS_TRIES - 1;
     options.validate = validate;
     options.use_hosts_file = ResolveHosts::Never;

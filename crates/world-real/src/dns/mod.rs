@@ -17,28 +17,42 @@
 mod answer;
 mod ask;
 mod cache;
+mod denial;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hickory_resolver::proto::rr::Name;
 use parking_lot::RwLock;
 use world::clock::BoxFuture;
 use world::dns::{Absence, Dns, Failure, Lookup, RecordType, Security};
 
-use crate::limits::{DNS_CHAIN_MAX, DNS_LOOKUP_DEADLINE, DNS_NEGATIVE_TTL_MAX};
+use crate::limits::{DNS_CHAIN_MAX, DNS_LOOKUP_DEADLINE, DNS_NEGATIVE_TTL_MAX, DNS_TRY_TIMEOUT};
 use answer::Step;
 use ask::Asker;
 use cache::Cache;
 
 /// Whom to ask, and what to believe.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DnsSettings {
     /// recursive resolvers; none means those of `/etc/resolv.conf`
     pub servers: Vec<SocketAddr>,
     /// who checks signatures
     pub validation: Validation,
+    /// how long one try at the servers may take; there are [`DNS_TRIES`](crate::limits::DNS_TRIES)
+    pub try_timeout: Duration,
+}
+
+impl Default for DnsSettings {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            validation: Validation::default(),
+            try_timeout: DNS_TRY_TIMEOUT,
+        }
+    }
 }
 
 /// Who checks DNSSEC signatures.
@@ -195,9 +209,118 @@ fn text_of(name: &Name) -> String {
     text
 }
 
+/// Reads a reply in every way there is, and checks what is promised of what comes out.
+#[doc(hidden)]
+pub(crate) fn fuzz_reply(bytes: &[u8]) {
+    use hickory_resolver::net::DnsError;
+    use hickory_resolver::proto::op::DnsResponse;
+
+    let Ok(response) = DnsResponse::from_buffer(bytes.to_vec()) else {
+        return;
+    };
+    let asked = response
+        .queries
+        .first()
+        .map(|query| query.name().clone())
+        .unwrap_or_default();
+    for kind in [
+        RecordType::A,
+        RecordType::Mx,
+        RecordType::Txt,
+        RecordType::Tlsa,
+        RecordType::Cname,
+    ] {
+        for believes in [
+            answer::Believes::Nothing,
+            answer::Believes::AdBit,
+            answer::Believes::OwnProofs,
+        ] {
+            let reply = DnsError::from_response(response.clone()).map_err(Into::into);
+            match answer::read(reply, &asked, kind, believes, answer::Path::default()) {
+                Step::Done(lookup) => check(&lookup, kind),
+                Step::Follow(_, path) => assert!(path.chain.len() <= DNS_CHAIN_MAX),
+            }
+        }
+    }
+}
+
+fn check(lookup: &Lookup, kind: RecordType) {
+    use world::dns::Record;
+
+    let Lookup::Answer {
+        records, chain, ttl, ..
+    } = lookup
+    else {
+        return;
+    };
+    assert!(!records.is_empty() && records.len() <= crate::limits::DNS_RECORDS_MAX);
+    assert!(chain.len() <= DNS_CHAIN_MAX && *ttl <= crate::limits::DNS_TTL_MAX);
+    for record in records {
+        let name = match (record, kind) {
+            (Record::A(_), RecordType::A) | (Record::Txt(_), RecordType::Txt) => continue,
+            (Record::Tlsa(..), RecordType::Tlsa) => continue,
+            (Record::Mx(_, host), RecordType::Mx) | (Record::Cname(host), RecordType::Cname) => host,
+            other => panic!("not what was asked for: {other:?}"),
+        };
+        assert!(name.bytes().all(|byte| byte.is_ascii_graphic()), "{name:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// A reply with the question `a.z MX`, and octets behind it that are often nearly records.
+    fn reply() -> impl Strategy<Value = Vec<u8>> {
+        let owner = prop_oneof![
+            Just(b"\xc0\x0c".to_vec()),
+            Just(b"\x01a\x01z\0".to_vec()),
+            Just(b"\x01m\x01z\0".to_vec()),
+            Just(b"\xc0\xff".to_vec()),
+        ];
+        let kind = prop_oneof![
+            Just(1u8),
+            Just(2),
+            Just(5),
+            Just(6),
+            Just(15),
+            Just(16),
+            Just(46),
+            Just(52)
+        ];
+        let data = prop_oneof![
+            Just(b"\x00\x0a\x01m\x01z\0".to_vec()),
+            Just(b"\x01m\x01z\0".to_vec()),
+            Just(b"\xc0\x0c".to_vec()),
+            Just(b"\xc0\x00\x02\x01".to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..40),
+        ];
+        let record = (owner, kind, data).prop_map(|(owner, kind, data)| {
+            let length = u8::try_from(data.len()).unwrap();
+            [&owner[..], &[0, kind, 0, 1, 0, 0, 0, 60, 0, length], &data].concat()
+        });
+        let records = proptest::collection::vec(record, 0..12);
+        (any::<u8>(), records, 0..12u8).prop_map(|(flags, records, beside)| {
+            let count = u8::try_from(records.len()).unwrap();
+            let beside = beside.min(count);
+            let header = [7, 7, 0x81, flags & 0x2f, 0, 1, 0, count - beside, 0, beside, 0, 0];
+            let question = b"\x01a\x01z\0\x00\x0f\x00\x01";
+            [&header[..], question, &records.concat()].concat()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn net_1_no_reply_breaks_a_promise(bytes in reply()) {
+            fuzz_reply(&bytes);
+        }
+
+        #[test]
+        fn net_1_no_octets_break_a_promise(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            fuzz_reply(&bytes);
+        }
+    }
 
     #[test]
     fn names_are_taken_as_they_are_and_impossible_ones_refused() {
@@ -227,6 +350,7 @@ mod tests {
         let with = |server: &str| DnsSettings {
             servers: vec![server.parse().unwrap()],
             validation: Validation::TrustAd,
+            ..DnsSettings::default()
         };
         for near in ["127.0.0.1:53", "127.0.0.53:53", "[::1]:5300"] {
             assert!(RealDns::new(&with(near)).is_ok(), "{near}");
@@ -247,6 +371,7 @@ mod tests {
         let with = |text: &str| DnsSettings {
             servers: vec!["127.0.0.1:53".parse().unwrap()],
             validation: Validation::Anchors(text.into()),
+            ..DnsSettings::default()
         };
         for text in ["", "what?", "; nothing\n"] {
             let error = RealDns::new(&with(text)).unwrap_err();
