@@ -4,6 +4,8 @@
 pub mod account;
 pub mod alias;
 pub mod domain;
+pub mod domain_alias;
+mod send_as;
 
 use std::fmt;
 
@@ -17,6 +19,7 @@ use crate::snapshot::Snapshot;
 pub use account::{AccountChange, AccountSpec, AccountView, Credential};
 pub use alias::{AliasSpec, AliasView};
 pub use domain::DomainView;
+pub use domain_alias::DomainAliasView;
 
 /// Why a change was not made. Nothing of it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +51,27 @@ pub enum AdminError {
     },
     /// Accounts or aliases of the domain exist.
     DomainInUse(String),
-    /// An alias target that is not one of our addresses.
+    /// The domain is an alias of another: it has no names of its own, and nothing is an alias of it.
+    DomainIsAlias(String),
+    /// Another domain is an alias of the domain.
+    DomainHasAlias {
+        /// the domain
+        name: String,
+        /// the other one
+        alias: String,
+    },
+    /// There is no such domain alias.
+    NoSuchDomainAlias(String),
+    /// The account was not allowed to send as that.
+    NoSuchGrant {
+        /// whose
+        account: String,
+        /// what
+        name: String,
+    },
+    /// More grants than an account may have.
+    GrantCount(usize),
+    /// A target in a domain of ours that is none of our addresses.
     TargetNotLocal(String),
     /// An alias without a target, or with too many.
     TargetCount(usize),
@@ -103,10 +126,31 @@ impl fmt::Display for AdminError {
                     "the domain {name} still has accounts or aliases. Remove those first."
                 )
             }
+            Self::DomainIsAlias(name) => write!(
+                f,
+                "the domain {name} is an alias and has no names of its own. Use the domain it stands for: hearthpost domain list"
+            ),
+            Self::DomainHasAlias { name, alias } => write!(
+                f,
+                "the domain {alias} is an alias of {name}. Remove it first: hearthpost domain alias remove {alias}"
+            ),
+            Self::NoSuchDomainAlias(name) => write!(
+                f,
+                "there is no domain alias {name}. See all with: hearthpost domain alias list"
+            ),
+            Self::NoSuchGrant { account, name } => write!(
+                f,
+                "{account} is not allowed to send as {name} by a grant. See all with: hearthpost account send-as {account} list"
+            ),
+            Self::GrantCount(count) => write!(
+                f,
+                "an account may be allowed to send as at most {} addresses and domains, not {count}. Grant a whole domain as @domain.",
+                limits::SEND_AS_GRANTS
+            ),
             Self::TargetNotLocal(name) => {
                 write!(
                     f,
-                    "{name} is not an account or alias here, and aliases lead only to local addresses. Add it first, or name another."
+                    "{name} is not an account or alias here. Add it first, or name another."
                 )
             }
             Self::TargetCount(count) => {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use mail::address::Mailbox;
+use mail::address::{Mailbox, Path};
 use mail::ids::{AccountId, Id};
 use parking_lot::RwLock;
 use store::contract::{Notice, Result, Store};
@@ -18,6 +18,7 @@ use crate::hashing::Hashing;
 use crate::quota::{Reservation, Usage};
 use crate::resolve::{LocalRecipient, Resolution};
 use crate::snapshot::{Account, DomainSettings, Snapshot};
+use crate::srs::SrsKey;
 
 /// What the directory needs of the world.
 #[derive(Clone)]
@@ -39,13 +40,21 @@ pub struct Directory {
     pub(crate) doors: Doors,
     tables: RwLock<Arc<Snapshot>>,
     hashing: Hashing,
+    srs: SrsKey,
     /// held while a change is committed and applied, so that memory follows the disk in order
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
 
 impl Directory {
-    /// Loads everything from the store. Must run inside a tokio runtime: a task keeps used bytes fresh while the directory lives.
+    /// [`Directory::open_keyed`] with a new key: return addresses of forwarded mail that were made before are not taken.
     pub async fn open(doors: Doors) -> Result<Arc<Self>> {
+        let key = SrsKey::generate(doors.chance.as_ref());
+        Self::open_keyed(doors, key).await
+    }
+
+    /// Loads everything from the store. `srs` makes and reads the return addresses of forwarded mail: keep it. Must run
+    /// inside a tokio runtime: a task keeps used bytes fresh while the directory lives.
+    pub async fn open_keyed(doors: Doors, srs: SrsKey) -> Result<Arc<Self>> {
         // Before the first read, so that no change falls between.
         let notices = doors.store.subscribe();
         let tables = load(doors.store.as_ref(), doors.events.as_ref()).await?;
@@ -53,6 +62,7 @@ impl Directory {
         let directory = Arc::new(Self {
             hashing: Hashing::new(doors.clock.clone(), doors.chance.clone(), cores),
             tables: RwLock::new(Arc::new(tables)),
+            srs,
             changing: tokio::sync::Mutex::new(()),
             doors,
         });
@@ -60,14 +70,10 @@ impl Directory {
         Ok(directory)
     }
 
-    /// To whom `address` belongs. In memory: call it as often as needed.
+    /// To whom `address` belongs, asked without a message: as mail with the null reverse-path goes. For mail of somebody
+    /// there is [`Directory::resolve_from`].
     pub fn resolve(&self, address: &Mailbox) -> Resolution {
-        self.tables().resolve(address)
-    }
-
-    /// To whom `RCPT TO:<postmaster>`, without a domain, belongs (RFC 5321 §4.1.1.3).
-    pub fn resolve_postmaster(&self) -> Resolution {
-        self.tables().resolve_postmaster()
+        self.resolve_from(address, &Path::Null)
     }
 
     /// Whether mail for this domain is ours.
@@ -91,6 +97,10 @@ impl Directory {
     /// The checker of passwords.
     pub fn hashing(&self) -> &Hashing {
         &self.hashing
+    }
+
+    pub(crate) fn srs(&self) -> &SrsKey {
+        &self.srs
     }
 
     pub(crate) fn tables(&self) -> Arc<Snapshot> {

@@ -2,22 +2,24 @@
 //!
 //! What a message and a sign-in ask of it, in order:
 //! 1. [`Directory::open`] loads everything from the store into memory, by pages.
-//! 2. [`Directory::resolve`] says to whom an address of an envelope belongs ([`mod@resolve`]): no I/O, so RCPT costs no query.
+//! 2. [`Directory::resolve_from`] says to whom an address of an envelope belongs ([`mod@resolve`]): no I/O, so RCPT costs no
+//!    query. What leads to another server is a [`Forward`], with a sender of ours ([`srs`]).
 //! 3. [`Directory::reserve`] holds room in a mailbox for one message ([`quota`]).
 //! 4. [`sasl`] reads PLAIN and LOGIN; [`Directory::authenticate`] checks the password ([`sign_in`], [`hashing`]).
-//! 5. [`SignedIn::may_send_as`] says whether an address is somebody's own.
+//! 5. [`SignedIn::may_send_as`] says whether an address is somebody's own, or granted.
 //! 6. [`admin`] changes domains, accounts and aliases: one commit, then the memory follows.
 //!
 //! Guarantees: an address resolves to each account at most once; alias loops end; `postmaster@` of a domain of ours is
 //! delivered as long as one account is enabled; an unknown user, a disabled one and a wrong password cost the same hash;
 //! hashing never takes more than (cores × 19 MiB); passwords do not print and are wiped.
 //!
-//! Limits: [`limits`]. Absences: no remote alias targets yet, no application passwords, no bans (they are `guard`'s).
-//! [`LocalRecipient`] and [`SignedIn`] have no public constructor: holding one proves that the directory was asked.
+//! Limits: [`limits`]. Absences: no application passwords, no bans (they are `guard`'s). [`LocalRecipient`], [`Forward`] and
+//! [`SignedIn`] have no public constructor: holding one proves that the directory was asked.
 
 pub mod admin;
 mod directory;
 pub mod events;
+mod forward;
 pub mod hashing;
 pub mod limits;
 pub mod password;
@@ -26,14 +28,17 @@ pub mod resolve;
 pub mod sasl;
 pub mod sign_in;
 mod snapshot;
+pub mod srs;
 
 pub use admin::{AccountSpec, AccountView, AdminError, AliasView, Credential, DomainView};
 pub use directory::{Directory, Doors};
+pub use forward::Forward;
 pub use password::{Password, Verifier};
 pub use quota::Reservation;
-pub use resolve::{LocalRecipient, Resolution};
+pub use resolve::{LocalRecipient, Reached, Resolution};
 pub use sign_in::{AuthFailure, Origin, SignedIn};
 pub use snapshot::DomainSettings;
+pub use srs::SrsKey;
 
 #[doc(hidden)]
 pub mod fuzzing {
@@ -48,6 +53,33 @@ pub mod fuzzing {
                 step = exchange.respond(line);
             }
         }
+    }
+
+    /// Reads a return address of forwarded mail, and rewrites the sender that it is.
+    pub fn fuzz_srs(bytes: &[u8]) {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return;
+        };
+        let (key, now) = (
+            crate::SrsKey::new(&[7; 32]),
+            world::clock::UnixMs(1_795_672_800_000),
+        );
+        let _ = key.read(text, now);
+        let domain = mail::address::Domain::parse("example.org").expect("a domain");
+        let Ok(sender) = text.parse::<mail::address::Mailbox>() else {
+            return;
+        };
+        let passed_on = srs_tag(&sender, "SRS1");
+        if let Some(made) = key.rewrite(&sender, &domain, now) {
+            let read = key.read(made.local().as_str(), now).map(|read| read.to_string());
+            let same = read.is_ok_and(|read| read.eq_ignore_ascii_case(&sender.to_string()));
+            assert!(passed_on || same, "{sender} was made {made}");
+        }
+    }
+
+    fn srs_tag(sender: &mail::address::Mailbox, tag: &str) -> bool {
+        let start = sender.local().as_str().get(..tag.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(tag))
     }
 
     /// Reads a stored verifier.

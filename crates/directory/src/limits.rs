@@ -30,9 +30,15 @@ pub const REMEMBER_MS: u64 = 10 * 60 * 1000;
 pub const REMEMBERED: usize = 65_536;
 /// Aliases followed one after another before a target is given up.
 pub const ALIAS_DEPTH: usize = 10;
-/// Local recipients one address may expand to.
+/// Recipients, here and elsewhere, one address may expand to.
 pub const ALIAS_RECIPIENTS: usize = 1000;
 /// Targets of one alias.
 pub const ALIAS_TARGETS: usize = 1000;
 /// Accounts created in one commit when many are added.
 pub const ACCOUNTS_PER_COMMIT: usize = 250;
+/// Letters of base32 in the hash of a return address (SRS): 30 bits. Each more would cost long senders their rewriting.
+pub const SRS_HASH_LETTERS: usize = 6;
+/// How long reports to a return address are taken, in days: longer than any server tries.
+pub const SRS_VALID_DAYS: u64 = 21;
+/// Addresses and domains that one account may be allowed to send as.
+pub const SEND_AS_GRANTS: usize = 1000;

@@ -1,37 +1,77 @@
 //! To whom an address belongs: a pure walk over the tables in memory.
 //!
-//! The order of answers for one address: the account or alias of exactly that name; the one without its tag; the
-//! postmaster rule; the domain's catch-all; nobody. Aliases may name aliases.
+//! A domain that is an alias of another stands for it. The order of answers for one address then: the account or alias of
+//! exactly that name; the one without its tag; the postmaster rule; the domain's catch-all; nobody. Aliases may name
+//! aliases, and addresses on other servers.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use mail::address::{AddressKey, Mailbox, Utf8};
+use mail::address::{AddressKey, Domain, Mailbox, Path, Utf8};
 use mail::ids::AccountId;
 
+use crate::forward::Forward;
 use crate::limits::{ALIAS_DEPTH, ALIAS_RECIPIENTS};
 use crate::snapshot::{Account, DomainSettings, Name, Snapshot};
 
 /// To whom an address belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// These accounts, each once; at least one.
-    Local(Vec<LocalRecipient>),
+    /// A name of ours, and whom it reaches.
+    Local(Reached),
     /// A domain of ours without such a user: 550 5.1.1.
     UnknownUser,
     /// A user of ours who takes no mail. For the outside the same as [`Resolution::UnknownUser`], so that nobody can probe.
     Disabled,
+    /// A return address of forwarded mail ([`crate::srs`]), and this mail is no report: 550 5.7.1.
+    ReportsOnly,
     /// Not a domain of ours: 550 5.7.1 for a stranger, remote for a submitter.
     NotOurs,
 }
 
+/// Whom an address of ours reaches: at least one, here or elsewhere, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    pub(crate) recipients: Vec<LocalRecipient>,
+    pub(crate) forwards: Vec<Forward>,
+}
+
+impl Reached {
+    /// Accounts here.
+    pub fn recipients(&self) -> &[LocalRecipient] {
+        &self.recipients
+    }
+
+    /// Addresses on other servers.
+    pub fn forwards(&self) -> &[Forward] {
+        &self.forwards
+    }
+
+    /// Both, given away.
+    pub fn into_parts(self) -> (Vec<LocalRecipient>, Vec<Forward>) {
+        (self.recipients, self.forwards)
+    }
+}
+
 impl Resolution {
-    /// The recipients, if there are any.
+    /// The accounts here, if there are any.
     pub fn recipients(&self) -> &[LocalRecipient] {
         match self {
-            Self::Local(recipients) => recipients,
+            Self::Local(reached) => &reached.recipients,
             _ => &[],
         }
+    }
+
+    /// The addresses on other servers to which the name leads, if there are any.
+    pub fn forwards(&self) -> &[Forward] {
+        match self {
+            Self::Local(reached) => &reached.forwards,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn local(recipients: Vec<LocalRecipient>, forwards: Vec<Forward>) -> Self {
+        Self::Local(Reached { recipients, forwards })
     }
 }
 
@@ -74,15 +114,17 @@ impl LocalRecipient {
 }
 
 impl Snapshot {
-    /// To whom `address` belongs.
+    /// To whom `address` belongs. Forwards have no sender yet: `forward` gives them one.
     pub(crate) fn resolve(&self, address: &Mailbox) -> Resolution {
-        let Some(settings) = self.domains.get(address.domain().as_str()) else {
+        let Some((meant, settings)) = self.meant(address) else {
             return Resolution::NotOurs;
         };
-        let found = self.expand(address, settings);
+        let found = self.expand(address, &meant, settings);
         match found {
             Resolution::Local(_) => found,
-            _ if is_postmaster(address, settings) => self.postmaster_of(address, settings).unwrap_or(found),
+            _ if is_postmaster(&meant, settings) => {
+                self.postmaster_of(address, &meant, settings).unwrap_or(found)
+            }
             _ => found,
         }
     }
@@ -90,10 +132,27 @@ impl Snapshot {
     /// Whether mail to `address` reaches `account` and nobody else, because of its own names: an address that several people
     /// share is nobody's own, and the postmaster rule, which finds a reader where nobody was named, gives no right to send.
     pub(crate) fn is_own(&self, account: AccountId, address: &Mailbox) -> bool {
-        let settings = self.domains.get(address.domain().as_str());
-        settings.is_some_and(|settings| {
-            matches!(self.expand(address, settings).recipients(), [only] if only.account() == account)
-        })
+        let Some((meant, settings)) = self.meant(address) else {
+            return false;
+        };
+        match self.expand(address, &meant, settings) {
+            Resolution::Local(Reached { recipients, forwards }) => {
+                forwards.is_empty() && matches!(&recipients[..], [only] if only.account() == account)
+            }
+            _ => false,
+        }
+    }
+
+    /// The address behind `address` when its domain is an alias of another, else itself; with the settings of its domain.
+    /// Nothing when the domain is not ours.
+    pub(crate) fn meant(&self, address: &Mailbox) -> Option<(Mailbox, &DomainSettings)> {
+        let settings = self.domains.get(address.domain().as_str())?;
+        let Some(of) = &settings.alias_of else {
+            return Some((address.clone(), settings));
+        };
+        let domain = Domain::parse(of).ok()?;
+        let meant = Mailbox::new(address.local().clone(), domain).ok()?;
+        Some((meant, self.domains.get(of)?))
     }
 
     /// To whom `<postmaster>` without a domain belongs: the first domain, in name order, that has somebody to take it.
@@ -107,18 +166,20 @@ impl Snapshot {
 
     /// Whether some account or alias answers for `address`, enabled or not.
     pub(crate) fn has_name(&self, address: &Mailbox) -> bool {
-        let settings = self.domains.get(address.domain().as_str());
-        settings.is_some_and(|settings| self.look_up(address, settings).is_some())
+        self.meant(address)
+            .is_some_and(|(meant, settings)| self.look_up(&meant, settings).is_some())
     }
 
-    fn expand(&self, address: &Mailbox, settings: &DomainSettings) -> Resolution {
-        let Some((name, tag)) = self.look_up(address, settings) else {
+    /// Follows the names from `meant`; `address` is how it was asked for.
+    fn expand(&self, address: &Mailbox, meant: &Mailbox, settings: &DomainSettings) -> Resolution {
+        let Some((name, tag)) = self.look_up(meant, settings) else {
             return Resolution::UnknownUser;
         };
-        let mut walk = Walk::new(address);
+        let mut walk = Walk::new(address, meant);
         walk.visit(self, name, tag, 0);
         while let Some((target, tag, depth)) = walk.ahead.pop_front() {
-            let Some(settings) = self.domains.get(target.domain().as_str()) else {
+            let Some((target, settings)) = self.meant(&target) else {
+                walk.forward(target);
                 continue;
             };
             if !walk.seen.insert(AddressKey::exact(&target)) {
@@ -132,7 +193,11 @@ impl Snapshot {
     }
 
     /// The name that answers for `address`, and the tag that was split off on the way.
-    fn look_up(&self, address: &Mailbox, settings: &DomainSettings) -> Option<(&Name, Option<String>)> {
+    pub(crate) fn look_up(
+        &self,
+        address: &Mailbox,
+        settings: &DomainSettings,
+    ) -> Option<(&Name, Option<String>)> {
         if let Some(name) = self.names.get(AddressKey::exact(address).as_str()) {
             return Some((name, None));
         }
@@ -150,27 +215,29 @@ impl Snapshot {
     }
 
     // RFC 5321 §4.5.1: a server must accept mail for postmaster of every domain it serves.
-    fn postmaster_of(&self, address: &Mailbox, settings: &DomainSettings) -> Option<Resolution> {
+    fn postmaster_of(
+        &self,
+        address: &Mailbox,
+        meant: &Mailbox,
+        settings: &DomainSettings,
+    ) -> Option<Resolution> {
         let configured = settings
             .postmaster
             .as_deref()
             .and_then(|text| Mailbox::parse(text, Utf8::Allowed).ok());
         if let Some(target) = configured
-            && let Some(settings) = self.domains.get(target.domain().as_str())
-            && let Resolution::Local(mut recipients) = self.expand(&target, settings)
+            && let Some((target, settings)) = self.meant(&target)
+            && let found @ Resolution::Local(_) = self.expand(address, &target, settings)
         {
-            for recipient in &mut recipients {
-                recipient.original = address.clone();
-            }
-            return Some(Resolution::Local(recipients));
+            return Some(found);
         }
-        let account = self.first_enabled(address.domain().as_str())?;
+        let account = self.first_enabled(meant.domain().as_str())?;
         let recipient = LocalRecipient {
             account,
             original: address.clone(),
             tag: None,
         };
-        Some(Resolution::Local(vec![recipient]))
+        Some(Resolution::local(vec![recipient], Vec::new()))
     }
 
     /// The oldest enabled account of the domain, else of the whole server.
@@ -209,17 +276,19 @@ struct Walk<'a> {
     seen: HashSet<AddressKey>,
     accounts: HashSet<AccountId>,
     recipients: Vec<LocalRecipient>,
+    forwards: Vec<Forward>,
     met_disabled: bool,
 }
 
 impl<'a> Walk<'a> {
-    fn new(original: &'a Mailbox) -> Self {
+    fn new(original: &'a Mailbox, meant: &Mailbox) -> Self {
         Self {
             original,
             ahead: VecDeque::new(),
-            seen: HashSet::from([AddressKey::exact(original)]),
+            seen: HashSet::from([AddressKey::exact(meant)]),
             accounts: HashSet::new(),
             recipients: Vec::new(),
+            forwards: Vec::new(),
             met_disabled: false,
         }
     }
@@ -232,7 +301,7 @@ impl<'a> Walk<'a> {
                 };
                 if !account.enabled {
                     self.met_disabled = true;
-                } else if self.recipients.len() < ALIAS_RECIPIENTS && self.accounts.insert(*id) {
+                } else if self.has_room() && self.accounts.insert(*id) {
                     self.recipients.push(LocalRecipient {
                         account: account.clone(),
                         original: self.original.clone(),
@@ -251,9 +320,24 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn forward(&mut self, target: Mailbox) {
+        if self.has_room() && self.seen.insert(AddressKey::exact(&target)) {
+            self.forwards.push(Forward {
+                target,
+                via: self.original.clone(),
+                reverse_path: Path::Null,
+            });
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.recipients.len() + self.forwards.len() < ALIAS_RECIPIENTS
+    }
+
     fn answer(self) -> Resolution {
-        match (self.recipients.is_empty(), self.met_disabled) {
-            (false, _) => Resolution::Local(self.recipients),
+        let nobody = self.recipients.is_empty() && self.forwards.is_empty();
+        match (nobody, self.met_disabled) {
+            (false, _) => Resolution::local(self.recipients, self.forwards),
             (true, true) => Resolution::Disabled,
             (true, false) => Resolution::UnknownUser,
         }

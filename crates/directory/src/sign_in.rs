@@ -55,11 +55,17 @@ impl SignedIn {
         &self.address
     }
 
-    /// Whether `address` is this account's own as the directory stands now: mail to it reaches this account **and nobody
-    /// else** (main address, tagged, alias, catch-all). An address that several people share is nobody's own,
-    /// and being `postmaster@` for want of another is no right to send as it. Never true once the account is disabled or removed.
+    /// Whether this account may send as `address`, as the directory stands now: mail to it reaches this account **and nobody
+    /// else** (main address, tagged, alias, catch-all), or it was granted ([`Directory::grant_send_as`]). An address that
+    /// several people share is nobody's own, and being `postmaster@` for want of another is no right to send as it. Never
+    /// true once the account is disabled or removed.
     pub fn may_send_as(&self, address: &Mailbox) -> bool {
-        self.directory.tables().is_own(self.account, address)
+        let tables = self.directory.tables();
+        let granted = || {
+            let account = tables.accounts.get(&self.account);
+            account.is_some_and(|account| account.enabled && tables.is_granted(account, address))
+        };
+        tables.is_own(self.account, address) || granted()
     }
 
     /// Whether the account still exists and is enabled. Long sessions ask before they act.

@@ -22,6 +22,9 @@ pub struct DomainSettings {
     /// A local address that gets `postmaster@` when there is neither an account nor an alias of that name.
     #[serde(default)]
     pub postmaster: Option<String>,
+    /// Another domain of ours whose addresses are this one's too; it has none of its own then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias_of: Option<String>,
 }
 
 fn default_separator() -> Option<char> {
@@ -33,6 +36,7 @@ impl Default for DomainSettings {
         Self {
             separator: default_separator(),
             postmaster: None,
+            alias_of: None,
         }
     }
 }
@@ -43,6 +47,9 @@ pub(crate) struct AccountSettings {
     /// name of the person, for people
     #[serde(default)]
     pub name: Option<String>,
+    /// what it may send as beside its own addresses: the text of an `AddressKey`, or `@domain`
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub send_as: Vec<String>,
 }
 
 /// An account as the directory needs it.

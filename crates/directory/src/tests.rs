@@ -1,8 +1,11 @@
 //! Tests over the embedded store in a temporary directory.
 
 mod admin;
+mod domain_alias;
+mod forward;
 mod hashing;
 mod resolve;
+mod send_as;
 mod sign_in;
 
 use std::net::{IpAddr, Ipv4Addr};

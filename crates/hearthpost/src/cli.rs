@@ -34,7 +34,7 @@ pub enum Command {
     /// People who sign in and have mailboxes.
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Addresses that lead to other addresses here.
+    /// Addresses that lead to other addresses, here or on other servers.
     #[command(subcommand)]
     Alias(AliasCommand),
     /// Accepted messages that still wait.
@@ -133,6 +133,32 @@ pub enum DomainCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Domains whose addresses are those of another domain, for mail that comes and for sending.
+    #[command(subcommand)]
+    Alias(DomainAliasCommand),
+}
+
+/// `hearthpost domain alias …`
+#[derive(Subcommand)]
+pub enum DomainAliasCommand {
+    /// Make NEW an alias of OLD: alice@NEW is alice@OLD. NEW is added if it is not here yet.
+    Add {
+        /// The domain without names of its own.
+        new: String,
+        /// The domain whose names it gets.
+        old: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// All domain aliases.
+    List(Common),
+    /// End an alias; the domain goes with it.
+    Remove {
+        /// The domain without names of its own.
+        new: String,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// Settings of a domain.
@@ -210,17 +236,51 @@ pub enum AccountCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// What an account may send as beside its own addresses.
+    SendAs {
+        /// Its main address.
+        address: String,
+        /// What to do.
+        #[command(subcommand)]
+        command: SendAsCommand,
+    },
+}
+
+/// `hearthpost account send-as ADDRESS …`
+#[derive(Subcommand)]
+pub enum SendAsCommand {
+    /// Let it send as these.
+    Add {
+        /// Addresses of domains here, or @example.org for all of a domain.
+        #[arg(required = true)]
+        names: Vec<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// What was granted.
+    List(Common),
+    /// Take grants back.
+    Remove {
+        /// As they were granted.
+        #[arg(required = true)]
+        names: Vec<String>,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// `hearthpost alias …`
 #[derive(Subcommand)]
 pub enum AliasCommand {
     /// Add an alias, or many from a file. @example.org catches what nobody else has.
+    ///
+    /// A target on another server gets a copy of all mail to the alias: it leaves this server under a sender at the alias's
+    /// domain, and reports about it find their way back to who wrote it.
     Add {
         /// Its address.
         #[arg(required_unless_present = "csv", conflicts_with = "csv")]
         address: Option<String>,
-        /// Where it leads: addresses here.
+        /// Where it leads: addresses here or on other servers.
         #[arg(required_unless_present = "csv")]
         targets: Vec<String>,
         /// A file with a line for each alias: address,target,target…

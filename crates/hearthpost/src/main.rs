@@ -19,6 +19,7 @@ mod doors;
 mod events;
 mod exit;
 mod files;
+mod forward_key;
 mod limits;
 mod openings;
 mod privileges;

@@ -17,6 +17,7 @@ use world_real::log::{LogEvents, Options as LogOptions};
 
 use crate::doors::Gate;
 use crate::exit::{Failure, Outcome};
+use crate::forward_key;
 use crate::reload::Reload;
 
 /// The opened parts below the doors.
@@ -70,7 +71,10 @@ impl Services {
             ids: ids.clone(),
             events: events.clone(),
         };
-        let directory = Directory::open(doors).await.map_err(|error| disk(&error))?;
+        let srs = forward_key::provide(data, chance.as_ref())?;
+        let directory = Directory::open_keyed(doors, srs)
+            .await
+            .map_err(|error| disk(&error))?;
         Ok(Arc::new(Self {
             embedded,
             store,

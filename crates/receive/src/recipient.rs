@@ -15,6 +15,8 @@ pub enum Known {
     },
     /// our domain, nobody of this name, or somebody who takes no mail: the same for the outside
     Nobody,
+    /// a return address of mail that was forwarded from here, and the message is no report
+    ReportsOnly,
     /// not our domain
     Elsewhere,
 }
@@ -59,6 +61,10 @@ pub fn decide(evidence: Evidence) -> Ruling {
             let text = "Nobody here has this address: please check it";
             Ruling::Unknown(Refusal::new(codes::UNKNOWN_USER, text))
         }
+        Known::ReportsOnly => {
+            let text = "This address takes only delivery reports, with the null sender: write to the person's own address";
+            Ruling::Refused(Refusal::new(codes::RELAY_REFUSED, text))
+        }
         Known::Elsewhere if evidence.may_relay => Ruling::Remote,
         Known::Elsewhere => {
             let text = "That address is not on this server, and it passes nothing on: send to the address's own server";
@@ -96,6 +102,8 @@ mod tests {
             (Known::Local { room: false }, 0, false, (452, false)),
             (Known::Nobody, 0, false, (550, true)),
             (Known::Nobody, 0, true, (550, true)),
+            (Known::ReportsOnly, 0, false, (550, false)),
+            (Known::ReportsOnly, 0, true, (550, false)),
             (Known::Elsewhere, 0, false, (550, false)),
             (Known::Elsewhere, 0, true, (251, false)),
         ];

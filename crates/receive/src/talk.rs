@@ -233,8 +233,8 @@ impl<'a> Talk<'a> {
     fn rule(&mut self, open: &mut Transaction, ask: AskRecipient<Proof>) -> Step<Proof> {
         let directory = &self.context.directory;
         let resolution = match ask.mailbox() {
-            Some(mailbox) => directory.resolve(mailbox),
-            None => directory.resolve_postmaster(),
+            Some(mailbox) => directory.resolve_from(mailbox, &open.mail.reverse_path),
+            None => directory.resolve_postmaster_from(&open.mail.reverse_path),
         };
         // Without SIZE one octet is asked for: is there any room at all?
         let size_bytes = open.mail.size_bytes.unwrap_or(0).max(1);
@@ -248,10 +248,11 @@ impl<'a> Talk<'a> {
             .collect();
         let known = match &resolution {
             // One full mailbox of a list does not keep the others from their mail.
-            Resolution::Local(_) => Known::Local {
-                room: !reservations.is_empty() || !held.is_empty(),
+            Resolution::Local(reached) => Known::Local {
+                room: (!reservations.is_empty() || !held.is_empty()) && reached.forwards().is_empty(),
             },
             Resolution::UnknownUser | Resolution::Disabled => Known::Nobody,
+            Resolution::ReportsOnly => Known::ReportsOnly,
             Resolution::NotOurs => Known::Elsewhere,
         };
         let evidence = recipient::Evidence {
@@ -260,10 +261,10 @@ impl<'a> Talk<'a> {
             may_relay: open.may_relay(),
         };
         match (recipient::decide(evidence), resolution, ask.mailbox().cloned()) {
-            (Ruling::Local, Resolution::Local(of), asked_for) => {
+            (Ruling::Local, Resolution::Local(reached), asked_for) => {
                 self.known_recipients += 1;
                 open.reservations.extend(reservations);
-                open.add_local(asked_for.as_ref(), of);
+                open.add_local(asked_for.as_ref(), reached.into_parts().0);
                 ask.accept()
             }
             (Ruling::Remote, _, Some(mailbox)) if open.add_remote(&mailbox) => ask.accept_remote(),

@@ -8,6 +8,7 @@ use mail::ids::{AccountId, MailboxId};
 use serde::Serialize;
 use store::contract::{AccountRow, NewAccount, Op, SpecialUse};
 
+use super::domain_alias::check_takes_names;
 use super::{AdminError, Result, holder, parse_address};
 use crate::directory::Directory;
 use crate::events::DirectoryEvent;
@@ -145,6 +146,7 @@ impl Directory {
             quota_bytes: spec.quota_bytes,
             settings: settings_text(&AccountSettings {
                 name: spec.name.clone(),
+                ..AccountSettings::default()
             }),
             inbox: ids.next::<MailboxId>(),
             mailboxes: FIRST_MAILBOXES.iter().map(mailbox).collect(),
@@ -168,9 +170,12 @@ impl Directory {
         };
         let _turn = self.changing.lock().await;
         let account = self.found(&address)?;
-        let settings = change
-            .name
-            .map(|name| settings_text(&AccountSettings { name: Some(name) }));
+        let settings = change.name.map(|name| {
+            settings_text(&AccountSettings {
+                name: Some(name),
+                ..account.settings.clone()
+            })
+        });
         let op = Op::SetAccount {
             account: account.id,
             credential,
@@ -189,7 +194,7 @@ impl Directory {
         self.account_view(&address)
     }
 
-    async fn reload_account(&self, account: &Account) -> Result<()> {
+    pub(super) async fn reload_account(&self, account: &Account) -> Result<()> {
         let row = self.stored_account(account.id).await.map_err(AdminError::Store)?;
         let usage = account.usage.clone();
         if let Some(fresh) = row.and_then(|row| Account::from_row(row, usage)) {
@@ -258,7 +263,7 @@ impl Directory {
         self.found(address).map(|account| view(&account))
     }
 
-    fn found(&self, address: &Mailbox) -> Result<Arc<Account>> {
+    pub(super) fn found(&self, address: &Mailbox) -> Result<Arc<Account>> {
         let missing = || AdminError::NoSuchAccount(address.to_string());
         self.tables()
             .account_by_address(address)
@@ -300,9 +305,7 @@ fn check_free(tables: &Snapshot, planned: &[NewAccount]) -> Result<()> {
     for new in planned {
         let key = new.address.as_str();
         let domain = key.rsplit('@').next().unwrap_or_default();
-        if !tables.domains.contains_key(domain) {
-            return Err(AdminError::NoSuchDomain(domain.to_owned()));
-        }
+        check_takes_names(tables, domain)?;
         if let Some(noun) = holder(tables, key) {
             return Err(AdminError::Exists {
                 noun,
@@ -337,6 +340,6 @@ fn check_text(password: &Password) -> Result<()> {
     Ok(())
 }
 
-fn settings_text(settings: &AccountSettings) -> String {
-    serde_json::to_string(settings).expect("one plain field is always JSON")
+pub(super) fn settings_text(settings: &AccountSettings) -> String {
+    serde_json::to_string(settings).expect("plain fields are always JSON")
 }

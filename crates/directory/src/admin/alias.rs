@@ -1,4 +1,4 @@
-//! Aliases: addresses that lead to other addresses here; `@domain` catches what nobody else has.
+//! Aliases: addresses that lead to other addresses, here or on other servers; `@domain` catches what nobody else has.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use mail::address::{AddressKey, Mailbox};
 use serde::Serialize;
 use store::contract::Op;
 
+use super::domain_alias::check_takes_names;
 use super::{AdminError, Result, holder, parse_address, parse_domain};
 use crate::directory::Directory;
 use crate::events::DirectoryEvent;
@@ -18,7 +19,7 @@ use crate::snapshot::{Name, Snapshot};
 pub struct AliasSpec {
     /// `name@domain`, or `@domain` for a catch-all
     pub address: String,
-    /// local addresses, at least one
+    /// addresses here, or on other servers, at least one
     pub targets: Vec<String>,
 }
 
@@ -29,6 +30,12 @@ pub struct AliasView {
     pub address: String,
     /// where it leads
     pub targets: Vec<String>,
+    /// those of them that are on other servers: mail to the alias leaves this one
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub forwards: Vec<String>,
+    /// an alias on the way that leads back to this one; mail stops there, but somebody should put it right
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leads_back_through: Option<String>,
 }
 
 impl Directory {
@@ -115,8 +122,9 @@ impl Directory {
     /// One alias.
     pub fn alias(&self, address: &str) -> Result<AliasView> {
         let key = parse_key(address)?;
-        match self.tables().names.get(&key) {
-            Some(Name::Alias(targets)) => Ok(view(&key, targets)),
+        let tables = self.tables();
+        match tables.names.get(&key) {
+            Some(Name::Alias(targets)) => Ok(view(&tables, &key, targets)),
             _ => Err(AdminError::NoSuchAlias(key)),
         }
     }
@@ -127,16 +135,48 @@ impl Directory {
         tables
             .aliases()
             .into_iter()
-            .map(|(key, targets)| view(key, targets))
+            .map(|(key, targets)| view(&tables, key, targets))
             .collect()
     }
 }
 
-fn view(key: &str, targets: &Arc<[Mailbox]>) -> AliasView {
+fn view(tables: &Snapshot, key: &str, targets: &Arc<[Mailbox]>) -> AliasView {
+    let elsewhere = targets.iter().filter(|target| tables.meant(target).is_none());
     AliasView {
         address: key.to_owned(),
         targets: targets.iter().map(ToString::to_string).collect(),
+        forwards: elsewhere.map(ToString::to_string).collect(),
+        leads_back_through: leads_back(tables, key, targets),
     }
+}
+
+/// An alias reachable from `key` that has `key` among its own targets (threat case LOOP-2). At run time every walk ends
+/// there; a way back over another server shows only in the messages' Delivered-To.
+fn leads_back(tables: &Snapshot, key: &str, targets: &Arc<[Mailbox]>) -> Option<String> {
+    let mut ahead: Vec<(Mailbox, usize)> = targets.iter().map(|target| (target.clone(), 1)).collect();
+    let mut seen = HashSet::new();
+    while let Some((target, depth)) = ahead.pop() {
+        let Some((meant, settings)) = tables.meant(&target) else {
+            continue;
+        };
+        let own = AddressKey::exact(&meant).as_str().to_owned();
+        if depth > limits::ALIAS_DEPTH || !seen.insert(own.clone()) {
+            continue;
+        }
+        if let Some((Name::Alias(next), _)) = tables.look_up(&meant, settings) {
+            if next.iter().any(|next| leads_to(tables, next, key)) {
+                return Some(own);
+            }
+            ahead.extend(next.iter().map(|next| (next.clone(), depth + 1)));
+        }
+    }
+    None
+}
+
+fn leads_to(tables: &Snapshot, target: &Mailbox, key: &str) -> bool {
+    tables
+        .meant(target)
+        .is_some_and(|(meant, _)| AddressKey::exact(&meant).as_str() == key)
 }
 
 /// The key of `name@domain` or `@domain`.
@@ -152,9 +192,7 @@ fn plan(tables: &Snapshot, specs: Vec<AliasSpec>) -> Result<Vec<(String, Vec<Str
     for spec in &specs {
         let key = parse_key(&spec.address)?;
         let domain = key.rsplit('@').next().unwrap_or_default();
-        if !tables.domains.contains_key(domain) {
-            return Err(AdminError::NoSuchDomain(domain.to_owned()));
-        }
+        check_takes_names(tables, domain)?;
         if let Some(noun) = holder(tables, &key) {
             return Err(AdminError::Exists { noun, name: key });
         }
@@ -171,14 +209,17 @@ fn plan(tables: &Snapshot, specs: Vec<AliasSpec>) -> Result<Vec<(String, Vec<Str
     planned.collect()
 }
 
-/// The targets in written form, each leading to somebody here: an account, an alias, or one of `named`.
+/// The targets in written form. In domains of ours each leads to somebody: an account, an alias, or one of `named`. Others
+/// are on other servers.
 fn check_targets(tables: &Snapshot, named: &HashSet<String>, targets: &[String]) -> Result<Vec<String>> {
     if targets.is_empty() || targets.len() > limits::ALIAS_TARGETS {
         return Err(AdminError::TargetCount(targets.len()));
     }
     let check = |text: &String| {
         let target = parse_address(text)?;
-        let known = named.contains(AddressKey::exact(&target).as_str()) || tables.has_name(&target);
+        let elsewhere = !tables.domains.contains_key(target.domain().as_str());
+        let known =
+            elsewhere || named.contains(AddressKey::exact(&target).as_str()) || tables.has_name(&target);
         if known {
             Ok(target.to_string())
         } else {

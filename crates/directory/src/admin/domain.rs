@@ -3,6 +3,7 @@
 use serde::Serialize;
 use store::contract::Op;
 
+use super::domain_alias::check_no_alias_of;
 use super::{AdminError, Result, parse_address, parse_domain};
 use crate::directory::Directory;
 use crate::events::DirectoryEvent;
@@ -20,6 +21,9 @@ pub struct DomainView {
     pub separator: Option<char>,
     /// who gets `postmaster@` when nobody has that name
     pub postmaster: Option<String>,
+    /// the domain whose addresses are this one's too
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias_of: Option<String>,
     /// how many accounts have their main address here
     pub accounts: u64,
 }
@@ -82,6 +86,7 @@ impl Directory {
         if !self.tables().domains.contains_key(&name) {
             return Err(AdminError::NoSuchDomain(name));
         }
+        check_no_alias_of(&self.tables(), &name)?;
         self.commit(vec![Op::RemoveDomain { name: name.clone() }], &name)
             .await?;
         self.apply(|tables| drop(tables.domains.remove(&name)));
@@ -119,6 +124,7 @@ impl Directory {
             name: name.clone(),
             separator: settings.separator,
             postmaster: settings.postmaster.clone(),
+            alias_of: settings.alias_of.clone(),
             accounts: tables.by_domain.get(name).map_or(0, |ids| ids.len() as u64),
         };
         tables.domains.iter().map(view).collect()
@@ -136,5 +142,9 @@ fn check_settings(directory: &Directory, settings: &DomainSettings) -> Result<St
     {
         return Err(AdminError::TargetNotLocal(postmaster.clone()));
     }
-    Ok(serde_json::to_string(settings).expect("two plain fields are always JSON"))
+    Ok(settings_text(settings))
+}
+
+pub(super) fn settings_text(settings: &DomainSettings) -> String {
+    serde_json::to_string(settings).expect("plain fields are always JSON")
 }

@@ -13,15 +13,26 @@ fn who(directory: &Directory, address: &str) -> String {
 
 fn said(resolution: &Resolution) -> String {
     match resolution {
-        Resolution::Local(recipients) => {
+        Resolution::Local(reached) => {
+            let recipients = reached.recipients();
             let one = |found: &crate::LocalRecipient| match found.tag() {
                 Some(tag) => format!("{}+{tag}", found.address().local()),
                 None => found.address().local().to_string(),
             };
-            recipients.iter().map(one).collect::<Vec<_>>().join(" ")
+            let forwards = reached
+                .forwards()
+                .iter()
+                .map(|forward| format!("to:{}", forward.target()));
+            recipients
+                .iter()
+                .map(one)
+                .chain(forwards)
+                .collect::<Vec<_>>()
+                .join(" ")
         }
         Resolution::UnknownUser => "unknown".to_owned(),
         Resolution::Disabled => "disabled".to_owned(),
+        Resolution::ReportsOnly => "reports only".to_owned(),
         Resolution::NotOurs => "not ours".to_owned(),
     }
 }
@@ -49,7 +60,7 @@ async fn addresses_lead_where_they_should() {
     directory.set_account("carol@example.test", off).await.unwrap();
     let plain = DomainSettings {
         separator: None,
-        postmaster: None,
+        ..DomainSettings::default()
     };
     directory.add_domain("plain.test", plain).await.unwrap();
     directory.add_account(spec("dora@plain.test")).await.unwrap();
@@ -171,7 +182,10 @@ async fn postmaster_is_always_delivered() {
         "a domain without accounts: the server's oldest"
     );
     assert_eq!(who(&directory, "postmaster@elsewhere.test"), "not ours");
-    assert_eq!(said(&directory.resolve_postmaster()), "alice");
+    assert_eq!(
+        said(&directory.resolve_postmaster_from(&mail::address::Path::Null)),
+        "alice"
+    );
     alias(&directory, "@example.test", &["bob@example.test"]).await;
     assert_eq!(
         who(&directory, "postmaster@example.test"),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ask, parse, read_csv, show, size, size_text, table};
+use super::{ask, parse, read_csv, send_as, show, size, size_text, table};
 use crate::cli::{AccountCommand, Common};
 use crate::control::Request;
 use crate::control::account::{Change, Made, New, Request as AccountRequest};
@@ -82,6 +82,7 @@ pub fn run(command: AccountCommand) -> Outcome<()> {
             let one: Account = parse(ask(&common, Request::Account(AccountRequest::Show { address }))?)?;
             show(&common, &one, || lines(std::slice::from_ref(&one)))
         }
+        AccountCommand::SendAs { address, command } => send_as::run(address, command),
         AccountCommand::Remove { address, common } => {
             let request = AccountRequest::Remove {
                 address: address.clone(),

@@ -15,6 +15,11 @@ use crate::exit::{Failure, Outcome};
 struct Alias {
     address: String,
     targets: Vec<String>,
+    /// those on other servers
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    forwards: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leads_back_through: Option<String>,
 }
 
 /// Runs the command.
@@ -35,9 +40,7 @@ pub fn run(command: AliasCommand) -> Outcome<()> {
             };
             let made: Vec<Alias> = parse(ask(&common, Request::Alias(AliasRequest::Add { aliases }))?)?;
             show(&common, &made, || {
-                made.iter()
-                    .map(|made| format!("Added {}.", made.address))
-                    .collect()
+                made.iter().flat_map(|made| changed("Added", made)).collect()
             })
         }
         AliasCommand::Set {
@@ -49,7 +52,7 @@ pub fn run(command: AliasCommand) -> Outcome<()> {
                 alias: New { address, targets },
             };
             let set: Alias = parse(ask(&common, Request::Alias(request))?)?;
-            show(&common, &set, || vec![format!("Changed {}.", set.address)])
+            show(&common, &set, || changed("Changed", &set))
         }
         AliasCommand::List(common) => {
             let all: Vec<Alias> = parse(ask(&common, Request::Alias(AliasRequest::List))?)?;
@@ -69,6 +72,23 @@ pub fn run(command: AliasCommand) -> Outcome<()> {
             show(&common, &done, || vec![format!("Removed {address}.")])
         }
     }
+}
+
+/// What was done, and what there is to know of it.
+fn changed(verb: &str, alias: &Alias) -> Vec<String> {
+    let mut lines = vec![format!("{verb} {}.", alias.address)];
+    if !alias.forwards.is_empty() {
+        lines.push(format!(
+            "  A copy of its mail leaves this server, to {}.",
+            alias.forwards.join(", ")
+        ));
+    }
+    if let Some(through) = &alias.leads_back_through {
+        lines.push(format!(
+            "  Warning: it leads back to itself through {through}. Mail stops there; take one of the two out."
+        ));
+    }
+    lines
 }
 
 /// `address,target,target…`. A first line without an @ is a head.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ask, parse, show, table};
+use super::{ask, domain_alias, parse, show, table};
 use crate::cli::{DomainArgs, DomainCommand};
 use crate::control::Request;
 use crate::control::domain::{Change, Request as DomainRequest};
@@ -14,6 +14,8 @@ struct Domain {
     name: String,
     separator: Option<char>,
     postmaster: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alias_of: Option<String>,
     accounts: u64,
 }
 
@@ -66,6 +68,7 @@ pub fn run(command: DomainCommand) -> Outcome<()> {
             )?;
             show(&common, &done, || vec![format!("Removed the domain {name}.")])
         }
+        DomainCommand::Alias(command) => domain_alias::run(command),
     }
 }
 
@@ -83,6 +86,10 @@ fn lines(domains: &[Domain]) -> Vec<String> {
         return vec!["There is no domain yet. Add one: hearthpost domain add example.org".to_owned()];
     }
     let row = |domain: &Domain| {
+        if let Some(of) = &domain.alias_of {
+            let (name, nothing) = (domain.name.clone(), String::new);
+            return vec![name, format!("as {of}"), nothing(), nothing()];
+        }
         vec![
             domain.name.clone(),
             domain.accounts.to_string(),

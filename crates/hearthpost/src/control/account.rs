@@ -17,6 +17,9 @@ pub enum Request {
     List,
     Show { address: String },
     Remove { address: String },
+    GrantSendAs { address: String, names: Vec<String> },
+    RevokeSendAs { address: String, names: Vec<String> },
+    ListSendAs { address: String },
 }
 
 /// An account to be made.
@@ -66,6 +69,13 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
             Answer::from_admin(fresh.and_then(|()| directory.account(&address)))
         }
         Request::Remove { address } => Answer::from_admin(directory.remove_account(&address).await),
+        Request::GrantSendAs { address, names } => {
+            Answer::from_admin(directory.grant_send_as(&address, &names).await)
+        }
+        Request::RevokeSendAs { address, names } => {
+            Answer::from_admin(directory.revoke_send_as(&address, &names).await)
+        }
+        Request::ListSendAs { address } => Answer::from_admin(directory.send_as(&address)),
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Request {
 pub struct New {
     /// `name@domain` or `@domain`
     pub address: String,
-    /// local addresses
+    /// addresses here or on other servers
     pub targets: Vec<String>,
 }
 

@@ -15,6 +15,9 @@ pub enum Request {
     List,
     Show { name: String },
     Remove { name: String },
+    AddAlias { new: String, old: String },
+    ListAliases,
+    RemoveAlias { new: String },
 }
 
 /// What to change; what is left out stays as it is, or as new domains have it.
@@ -43,6 +46,9 @@ pub async fn answer(directory: &Directory, request: Request) -> Answer {
         Request::List => Answer::done(directory.domains()),
         Request::Show { name } => Answer::from_admin(directory.domain(&name)),
         Request::Remove { name } => Answer::from_admin(directory.remove_domain(&name).await),
+        Request::AddAlias { new, old } => Answer::from_admin(directory.add_domain_alias(&new, &old).await),
+        Request::ListAliases => Answer::done(directory.domain_aliases()),
+        Request::RemoveAlias { new } => Answer::from_admin(directory.remove_domain_alias(&new).await),
     }
 }
 

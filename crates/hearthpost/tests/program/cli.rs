@@ -274,9 +274,9 @@ fn refusals_name_the_next_step_and_have_their_exit_codes() {
         ),
         (&["account", "add"], 2, "<ADDRESS>"),
         (
-            &["alias", "add", "a@example.org", "b@else.org"],
+            &["alias", "add", "a@example.org", "nobody@example.org"],
             1,
-            "aliases lead only to local addresses",
+            "nobody@example.org is not an account or alias here",
         ),
         (
             &["domain", "add", "example.org"],

@@ -7,6 +7,7 @@
 
 mod cli;
 mod demo;
+mod forwards;
 mod help;
 mod kill;
 mod privileges;
