@@ -1,7 +1,7 @@
 //! The moment of responsibility: one commit.
 
 use directory::LocalRecipient;
-use mail::address::Path;
+use mail::address::{Mailbox, Path, Utf8};
 use mail::ids::AccountId;
 use store::contract::{
     Accept, Accepted, Batch, Body, Delivery, Op, OpResult, Receipt, Result, StoreError, Waiting,
@@ -165,7 +165,8 @@ fn place<O: Origin>(
     let local = match &recipient.to {
         Recipient::Local(local) => local,
         Recipient::Remote(mailbox) => {
-            let destination = queue.destination(mailbox, envelope.reverse_path());
+            let own = recipient.params.reverse_path.as_deref().map(path);
+            let destination = queue.destination(mailbox, own.as_ref().unwrap_or(envelope.reverse_path()));
             return Place::Waits(Waits {
                 address: mailbox.to_string(),
                 account: None,
@@ -226,6 +227,11 @@ pub fn prefix(reverse_path: &Path, recipient: &LocalRecipient, received: &[u8]) 
     .into_bytes();
     lines.extend_from_slice(received);
     lines
+}
+
+/// The wire form back; empty is the null path.
+fn path(text: &str) -> Path {
+    Mailbox::parse(text, Utf8::Allowed).map_or(Path::Null, Path::Mailbox)
 }
 
 fn sender_text(path: &Path) -> String {

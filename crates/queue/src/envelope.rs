@@ -1,6 +1,6 @@
 //! Sender and recipients of one message, with its direction in the type.
 
-use directory::LocalRecipient;
+use directory::{Forward, LocalRecipient, Reached};
 use mail::address::{Mailbox, Path};
 use mail::ids::QueueId;
 use world::clock::UnixMs;
@@ -81,14 +81,55 @@ impl<O: Origin> Envelope<O> {
         }
     }
 
-    /// Adds what one address of ours resolved to. `of` holds at least one recipient; an empty one adds nothing.
+    /// Adds all whom one address of ours reaches, here and elsewhere.
+    pub fn add_reached(&mut self, of: Reached, params: &RecipientParams) {
+        let (here, elsewhere) = of.into_parts();
+        self.add(here, elsewhere, params);
+    }
+
+    /// Adds accounts that one address of ours resolved to. `of` holds at least one; an empty one adds nothing.
     pub fn add_local(&mut self, of: Vec<LocalRecipient>, params: &RecipientParams) {
-        let positions: Vec<u32> = of
+        self.add(of, Vec::new(), params);
+    }
+
+    /// Adds somebody on another server to whom an address of ours leads. No grant is asked for: the directory made the
+    /// [`Forward`], because whoever runs this server wants it. The one way by which a stranger's message leaves.
+    pub fn add_forward(&mut self, forward: Forward, params: &RecipientParams) {
+        self.add(Vec::new(), vec![forward], params);
+    }
+
+    fn add(&mut self, here: Vec<LocalRecipient>, elsewhere: Vec<Forward>, params: &RecipientParams) {
+        let mut positions: Vec<u32> = here
             .into_iter()
             .map(|recipient| self.position_of(recipient, params))
             .collect();
+        for forward in elsewhere {
+            let params = self.forwarded(&forward, params);
+            positions.push(self.position_of_remote(forward.target(), params));
+        }
         if !positions.is_empty() {
             self.addressees.push(Addressee { positions });
+        }
+    }
+
+    /// The copy goes under the forward's own sender, and its reports come to the message's.
+    fn forwarded(&self, forward: &Forward, params: &RecipientParams) -> RecipientParams {
+        let other = (forward.reverse_path() != self.reverse_path()).then(|| {
+            let mailbox = forward.reverse_path().mailbox();
+            mailbox.map(ToString::to_string).unwrap_or_default()
+        });
+        RecipientParams {
+            reverse_path: other,
+            via: vec![forward.via().to_string()],
+            ..params.clone()
+        }
+    }
+
+    fn position_of_remote(&mut self, mailbox: &Mailbox, params: RecipientParams) -> u32 {
+        let same = |known: &Addressed| matches!(&known.to, Recipient::Remote(known) if known == mailbox);
+        match self.recipients.iter().position(same) {
+            Some(position) => as_position(position),
+            None => self.push(Recipient::Remote(mailbox.clone()), params),
         }
     }
 
@@ -150,11 +191,7 @@ impl<O: MayRelay> Envelope<O> {
             self.origin.account(),
             "a grant is for its holder's own messages"
         );
-        let same = |known: &Addressed| matches!(&known.to, Recipient::Remote(known) if *known == mailbox);
-        let position = match self.recipients.iter().position(same) {
-            Some(position) => as_position(position),
-            None => self.push(Recipient::Remote(mailbox), params),
-        };
+        let position = self.position_of_remote(&mailbox, params);
         self.addressees.push(Addressee {
             positions: vec![position],
         });

@@ -3,7 +3,8 @@
 
 /// A header block through the decisions on content. Never panics.
 pub fn fuzz_content(bytes: &[u8]) {
-    let _ = crate::content::decide(bytes.to_vec(), None);
+    let address = "team@example.test".parse().expect("an address");
+    let _ = crate::content::decide(bytes.to_vec(), None, &[address]);
     if let Ok(header) = mail::header::Header::scan(bytes) {
         let _ = crate::author::decide(&header, |_| true);
         let missing = crate::edits::Missing {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use directory::SignedIn;
+use mail::address::Mailbox;
 use mail::ids::BlobId;
 use smtp::Refusal;
 use smtp::refusal::codes;
@@ -39,6 +40,8 @@ pub(crate) struct Intake {
     store: Arc<dyn Store>,
     blob: BlobId,
     submission: Option<Submission>,
+    /// see [`content::decide`]
+    forwarding: Vec<Mailbox>,
     max_bytes: u64,
     size_bytes: u64,
     header: Vec<u8>,
@@ -47,12 +50,19 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    pub fn new(store: Arc<dyn Store>, blob: BlobId, submission: Option<Submission>, max_bytes: u64) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        blob: BlobId,
+        submission: Option<Submission>,
+        forwarding: Vec<Mailbox>,
+        max_bytes: u64,
+    ) -> Self {
         let (size_bytes, header, stage, problem) = (0, Vec::new(), None, None);
         Self {
             store,
             blob,
             submission,
+            forwarding,
             max_bytes,
             size_bytes,
             header,
@@ -136,15 +146,16 @@ impl Intake {
 
     fn decide(&self, block: Vec<u8>) -> Result<Vec<u8>, Refusal> {
         let Some(submission) = &self.submission else {
-            return content::decide(block, None);
+            return content::decide(block, None, &self.forwarding);
         };
-        let owns = |mailbox: &mail::address::Mailbox| submission.user.may_send_as(mailbox);
+        let owns = |mailbox: &Mailbox| submission.user.may_send_as(mailbox);
         content::decide(
             block,
             Some(&Submitter {
                 owns: &owns,
                 missing: submission.missing.clone(),
             }),
+            &self.forwarding,
         )
     }
 

@@ -249,7 +249,7 @@ impl<'a> Talk<'a> {
         let known = match &resolution {
             // One full mailbox of a list does not keep the others from their mail.
             Resolution::Local(reached) => Known::Local {
-                room: (!reservations.is_empty() || !held.is_empty()) && reached.forwards().is_empty(),
+                room: !reservations.is_empty() || !held.is_empty() || !reached.forwards().is_empty(),
             },
             Resolution::UnknownUser | Resolution::Disabled => Known::Nobody,
             Resolution::ReportsOnly => Known::ReportsOnly,
@@ -264,7 +264,7 @@ impl<'a> Talk<'a> {
             (Ruling::Local, Resolution::Local(reached), asked_for) => {
                 self.known_recipients += 1;
                 open.reservations.extend(reservations);
-                open.add_local(asked_for.as_ref(), reached.into_parts().0);
+                open.add_reached(asked_for.as_ref(), reached);
                 ask.accept()
             }
             (Ruling::Remote, _, Some(mailbox)) if open.add_remote(&mailbox) => ask.accept_remote(),

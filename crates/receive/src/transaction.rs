@@ -1,10 +1,10 @@
 //! A mail transaction, from MAIL to its end. Its direction is in its type: only the user's variant has a relay grant,
-//! and only its envelope could take a remote recipient.
+//! and only its envelope could take a remote recipient. What an address of ours leads to is for every direction.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use directory::{LocalRecipient, Reservation, SignedIn};
+use directory::{Reached, Reservation, SignedIn};
 use mail::address::{Mailbox, Path};
 use mail::ids::{AccountId, QueueId};
 use queue::{Envelope, LocalProgram, RecipientParams, RelayGrant, Stranger, Submitted};
@@ -37,6 +37,8 @@ pub(crate) struct Transaction {
     pub first_recipient: Option<Mailbox>,
     /// RCPTs that were taken
     pub recipients: usize,
+    /// those of them that lead to other servers too
+    forwarding: Vec<Mailbox>,
     /// the message, while it comes in chunks
     pub intake: Option<Intake>,
     /// when a message in chunks must have come, from its first chunk on
@@ -52,6 +54,7 @@ impl Transaction {
             reservations,
             first_recipient,
             recipients,
+            forwarding: Vec::new(),
             intake,
             message_until: None,
         }
@@ -84,14 +87,25 @@ impl Transaction {
         matches!(self.direction, Direction::User { .. })
     }
 
-    pub fn add_local(&mut self, asked_for: Option<&Mailbox>, of: Vec<LocalRecipient>) {
+    pub fn add_reached(&mut self, asked_for: Option<&Mailbox>, of: Reached) {
         let params = RecipientParams::default();
+        self.forwarding
+            .extend(of.forwards().first().map(|forward| forward.via().clone()));
         match &mut self.direction {
-            Direction::Stranger(envelope) => envelope.add_local(of, &params),
-            Direction::Local(envelope) => envelope.add_local(of, &params),
-            Direction::User { envelope, .. } => envelope.add_local(of, &params),
+            Direction::Stranger(envelope) => envelope.add_reached(of, &params),
+            Direction::Local(envelope) => envelope.add_reached(of, &params),
+            Direction::User { envelope, .. } => envelope.add_reached(of, &params),
         }
         self.count(asked_for);
+    }
+
+    /// The addresses the message was sent to, when each of them leads to another server.
+    pub fn forwarding_only(&self) -> &[Mailbox] {
+        if self.forwarding.len() == self.recipients {
+            &self.forwarding
+        } else {
+            &[]
+        }
     }
 
     /// Adds a recipient on another server; false when the direction does not allow it.

@@ -193,6 +193,7 @@ fn intake_for(talk: &Talk<'_>, transaction: &Transaction) -> Intake {
         context.queue.store.clone(),
         context.ids.next(),
         submission,
+        transaction.forwarding_only().to_vec(),
         talk.door.setup.max_message_bytes,
     )
 }
