@@ -107,7 +107,7 @@ async fn double_bounce(remote: &Remote, about: &[About<'_>]) -> Result<Option<Pr
 }
 
 fn postmaster(remote: &Remote) -> Option<Mailbox> {
-    let resolution = remote.directory.resolve_postmaster();
+    let resolution = remote.directory.resolve_postmaster_from(&Path::Null);
     resolution.recipients().first().map(|one| one.address().clone())
 }
 
@@ -168,8 +168,8 @@ fn address(remote: &Remote, envelope: &mut Envelope<Generated>, to: &Mailbox, ge
         return true;
     }
     match remote.directory.resolve(to) {
-        Resolution::Local(recipients) => {
-            envelope.add_local(recipients, &never);
+        Resolution::Local(reached) => {
+            envelope.add_reached(reached, &never);
             true
         }
         _ => false,
