@@ -35,6 +35,6 @@ pub mod unix;
 pub mod fuzzing {
     /// A name server's reply, as it came over the wire, to the question that it holds.
     pub fn fuzz_dns_reply(bytes: &[u8]) {
-        crate::dns::fuzz_reply(bytes);
+        crate::dns::fuzz_dns_reply(bytes);
     }
 }

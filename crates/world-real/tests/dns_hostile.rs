@@ -442,6 +442,26 @@ async fn answers_are_kept_and_forgotten_with_the_settings() {
     assert_eq!(server.asked().len(), tries + 1);
 }
 
+#[tokio::test]
+async fn a_dead_server_beside_a_good_one_is_not_noticed() {
+    let good = HostileDns::start("*.many.example A 192.0.2.7").await.unwrap();
+    let silent = HostileDns::start("*.many.example !silent").await.unwrap();
+    let closed: std::net::SocketAddr = "127.0.0.1:1".parse().unwrap();
+    for dead in [silent.addr(), closed] {
+        let dns = RealDns::new(&DnsSettings {
+            servers: vec![dead, good.addr()],
+            ..DnsSettings::default()
+        })
+        .unwrap();
+        for n in 0..20 {
+            let start = tokio::time::Instant::now();
+            let lookup = dns.lookup(&format!("{n}.many.example"), RecordType::A).await;
+            assert!(matches!(lookup, Lookup::Answer { .. }), "{lookup:?}");
+            assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        }
+    }
+}
+
 /// The deadline itself, in simulated time: nothing real answers, so that time may jump.
 #[tokio::test(start_paused = true)]
 async fn net_1_a_lookup_ends_at_its_deadline() {

@@ -86,7 +86,7 @@ impl Knot {
             );
         }
         std::fs::write(at.join("root"), root_zone(at)).unwrap();
-        let anchor = keymgr(at, ".", &["dnskey"]).replace(" DNSKEY", " 300 IN DNSKEY");
+        let anchor = keymgr(at, ".", &["dnskey"]);
         let child = Command::new("knotd")
             .arg("-c")
             .arg(at.join("knot.conf"))

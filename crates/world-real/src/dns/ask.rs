@@ -116,19 +116,37 @@ fn anchors(validation: &Validation) -> Result<Option<TrustAnchors>, DnsSetupErro
     match validation {
         Validation::Off | Validation::TrustAd => Ok(None),
         Validation::Root => Ok(Some(TrustAnchors::default())),
-        Validation::Anchors(text) => {
-            let bad = |why: String| DnsSetupError::BadAnchors(why);
-            let has_one = text
-                .lines()
-                .any(|line| !line.trim().is_empty() && !line.trim_start().starts_with(';'));
-            if !has_one {
-                return Err(bad("there is no record".into()));
-            }
-            text.parse()
-                .map(Some)
-                .map_err(|error: hickory_resolver::proto::serialize::txt::ParseError| bad(error.to_string()))
-        }
+        Validation::Anchors(text) => read_anchors(text).map(Some).map_err(DnsSetupError::BadAnchors),
     }
+}
+
+/// Reads DNSKEY records. The class may be left out, as `keymgr` writes them; hickory insists on it.
+fn read_anchors(text: &str) -> Result<TrustAnchors, String> {
+    let mut records = String::new();
+    for line in text
+        .lines()
+        .map(|line| line.split(';').next().unwrap_or_default())
+    {
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        if words.is_empty() {
+            continue;
+        }
+        let at = words.iter().position(|word| word.eq_ignore_ascii_case("DNSKEY"));
+        let Some(at) = at.filter(|&at| (1..=3).contains(&at)) else {
+            return Err(format!("this is not a DNSKEY record: {line}"));
+        };
+        if !words[1..at].iter().any(|word| word.eq_ignore_ascii_case("IN")) {
+            words.insert(at, "IN");
+        }
+        records += &words.join(" ");
+        records.push('\n');
+    }
+    if records.is_empty() {
+        return Err("there is no record".into());
+    }
+    records
+        .parse()
+        .map_err(|error: hickory_resolver::proto::serialize::txt::ParseError| error.to_string())
 }
 
 fn validating(pool: Pool, anchors: TrustAnchors) -> DnssecDnsHandle<Pool> {

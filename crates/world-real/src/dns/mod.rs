@@ -211,7 +211,7 @@ fn text_of(name: &Name) -> String {
 
 /// Reads a reply in every way there is, and checks what is promised of what comes out.
 #[doc(hidden)]
-pub(crate) fn fuzz_reply(bytes: &[u8]) {
+pub(crate) fn fuzz_dns_reply(bytes: &[u8]) {
     use hickory_resolver::net::DnsError;
     use hickory_resolver::proto::op::DnsResponse;
 
@@ -313,12 +313,12 @@ mod tests {
     proptest! {
         #[test]
         fn net_1_no_reply_breaks_a_promise(bytes in reply()) {
-            fuzz_reply(&bytes);
+            fuzz_dns_reply(&bytes);
         }
 
         #[test]
         fn net_1_no_octets_break_a_promise(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            fuzz_reply(&bytes);
+            fuzz_dns_reply(&bytes);
         }
     }
 
@@ -373,7 +373,15 @@ mod tests {
             validation: Validation::Anchors(text.into()),
             ..DnsSettings::default()
         };
-        for text in ["", "what?", "; nothing\n"] {
+        let ds = ". 300 IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D";
+        for text in [
+            "",
+            "what?",
+            "; nothing\n",
+            ds,
+            ". IN DNSKEY 257 3 13 !",
+            ". IN DNSKEY",
+        ] {
             let error = RealDns::new(&with(text)).unwrap_err();
             assert!(
                 matches!(error, DnsSetupError::BadAnchors(_)),
