@@ -43,11 +43,12 @@ pub fn check(fix: bool) -> Outcome<Findings> {
     if steps.is_empty() {
         findings.push("ARCHITECTURE.md tells no journey".into());
     }
-    if steps.len() > MOST_STEPS {
-        findings.push(format!(
-            "the journey has {} steps; {MOST_STEPS} are the most a newcomer will read",
-            steps.len()
-        ));
+    for (heading, count) in steps_by_heading(&text) {
+        if count > MOST_STEPS {
+            findings.push(format!(
+                "{heading} has {count} steps; {MOST_STEPS} are the most a newcomer will read"
+            ));
+        }
     }
     let mut lines_of: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for step in &steps {
@@ -64,6 +65,23 @@ pub fn check(fix: bool) -> Outcome<Findings> {
         }
     }
     Ok(findings)
+}
+
+/// How many steps stand under each heading that has some.
+fn steps_by_heading(text: &str) -> Vec<(&str, usize)> {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    let mut heading = "";
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("## ") {
+            heading = name;
+        } else if parse(line).is_some() {
+            match counts.last_mut() {
+                Some((last, count)) if *last == heading => *count += 1,
+                _ => counts.push((heading, 1)),
+            }
+        }
+    }
+    counts
 }
 
 /// Reads a step from a line of the document.
@@ -124,6 +142,12 @@ mod tests {
         assert_eq!(find(&step).len(), 1);
         assert_ne!(find(&step), [1]);
         assert_eq!(parse("no step"), None);
+    }
+
+    #[test]
+    fn steps_are_counted_for_each_journey() {
+        let text = "## In\n1. `crates/a.rs:1` `f`: x\n2. `crates/a.rs:1` `g`: x\n## Between\n## Out\n1. `crates/a.rs:1` `h`: x\n";
+        assert_eq!(steps_by_heading(text), [("In", 2), ("Out", 1)]);
     }
 
     #[test]
