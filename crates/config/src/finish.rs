@@ -1,10 +1,10 @@
 //! The finished [`Config`], from values without a problem.
 
 use crate::table::Values;
-use crate::value::MX;
+use crate::value::{MX, ROOT};
 use crate::{
     BareNewlines, Config, Deliver, Dns, Doors, Fallback, FallbackTo, LocalDoor, LogStderr, Login, QueueTimes,
-    Road, Route, RouteTls, Serves, Smarthost, TlsFiles,
+    Road, Route, RouteTls, Serves, Smarthost, TlsFiles, Validation,
 };
 
 /// Port of TLS from the first byte (RFC 8314 §3.3).
@@ -43,8 +43,7 @@ pub(crate) fn build(values: &Values) -> Config {
         deliver: deliver(values, &hostname),
         dns: Dns {
             servers: values.addresses("dns.servers").to_vec(),
-            trust_anchor: values.path("dns.trust_anchor"),
-            trust_ad: values.flag("dns.trust_ad"),
+            validation: validation(values),
         },
         routes: values.tables("routes").iter().map(route).collect(),
         log_stderr: match values.word("log.stderr") {
@@ -84,6 +83,15 @@ fn queue(values: &Values) -> QueueTimes {
         retry_longest: time("queue.retry_longest"),
         delay_notice: time("queue.delay_notice"),
         give_up: time("queue.give_up"),
+    }
+}
+
+fn validation(values: &Values) -> Validation {
+    match values.path("dns.trust_anchor") {
+        _ if values.flag("dns.trust_ad") => Validation::Servers,
+        None => Validation::Off,
+        Some(path) if path.as_os_str() == ROOT => Validation::Root,
+        Some(path) => Validation::File(path),
     }
 }
 

@@ -157,10 +157,22 @@ pub struct Deliver {
 pub struct Dns {
     /// empty: the system's
     pub servers: Vec<SocketAddr>,
-    /// `None`: those of the Internet's root
-    pub trust_anchor: Option<PathBuf>,
-    /// true only when `servers` is not empty and all of them are loopback addresses
-    pub trust_ad: bool,
+    /// who checks DNSSEC
+    pub validation: Validation,
+}
+
+/// Who checks DNSSEC.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Validation {
+    /// nobody
+    #[default]
+    Off,
+    /// the name servers, which are named and all of them on this machine
+    Servers,
+    /// we, with the Internet's own trust anchors
+    Root,
+    /// we, with those in this file
+    File(PathBuf),
 }
 
 /// A road other than DNS, or "by DNS" as an exception from one.

@@ -320,10 +320,10 @@ pub const SETTINGS: &[Setting] = &[
     ),
     Setting::new(
         "dns.trust_anchor",
-        Kind::AbsolutePath,
-        "A file with the DNSSEC trust anchors (DNSKEY or DS records) that answers are checked with. Without it they are \
-         those of the Internet's root.",
-        "\"/etc/hearthpost/anchors\"",
+        Kind::Anchor,
+        "What DNSSEC is checked with here: \"root\" for the Internet's own trust anchors, or a file with others (DNSKEY records as in \
+         a zone file). The name servers must pass signatures on. Without it nothing is checked here.",
+        "\"root\"",
     ),
     Setting::new(
         "dns.trust_ad",

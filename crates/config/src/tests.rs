@@ -93,7 +93,7 @@ fn what_concerns_sending_is_read() {
         (50, 20)
     );
     assert_eq!(dns.servers, ["127.0.0.1:53".parse().unwrap()]);
-    assert!(dns.trust_ad);
+    assert_eq!(dns.validation, Validation::Servers);
     let partner = Route {
         name: "partner".to_owned(),
         serves: Serves::To(vec!["example.net".to_owned(), "example.edu".to_owned()]),
@@ -481,6 +481,23 @@ fn doors_where_people_sign_in_need_tls_and_no_door_is_no_server() {
 }
 
 #[test]
+fn anchors_are_the_internets_or_those_of_a_file() {
+    let start = "data_dir = \"/x\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:25\"]\n";
+    let validation =
+        |line: &str| read(&format!("{start}{line}\n")).map(|checked| checked.config.dns.validation);
+    assert_eq!(validation(""), Ok(Validation::Off));
+    assert_eq!(validation("dns.trust_anchor = \"root\""), Ok(Validation::Root));
+    assert_eq!(
+        validation("dns.trust_anchor = \"/a\""),
+        Ok(Validation::File("/a".into()))
+    );
+    assert_eq!(
+        validation("dns.trust_anchor = \"a\"").unwrap_err()[0].to_string(),
+        "line 4: dns.trust_anchor: \"a\" is not an absolute path. Begin it with /, or write \"root\" for those of the Internet."
+    );
+}
+
+#[test]
 fn two_routes_with_one_name_or_one_domain_are_told_apart() {
     let start = "data_dir = \"/x\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:25\"]\n";
     let route = "[[routes]]\nname = \"a\"\nto = [\"example.net\"]\nhost = \"192.0.2.1\"\n";
@@ -612,7 +629,9 @@ fn ops_4_no_setting_opens_a_relay_or_a_door_without_its_lock() {
                 tls.is_some() || signed_in.iter().all(|at| at.is_empty()),
                 "{lines}"
             );
-            assert!(!dns.trust_ad || dns.servers.iter().all(|at| at.ip().is_loopback()));
+            assert!(
+                dns.validation != Validation::Servers || dns.servers.iter().all(|at| at.ip().is_loopback())
+            );
             for route in routes {
                 let Road::Smarthost(host) = route.road else {
                     continue;

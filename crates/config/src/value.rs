@@ -16,6 +16,7 @@ use toml::de::DeValue;
 
 pub(crate) use measure::duration_text;
 pub(crate) use network::MX;
+pub(crate) use words::ROOT;
 
 use crate::setting::Setting;
 use crate::table::Values;
@@ -37,6 +38,8 @@ pub enum Kind {
     SourceV4,
     /// an IPv6 address to send from
     SourceV6,
+    /// an absolute path, or `"root"`
+    Anchor,
     /// a host name, an IP address, or `"mx"`
     NextHost,
     /// a short name of the operator's choice
@@ -81,7 +84,7 @@ pub enum Kind {
 /// A checked value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// of [`Kind::AbsolutePath`] and [`Kind::SocketPath`], where off is empty
+    /// of [`Kind::AbsolutePath`], [`Kind::Anchor`], and [`Kind::SocketPath`], where off is empty
     Path(PathBuf),
     /// of [`Kind::Hostname`], [`Kind::NextHost`], [`Kind::Label`], [`Kind::Line`] and [`Kind::User`]
     Name(String),
@@ -132,6 +135,7 @@ impl Kind {
             Self::Servers => "A list of address:port".to_owned(),
             Self::SourceV4 => "An IPv4 address of this machine".to_owned(),
             Self::SourceV6 => "An IPv6 address of this machine".to_owned(),
+            Self::Anchor => "An absolute path, or \"root\"".to_owned(),
             Self::NextHost => "A host name, an IP address, or \"mx\"".to_owned(),
             Self::Label => "A name of letters, digits, - and _".to_owned(),
             Self::Line => "A line of text".to_owned(),
@@ -166,6 +170,7 @@ impl Kind {
             Self::Servers => network::servers(value),
             Self::SourceV4 => network::source(value, "IPv4", "\"192.0.2.25\"", IpAddr::is_ipv4),
             Self::SourceV6 => network::source(value, "IPv6", "\"2001:db8::25\"", IpAddr::is_ipv6),
+            Self::Anchor => words::anchor(value),
             Self::NextHost => network::next_host(value),
             Self::Label => words::label(value),
             Self::Line => words::line(value),

@@ -40,6 +40,15 @@ pub enum Command {
     /// Accepted messages that still wait.
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Who changed domains, accounts and aliases, newest first.
+    History(HistoryArgs),
+    /// Take one change back, when nothing newer conflicts.
+    Undo {
+        /// The change, as in the history (c…).
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Have the server read its settings and certificate files again, checked first, without a restart.
     Reload(Common),
     /// What the server is doing.
@@ -77,6 +86,22 @@ pub struct Common {
     /// Answer as JSON on one line.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `hearthpost history`
+#[derive(Args)]
+pub struct HistoryArgs {
+    /// Only of this kind: domain, account, alias, queue.
+    #[arg(long)]
+    pub noun: Option<String>,
+    /// Only about this name.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// `hearthpost demo`
@@ -217,6 +242,16 @@ pub enum AccountCommand {
         /// Take no mail and let nobody sign in; its mail stays.
         #[arg(long)]
         disable: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Set a new password: made and printed once, or one line of standard input. Sessions that are open go on.
+    Password {
+        /// Its main address.
+        address: String,
+        /// Make one instead of reading it from standard input.
+        #[arg(long)]
+        generate: bool,
         #[command(flatten)]
         common: Common,
     },

@@ -85,6 +85,13 @@ pub enum ProgramEvent {
         /// every problem
         reason: String,
     },
+    /// `program.history-lost`: changes were made, but could not be written down.
+    HistoryLost {
+        /// how many
+        changes: u64,
+        /// why
+        reason: String,
+    },
     /// `program.certificates-read`: new handshakes use them.
     CertificatesRead,
     /// `program.certificates-locked`: after giving up its privileges the server can no longer read them, so that a reload
@@ -141,6 +148,7 @@ impl Event for ProgramEvent {
             Self::Stopped { .. } => "program.stopped",
             Self::Control { .. } => "program.control",
             Self::ControlRefused { .. } => "program.control-refused",
+            Self::HistoryLost { .. } => "program.history-lost",
             Self::SettingsRead { .. } => "program.settings-read",
             Self::SettingsKept { .. } => "program.settings-kept",
             Self::CertificatesRead => "program.certificates-read",
@@ -159,6 +167,7 @@ impl Event for ProgramEvent {
             | Self::CertificatesKept { .. } => Severity::Alert,
             Self::Full { .. }
             | Self::ControlRefused { .. }
+            | Self::HistoryLost { .. }
             | Self::CertificatesLocked { .. }
             | Self::Confined { fully: false, .. } => Severity::Warning,
             _ => Severity::Info,
@@ -197,6 +206,9 @@ impl Event for ProgramEvent {
             }
             Self::Control { command, uid } => format!("User {uid} ran {command} over the control socket"),
             Self::ControlRefused { uid } => format!("User {uid} may not use the control socket"),
+            Self::HistoryLost { changes, reason } => format!(
+                "{changes} changes were made but could not be written down ({reason}): hearthpost history does not have them"
+            ),
             Self::SettingsRead { changed, restart } => match (changed.as_str(), restart.as_str()) {
                 ("", "") => "The settings were read again; nothing changed".to_owned(),
                 (changed, "") => format!("The settings were read again; these count now: {changed}"),
@@ -260,6 +272,10 @@ impl Event for ProgramEvent {
             }
             Self::ControlRefused { uid } => field("uid", Value::Number(*uid)),
             Self::CertificatesRead => {}
+            Self::HistoryLost { changes, reason } => {
+                field("changes", Value::Number(*changes));
+                field("reason", Value::Text(reason));
+            }
             Self::SettingsRead { changed, restart } => {
                 field("changed", Value::Text(changed));
                 field("restart", Value::Text(restart));

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use config::{Checked, Config, Problem, Road};
+use config::{Checked, Config, Problem, Road, Validation};
 use world_real::tls::Identity;
 
 use crate::limits::{NAMED_FILE_BYTES, SECRET_BYTES};
@@ -62,7 +62,7 @@ pub fn read(settings: &Checked) -> Result<Named, Vec<Problem>> {
             keep("tls.extra_roots", settings.line_of("tls.extra_roots"), wrong);
             None
         }),
-        trust_anchor: optional(config.dns.trust_anchor.as_deref(), any).unwrap_or_else(|wrong| {
+        trust_anchor: optional(anchor_file(config), any).unwrap_or_else(|wrong| {
             keep("dns.trust_anchor", settings.line_of("dns.trust_anchor"), wrong);
             None
         }),
@@ -85,6 +85,13 @@ pub fn read(settings: &Checked) -> Result<Named, Vec<Problem>> {
     } else {
         problems.sort_by_key(|problem| problem.line);
         Err(problems)
+    }
+}
+
+fn anchor_file(config: &Config) -> Option<&Path> {
+    match &config.dns.validation {
+        Validation::File(path) => Some(path),
+        Validation::Off | Validation::Servers | Validation::Root => None,
     }
 }
 

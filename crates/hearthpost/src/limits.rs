@@ -29,5 +29,9 @@ pub const CSV_BYTES: u64 = 16 * 1024 * 1024;
 pub const NAMED_FILE_BYTES: u64 = 1024 * 1024;
 /// Longest password in a file, in bytes.
 pub const SECRET_BYTES: usize = 1024;
+/// Most entries of the history in one answer.
+pub const HISTORY_ENTRIES: usize = 10_000;
+/// Entries of the history written in one commit.
+pub const RECORDS_PER_COMMIT: usize = 500;
 /// Largest settings file, in bytes.
 pub const CONFIG_BYTES: u64 = 1024 * 1024;

@@ -59,6 +59,8 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Account(command) => commands::account::run(command),
         Command::Alias(command) => commands::alias::run(command),
         Command::Queue(command) => commands::queue::run(command),
+        Command::History(args) => commands::history::run(args),
+        Command::Undo { id, common } => commands::history::undo(id, &common),
         Command::Reload(common) => commands::reload::run(&common),
         Command::Status(common) => commands::status::run(&common),
         Command::Trace { id, common } => commands::trace::run(&id, &common),

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use config::{BareNewlines, Checked, Config, LogStderr, Problem, Road};
-use directory::{AdminError, DomainSettings};
 use receive::DoorKind;
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
 use world_real::confine::Reach;
 use world_real::log::{Options as LogOptions, Stderr};
 
+use crate::control::history::{About, By, Subject};
+use crate::control::{Answer, domain, history};
 use crate::exit::{Failure, Outcome};
 use crate::files;
 use crate::limits::CONFIG_BYTES;
@@ -167,15 +168,23 @@ fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {
 
 /// Makes the domains that are missing.
 pub async fn add_domains(services: &Services, domains: &[String]) -> Outcome<()> {
-    for name in domains {
-        match services
-            .directory
-            .add_domain(name, DomainSettings::default())
-            .await
-        {
-            Ok(_) | Err(AdminError::Exists { .. }) => {}
-            Err(error @ AdminError::Store(_)) => return Err(Failure::Disk(error.to_string())),
-            Err(error) => return Err(Failure::Usage(error.to_string())),
+    let missing = |name: &&String| services.directory.domain_settings(name).is_err();
+    for name in domains.iter().filter(missing) {
+        let add = domain::Request::Add {
+            name: name.clone(),
+            change: domain::Change::default(),
+        };
+        let about = About {
+            by: &By::settings(),
+            subjects: vec![Subject::domain(name)],
+            password: false,
+            undoes: None,
+        };
+        let work = domain::answer(&services.directory, add);
+        match history::around(services, about, work).await {
+            Answer::Done(_) => {}
+            Answer::Refused(text) | Answer::Wrong(text) => return Err(Failure::Usage(text)),
+            Answer::Failed(text) => return Err(Failure::Disk(text)),
         }
     }
     Ok(())

@@ -36,6 +36,8 @@ pub struct Services {
     pub chance: Arc<dyn Chance>,
     /// the log
     pub events: Arc<dyn Events>,
+    /// changes of domains, accounts and aliases go one at a time
+    pub changing: tokio::sync::Mutex<()>,
     /// set once the doors are open
     pub live: OnceLock<Live>,
 }
@@ -83,6 +85,7 @@ impl Services {
             clock,
             chance,
             events,
+            changing: tokio::sync::Mutex::new(()),
             live: OnceLock::new(),
         }))
     }

@@ -111,6 +111,10 @@ id!(
     /// One transaction from MAIL FROM on; in every log line, in Received, in `250 2.0.0 … queued as`.
     QueueId, 'q'
 );
+id!(
+    /// A recorded change of domains, accounts, aliases or the queue.
+    ChangeId, 'c'
+);
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,19 @@ pub(super) fn path(value: &DeValue<'_>) -> Result<Value, Wrong> {
     )
 }
 
+/// The trust anchors that are compiled in, as a value of [`anchor`].
+pub(crate) const ROOT: &str = "root";
+
+pub(super) fn anchor(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    if value.as_str() == Some(ROOT) {
+        return Ok(Value::Path(PathBuf::from(ROOT)));
+    }
+    path(value).map_err(|wrong| Wrong {
+        next_step: format!("Begin it with /, or write \"{ROOT}\" for those of the Internet."),
+        ..wrong
+    })
+}
+
 pub(super) fn hostname(value: &DeValue<'_>) -> Result<Value, Wrong> {
     let text = text_of(value, "\"mail.example.org\"")?;
     match Domain::parse(text) {

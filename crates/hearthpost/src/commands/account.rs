@@ -74,6 +74,20 @@ pub fn run(command: AccountCommand) -> Outcome<()> {
             )?)?;
             show(&common, &set, || vec![made_line("Changed", &set)])
         }
+        AccountCommand::Password {
+            address,
+            generate,
+            common,
+        } => {
+            let change = Change {
+                password: (!generate).then(read_password).transpose()?,
+                new_password: generate,
+                ..Change::default()
+            };
+            let request = AccountRequest::Set { address, change };
+            let set: Made = parse(ask(&common, Request::Account(request))?)?;
+            show(&common, &set, || vec![made_line("Changed the password of", &set)])
+        }
         AccountCommand::List(common) => {
             let all: Vec<Account> = parse(ask(&common, Request::Account(AccountRequest::List))?)?;
             show(&common, &all, || lines(&all))

@@ -5,6 +5,7 @@ pub mod alias;
 pub mod config;
 pub mod domain;
 mod domain_alias;
+pub mod history;
 pub mod queue;
 pub mod reload;
 pub mod self_test;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use world_real::unix;
 
-use super::{Answer, Envelope, Reply, Request, SOCKET, VERSION, answer};
+use super::{Answer, By, Envelope, Reply, Request, SOCKET, VERSION, answer};
 use crate::exit::{Failure, Outcome};
 use crate::limits::{CONTROL_LINE_BYTES, SOCKET_PATH_BYTES};
 use crate::privileges;
@@ -62,7 +62,10 @@ impl Link {
     /// Asks once. A refusal is an error with the server's own words.
     pub async fn ask(&mut self, request: Request) -> Outcome<Value> {
         let answer = match self {
-            Self::Own(services) => answer(services, request).await,
+            Self::Own(services) => {
+                let by = By::user(rustix::process::getuid().as_raw());
+                answer(services, &by, request).await
+            }
             Self::Server(wire) => exchange(wire, request).await?,
         };
         match answer {

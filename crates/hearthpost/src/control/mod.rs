@@ -11,17 +11,21 @@ pub mod account;
 pub mod alias;
 pub mod client;
 pub mod domain;
+pub mod history;
 pub mod log;
 pub mod queue;
 pub mod reload;
 pub mod server;
 pub mod status;
 pub mod store;
+mod undo;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::services::Services;
+use history::About;
+pub use history::By;
 
 /// Version of the format.
 pub const VERSION: u32 = 1;
@@ -57,6 +61,8 @@ pub enum Request {
     Log(log::Request),
     /// of the settings
     Settings(reload::Request),
+    /// of what was changed
+    History(history::Request),
 }
 
 impl Request {
@@ -71,6 +77,7 @@ impl Request {
             Self::Store(_) => "store",
             Self::Log(_) => "log",
             Self::Settings(_) => "reload",
+            Self::History(_) => "history",
         }
     }
 }
@@ -118,14 +125,30 @@ impl Answer {
     }
 }
 
-/// Does what is asked.
-pub async fn answer(services: &Services, request: Request) -> Answer {
+/// Does what is asked, and writes down what that changes.
+pub async fn answer(services: &Services, by: &By, request: Request) -> Answer {
+    let (subjects, password) = history::subjects(&request);
+    let work = carry_out(services, by, request);
+    if subjects.is_empty() {
+        return work.await;
+    }
+    let about = About {
+        by,
+        subjects,
+        password,
+        undoes: None,
+    };
+    history::around(services, about, work).await
+}
+
+async fn carry_out(services: &Services, by: &By, request: Request) -> Answer {
     match request {
         Request::Domain(request) => domain::answer(&services.directory, request).await,
         Request::Account(request) => account::answer(services, request).await,
         Request::Alias(request) => alias::answer(&services.directory, request).await,
         Request::Queue(request) => queue::answer(services.store.as_ref(), request).await,
         Request::Status(request) => status::answer(services, request).await,
+        Request::History(request) => history::answer(services, by, request).await,
         Request::Settings(request) => reload::answer(services, request).await,
         Request::Log(request) => log::answer(services, request).await,
         Request::Store(request) => store::answer(services, request).await,

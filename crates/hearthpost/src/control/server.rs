@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, watch};
 use world::net::BoxWire;
 use world_real::unix::{Caller, ControlDoor};
 
-use super::{Answer, Envelope, Reply, VERSION, answer};
+use super::{Answer, By, Envelope, Reply, VERSION, answer};
 use crate::events::ProgramEvent;
 use crate::limits::{CONTROL_CALLERS, CONTROL_LINE_BYTES};
 use crate::services::Services;
@@ -62,7 +62,7 @@ async fn serve(mut wire: BoxWire, caller: Caller, services: &Services) {
                     command: request.noun(),
                     uid,
                 });
-                answer(services, request).await
+                answer(services, &By::user(caller.uid), request).await
             }
             Ok(Envelope { version, .. }) => other_version(version),
             Err(error) => Answer::Refused(format!(

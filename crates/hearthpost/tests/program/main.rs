@@ -9,6 +9,7 @@ mod cli;
 mod demo;
 mod forwards;
 mod help;
+mod history;
 mod kill;
 mod privileges;
 mod recording;
