@@ -29,6 +29,18 @@ pub const CSV_BYTES: u64 = 16 * 1024 * 1024;
 pub const NAMED_FILE_BYTES: u64 = 1024 * 1024;
 /// Longest password in a file, in bytes.
 pub const SECRET_BYTES: usize = 1024;
+/// Warnings and alerts kept in memory for `hearthpost status`.
+pub const RECENT_EVENTS: usize = 10;
+/// Longest sentence kept of each, in letters.
+pub const RECENT_SENTENCE_LETTERS: usize = 500;
+/// Waiting recipients that `hearthpost status` counts at most.
+pub const STATUS_ROWS: u64 = 1_000_000;
+/// Destinations it counts at most.
+pub const STATUS_DESTINATIONS_SEEN: usize = 10_000;
+/// Destinations it shows.
+pub const STATUS_DESTINATIONS: usize = 10;
+/// Longest reason it shows, in letters.
+pub const STATUS_REASON_LETTERS: usize = 200;
 /// Most entries of the history in one answer.
 pub const HISTORY_ENTRIES: usize = 10_000;
 /// Entries of the history written in one commit.

@@ -23,6 +23,7 @@ mod forward_key;
 mod limits;
 mod openings;
 mod privileges;
+mod recent;
 mod reload;
 mod serve;
 mod server;

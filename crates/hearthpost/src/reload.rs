@@ -13,6 +13,7 @@ use std::sync::Arc;
 use config::{Checked, Config, Problem, Takes};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use world::clock::UnixMs;
 
 use crate::events::ProgramEvent;
 use crate::files::{self, Named};
@@ -74,6 +75,11 @@ impl Reload {
             serving,
             state: Mutex::new(state),
         }
+    }
+
+    /// When our certificate ends.
+    pub fn certificate_until(&self) -> Option<UnixMs> {
+        self.tls.as_ref().and_then(Tls::until)
     }
 
     /// Reads everything again, and tells the log how it went.

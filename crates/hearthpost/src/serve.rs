@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use config::{BareNewlines, Checked, Config, LogStderr, Problem, Road};
+use config::{BareNewlines, Checked, Config, LogStderr, Problem, Road, Validation};
 use receive::DoorKind;
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
@@ -146,7 +146,11 @@ fn reach(config: &Config, file: &Path) -> Reach {
         Road::Smarthost(host) => host.login.as_ref().map(|login| &login.password_file),
         Road::Mx => None,
     });
-    let others = config.extra_roots.iter().chain(&config.dns.trust_anchor);
+    let anchor = match &config.dns.validation {
+        Validation::File(path) => Some(path),
+        Validation::Off | Validation::Servers | Validation::Root => None,
+    };
+    let others = config.extra_roots.iter().chain(anchor);
     let mut reach = Reach::default();
     reach.read_file(file);
     for file in tls.chain(passwords).chain(others) {

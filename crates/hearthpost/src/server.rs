@@ -19,12 +19,13 @@ use access::imap::{Context as ImapContext, Security};
 use config::Checked;
 use deliver::Worker;
 use mailbox::Mailboxes;
+use parking_lot::Mutex;
 use queue::Queue;
 use receive::{Context as ReceiveContext, Door as ReceiveDoor, DoorKind, DoorSettings};
 use smtp::{BareBytes, TextRules};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use world::clock::{BoxFuture, Clock, Monotonic};
+use world::clock::{BoxFuture, Clock, Monotonic, UnixMs};
 use world::events::Events;
 use world::net::{Listener, TlsServer};
 use world_real::confine::{self, Confined, Confinement, Reach, User};
@@ -203,16 +204,19 @@ fn raise_descriptors(connections: u64) {
 pub struct Tls {
     read: ReadPem,
     certificates: Arc<Certificates>,
+    until: Mutex<Option<UnixMs>>,
 }
 
 impl Tls {
     fn read(read: &ReadPem) -> Outcome<Self> {
         let identity = identity(read).map_err(Failure::Usage)?;
+        let until = Mutex::new(identity.not_after());
         let certificates =
             Certificates::new(vec![identity]).map_err(|error| Failure::Usage(error.to_string()))?;
         Ok(Self {
             read: read.clone(),
             certificates,
+            until,
         })
     }
 
@@ -223,9 +227,17 @@ impl Tls {
 
     /// New handshakes use this one.
     pub fn replace(&self, identity: Identity) -> Result<(), String> {
+        let until = identity.not_after();
         self.certificates
             .replace(vec![identity])
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        *self.until.lock() = until;
+        Ok(())
+    }
+
+    /// When the certificate in use ends.
+    pub fn until(&self) -> Option<UnixMs> {
+        *self.until.lock()
     }
 
     /// Whether the files cannot be read any more, now that the privileges are gone.
@@ -387,6 +399,7 @@ async fn open_doors(
         started,
         doors: open,
         gate,
+        log_dir: plan.log.dir.clone(),
         reload: Reload::new(plan.source, tls, serving),
     };
     assert!(services.live.set(live).is_ok(), "doors open once");

@@ -1,7 +1,7 @@
 //! What the doors and the commands work with, opened in order: log, store, directory.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use directory::{Directory, Doors};
@@ -18,6 +18,7 @@ use world_real::log::{LogEvents, Options as LogOptions};
 use crate::doors::Gate;
 use crate::exit::{Failure, Outcome};
 use crate::forward_key;
+use crate::recent::Recent;
 use crate::reload::Reload;
 
 /// The opened parts below the doors.
@@ -36,6 +37,10 @@ pub struct Services {
     pub chance: Arc<dyn Chance>,
     /// the log
     pub events: Arc<dyn Events>,
+    /// the last of its warnings and alerts
+    pub recent: Arc<Recent>,
+    /// where everything is kept
+    pub data: PathBuf,
     /// changes of domains, accounts and aliases go one at a time
     pub changing: tokio::sync::Mutex<()>,
     /// set once the doors are open
@@ -50,6 +55,8 @@ pub struct Live {
     pub doors: Vec<(&'static str, SocketAddr)>,
     /// its connections
     pub gate: Arc<Gate>,
+    /// where it logs
+    pub log_dir: Option<PathBuf>,
     /// reads its settings again
     pub reload: Reload,
 }
@@ -57,6 +64,8 @@ pub struct Live {
 impl Services {
     /// Opens store and directory.
     pub async fn open(data: &Path, clock: Arc<dyn Clock>, events: Arc<dyn Events>) -> Outcome<Arc<Self>> {
+        let recent = Recent::before(events, clock.clone());
+        let events: Arc<dyn Events> = recent.clone();
         let options = Options::new(clock.clone(), events.clone());
         let dir = data.to_owned();
         let opened = tokio::task::spawn_blocking(move || Embedded::open(&dir, options)).await;
@@ -85,6 +94,8 @@ impl Services {
             clock,
             chance,
             events,
+            recent,
+            data: data.to_owned(),
             changing: tokio::sync::Mutex::new(()),
             live: OnceLock::new(),
         }))

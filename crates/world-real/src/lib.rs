@@ -29,6 +29,7 @@ pub mod tcp;
 pub mod tls;
 pub mod tls_client;
 pub mod unix;
+mod validity;
 
 /// Entries for the fuzzer.
 #[doc(hidden)]

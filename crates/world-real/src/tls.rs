@@ -14,7 +14,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{CommonState, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use tokio_rustls::TlsAcceptor;
-use world::clock::BoxFuture;
+use world::clock::{BoxFuture, UnixMs};
 use world::net::{BoxWire, TlsFacts, TlsServer, TlsVersion};
 
 use crate::limits::TLS_BUFFER_MAX_BYTES;
@@ -89,6 +89,14 @@ impl Identity {
             names,
             key: Arc::new(key),
         })
+    }
+
+    /// When the certificate ends; `None` when it does not say so in a way that is understood.
+    pub fn not_after(&self) -> Option<UnixMs> {
+        self.key
+            .end_entity_cert()
+            .ok()
+            .and_then(|certificate| crate::validity::not_after(certificate))
     }
 
     fn fits(&self, name: &str) -> bool {

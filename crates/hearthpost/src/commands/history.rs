@@ -77,7 +77,7 @@ fn differences(record: &Record) -> Vec<String> {
             before.get(*name) != Some(value) && !is_nothing(value, record.before.is_none())
         })
         .map(|(name, value)| match before.get(name) {
-            Some(old) if !record.before.is_none() => format!("{name} {} → {}", plain(old), plain(value)),
+            Some(old) if record.before.is_some() => format!("{name} {} → {}", plain(old), plain(value)),
             _ => format!("{name} {}", plain(value)),
         })
         .collect();

@@ -165,7 +165,7 @@ fn a_broken_file_changes_nothing_and_every_problem_is_told() {
     );
     assert!(
         said.contains(
-            "line 16: limits.conections: there is no such setting. Did you mean limits.connections?"
+            "line 18: limits.conections: there is no such setting. Did you mean limits.connections?"
         ),
         "{said}"
     );
@@ -190,6 +190,45 @@ fn a_broken_file_changes_nothing_and_every_problem_is_told() {
         talk.ask("EHLO client.test").contains("SIZE 1048576"),
         "nothing has changed"
     );
+}
+
+#[test]
+fn status_tells_what_somebody_should_look_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), "[limits]\nconnections = 10\n");
+    let status = done(&served.data, &["status"]);
+    assert_eq!(status["troubles"], Value::Array(vec![]), "{status}");
+    assert_eq!(status["queue"]["waiting"], 0);
+    assert!(status["disk_free_bytes"].as_u64().unwrap() > 0);
+    assert!(
+        status["certificate_until"].as_str().unwrap().starts_with("20"),
+        "{status}"
+    );
+    std::fs::write(dir.path().join("server.pem"), "nonsense").unwrap();
+    served.server.signal("HUP");
+    served.wait_for("program.settings-kept");
+    let status = done(&served.data, &["status"]);
+    let trouble = &status["troubles"][0];
+    assert_eq!(
+        (&trouble["event"], &trouble["severity"]),
+        (&"program.settings-kept".into(), &"alert".into())
+    );
+    assert!(
+        trouble["sentence"]
+            .as_str()
+            .unwrap()
+            .contains("no certificate in it"),
+        "{trouble}"
+    );
+    let output = run(&["status", "--data", served.data.to_str().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.starts_with("Running: version ") && text.contains(" (0 s)") || text.contains(" s)"),
+        "{text}"
+    );
+    assert!(text.contains("Nothing waits in the queue"), "{text}");
+    assert!(text.contains("The certificate is good until 20"), "{text}");
+    assert!(text.contains("What somebody should look at"), "{text}");
 }
 
 #[test]
