@@ -15,7 +15,8 @@
 //! `!forward` (a name that points behind the end), `!endless` (the longest name that pointers can build), `!huge` (one TXT of 64,000
 //! octets), `!nul` (an MX host with NUL, CR, LF, a blank and a dot inside a label), `!wrong-name` (records of another name only).
 //! Around the right answer: `!wrong-id`, `!wrong-question`, `!no-question` (never the right one), `!forged` (twenty wrong ids with
-//! false records first), `!poison` (false records of other names beside it), `!class` (of class CH), `!ad` (with the AD bit),
+//! false records first), `!spoofed` (a false record with the right id from another port first), `!wrong-case` (UDP only: the question
+//! comes back in lower case), `!poison` (false records of other names beside it), `!class` (of class CH), `!ad` (with the AD bit),
 //! `!alone` (CNAMEs are not followed). Over TCP: `!truncated` (UDP says so; TCP answers), `!tcp-hangs`, `!tcp-half`, `!tcp-closes`,
 //! `!truncated-always`.
 
@@ -147,11 +148,23 @@ async fn serve_udp(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
         let socket = Arc::clone(&socket);
         tokio::spawn(async move {
             tokio::time::sleep(plan.delay).await;
+            if let Some(false_one) = plan.spoofed {
+                let _ = send_from_elsewhere(&false_one, from).await;
+            }
             for message in plan.messages {
                 let _ = socket.send_to(&message, from).await;
             }
         });
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a server for tests, on the other side of the doors"
+)]
+async fn send_from_elsewhere(message: &[u8], to: SocketAddr) -> io::Result<()> {
+    UdpSocket::bind("127.0.0.1:0").await?.send_to(message, to).await?;
+    Ok(())
 }
 
 async fn serve_tcp(listener: TcpListener, shared: Arc<Shared>) {
@@ -193,6 +206,8 @@ async fn serve_stream(mut stream: TcpStream, from: SocketAddr, shared: &Shared) 
 /// What is sent, and when.
 struct Plan {
     delay: Duration,
+    /// sent first, from another port
+    spoofed: Option<Vec<u8>>,
     messages: Vec<Vec<u8>>,
     end: End,
 }
@@ -218,7 +233,9 @@ impl Shared {
             .map(|entry| entry.faults_of(question.kind))
             .unwrap_or_default();
         let (messages, end) = answers(&script, &question, &name, &faults);
+        let spoofed = faults.contains(&"!spoofed").then(|| false_answer(&question));
         Some(Plan {
+            spoofed,
             delay: entry.and_then(|entry| entry.delay).unwrap_or_default(),
             messages,
             end,
@@ -387,6 +404,10 @@ fn disguise(mut message: Message, question: &Question, faults: &[&str]) -> Vec<V
     for fault in faults {
         match *fault {
             "!wrong-id" => message.bytes[0] ^= 0x55,
+            "!wrong-case" if !question.tcp => {
+                let end = 12 + labels(&question.name).len();
+                message.bytes[12..end].make_ascii_lowercase();
+            }
             "!wrong-question" => message.bytes[13] ^= 0x03,
             "!no-question" => return vec![without_question(&message, question)],
             "!class" => message.class_chaos(question),
@@ -398,10 +419,9 @@ fn disguise(mut message: Message, question: &Question, faults: &[&str]) -> Vec<V
             }
             "!forged" => {
                 for wrong in 1..=20u16 {
-                    let mut forged = Message::to(question);
-                    forged.record(&labels(&question.name), &Record::A(FALSE_ADDRESS.into()), 86_400);
-                    forged.bytes[..2].copy_from_slice(&question.id.wrapping_add(wrong).to_be_bytes());
-                    messages.push(forged.done());
+                    let mut forged = false_answer(question);
+                    forged[..2].copy_from_slice(&question.id.wrapping_add(wrong).to_be_bytes());
+                    messages.push(forged);
                 }
             }
             _ => {}
@@ -409,6 +429,12 @@ fn disguise(mut message: Message, question: &Question, faults: &[&str]) -> Vec<V
     }
     messages.push(message.done());
     messages
+}
+
+fn false_answer(question: &Question) -> Vec<u8> {
+    let mut message = Message::to(question);
+    message.record(&labels(&question.name), &Record::A(FALSE_ADDRESS.into()), 86_400);
+    message.done()
 }
 
 fn without_question(message: &Message, question: &Question) -> Vec<u8> {
@@ -617,6 +643,8 @@ const FAULTS: &[&str] = &[
     "!wrong-question",
     "!no-question",
     "!forged",
+    "!spoofed",
+    "!wrong-case",
     "!poison",
     "!class",
     "!ad",

@@ -203,6 +203,18 @@ async fn absence_is_told_from_failure() {
     assert_eq!(dns.lookup(&impossible, RecordType::Mx).await, expected);
 }
 
+#[tokio::test]
+async fn net_1_a_denial_of_another_name_denies_nothing() {
+    // Such replies are dropped when they come over UDP; over TCP nobody below us looks at the question.
+    let script = "a.example !truncated\na.example TXT x\na.example !wrong-question";
+    let (server, dns) = asking(script, Validation::Off).await;
+    for kind in [RecordType::Mx, RecordType::Txt] {
+        let lookup = dns.lookup("a.example", kind).await;
+        assert!(matches!(lookup, Lookup::Failed(_)), "{kind:?}: {lookup:?}");
+    }
+    assert!(server.asked().iter().any(|question| question.tcp));
+}
+
 /// What a fault may come to; never an absence, and never records that were not asked for.
 enum May {
     Answer,
@@ -232,6 +244,8 @@ async fn net_1_hostile_answers_are_bounded_and_prove_nothing() {
         ("!endless", May::Fail(&[Timeout, Malformed, ServFail])),
         ("!wrong-name", May::Fail(&[Malformed])),
         ("!forged", May::Answer),
+        ("!spoofed", May::Answer),
+        ("!wrong-case", May::Answer),
         ("!poison", May::Answer),
     ];
     let mut script = String::new();

@@ -1,4 +1,7 @@
 //! The DNS door: questions as plain values, answers that keep "proven absent", "failed" and "not signed" apart.
+//!
+//! Names in answers are in lower case and without their last dot; the root is `.`. Octets that are no text are escaped, so that such
+//! a name is found nowhere. What an answer says is data: whether mail may go to an address is not decided here.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -31,7 +34,7 @@ pub enum Record {
     A(Ipv4Addr),
     /// IPv6 address
     Aaaa(Ipv6Addr),
-    /// preference and host
+    /// preference and host; the null MX (RFC 7505) has the host `.`
     Mx(u16, String),
     /// the strings, joined
     Txt(Vec<u8>),
@@ -66,7 +69,7 @@ pub enum Absence {
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Failure {
-    /// Nobody answered in time.
+    /// Nobody answered in time, or no server could be reached.
     Timeout,
     /// SERVFAIL
     ServFail,
@@ -92,7 +95,7 @@ pub enum Lookup {
         /// what DNSSEC says
         security: Security,
     },
-    /// There are none, and that is an answer.
+    /// There are none, and a server said so. Mail is returned on the strength of this, so nothing else may end here.
     Negative {
         /// how it is absent
         absence: Absence,

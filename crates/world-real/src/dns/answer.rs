@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::dnssec::Proof;
-use hickory_resolver::proto::op::{DnsResponse, Message, ResponseCode};
+use hickory_resolver::proto::op::{DnsResponse, Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, Record as Wire, RecordType as Wanted};
 use world::dns::{Absence, Failure, Lookup, Record, RecordType, Security};
 
@@ -48,8 +48,16 @@ pub(super) fn read(
     believes: Believes,
     path: Path,
 ) -> Step {
+    let is_about = |query: Option<&Query>| {
+        query.is_some_and(|query| *query.name() == *asked && query.query_type() == wire(kind))
+    };
     match reply {
+        // Over UDP the pool drops such replies; over TCP it does not look.
+        Ok(response) if !is_about(response.queries.first()) => failed(Failure::Malformed),
         Ok(response) => read_message(&response, asked, kind, believes, path),
+        Err(NetError::Dns(DnsError::NoRecordsFound(none))) if !is_about(Some(&none.query)) => {
+            failed(Failure::Malformed)
+        }
         Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
             // A referral: the server did not do what it was asked for, which proves nothing.
             if none.soa.is_none() && none.ns.is_some() {
