@@ -128,6 +128,35 @@ impl DateTime {
         (text[14] == b':' && text[17] == b':' && date.is_possible()).then_some(date)
     }
 
+    /// Reads `date-time` of RFC 3339 §5.6: `2026-11-26T05:30:00.25+01:00`. Fractions of a second are dropped.
+    pub fn parse_rfc3339(text: &[u8]) -> Option<Self> {
+        let (date, rest) = text.split_at_checked(19)?;
+        let marks = [(4, b"--"), (7, b"--"), (10, b"Tt"), (13, b"::"), (16, b"::")];
+        if !marks.iter().all(|(at, either)| either.contains(&date[*at])) {
+            return None;
+        }
+        let number = |from: usize, to: usize| digits(&date[from..to]);
+        let date = Self {
+            year: number(0, 4)?,
+            month: number(5, 7)? as u8,
+            day: number(8, 10)? as u8,
+            hour: number(11, 13)? as u8,
+            minute: number(14, 16)? as u8,
+            second: number(17, 19)? as u8,
+            offset_minutes: offset_rfc3339(rest)?,
+        };
+        date.is_possible().then_some(date)
+    }
+
+    /// `2026-11-26T05:30:00Z`, in UTC (RFC 3339 §5.6).
+    pub fn to_rfc3339(&self) -> String {
+        let utc = Self::from_unix_ms(self.unix_ms(), 0);
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+            utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second
+        )
+    }
+
     fn is_possible(&self) -> bool {
         (1..=9999).contains(&self.year)
             && (1..=12).contains(&self.month)
@@ -183,6 +212,36 @@ pub fn rfc5322(unix_ms: u64) -> String {
 /// IMAP INTERNALDATE for the moment `unix_ms`, in UTC, without quotes.
 pub fn internal(unix_ms: u64) -> String {
     DateTime::from_unix_ms(i64::try_from(unix_ms).unwrap_or(i64::MAX), 0).to_internal()
+}
+
+/// At most five digits, and nothing else.
+fn digits(text: &[u8]) -> Option<u16> {
+    let all = (1..=5).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    let value = text.iter().try_fold(0_u32, |value, digit| {
+        Some(value * 10 + u32::from(digit.checked_sub(b'0')?))
+    });
+    value.filter(|_| all).and_then(|value| u16::try_from(value).ok())
+}
+
+/// `[time-secfrac] time-offset`, in minutes east of UTC.
+fn offset_rfc3339(text: &[u8]) -> Option<i16> {
+    let zone = match text.split_first() {
+        Some((b'.', rest)) => {
+            let fraction = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            (fraction > 0).then(|| &rest[fraction..])?
+        }
+        _ => text,
+    };
+    match zone {
+        [b'Z' | b'z'] => Some(0),
+        [sign @ (b'+' | b'-'), hour @ .., b':', tens, ones] if hour.len() == 2 => {
+            let (hours, minutes) = (digits(hour)?, digits(&[*tens, *ones])?);
+            let minutes = (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)?;
+            let minutes = i16::try_from(minutes).ok()?;
+            Some(if *sign == b'-' { -minutes } else { minutes })
+        }
+        _ => None,
+    }
 }
 
 fn is_leap(year: i64) -> bool {

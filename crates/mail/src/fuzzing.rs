@@ -106,6 +106,9 @@ pub fn fuzz_date(bytes: &[u8]) {
             Some(date)
         );
     }
+    if let Some(date) = crate::date::DateTime::parse_rfc3339(bytes) {
+        let _ = date.to_rfc3339();
+    }
     if let Some(date) = crate::date::DateTime::parse_internal(bytes) {
         assert_eq!(
             crate::date::DateTime::parse_internal(date.to_internal().as_bytes()),

@@ -34,7 +34,7 @@ mod tls;
 
 pub use auth::{AfterAuth, AwaitAuth, Credentials};
 pub use body::{AwaitFinal, Final, SendBody, Unsendable};
-pub use command::{Cannot, CannotSend, DeliverBy, DeliverByMode, MailRequest, RcptRequest};
+pub use command::{Cannot, CannotSend, MailRequest, RcptRequest};
 pub use greeting::{AfterHello, ClientName, Flavour, Gone, Greeting, Hello, Ready};
 pub use mailing::{Mailed, Mailing};
 pub use offers::{Mechanism, Offers};
@@ -42,6 +42,8 @@ pub use reply::{BrokenReply, Pushed, Reply, ReplyReader};
 pub use settled::{RecipientOutcome, Settled, Then};
 pub use stage::{Answer, Stage};
 pub use tls::{AfterStartTls, AwaitTls, BeginTls};
+
+pub use crate::timing::{DeliverBy, DeliverByMode};
 
 /// Ends a session that is in no transaction. The reply needs no waiting for (RFC 5321 §4.1.1.10 wishes it).
 pub const QUIT: &[u8] = b"QUIT\r\n";

@@ -21,8 +21,15 @@ pub fn fuzz_command(bytes: &[u8]) {
         } else {
             b"EHLO fuzz"
         };
-        check(Session::new(setup(flavour), true).line(bytes, false));
-        if let Step::Answer(session, _) = Session::new(setup(flavour), true).line(greeting, false) {
+        check(
+            Session::new(setup(flavour), true)
+                .begun_at(1_795_671_000)
+                .line(bytes, false),
+        );
+        if let Step::Answer(session, _) = Session::new(setup(flavour), true)
+            .begun_at(1_795_671_000)
+            .line(greeting, false)
+        {
             check(session.line(bytes, true));
         }
     }
@@ -85,7 +92,7 @@ fn assert_clean(text: &[u8]) {
 pub fn fuzz_session(bytes: &[u8]) -> Vec<u8> {
     let flavours = [Flavour::Mx, Flavour::Submission, Flavour::Lmtp];
     let flavour = flavours[bytes.len() % 3];
-    let session: Session<()> = Session::new(setup(flavour), false);
+    let session: Session<()> = Session::new(setup(flavour), false).begun_at(1_795_671_000);
     let mut replies = session.banner().as_bytes().to_vec();
     let mut step = Some(session);
     let mut input = bytes;

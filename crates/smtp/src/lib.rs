@@ -1,5 +1,5 @@
 //! SMTP and LMTP as pure states: bytes and answers in, replies and questions out. No I/O, no clock. The server's side is
-//! here; the client's has its journey in [`client`]. What both sides write and read is in [`dsn`] and [`xtext`].
+//! here; the client's has its journey in [`client`]. What both sides write and read is in [`dsn`], [`timing`] and [`xtext`].
 //!
 //! The journey of a session of the server, in the order in which a driver calls:
 //! 1. [`Session::new`] and [`Session::banner`]: the greeting.
@@ -22,7 +22,7 @@
 //! - After STARTTLS nothing of the plaintext session is remembered (RFC 3207 §4.2).
 //! - Memory per session is bounded: a name, some counters. Message bytes are lent slices, never collected here.
 //!
-//! Absent on purpose: BINARYMIME, DSN, ETRN, TURN, source routes, and every command before EHLO but QUIT, NOOP, HELP and RSET.
+//! Absent on purpose: BINARYMIME, ETRN, TURN, source routes, and every command before EHLO but QUIT, NOOP, HELP and RSET.
 
 pub mod client;
 pub mod dsn;
@@ -36,6 +36,7 @@ pub mod reply;
 pub mod session;
 pub mod steps;
 pub mod text;
+pub mod timing;
 pub mod transfer;
 pub mod verbs;
 pub mod verdict;
@@ -44,7 +45,9 @@ pub mod xtext;
 pub use refusal::{Refusal, RefusalCode};
 pub use reply::Reply;
 pub use session::{Flavour, Hello, HelloName, Session, Setup};
-pub use steps::{AskAuth, AskData, AskRecipient, AskSender, AskTls, BeforeTls, BodyType, MailFrom, Step};
+pub use steps::{
+    AskAuth, AskData, AskRecipient, AskSender, AskTls, BeforeTls, BodyType, MailFrom, Step, Wishes,
+};
 pub use text::{BareBytes, Fault, Piece, TextRules};
 pub use transfer::{MoreChunks, Receiving, TakeChunk, Taken};
 pub use verdict::{EachVerdict, FaultyVerdict, OneVerdict, Verdict};

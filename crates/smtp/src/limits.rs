@@ -34,6 +34,12 @@ pub const ENVID_BYTES: usize = 100;
 /// ORCPT of RCPT as it stands in the command, with its type (RFC 3461 §4.2).
 pub const ORCPT_BYTES: usize = 500;
 
+/// HOLDFOR and HOLDUNTIL: how long a submission may be held, in seconds; announced with FUTURERELEASE (RFC 4865 §3).
+pub const HOLD_SECONDS: u64 = 7 * 24 * 60 * 60;
+
+/// BY with mode R: the least time to deliver in, in seconds; announced with DELIVERBY (RFC 2852 §4).
+pub const DELIVER_BY_SECONDS: u32 = 60;
+
 /// Client: octets of one line of a reply that are kept. The rest of a longer line is dropped (RFC 5321 §4.5.3.1.5 allows
 /// 512).
 pub const PEER_REPLY_LINE_BYTES: usize = 1_000;

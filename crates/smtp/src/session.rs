@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::limits::{COMMAND_LINE_BYTES, ERRORS_PER_SESSION, IDLE_COMMANDS};
+use crate::limits::{COMMAND_LINE_BYTES, ERRORS_PER_SESSION, HOLD_SECONDS, IDLE_COMMANDS};
 use crate::refusal::{Refusal, codes};
 use crate::reply::Reply;
 use crate::steps::Step;
@@ -69,6 +69,8 @@ pub(crate) struct Shared {
     pub secured: bool,
     pub signed_in: bool,
     pub hello: Option<Hello>,
+    /// when the session began, in seconds since 1970; nothing when nobody told
+    pub began_unix_s: Option<u64>,
     pub errors: u32,
     pub idle_commands: u32,
 }
@@ -109,6 +111,7 @@ impl<P> Session<P> {
             secured,
             signed_in: false,
             hello: None,
+            began_unix_s: None,
             errors: 0,
             idle_commands: 0,
         };
@@ -117,6 +120,18 @@ impl<P> Session<P> {
             stage: Stage::Fresh,
             proof: PhantomData,
         }
+    }
+
+    /// Tells the time. Without it FUTURERELEASE is not offered, since its last moment must be named (RFC 4865 §3).
+    pub fn begun_at(mut self, unix_s: u64) -> Self {
+        self.shared.began_unix_s = Some(unix_s);
+        self
+    }
+
+    /// The last moment until which a submission may be held, in seconds since 1970, where that is offered.
+    pub(crate) fn hold_until_at_most(&self) -> Option<u64> {
+        let began = self.shared.began_unix_s?;
+        (self.setup().flavour == Flavour::Submission).then(|| began.saturating_add(HOLD_SECONDS))
     }
 
     /// 220: names the host and the protocol, and no version.

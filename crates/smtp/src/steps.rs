@@ -4,11 +4,13 @@
 use mail::address::{Mailbox, Path};
 use mail::path::ForwardPath;
 
+use crate::dsn::{EnvId, Notify, OriginalRecipient, Ret};
 use crate::limits::ERRORS_PER_SESSION;
 use crate::refusal::{Refusal, codes};
 use crate::reply::Reply;
 use crate::session::{Session, Stage, Transaction};
 use crate::text::Decoder;
+use crate::timing::{DeliverBy, Hold};
 use crate::transfer::{Receiving, TakeChunk};
 
 /// What to do next.
@@ -53,6 +55,14 @@ pub struct MailFrom {
     pub body: BodyType,
     /// whether SMTPUTF8 was said (RFC 6531)
     pub smtputf8: bool,
+    /// RET= (RFC 3461 §4.3)
+    pub ret: Option<Ret>,
+    /// ENVID= (RFC 3461 §4.4)
+    pub envid: Option<EnvId>,
+    /// HOLDFOR= or HOLDUNTIL= (RFC 4865), submission only; already held to the limit
+    pub hold: Option<Hold>,
+    /// BY= (RFC 2852), submission only; already held to the least time
+    pub deliver_by: Option<DeliverBy>,
 }
 
 /// After MAIL: the sender is to be decided on.
@@ -95,12 +105,27 @@ impl<P> AskSender<P> {
 pub struct AskRecipient<P> {
     pub(crate) session: Session<P>,
     pub(crate) recipient: ForwardPath,
+    pub(crate) wishes: Wishes,
+}
+
+/// What RCPT asked for in reports (RFC 3461 §4.1, §4.2).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wishes {
+    /// NOTIFY=
+    pub notify: Option<Notify>,
+    /// ORCPT=
+    pub orcpt: Option<OriginalRecipient>,
 }
 
 impl<P> AskRecipient<P> {
     /// Who is asked for.
     pub fn recipient(&self) -> &ForwardPath {
         &self.recipient
+    }
+
+    /// What is asked for beside it.
+    pub fn wishes(&self) -> &Wishes {
+        &self.wishes
     }
 
     /// The address asked for, unless it is the bare `<postmaster>`.
@@ -217,6 +242,7 @@ impl<P> BeforeTls<P> {
     pub fn secured(self) -> Session<P> {
         let mut fresh = Session::new(self.session.shared.setup.clone(), true);
         fresh.shared.errors = self.session.shared.errors;
+        fresh.shared.began_unix_s = self.session.shared.began_unix_s;
         fresh
     }
 }

@@ -29,7 +29,8 @@ struct Client {
 
 impl Client {
     fn connect(flavour: Flavour, secured: bool) -> Self {
-        let session = Session::new(setup(flavour), secured);
+        // 2026-11-26T05:30:00Z.
+        let session = Session::new(setup(flavour), secured).begun_at(1_795_671_000);
         let replies = session.banner().as_bytes().to_vec();
         Self {
             session: Some(session),
@@ -228,6 +229,7 @@ fn a_stranger_sends_a_message() {
          S: 250-SMTPUTF8
          S: 250-CHUNKING
          S: 250-ENHANCEDSTATUSCODES
+         S: 250-DSN
          S: 250-STARTTLS
          S: 250 HELP
          R: MAIL FROM:<a@there.example>\\r\\nRCPT TO:<bob@example.test>\\r\\nRCPT TO:<nobody@example.test>\\r\\n
@@ -316,6 +318,7 @@ fn lmtp_answers_for_each_recipient() {
          S: 250-SMTPUTF8
          S: 250-CHUNKING
          S: 250-ENHANCEDSTATUSCODES
+         S: 250-DSN
          S: 250-STARTTLS
          S: 250 HELP
          C: MAIL FROM:<>
@@ -429,6 +432,9 @@ fn rel_6_submission_asks_for_tls_and_sign_in() {
          S: 250-SMTPUTF8
          S: 250-CHUNKING
          S: 250-ENHANCEDSTATUSCODES
+         S: 250-DSN
+         S: 250-DELIVERBY 60
+         S: 250-FUTURERELEASE 604800 2026-12-03T05:30:00Z
          S: 250-STARTTLS
          S: 250 HELP
          C: MAIL FROM:<a@example.test>
@@ -447,6 +453,9 @@ fn rel_6_submission_asks_for_tls_and_sign_in() {
          S: 250-SMTPUTF8
          S: 250-CHUNKING
          S: 250-ENHANCEDSTATUSCODES
+         S: 250-DSN
+         S: 250-DELIVERBY 60
+         S: 250-FUTURERELEASE 604800 2026-12-03T05:30:00Z
          S: 250-AUTH PLAIN LOGIN
          S: 250 HELP
          C: STARTTLS

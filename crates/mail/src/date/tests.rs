@@ -124,3 +124,38 @@ proptest! {
         fuzzing::fuzz_date(&bytes);
     }
 }
+
+#[test]
+fn dates_of_rfc_3339_are_read_and_written() {
+    let table = [
+        ("1985-04-12T23:20:50.52Z", Some("1985-04-12T23:20:50Z")),
+        ("1996-12-19T16:39:57-08:00", Some("1996-12-20T00:39:57Z")),
+        ("1937-01-01t12:00:27.87+00:20", Some("1937-01-01T11:40:27Z")),
+        ("2024-02-29T00:00:00z", Some("2024-02-29T00:00:00Z")),
+        ("2023-02-29T00:00:00Z", None),
+        ("1985-04-12T24:00:00Z", None),
+        ("1985-04-12 23:20:50Z", None),
+        ("1985-04-12T23:20:50", None),
+        ("1985-04-12T23:20:50.Z", None),
+        ("1985-04-12T23:20:50+1:00", None),
+        ("1985-04-12T23:20:50+24:00", None),
+        ("1985-04-12T23:20:50+00:60", None),
+        ("1985-04-12T23:20:50Z ", None),
+        ("+985-04-12T23:20:50Z", None),
+        ("", None),
+    ];
+    for (text, want) in table {
+        let got = DateTime::parse_rfc3339(text.as_bytes()).map(|date| date.to_rfc3339());
+        assert_eq!(got.as_deref(), want, "{text:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_date_of_rfc_3339_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..40), ms in 0_i64..4_000_000_000_000) {
+        let _ = DateTime::parse_rfc3339(&bytes);
+        let text = DateTime::from_unix_ms(ms, 0).to_rfc3339();
+        let read = DateTime::parse_rfc3339(text.as_bytes()).map(|date| date.unix_ms());
+        prop_assert_eq!(read, Some(ms / 1000 * 1000));
+    }
+}

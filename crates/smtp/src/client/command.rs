@@ -12,6 +12,7 @@ use super::greeting::Ready;
 use super::offers::Offers;
 use crate::dsn::{EnvId, Notify, OriginalRecipient, Ret};
 use crate::steps::BodyType;
+use crate::timing::{DeliverBy, DeliverByMode};
 
 /// A message to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,26 +52,6 @@ impl MailRequest {
             chunking: true,
         }
     }
-}
-
-/// BY of MAIL (RFC 2852 §4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeliverBy {
-    /// seconds left; at most nine digits are written
-    pub seconds: i32,
-    /// what happens when they are over
-    pub mode: DeliverByMode,
-    /// whether relays tell of themselves
-    pub trace: bool,
-}
-
-/// What happens when the time is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliverByMode {
-    /// the sender is told, delivery goes on
-    Notify,
-    /// the message goes back
-    Return,
 }
 
 /// One recipient.
@@ -199,25 +180,13 @@ pub(super) fn mail_line(offers: &Offers, mail: &MailRequest, smtputf8: bool) -> 
         line.push_str(&format!(" ENVID={}", envid.to_xtext()));
     }
     if let (Some(by), Some(_)) = (mail.deliver_by, offers.deliver_by) {
-        line.push_str(&format!(" BY={}", by_value(by)));
+        line.push_str(&format!(" BY={by}"));
     }
     if mail.requiretls {
         line.push_str(" REQUIRETLS");
     }
     line.push_str("\r\n");
     line.into_bytes()
-}
-
-/// `by-value = by-time ";" by-mode [by-trace]`, `by-time = ["-" / "+"] 1*9digit` (RFC 2852 §4).
-fn by_value(by: DeliverBy) -> String {
-    const NINE_DIGITS: i32 = 999_999_999;
-    let seconds = by.seconds.clamp(-NINE_DIGITS, NINE_DIGITS);
-    let mode = match by.mode {
-        DeliverByMode::Notify => 'N',
-        DeliverByMode::Return => 'R',
-    };
-    let trace = if by.trace { "T" } else { "" };
-    format!("{seconds};{mode}{trace}")
 }
 
 /// `RCPT TO:<…>` with the parameters that are offered.

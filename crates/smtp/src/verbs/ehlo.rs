@@ -1,6 +1,8 @@
 //! `ehlo = "EHLO" SP ( Domain / address-literal ) CRLF` (RFC 5321 §4.1.1.1).
 
-use crate::limits::HELLO_NAME_BYTES;
+use mail::date::DateTime;
+
+use crate::limits::{DELIVER_BY_SECONDS, HELLO_NAME_BYTES, HOLD_SECONDS};
 use crate::refusal::{Refusal, codes};
 use crate::reply::Reply;
 use crate::session::{Flavour, Hello, HelloName, Session, Stage};
@@ -64,7 +66,14 @@ fn offers<P>(session: &Session<P>) -> Vec<String> {
         "SMTPUTF8".to_owned(),
         "CHUNKING".to_owned(),
         "ENHANCEDSTATUSCODES".to_owned(),
+        "DSN".to_owned(),
     ];
+    if setup.flavour == Flavour::Submission {
+        lines.push(format!("DELIVERBY {DELIVER_BY_SECONDS}"));
+    }
+    if let Some(last) = session.hold_until_at_most() {
+        lines.push(format!("FUTURERELEASE {HOLD_SECONDS} {}", moment(last)));
+    }
     if setup.starttls && !secured {
         lines.push("STARTTLS".to_owned());
     }
@@ -74,4 +83,10 @@ fn offers<P>(session: &Session<P>) -> Vec<String> {
     }
     lines.push("HELP".to_owned());
     lines
+}
+
+/// RFC 3339, in UTC.
+fn moment(unix_s: u64) -> String {
+    let ms = i64::try_from(unix_s).unwrap_or(i64::MAX).saturating_mul(1000);
+    DateTime::from_unix_ms(ms, 0).to_rfc3339()
 }

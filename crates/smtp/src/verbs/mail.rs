@@ -1,13 +1,18 @@
 //! `mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF` (RFC 5321 §4.1.1.2), with SIZE (RFC 1870), BODY
-//! (RFC 6152), SMTPUTF8 (RFC 6531) and AUTH (RFC 4954 §5).
+//! (RFC 6152), SMTPUTF8 (RFC 6531), AUTH (RFC 4954 §5), RET and ENVID (RFC 3461 §4.3, §4.4), and for submission HOLDFOR and
+//! HOLDUNTIL (RFC 4865 §3) and BY (RFC 2852 §4).
 
 use mail::address::Utf8;
 use mail::path::reverse_path;
 
+use crate::dsn::{EnvId, Ret};
+use crate::limits::{DELIVER_BY_SECONDS, HOLD_SECONDS};
 use crate::params;
 use crate::refusal::{Refusal, codes};
 use crate::session::{Flavour, Session, Stage};
 use crate::steps::{AskSender, BodyType, MailFrom, Step};
+use crate::timing::{DeliverBy, DeliverByMode, Hold};
+use crate::xtext;
 
 pub(super) fn answer<P>(session: Session<P>, args: &[u8]) -> Step<P> {
     match session.stage {
@@ -21,7 +26,12 @@ pub(super) fn answer<P>(session: Session<P>, args: &[u8]) -> Step<P> {
         return session.error(&refusal);
     }
     let extended = session.hello().is_some_and(|hello| hello.extended);
-    match read(args, extended, session.setup().max_message_bytes) {
+    let offered = Offered {
+        max_message_bytes: session.setup().max_message_bytes,
+        deliver_by: session.setup().flavour == Flavour::Submission,
+        hold_until: session.hold_until_at_most(),
+    };
+    match read(args, extended, offered) {
         Ok(mail) => Step::Sender(AskSender { session, mail }),
         Err(refusal) => session.refused(&refusal),
     }
@@ -40,7 +50,16 @@ fn must_sign_in<P>(session: &Session<P>) -> Option<Refusal> {
     Some(Refusal::new(codes::AUTH_REQUIRED, text))
 }
 
-fn read(args: &[u8], extended: bool, max_message_bytes: u64) -> Result<MailFrom, Refusal> {
+/// What the parameters are held to.
+#[derive(Debug, Clone, Copy)]
+struct Offered {
+    max_message_bytes: u64,
+    deliver_by: bool,
+    /// the last moment of HOLDUNTIL, in seconds since 1970, where holding is offered
+    hold_until: Option<u64>,
+}
+
+fn read(args: &[u8], extended: bool, offered: Offered) -> Result<MailFrom, Refusal> {
     let path = super::after_keyword(args, "FROM:")
         .ok_or_else(|| Refusal::new(codes::BAD_ARGUMENTS, "Write MAIL FROM:<address>"))?;
     // SMTPUTF8 stands behind the path, so the path is read with UTF-8 first and held to the parameter afterwards.
@@ -55,13 +74,17 @@ fn read(args: &[u8], extended: bool, max_message_bytes: u64) -> Result<MailFrom,
         size_bytes: None,
         body: BodyType::SevenBit,
         smtputf8: false,
+        ret: None,
+        envid: None,
+        hold: None,
+        deliver_by: None,
     };
     let parameters = params::parse(parsed.rest)?;
     if !extended && !parameters.is_empty() {
         return Err(params::unknown(parameters[0].keyword));
     }
     for param in parameters {
-        apply(&mut mail, param, max_message_bytes)?;
+        apply(&mut mail, param, offered)?;
     }
     let path_bytes = &path[..path.len() - parsed.rest.len()];
     if !mail.smtputf8 && !path_bytes.is_ascii() {
@@ -73,16 +96,10 @@ fn read(args: &[u8], extended: bool, max_message_bytes: u64) -> Result<MailFrom,
     Ok(mail)
 }
 
-fn apply(mail: &mut MailFrom, param: params::Param<'_>, max_message_bytes: u64) -> Result<(), Refusal> {
+fn apply(mail: &mut MailFrom, param: params::Param<'_>, offered: Offered) -> Result<(), Refusal> {
     match (param.keyword.to_ascii_uppercase().as_str(), param.value) {
         ("SIZE", Some(value)) => {
-            let size = size(value).ok_or_else(params::malformed)?;
-            if size > max_message_bytes {
-                let text =
-                    format!("A message may have at most {max_message_bytes} octets: send a smaller one");
-                return Err(Refusal::new(codes::TOO_LARGE, text));
-            }
-            mail.size_bytes = Some(size);
+            mail.size_bytes = Some(fitting(value, offered.max_message_bytes)?);
         }
         ("BODY", Some(value)) if value.eq_ignore_ascii_case("7BIT") => mail.body = BodyType::SevenBit,
         ("BODY", Some(value)) if value.eq_ignore_ascii_case("8BITMIME") => mail.body = BodyType::EightBitMime,
@@ -94,11 +111,64 @@ fn apply(mail: &mut MailFrom, param: params::Param<'_>, max_message_bytes: u64) 
         }
         ("SMTPUTF8", None) => mail.smtputf8 = true,
         // RFC 4954 §5: a server that does not trust the client for it reads the value and treats it as <>.
-        ("AUTH", Some(value)) if is_xtext(value) => {}
-        ("SIZE" | "BODY" | "SMTPUTF8" | "AUTH", _) => return Err(params::malformed()),
+        ("AUTH", Some(value)) if xtext::decode(value).is_some() => {}
+        ("RET", Some(value)) => mail.ret = Some(Ret::parse(value).ok_or_else(params::malformed)?),
+        ("ENVID", Some(value)) => mail.envid = Some(EnvId::parse(value).ok_or_else(params::malformed)?),
+        ("HOLDFOR" | "HOLDUNTIL", _) if offered.hold_until.is_none() => {
+            return Err(params::unknown(param.keyword));
+        }
+        ("HOLDFOR", Some(value)) => hold(mail, Hold::parse_for(value), offered)?,
+        ("HOLDUNTIL", Some(value)) => hold(mail, Hold::parse_until(value), offered)?,
+        ("BY", Some(value)) if offered.deliver_by => {
+            mail.deliver_by = Some(deliver_by(
+                DeliverBy::parse(value).ok_or_else(params::malformed)?,
+            )?);
+        }
+        ("SIZE" | "BODY" | "SMTPUTF8" | "AUTH" | "RET" | "ENVID" | "HOLDFOR" | "HOLDUNTIL", _) => {
+            return Err(params::malformed());
+        }
+        ("BY", None) if offered.deliver_by => return Err(params::malformed()),
         _ => return Err(params::unknown(param.keyword)),
     }
     Ok(())
+}
+
+fn fitting(value: &str, max_message_bytes: u64) -> Result<u64, Refusal> {
+    let size = size(value).ok_or_else(params::malformed)?;
+    if size > max_message_bytes {
+        let text = format!("A message may have at most {max_message_bytes} octets: send a smaller one");
+        return Err(Refusal::new(codes::TOO_LARGE, text));
+    }
+    Ok(size)
+}
+
+/// One of the two, once, and not beyond what was announced. A moment that has passed holds nothing.
+fn hold(mail: &mut MailFrom, asked: Option<Hold>, offered: Offered) -> Result<(), Refusal> {
+    let asked = asked.ok_or_else(params::malformed)?;
+    if mail.hold.is_some() {
+        let text = "HOLDFOR and HOLDUNTIL exclude each other: write one of them";
+        return Err(Refusal::new(codes::BAD_ARGUMENTS, text));
+    }
+    let too_long = match asked {
+        Hold::For(seconds) => u64::from(seconds) > HOLD_SECONDS,
+        Hold::Until(moment) => offered.hold_until.is_none_or(|last| moment > last),
+    };
+    if too_long {
+        let text = format!("A message is held for at most {HOLD_SECONDS} seconds: choose an earlier time");
+        return Err(Refusal::new(codes::BAD_ARGUMENTS, text));
+    }
+    mail.hold = Some(asked);
+    Ok(())
+}
+
+/// With mode R a time that is over, or nearly, can only be missed.
+fn deliver_by(asked: DeliverBy) -> Result<DeliverBy, Refusal> {
+    let too_soon = asked.seconds <= 0 || asked.seconds.unsigned_abs() < DELIVER_BY_SECONDS;
+    if asked.mode == DeliverByMode::Return && too_soon {
+        let text = format!("BY with R needs at least {DELIVER_BY_SECONDS} seconds: give more time, or use N");
+        return Err(Refusal::new(codes::BAD_ARGUMENTS, text));
+    }
+    Ok(asked)
 }
 
 /// `size-value = 1*20DIGIT` (RFC 1870 §4). What does not fit 64 bits is larger than any limit.
@@ -107,28 +177,69 @@ fn size(value: &str) -> Option<u64> {
     digits.then(|| value.parse().unwrap_or(u64::MAX))
 }
 
-/// `xtext = *( xchar / hexchar )`, `hexchar = "+" 2(%x30-39 / %x41-46)` (RFC 3461 §4).
-fn is_xtext(value: &str) -> bool {
-    let mut bytes = value.bytes();
-    while let Some(byte) = bytes.next() {
-        let ok = match byte {
-            b'+' => (0..2).all(|_| {
-                bytes
-                    .next()
-                    .is_some_and(|hex| matches!(hex, b'0'..=b'9' | b'A'..=b'F'))
-            }),
-            other => other.is_ascii_graphic() && other != b'=',
-        };
-        if !ok {
-            return false;
-        }
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RELAY: Offered = Offered {
+        max_message_bytes: 1000,
+        deliver_by: false,
+        hold_until: None,
+    };
+    /// In November 2026; seven days later is the last moment.
+    const SUBMISSION: Offered = Offered {
+        max_message_bytes: 1000,
+        deliver_by: true,
+        hold_until: Some(1_795_671_000 + HOLD_SECONDS),
+    };
+
+    fn code(args: &str, offered: Offered) -> u16 {
+        read(args.as_bytes(), true, offered).map_or_else(|refusal| refusal.code.code(), |_| 250)
+    }
+
+    #[test]
+    fn holding_and_deadlines_are_for_submission_within_what_is_announced() {
+        let table: &[(&str, u16, u16)] = &[
+            ("HOLDFOR=60", 250, 555),
+            ("holdfor=604800", 250, 555),
+            ("HOLDFOR=604801", 501, 555),
+            ("HOLDFOR=0", 501, 555),
+            ("HOLDFOR=9999999999", 501, 555),
+            ("HOLDFOR", 501, 555),
+            ("HOLDUNTIL=2026-11-26T06:00:00Z", 250, 555),
+            ("HOLDUNTIL=2026-12-03T05:30:00Z", 250, 555),
+            ("HOLDUNTIL=2026-12-03T05:30:01Z", 501, 555),
+            ("HOLDUNTIL=2020-01-01T00:00:00Z", 250, 555),
+            ("HOLDUNTIL=tomorrow", 501, 555),
+            ("HOLDUNTIL", 501, 555),
+            ("HOLDFOR=60 HOLDUNTIL=2026-11-26T06:00:00Z", 501, 555),
+            ("HOLDFOR=60 HOLDFOR=60", 501, 501),
+            ("BY=60;R", 250, 555),
+            ("BY=59;R", 501, 555),
+            ("BY=0;R", 501, 555),
+            ("BY=-60;R", 501, 555),
+            ("BY=-60;NT", 250, 555),
+            ("by=+600;rt", 250, 555),
+            ("BY=600", 501, 555),
+            ("BY", 501, 555),
+        ];
+        for (parameters, submission, relay) in table {
+            let args = format!("FROM:<a@example.org> {parameters}");
+            assert_eq!(code(&args, SUBMISSION), *submission, "{args:?}");
+            assert_eq!(code(&args, RELAY), *relay, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_kept() {
+        let args = b"FROM:<a@example.org> RET=HDRS ENVID=a+20b HOLDFOR=60 BY=120;R";
+        let mail = read(args, true, SUBMISSION).expect("all of it is offered");
+        assert_eq!(mail.ret, Some(Ret::Headers));
+        assert_eq!(mail.envid.as_ref().map(EnvId::as_str), Some("a b"));
+        assert_eq!(mail.hold, Some(Hold::For(60)));
+        let by = mail.deliver_by.map(|by| (by.seconds, by.mode));
+        assert_eq!(by, Some((120, DeliverByMode::Return)));
+    }
 
     #[test]
     fn mail_parameters_are_held_to_what_is_offered() {
@@ -149,7 +260,16 @@ mod tests {
             ("FROM:<a@example.org> SMTPUTF8=yes", 501),
             ("FROM:<a@example.org> AUTH=a+4xb", 501),
             ("FROM:<a@example.org> BODY=BINARYMIME", 555),
-            ("FROM:<a@example.org> RET=HDRS", 555),
+            ("FROM:<a@example.org> AUTH=a+FF", 501),
+            ("FROM:<a@example.org> RET=HDRS", 250),
+            ("FROM:<a@example.org> ret=full ENVID=QQ+2B1", 250),
+            ("FROM:<a@example.org> RET=ALL", 501),
+            ("FROM:<a@example.org> RET", 501),
+            ("FROM:<a@example.org> RET=FULL RET=HDRS", 501),
+            ("FROM:<a@example.org> ENVID", 501),
+            ("FROM:<a@example.org> ENVID=a+0Ab", 501),
+            ("FROM:<a@example.org> ENVID=a+2b", 501),
+            ("FROM:<a@example.org> X-OWN=1", 555),
             ("FROM:<a@example.org>SIZE=1", 501),
             ("FROM:a@example.org", 501),
             ("FROM:<a@b@example.org>", 501),
@@ -159,15 +279,14 @@ mod tests {
             ("", 501),
         ];
         for (args, want) in table {
-            let got = read(args.as_bytes(), true, 1000).map_or_else(|refusal| refusal.code.code(), |_| 250);
-            assert_eq!(got, *want, "{args:?}");
+            assert_eq!(code(args, RELAY), *want, "{args:?}");
         }
         assert_eq!(
-            read(b"FROM:<>", true, 1).expect("the null path").reverse_path,
+            read(b"FROM:<>", true, RELAY).expect("the null path").reverse_path,
             mail::address::Path::Null
         );
         assert_eq!(
-            read(b"FROM:<> SIZE=1", false, 10)
+            read(b"FROM:<> SIZE=1", false, RELAY)
                 .expect_err("HELO knows no parameters")
                 .code
                 .code(),
