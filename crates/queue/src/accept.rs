@@ -22,6 +22,12 @@ use crate::{deadline, lanes};
 /// Why a recipient on another server waits before anybody tried.
 pub const FIRST_TRY: &str = "waits for its first try";
 
+/// Why a recipient of ours waits whose sender asked for a later delivery (RFC 4865).
+pub const HELD_BY_SENDER: &str = "the sender asked for a later delivery";
+
+/// Why a recipient of ours waits whose sender wants a report of the delivery (RFC 3461 §4.1).
+pub const TO_BE_REPORTED: &str = "to be delivered at once, with a report to the sender";
+
 /// A message that is ready to be kept.
 #[derive(Debug)]
 pub struct Message<'a> {
@@ -176,22 +182,31 @@ fn place<O: Origin>(
             });
         }
     };
-    let waits = |reason: String| {
+    let waits = |due: UnixMs, reason: String| {
         Place::Waits(Waits {
             address: local.original().to_string(),
             account: Some(local.account()),
             lane: lanes::LOCAL.to_owned(),
-            due: later(envelope.received_at(), FIRST_RETRY),
+            due,
             reason,
         })
     };
+    let (params, received_at) = (envelope.params(), envelope.received_at());
+    if params.not_before(received_at) > received_at {
+        return waits(params.not_before(received_at), HELD_BY_SENDER.to_owned());
+    }
+    // Delivery and its report are one transaction, which is the local worker's.
+    if envelope.reverse_path().mailbox().is_some() && recipient.params.tells().success {
+        return waits(received_at, TO_BE_REPORTED.to_owned());
+    }
+    let retry = later(received_at, FIRST_RETRY);
     match (queue.plan)(local, header) {
         Ok(targets) if !targets.is_empty() => {
             let prefix = prefix(envelope.reverse_path(), local, received);
             Place::Here(local.account(), targets, prefix)
         }
-        Ok(_) => waits("the plan named no mailbox".to_owned()),
-        Err(failed) => waits(failed.reason),
+        Ok(_) => waits(retry, "the plan named no mailbox".to_owned()),
+        Err(failed) => waits(retry, failed.reason),
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Staged {
     pub body: Body,
     /// its header block, as kept
     pub header: Vec<u8>,
+    /// whether it came with octets above 127
+    pub eight_bit: bool,
 }
 
 /// Takes the text of one message.
@@ -44,6 +46,7 @@ pub(crate) struct Intake {
     forwarding: Vec<Mailbox>,
     max_bytes: u64,
     size_bytes: u64,
+    eight_bit: bool,
     header: Vec<u8>,
     stage: Option<Box<dyn BodyStage>>,
     problem: Option<Problem>,
@@ -65,6 +68,7 @@ impl Intake {
             forwarding,
             max_bytes,
             size_bytes,
+            eight_bit: false,
             header,
             stage,
             problem,
@@ -82,6 +86,7 @@ impl Intake {
         if self.problem.is_some() || text.is_empty() {
             return;
         }
+        self.eight_bit |= !text.is_ascii();
         let taken = if self.size_bytes > self.max_bytes {
             Err(Problem::Refused(self.too_large()))
         } else if let Some(stage) = &mut self.stage {
@@ -110,6 +115,7 @@ impl Intake {
                 Ok(Staged {
                     body,
                     header: self.header,
+                    eight_bit: self.eight_bit,
                 })
             }
             (None, None) => Err(Problem::Store(StoreError::Fatal(

@@ -40,6 +40,7 @@ mod talk;
 mod transaction;
 mod transfer;
 mod verdict;
+mod wishes;
 
 pub use context::{Context, Door, DoorKind, DoorSettings};
 pub use events::ReceiveEvent;

@@ -32,7 +32,7 @@ async fn inside_tls(context: &Context, door: &Door, wire: BoxWire, peer: Peer) {
     let accepted = Connection::accept_tls(wire, peer, clock, tls.as_ref(), handshake_deadline(context)).await;
     match accepted {
         Ok(mut conn) => {
-            let session = Session::new(door.setup.clone(), true);
+            let session = new_session(context, door, true);
             if let Some(session) = greet(context, door, &mut conn, session).await {
                 secured(context, door, conn, session).await;
             }
@@ -42,7 +42,7 @@ async fn inside_tls(context: &Context, door: &Door, wire: BoxWire, peer: Peer) {
 }
 
 async fn in_the_open(context: &Context, door: &Door, mut conn: Connection<Plain>) {
-    let session = Session::new(door.setup.clone(), false);
+    let session = new_session(context, door, false);
     let Some(session) = greet(context, door, &mut conn, session).await else {
         return;
     };
@@ -56,6 +56,11 @@ async fn in_the_open(context: &Context, door: &Door, mut conn: Connection<Plain>
         Ok(conn) => secured(context, door, conn, before.secured()).await,
         Err(error) => tls_failed(context, door, peer, &error),
     }
+}
+
+fn new_session(context: &Context, door: &Door, secured: bool) -> Session<Proof> {
+    let now_unix_s = context.queue.clock.now().0 / 1000;
+    Session::new(door.setup.clone(), secured).begun_at(now_unix_s)
 }
 
 fn tls_failed(context: &Context, door: &Door, peer: Peer, error: &IntoTlsError) {

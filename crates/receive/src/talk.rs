@@ -24,6 +24,7 @@ use crate::sender::{self, Speaker};
 use crate::sign_in;
 use crate::transaction::{Direction, Transaction, canonical, sender_text};
 use crate::transfer;
+use crate::wishes;
 
 /// What a 250 for a message costs.
 pub(crate) type Proof = Durable<Accepted>;
@@ -260,14 +261,17 @@ impl<'a> Talk<'a> {
             recipients: open.recipients,
             may_relay: open.may_relay(),
         };
+        let params = wishes::of_recipient(ask.wishes());
         match (recipient::decide(evidence), resolution, ask.mailbox().cloned()) {
             (Ruling::Local, Resolution::Local(reached), asked_for) => {
                 self.known_recipients += 1;
                 open.reservations.extend(reservations);
-                open.add_reached(asked_for.as_ref(), reached);
+                open.add_reached(asked_for.as_ref(), reached, &params);
                 ask.accept()
             }
-            (Ruling::Remote, _, Some(mailbox)) if open.add_remote(&mailbox) => ask.accept_remote(),
+            (Ruling::Remote, _, Some(mailbox)) if open.add_remote(&mailbox, params.clone()) => {
+                ask.accept_remote()
+            }
             (Ruling::Unknown(refusal), ..) => {
                 self.unknown_recipients += 1;
                 self.tell_recipient(open.queue_id(), &ask, &refusal);

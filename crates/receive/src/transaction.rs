@@ -12,6 +12,7 @@ use smtp::MailFrom;
 use world::clock::{Monotonic, UnixMs};
 
 use crate::intake::Intake;
+use crate::wishes;
 
 /// Sender and recipients, by origin.
 pub(crate) enum Direction {
@@ -76,6 +77,16 @@ impl Transaction {
         }
     }
 
+    /// What the sender asked for the whole message.
+    pub fn set_params(&mut self, eight_bit: bool) {
+        let params = wishes::of_message(&self.mail, self.received_at(), eight_bit);
+        match &mut self.direction {
+            Direction::Stranger(envelope) => envelope.set_params(params),
+            Direction::Local(envelope) => envelope.set_params(params),
+            Direction::User { envelope, .. } => envelope.set_params(params),
+        }
+    }
+
     pub fn user(&self) -> Option<&SignedIn> {
         match &self.direction {
             Direction::User { user, .. } => Some(user),
@@ -87,14 +98,13 @@ impl Transaction {
         matches!(self.direction, Direction::User { .. })
     }
 
-    pub fn add_reached(&mut self, asked_for: Option<&Mailbox>, of: Reached) {
-        let params = RecipientParams::default();
+    pub fn add_reached(&mut self, asked_for: Option<&Mailbox>, of: Reached, params: &RecipientParams) {
         self.forwarding
             .extend(of.forwards().first().map(|forward| forward.via().clone()));
         match &mut self.direction {
-            Direction::Stranger(envelope) => envelope.add_reached(of, &params),
-            Direction::Local(envelope) => envelope.add_reached(of, &params),
-            Direction::User { envelope, .. } => envelope.add_reached(of, &params),
+            Direction::Stranger(envelope) => envelope.add_reached(of, params),
+            Direction::Local(envelope) => envelope.add_reached(of, params),
+            Direction::User { envelope, .. } => envelope.add_reached(of, params),
         }
         self.count(asked_for);
     }
@@ -109,11 +119,11 @@ impl Transaction {
     }
 
     /// Adds a recipient on another server; false when the direction does not allow it.
-    pub fn add_remote(&mut self, mailbox: &Mailbox) -> bool {
+    pub fn add_remote(&mut self, mailbox: &Mailbox, params: RecipientParams) -> bool {
         let Direction::User { envelope, grant, .. } = &mut self.direction else {
             return false;
         };
-        envelope.add_remote(mailbox.clone(), RecipientParams::default(), grant);
+        envelope.add_remote(mailbox.clone(), params, grant);
         self.count(Some(mailbox));
         true
     }

@@ -14,8 +14,8 @@ use crate::refusals;
 use crate::talk::{Proof, Talk};
 use crate::transaction::{Direction, Transaction};
 
-/// Said with 250 when somebody on another server is among the recipients.
-const WAITS_FOR_A_ROAD: &str = "recipients on other servers wait here: there is no road to other servers yet";
+/// Said with 250 when the sender asked for a later delivery (RFC 4865).
+const HELD: &str = "held here until the time you asked for";
 
 /// Refuses, or commits and acknowledges.
 pub(crate) async fn decide(
@@ -41,6 +41,7 @@ pub(crate) async fn decide(
         }
     };
     talk.tell_arrived(&transaction, size_bytes);
+    transaction.set_params(staged.eight_bit);
     let received = received::field(&hop(talk, &transaction));
     let committed = match &transaction.direction {
         Direction::Stranger(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,
@@ -74,8 +75,7 @@ async fn accept<O: Origin>(
 /// 250, with the proof used up; for LMTP one per recipient.
 fn acknowledge(transaction: Transaction, proof: Proof, verdict: Verdict<Proof>) -> Step<Proof> {
     let queue_id = transaction.queue_id();
-    let waits = matches!(&transaction.direction, Direction::User { envelope, .. } if envelope.has_remote());
-    let note = waits.then_some(WAITS_FOR_A_ROAD);
+    let note = transaction.mail.hold.is_some().then_some(HELD);
     for reservation in transaction.reservations.into_values() {
         reservation.keep();
     }

@@ -513,10 +513,9 @@ async fn rel_11_prv_1_a_submission_tells_only_what_it_should() {
     client.ask("MAIL FROM:<alice@example.test>", "250").await;
     client.ask("RCPT TO:<bob@example.test>", "250").await;
     let remote = client.ask("RCPT TO:<eve@victim.example>", "250 2.1.5").await;
-    assert!(remote.contains("wait"), "{remote}");
+    assert!(remote.contains("another server"), "{remote}");
     let message = "From: alice@example.test\r\nTo: bob@example.test\r\nBcc: eve@victim.example,\r\n secret@there.example\r\n\r\nx\r\n";
-    let reply = client.data(message, "250 2.0.0").await;
-    assert!(reply.contains("no road to other servers yet"), "{reply}");
+    client.data(message, "250 2.0.0").await;
     let text = String::from_utf8(house.inbox("bob@example.test").await.remove(0)).expect("text");
     for secret in ["192.0.2.77", "laptop", "home.example", "Bcc", "secret@", "eve@"] {
         assert!(!text.contains(secret), "{secret} in {text}");
@@ -541,7 +540,7 @@ async fn rel_11_prv_1_a_submission_tells_only_what_it_should() {
         (waiting[0].address.as_str(), waiting[0].account),
         ("eve@victim.example", None)
     );
-    assert_eq!(waiting[0].reason, "there is no road to other servers yet");
+    assert_eq!(waiting[0].reason, queue::accept::FIRST_TRY);
     let body = store::contract::Store::read_body(&*house.store, waiting[0].blob, 0, 1 << 20)
         .await
         .expect("a body");

@@ -149,11 +149,7 @@ impl<P> AskRecipient<P> {
         if let Stage::Open(transaction) = &mut self.session.stage {
             transaction.recipients += 1;
         }
-        self.session.ok(
-            1,
-            5,
-            "Recipient on another server: there is no road to other servers yet, the message will wait here",
-        )
+        self.session.ok(1, 5, "Recipient on another server fine")
     }
 
     /// A refusal. It is no error of the session: lists grow old. Permanent ones count towards

@@ -362,6 +362,7 @@ fn smg_4_chunks_are_counted_and_never_mixed_with_data() {
          S: 250-S
          S: 250-C
          S: 250-E
+         S: 250-D
          S: 250-S
          S: 250 H
          R: BDAT 6\\r\\nRSET\\r\\n
