@@ -26,9 +26,9 @@ async fn a_submission_with_wishes_waits_with_them() {
         )
         .await;
     client.ask("RCPT TO:<bob@example.test> NOTIFY=NEVER", "250").await;
-    client
-        .data("From: alice@example.test\r\n\r\nGr\u{fc}\u{df}e\r\n", "250 2.0.0")
-        .await;
+    let text = "From: alice@example.test\r\n\r\nGr\u{fc}\u{df}e\r\n";
+    let reply = client.data(text, "250 2.0.0").await;
+    assert!(reply.contains("held here until"), "{reply}");
 
     assert!(
         house.inbox("bob@example.test").await.is_empty(),
