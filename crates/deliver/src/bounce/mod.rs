@@ -26,7 +26,7 @@ mod wanted;
 pub mod words;
 
 pub use original::{Returned, returns};
-pub use wanted::{Asked, wanted};
+pub use wanted::wanted;
 
 /// What a report tells. The words are the actions of RFC 3464 §2.3.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -186,15 +186,6 @@ impl Told<'_> {
             Answer::Ours { status, .. } => status,
         }
     }
-}
-
-/// How much of the message goes back when delivery failed (RFC 3461 §4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ret {
-    /// all of it, up to [`crate::limits::RETURNED_BYTES`]
-    Full,
-    /// its header
-    Hdrs,
 }
 
 /// The message the report is about, without any header line that we added.

@@ -4,8 +4,9 @@ use mail::build::Body;
 use mail::header::Fields;
 use mail::limits::LINE_BYTES;
 use mail::wire::{HeaderValue, check_message};
+use queue::params::Ret;
 
-use super::{Kind, Report, Ret};
+use super::{Kind, Report};
 use crate::limits::{RETURNED_BYTES, RETURNED_HEADER_BYTES};
 
 /// What goes back.

@@ -10,7 +10,7 @@ use mail::address::{Domain, Mailbox, Path, Utf8};
 use mail::ids::QueueId;
 use queue::accept::Prepared;
 use queue::attempt::AttemptText;
-use queue::params::{EnvelopeParams, RecipientParams, Ret};
+use queue::params::{EnvelopeParams, RecipientParams};
 use queue::{Envelope, Generated, Message, RelayGrant};
 use smtp::client::Stage;
 use store::contract::{Result, WaitingRow};
@@ -18,7 +18,7 @@ use world::clock::UnixMs;
 
 use super::Remote;
 use super::letter::path;
-use crate::bounce::{self, Answer, Asked, Kind, Original, Report, Returned, Step, Told};
+use crate::bounce::{self, Answer, Kind, Original, Report, Returned, Step, Told};
 use crate::events::DeliverEvent;
 use crate::limits::{HEADER_BYTES, RETURNED_BYTES};
 
@@ -52,7 +52,7 @@ pub async fn prepare(remote: &Remote, kind: Kind, about: &[About<'_>]) -> Result
     let to = told(first.row, first.params);
     let wanting: Vec<About<'_>> = about
         .iter()
-        .filter(|one| bounce::wanted(kind, asked(one.params), &to))
+        .filter(|one| bounce::wanted(kind, one.params, &to))
         .copied()
         .collect();
     if let (Path::Null, Kind::Failed) = (&to, kind) {
@@ -74,17 +74,6 @@ fn told(row: &WaitingRow, params: &RecipientParams) -> Path {
         Some(owner) if params.via.is_empty() => path(owner),
         _ => path(&row.reverse_path),
     }
-}
-
-fn asked(params: &RecipientParams) -> Option<Asked> {
-    params.notify.map(|_| {
-        let when = params.tells();
-        Asked {
-            success: when.success,
-            failure: when.failure,
-            delay: when.delay,
-        }
-    })
 }
 
 /// Nobody is told of a lost report but the log, and postmaster, who may see a fault of ours in it.
@@ -250,11 +239,7 @@ impl Kept {
 }
 
 async fn original(remote: &Remote, kind: Kind, row: &WaitingRow, params: &EnvelopeParams) -> Result<Kept> {
-    let ret = params.ret.map(|ret| match ret {
-        Ret::Full => bounce::Ret::Full,
-        Ret::Hdrs => bounce::Ret::Hdrs,
-    });
-    let whole = bounce::returns(kind, ret, row.body_bytes) == Returned::Whole;
+    let whole = bounce::returns(kind, params.ret, row.body_bytes) == Returned::Whole;
     let wanted = if whole { RETURNED_BYTES } else { HEADER_BYTES };
     let read = remote.queue.store.read_body(row.blob, 0, wanted).await;
     // A damaged message is reported without its header.
