@@ -148,3 +148,45 @@ async fn a_full_mailbox_keeps_no_forward() {
     client.data(MESSAGE, "250").await;
     assert_eq!(house.waiting().await.len(), 1);
 }
+
+/// Every refusal is said in the session: nothing is written to the sender later, whoever that may be.
+#[tokio::test]
+async fn loop_3_no_refusal_becomes_mail_to_the_sender() {
+    let house = House::new().await;
+    alias(&house, "out@example.test", &["x@far.example"]).await;
+    let mut client = stranger(&house).await;
+    for (recipient, answer) in [
+        ("nobody@example.test", "550 5.1.1"),
+        ("carol@example.test", "550 5.1.1"),
+        ("x@far.example", "550 5.7.1"),
+        ("SRS0=AAAAAA=BB=far.example=victim@example.test", "550 5.1.1"),
+    ] {
+        client.ask("MAIL FROM:<forged@victim.example>", "250").await;
+        client.ask(&format!("RCPT TO:<{recipient}>"), answer).await;
+        client.ask("RSET", "250").await;
+    }
+    client
+        .ask("MAIL FROM:<forged@victim.example> SIZE=1000", "250")
+        .await;
+    client.ask("RCPT TO:<dave@example.test>", "452 4.2.2").await;
+    client.ask("RSET", "250").await;
+    client
+        .ask("MAIL FROM:<forged@victim.example> SIZE=99999999999", "552")
+        .await;
+    for (message, answer) in [
+        (format!("{}\r\nx\r\n", "Received: x\r\n".repeat(51)), "554 5.4.6"),
+        (
+            "Delivered-To: out@example.test\r\n\r\nx\r\n".to_owned(),
+            "554 5.4.6",
+        ),
+        (" continued\r\n\r\nx\r\n".to_owned(), "550 5.6.0"),
+    ] {
+        client.ask("MAIL FROM:<forged@victim.example>", "250").await;
+        client.ask("RCPT TO:<out@example.test>", "250").await;
+        client.data(&message, answer).await;
+    }
+    assert!(house.waiting().await.is_empty());
+    for name in ["alice", "bob"] {
+        assert!(house.inbox(&format!("{name}@example.test")).await.is_empty());
+    }
+}

@@ -319,6 +319,54 @@ fn replies_keep_their_lines_and_get_their_codes_once() {
     }
 }
 
+#[test]
+fn loop_1_a_report_is_marked_so_that_no_program_answers_it() {
+    for kind in Kind::ALL {
+        let composed = Case {
+            kind,
+            ..Case::default()
+        }
+        .compose();
+        let header = Header::scan(composed.header()).expect("a header");
+        let value = header.first("Auto-Submitted").expect("the field").unfolded();
+        assert_eq!(&value[..], b"auto-replied", "{kind:?}");
+    }
+}
+
+/// The page for people shows what is really written. When this fails, put the printed text into the page.
+#[test]
+fn the_page_about_reports_shows_what_they_say() {
+    let page = include_str!("../../../../docs/run/bounces.md");
+    let no_such_user = Case::default();
+    let delayed = Case {
+        kind: Kind::Delayed,
+        code: 451,
+        enhanced: Some((4, 7, 1)),
+        lines: vec!["Greylisted, please try again in 300 seconds".to_owned()],
+        ..Case::default()
+    };
+    let blocked = Case {
+        code: 554,
+        enhanced: Some((5, 7, 1)),
+        lines: vec![
+            "Service unavailable; Client host [203.0.113.5] blocked using list.blocklist.example".to_owned(),
+            "See https://blocklist.example/why".to_owned(),
+        ],
+        ..Case::default()
+    };
+    let texts = [no_such_user, delayed, blocked].map(|case| case.parts().0.replace("\r\n", "\n"));
+    let missing: Vec<&str> = texts
+        .iter()
+        .map(|text| text.trim_end())
+        .filter(|text| !page.contains(text))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "not in docs/run/bounces.md:\n{}",
+        missing.join("\n\n")
+    );
+}
+
 proptest! {
     /// Whatever peers and senders say, a report is a well-formed multipart/report whose parts hold what was put in.
     #[test]
