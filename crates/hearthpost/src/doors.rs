@@ -1,15 +1,16 @@
 //! The accept loop of one door.
 //!
-//! 1. A connection takes one of the [`Gate`]'s places, or is sent away with the door's own temporary refusal.
+//! 1. A connection takes a place of the [`Guard`], or is sent away with the door's own temporary refusal.
 //! 2. It is served in a task of its own; a panic there closes it alone, and is counted and logged (OPS-10).
 //! 3. At the stop the listener closes first; the connections have [`crate::limits::DRAIN`] to end, then they are cut.
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use guard::{Class, Guard, Refused};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use world::clock::{BoxFuture, Clock, Monotonic};
 use world::events::Events;
@@ -27,15 +28,17 @@ pub struct Door {
     pub name: &'static str,
     /// what happens to a connection
     pub serve: Serve,
+    /// who comes through it
+    pub class: Class,
     /// what a connection is told for which there is no place; empty under TLS, where nobody could read it
     pub full: &'static [u8],
+    /// what it is told when its address has too many
+    pub too_many: &'static [u8],
 }
 
 /// Places for connections over all doors, and what is counted of them.
 pub struct Gate {
-    places: Arc<Semaphore>,
-    most: u64,
-    is_full: AtomicBool,
+    guard: Arc<Guard>,
     panics: AtomicU64,
     cut: AtomicU64,
     events: Arc<dyn Events>,
@@ -43,15 +46,10 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// With `most` places.
-    pub fn new(most: u64, events: Arc<dyn Events>, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let places = usize::try_from(most)
-            .unwrap_or(usize::MAX)
-            .min(Semaphore::MAX_PERMITS);
+    /// With the guard's places.
+    pub fn new(guard: Arc<Guard>, events: Arc<dyn Events>, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
-            places: Arc::new(Semaphore::new(places)),
-            most,
-            is_full: AtomicBool::new(false),
+            guard,
             panics: AtomicU64::new(0),
             cut: AtomicU64::new(0),
             events,
@@ -61,7 +59,7 @@ impl Gate {
 
     /// Connections open now.
     pub fn open(&self) -> u64 {
-        self.most.saturating_sub(self.places.available_permits() as u64)
+        self.guard.open()
     }
 
     /// Panics since the start.
@@ -72,23 +70,6 @@ impl Gate {
     /// Connections that were cut at the stop.
     pub fn cut(&self) -> u64 {
         self.cut.load(Ordering::Relaxed)
-    }
-
-    fn place(&self) -> Option<OwnedSemaphorePermit> {
-        match self.places.clone().try_acquire_owned() {
-            Ok(place) => {
-                self.is_full.store(false, Ordering::Relaxed);
-                Some(place)
-            }
-            Err(_) => {
-                if !self.is_full.swap(true, Ordering::Relaxed) {
-                    self.events.emit(&ProgramEvent::Full {
-                        connections: self.most,
-                    });
-                }
-                None
-            }
-        }
     }
 
     /// Takes note of a task that ended.
@@ -137,13 +118,19 @@ pub async fn run(
 }
 
 fn admit(door: &Door, gate: &Gate, connections: &mut JoinSet<()>, mut wire: BoxWire, peer: Peer) {
-    let Some(place) = gate.place() else {
-        if !door.full.is_empty() {
-            let full = door.full;
-            // It fits into the empty socket buffer, so this does not wait; a peer that is gone needs no answer.
-            connections.spawn(async move { drop(wire.write_all(full).await) });
+    let place = match gate.guard.admit(peer.addr.ip(), door.class) {
+        Ok(place) => place,
+        Err(refused) => {
+            let answer = match refused {
+                Refused::House => door.full,
+                Refused::AtOnce | Refused::TooOften => door.too_many,
+            };
+            if !answer.is_empty() {
+                // It fits into the empty socket buffer, so this does not wait; a peer that is gone needs no answer.
+                connections.spawn(async move { drop(wire.write_all(answer).await) });
+            }
+            return;
         }
-        return;
     };
     let served = (door.serve)(wire, peer);
     connections.spawn(async move {
@@ -194,7 +181,12 @@ mod tests {
     /// A door whose connections say `hi`, then do what their first byte says: `p` panics, anything else waits for ever.
     fn open(most: u64) -> Place {
         let (clock, events, net) = (SimClock::new(), Arc::new(CollectEvents::new()), SimNetwork::new());
-        let gate = Gate::new(most, events.clone(), clock.door());
+        let settings = guard::Settings {
+            places: most,
+            lifted: true,
+        };
+        let guard = Guard::new(settings, clock.door(), events.clone());
+        let gate = Gate::new(guard, events.clone(), clock.door());
         let served = Arc::new(AtomicUsize::new(0));
         let count = served.clone();
         let serve: Serve = Arc::new(move |mut wire, _| {
@@ -212,7 +204,9 @@ mod tests {
         let door = Door {
             name: "test",
             serve,
+            class: Class::User,
             full: b"full",
+            too_many: b"too many",
         };
         let (stop, stopped) = watch::channel(false);
         let listener = net.listen(some_peer().local);
@@ -272,7 +266,7 @@ mod tests {
         let mut said = Vec::new();
         second.read_to_end(&mut said).await.unwrap();
         assert_eq!(said, b"full");
-        assert_eq!(place.events.named("program.full").len(), 1);
+        assert_eq!(place.events.named("guard.refused").len(), 1);
         first.write_all(b"e").await.unwrap();
         while place.gate.open() > 0 {
             tokio::task::yield_now().await;

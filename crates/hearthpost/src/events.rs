@@ -30,11 +30,6 @@ pub enum ProgramEvent {
         /// why
         reason: String,
     },
-    /// `program.full`: the most connections are open; further ones are sent away. Said once until there is room again.
-    Full {
-        /// how many
-        connections: u64,
-    },
     /// `program.panic`: one connection or job was closed by a fault of ours.
     Panic {
         /// which door or job
@@ -141,7 +136,6 @@ impl Event for ProgramEvent {
             Self::Started { .. } => "program.started",
             Self::DoorOpen { .. } => "program.door-open",
             Self::DoorLost { .. } => "program.door-lost",
-            Self::Full { .. } => "program.full",
             Self::Panic { .. } => "program.panic",
             Self::PanicPlace { .. } => "program.panic-place",
             Self::Stopping { .. } => "program.stopping",
@@ -165,8 +159,7 @@ impl Event for ProgramEvent {
             | Self::PanicPlace { .. }
             | Self::SettingsKept { .. }
             | Self::CertificatesKept { .. } => Severity::Alert,
-            Self::Full { .. }
-            | Self::ControlRefused { .. }
+            Self::ControlRefused { .. }
             | Self::HistoryLost { .. }
             | Self::CertificatesLocked { .. }
             | Self::Confined { fully: false, .. } => Severity::Warning,
@@ -187,11 +180,6 @@ impl Event for ProgramEvent {
             Self::DoorLost { door, reason } => {
                 format!(
                     "The door {door} is lost ({reason}): the server stops, so that whoever watches it starts it again"
-                )
-            }
-            Self::Full { connections } => {
-                format!(
-                    "{connections} connections are open, the most allowed (limits.connections): further ones are sent away"
                 )
             }
             Self::Panic { job, message } => {
@@ -251,7 +239,7 @@ impl Event for ProgramEvent {
                 field("door", Value::Text(door));
                 field("reason", Value::Text(reason));
             }
-            Self::Full { connections } | Self::Stopping { connections } => {
+            Self::Stopping { connections } => {
                 field("connections", Value::Number(*connections));
             }
             Self::Panic { job, message } => {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use access::imap::{Context as ImapContext, Security};
 use config::Checked;
 use deliver::Worker;
+use guard::{Class, Guard};
 use mailbox::Mailboxes;
 use parking_lot::Mutex;
 use queue::Queue;
@@ -349,8 +350,19 @@ async fn open_doors(
         services.events.clone(),
         Arc::new(queue::inbox_plan),
     );
-    let serving = Arc::new(Serving::new(&plan, tls.as_ref(), services, &queue, stop.clone())?);
-    let gate = Gate::new(plan.connections, services.events.clone(), services.clock.clone());
+    let limits = guard::Settings {
+        places: plan.connections,
+        lifted: plan.unpaced,
+    };
+    let guard = Guard::new(limits, services.clock.clone(), services.events.clone());
+    let serving = Arc::new(Serving::new(
+        &plan,
+        tls.as_ref(),
+        services,
+        (&queue, &guard),
+        stop.clone(),
+    )?);
+    let gate = Gate::new(guard, services.events.clone(), services.clock.clone());
     let mut running = Running {
         doors: JoinSet::new(),
         jobs: JoinSet::new(),
@@ -427,10 +439,11 @@ impl Serving {
         plan: &Plan,
         tls: Option<&Tls>,
         services: &Services,
-        queue: &Arc<Queue>,
+        (queue, guard): (&Arc<Queue>, &Arc<Guard>),
         stop: watch::Receiver<bool>,
     ) -> Outcome<Self> {
         let receive = ReceiveContext {
+            guard: guard.clone(),
             queue: queue.clone(),
             directory: services.directory.clone(),
             chance: services.chance.clone(),
@@ -438,6 +451,7 @@ impl Serving {
             shutdown: stop.clone(),
         };
         let imap = ImapContext {
+            guard: guard.clone(),
             directory: services.directory.clone(),
             mailboxes: Mailboxes::start(
                 services.store.clone(),
@@ -482,15 +496,23 @@ impl Serving {
     }
 
     fn door(&self, kind: Kind) -> Outcome<Door> {
-        let full: &'static [u8] = match kind {
-            Kind::Mail(DoorKind::Submissions) | Kind::Imaps => b"",
-            Kind::Mail(_) => b"421 4.3.2 Too many connections, try again in a minute\r\n",
-            Kind::Imap => b"* BYE [UNAVAILABLE] Too many connections, try again in a minute\r\n",
+        let (full, too_many): (&'static [u8], &'static [u8]) = match kind {
+            Kind::Mail(DoorKind::Submissions) | Kind::Imaps => (b"", b""),
+            Kind::Mail(_) => (
+                b"421 4.3.2 Too many connections, try again in a minute\r\n",
+                b"421 4.7.0 Too many connections from your address, try again in a minute\r\n",
+            ),
+            Kind::Imap => (
+                b"* BYE [UNAVAILABLE] Too many connections, try again in a minute\r\n",
+                b"* BYE [UNAVAILABLE] Too many connections from your address, try again in a minute\r\n",
+            ),
         };
         Ok(Door {
             name: kind.name(),
             serve: self.serve(kind),
+            class: class(kind),
             full,
+            too_many,
         })
     }
 
@@ -525,6 +547,14 @@ impl Serving {
                 })
             }
         }
+    }
+}
+
+/// Who comes through a door: a quarter of the places is kept for our own users.
+fn class(kind: Kind) -> Class {
+    match kind {
+        Kind::Mail(DoorKind::Mx | DoorKind::Lmtp) => Class::Stranger,
+        Kind::Mail(DoorKind::Submission | DoorKind::Submissions) | Kind::Imap | Kind::Imaps => Class::User,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use directory::Directory;
+use guard::Guard;
 use queue::Queue;
 use smtp::{Flavour, Setup, TextRules};
 use tokio::sync::watch;
@@ -16,6 +17,8 @@ pub struct Context {
     pub queue: Arc<Queue>,
     /// who is here
     pub directory: Arc<Directory>,
+    /// counts guesses for each address
+    pub guard: Arc<Guard>,
     /// for Message-IDs
     pub chance: Arc<dyn Chance>,
     /// for queue and blob ids

@@ -76,16 +76,22 @@ async fn check(talk: &mut Talk<'_>, ask: AskAuth<Proof>, credentials: Credential
         door: talk.door.kind().name(),
         peer: canonical(talk.conn.peer().addr.ip()),
     };
-    let directory = &talk.context.directory;
+    let (directory, guard) = (&talk.context.directory, &talk.context.guard);
+    if !guard.may_sign_in(origin.peer) {
+        let text = "Too many wrong passwords came from your address: wait ten minutes";
+        return ask.refuse(&Refusal::new(codes::AUTH_NOT_NOW, text));
+    }
     let checked: Result<SignedIn, AuthFailure> = directory
         .authenticate(&credentials.user, &credentials.password, origin)
         .await;
     match checked {
         Ok(user) => {
+            guard.signed_in(origin.peer);
             talk.user = Some(user);
             ask.succeed()
         }
         Err(AuthFailure::Rejected) => {
+            guard.failed(origin.peer);
             let text = "Name or password are wrong: check both and try again";
             ask.refuse(&Refusal::new(codes::AUTH_FAILED, text))
         }

@@ -232,6 +232,10 @@ impl<'a> Talk<'a> {
     }
 
     fn rule(&mut self, open: &mut Transaction, ask: AskRecipient<Proof>) -> Step<Proof> {
+        // Postmaster is for everybody, whatever else they asked for (RFC 5321 §4.5.1).
+        if ask.mailbox().is_some() && self.is_stranger() && !self.context.guard.may_name(self.peer()) {
+            return ask.close();
+        }
         let directory = &self.context.directory;
         let resolution = match ask.mailbox() {
             Some(mailbox) => directory.resolve_from(mailbox, &open.mail.reverse_path),
@@ -265,6 +269,7 @@ impl<'a> Talk<'a> {
         match (recipient::decide(evidence), resolution, ask.mailbox().cloned()) {
             (Ruling::Local, Resolution::Local(reached), asked_for) => {
                 self.known_recipients += 1;
+                self.count_named(true);
                 open.reservations.extend(reservations);
                 open.add_reached(asked_for.as_ref(), reached, &params);
                 ask.accept()
@@ -275,7 +280,8 @@ impl<'a> Talk<'a> {
             (Ruling::Unknown(refusal), ..) => {
                 self.unknown_recipients += 1;
                 self.tell_recipient(open.queue_id(), &ask, &refusal);
-                if recipient::is_guessing(self.unknown_recipients, self.known_recipients) {
+                let goes_on = self.count_named(false);
+                if !goes_on || recipient::is_guessing(self.unknown_recipients, self.known_recipients) {
                     return ask.close();
                 }
                 ask.refuse(&refusal)
@@ -289,6 +295,15 @@ impl<'a> Talk<'a> {
                 "That recipient cannot be taken here",
             )),
         }
+    }
+
+    fn is_stranger(&self) -> bool {
+        self.door.setup.flavour == Flavour::Mx
+    }
+
+    /// Over all sessions of the address; false when it is sent away.
+    fn count_named(&self, exists: bool) -> bool {
+        !self.is_stranger() || self.context.guard.named(self.peer(), exists)
     }
 
     /// Sends what waits, then waits for input, for the deadline, or for the end of the program.

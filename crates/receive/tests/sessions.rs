@@ -343,6 +343,61 @@ async fn smt_7_guessing_recipients_ends_and_disabled_looks_like_unknown() {
 }
 
 #[tokio::test]
+async fn smt_7_an_address_that_guesses_is_sent_away_also_in_later_sessions() {
+    let house = House::guarded().await;
+    let greeted = async || {
+        let mut client = house.connect(DoorKind::Mx);
+        client.expect("220").await;
+        client.ask("EHLO x", "250-").await;
+        client.ask("MAIL FROM:<a@there.example>", "250").await;
+        client
+    };
+    for number in 0..10 {
+        let mut client = greeted().await;
+        client
+            .ask(&format!("RCPT TO:<guess{number}@example.test>"), "550 5.1.1")
+            .await;
+    }
+    greeted()
+        .await
+        .ask("RCPT TO:<guess10@example.test>", "421 4.7.0")
+        .await;
+    greeted()
+        .await
+        .ask("RCPT TO:<alice@example.test>", "421 4.7.0")
+        .await;
+    greeted().await.ask("RCPT TO:<postmaster>", "250").await;
+    let mut user = house.submitter("alice@example.test").await;
+    user.ask("MAIL FROM:<alice@example.test>", "250").await;
+    user.ask("RCPT TO:<bob@example.test>", "250").await;
+    house.clock.advance(guard::limits::GUESSING).await;
+    greeted().await.ask("RCPT TO:<alice@example.test>", "250").await;
+}
+
+#[tokio::test]
+async fn wrong_passwords_make_their_address_wait() {
+    let house = House::guarded().await;
+    let signing_in = async |password: &str, want: &str| {
+        let mut client = house.connect(DoorKind::Submissions);
+        client.handshake().await;
+        client.expect("220").await;
+        client.ask("EHLO laptop.home.example", "250-").await;
+        let plain = STANDARD.encode(format!("\0alice@example.test\0{password}"));
+        client.ask(&format!("AUTH PLAIN {plain}"), want).await;
+    };
+    for _ in 0..guard::limits::FAILURES {
+        signing_in("wrong", "535 5.7.8").await;
+    }
+    signing_in(house::PASSWORD, "454 4.7.0").await;
+    house.clock.advance(guard::limits::SIGN_IN).await;
+    signing_in(house::PASSWORD, "235 2.7.0").await;
+    for _ in 0..2 * guard::limits::FAILURES {
+        signing_in("wrong", "535 5.7.8").await;
+    }
+    signing_in(house::PASSWORD, "235 2.7.0").await;
+}
+
+#[tokio::test]
 async fn smt_8_a_greeting_never_breaks_the_header() {
     let house = House::new().await;
     for name in ["a\"b)(", "<x@y>", "x;y", "a_b.example"] {

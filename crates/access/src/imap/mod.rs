@@ -31,6 +31,7 @@ mod updates;
 use std::sync::Arc;
 
 use directory::Directory;
+use guard::Guard;
 use mailbox::Mailboxes;
 use tokio::sync::watch;
 use world::clock::{Clock, Monotonic};
@@ -47,6 +48,8 @@ use session::{End, Session};
 pub struct Context {
     /// who may sign in
     pub directory: Arc<Directory>,
+    /// counts wrong passwords for each address
+    pub guard: Arc<Guard>,
     /// their mail
     pub mailboxes: Arc<Mailboxes>,
     /// the time

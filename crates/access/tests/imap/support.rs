@@ -167,7 +167,12 @@ impl World {
         let directory = Directory::open(doors).await.unwrap();
         let mailboxes = Mailboxes::start(store.clone(), ids.clone(), clock.door());
         let (stop, shutdown) = watch::channel(false);
+        let settings = guard::Settings {
+            places: 1000,
+            lifted: true,
+        };
         let mut ctx = Context {
+            guard: guard::Guard::new(settings, clock.door(), events.clone()),
             directory: directory.clone(),
             mailboxes: mailboxes.clone(),
             clock: clock.door(),

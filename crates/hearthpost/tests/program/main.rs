@@ -8,6 +8,7 @@
 mod cli;
 mod demo;
 mod forwards;
+mod guard;
 mod help;
 mod history;
 mod kill;

@@ -45,7 +45,16 @@ impl House {
         Self::with_plan(Arc::new(queue::inbox_plan)).await
     }
 
+    /// Counts what comes from each address, as a server on the Internet does.
+    pub async fn guarded() -> Self {
+        Self::build(Arc::new(queue::inbox_plan), false).await
+    }
+
     pub async fn with_plan(plan: Arc<Plan>) -> Self {
+        Self::build(plan, true).await
+    }
+
+    async fn build(plan: Arc<Plan>, lifted: bool) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let clock = SimClock::new();
         let events = Arc::new(CollectEvents::new());
@@ -69,7 +78,9 @@ impl House {
         people(&directory).await;
         let (stop, shutdown) = watch::channel(false);
         let queue = Queue::new(store.clone(), clock.door(), events.clone(), plan);
+        let settings = guard::Settings { places: 1000, lifted };
         let context = Arc::new(Context {
+            guard: guard::Guard::new(settings, clock.door(), events.clone()),
             queue,
             directory: directory.clone(),
             chance,

@@ -39,9 +39,22 @@ pub(crate) async fn check(cx: &mut Cx<'_, '_>, user: &str, password: &Password, 
         door,
         peer: cx.peer.addr.ip(),
     };
+    let guard = &cx.ctx.guard;
+    if !guard.may_sign_in(origin.peer) {
+        return Outcome::Refused(
+            Code::Unavailable,
+            "Too many wrong passwords came from your address; wait ten minutes",
+        );
+    }
     match cx.ctx.directory.authenticate(user, password, origin).await {
-        Ok(who) => Outcome::Welcome(who),
-        Err(AuthFailure::Rejected) => Outcome::Refused(Code::AuthenticationFailed, REJECTED),
+        Ok(who) => {
+            guard.signed_in(origin.peer);
+            Outcome::Welcome(who)
+        }
+        Err(AuthFailure::Rejected) => {
+            guard.failed(origin.peer);
+            Outcome::Refused(Code::AuthenticationFailed, REJECTED)
+        }
         Err(AuthFailure::TryLater) => Outcome::Refused(
             Code::Unavailable,
             "Too many people are signing in; try again in a moment",
