@@ -99,7 +99,7 @@ mod tests {
         for uid in 1..=3 {
             recent.emit(&ProgramEvent::ControlRefused { uid });
         }
-        recent.emit(&ProgramEvent::Full { connections: 5 });
+        recent.emit(&ProgramEvent::ControlRefused { uid: 5 });
         let told: Vec<(String, u64)> = recent
             .troubles()
             .into_iter()
@@ -108,13 +108,13 @@ mod tests {
         assert_eq!(
             told,
             [
-                ("program.full".to_owned(), 1),
+                ("program.control-refused".to_owned(), 1),
                 ("program.control-refused".to_owned(), 3)
             ]
         );
         for _ in 0..20 {
             recent.emit(&ProgramEvent::ControlRefused { uid: 7 });
-            recent.emit(&ProgramEvent::Full { connections: 5 });
+            recent.emit(&ProgramEvent::ControlRefused { uid: 5 });
         }
         assert_eq!(recent.troubles().len(), RECENT_EVENTS);
         assert_eq!(
