@@ -231,11 +231,13 @@ impl Values {
         }
     }
 
-    /// As an inline table, in the order of the alphabet.
+    /// As an inline table, in the order of the alphabet. Defaults are left out: whether they have a meaning depends on the rest of
+    /// the table, and where they have none it may not be read again.
     pub fn written(&self) -> String {
         let pairs: Vec<String> = self
             .found
             .iter()
+            .filter(|(name, _)| self.gives(name))
             .map(|(name, (value, _))| format!("{name} = {}", value.written()))
             .collect();
         format!("{{ {} }}", pairs.join(", "))
