@@ -108,6 +108,11 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
             bench::serve_floor(std::path::Path::new(args.first().ok_or("floor DIR")?))?;
             return Ok(None);
         }
+        // Started by the benchmark, inside its namespace.
+        "sending-inside" => {
+            bench::sending_inside(args)?;
+            return Ok(None);
+        }
         "install" => install::run(args)?,
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -75,6 +75,11 @@ impl Lab {
         Ok(command)
     }
 
+    /// The namespace's name.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     fn net(&self) -> String {
         format!("--net=/run/netns/{}", self.namespace)
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench [quick] [--essential] [--rows inbound,alone,calls,idle,start,memory,history,profile] [--messages N] [--connections N] [--binary PATH]`
+//! `cargo xtask bench [quick] [--essential] [--rows inbound,sending,alone,calls,idle,start,memory,history,profile] [--messages N] [--queued N] [--connections N] [--binary PATH]`
 //!
 //! Measures the release build beside Debian's Postfix and Dovecot, alternately in the same run, in a network namespace of
 //! its own, and writes `bench/RESULTS.md`: every goal beside its figure, met or not. The load comes from the shared load
@@ -13,7 +13,9 @@ mod lab;
 mod peer;
 mod profile;
 mod results;
+mod sending;
 mod single;
+mod submission_peer;
 
 use crate::install;
 use crate::report::{Outcome, Summary};
@@ -22,6 +24,7 @@ use results::Results;
 
 pub use floor::serve as serve_floor;
 pub use lab::status_kib;
+pub use sending::inside as sending_inside;
 use std::path::PathBuf;
 
 /// What the command line asked for.
@@ -36,6 +39,8 @@ pub struct Options {
     pub quick: bool,
     /// Messages in the store for the start-up row.
     pub messages: usize,
+    /// Messages for dead domains in the queue.
+    pub queued: usize,
     /// Idle connections for the memory rows.
     pub connections: usize,
     /// A program that is built already, instead of the release build.
@@ -44,7 +49,7 @@ pub struct Options {
 }
 
 const ROWS: &[&str] = &[
-    "inbound", "alone", "calls", "idle", "start", "memory", "history", "profile",
+    "inbound", "sending", "alone", "calls", "idle", "start", "memory", "history", "profile",
 ];
 
 impl Options {
@@ -73,6 +78,7 @@ impl Options {
             essential: quick || args.iter().any(|arg| arg == "--essential"),
             quick,
             messages: number("--messages", if quick { 20_000 } else { 1_000_000 })?,
+            queued: number("--queued", if quick { 5_000 } else { 100_000 })?,
             connections: number("--connections", if quick { 2_000 } else { 10_000 })?,
             binary: value("--binary").map(PathBuf::from),
             rows,
@@ -89,6 +95,7 @@ type Row = (&'static str, fn(&Lab, &Options, &mut Results) -> Outcome<()>);
 
 const MEASURES: &[Row] = &[
     ("inbound", inbound::compare),
+    ("sending", sending::compare),
     ("alone", single::syncs_of_a_lone_message),
     ("calls", single::system_calls),
     ("idle", single::notices),
