@@ -123,6 +123,36 @@ impl Drop for HostileDns {
     }
 }
 
+/// The same server for tests and campaigns that have no runtime: it has one of its own. It ends when it is dropped.
+pub struct Standing {
+    server: HostileDns,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Standing {
+    /// Reads the script and starts. The error names the line.
+    pub fn start(script: &str) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())?;
+        let server = runtime.block_on(HostileDns::start(script))?;
+        Ok(Self {
+            server,
+            _runtime: runtime,
+        })
+    }
+}
+
+impl std::ops::Deref for Standing {
+    type Target = HostileDns;
+
+    fn deref(&self) -> &HostileDns {
+        &self.server
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a server for tests, on the other side of the doors"

@@ -19,6 +19,8 @@ pub struct Cell {
     pub name: String,
     /// the sink's script
     pub script: String,
+    /// what DNS does for it beside its records: `@` stands for the domain, `mx` for its server
+    pub dns: String,
     /// for each recipient the fates that are right
     pub recipients: Vec<&'static [Fate]>,
     /// taken over a route that demands a verified certificate and signs in
@@ -66,6 +68,7 @@ pub fn all(short: bool) -> Vec<Cell> {
     }
     oddities(&mut cells);
     guarded(&mut cells);
+    names(&mut cells);
     if short {
         // What is left out are second and third codes of one kind.
         cells.retain(|cell| {
@@ -82,6 +85,7 @@ fn cell(stage: &str, behaviour: &str, fates: &'static [Fate]) -> Cell {
     Cell {
         name: format!("{stage}: {behaviour}"),
         script: format!("{stage}: {behaviour}"),
+        dns: String::new(),
         recipients: vec![fates],
         guarded: false,
         visible: true,
@@ -124,6 +128,7 @@ fn replies(cells: &mut Vec<Cell>) {
             "rcpt 2: reply 450 4.2.1 busy\nrcpt 3: reply 550 5.1.1 nobody\nrcpt x2@*: reply 450 4.2.1 busy\n\
                  rcpt x3@*: reply 550 5.1.1 nobody"
                 .into(),
+        dns: String::new(),
         recipients: vec![&[Arrived], &[Waits], &[Bounced]],
         guarded: false,
         visible: true,
@@ -131,6 +136,7 @@ fn replies(cells: &mut Vec<Cell>) {
     cells.push(Cell {
         name: "all recipients refused".into(),
         script: "rcpt: reply 550 5.1.1 nobody".into(),
+        dns: String::new(),
         recipients: vec![&[Bounced], &[Bounced]],
         guarded: false,
         visible: true,
@@ -207,11 +213,59 @@ fn guarded(cells: &mut Vec<Cell>) {
         cells.push(Cell {
             name: format!("route with password, {name}"),
             script: format!("{offer}\n{rule}"),
+            dns: String::new(),
             recipients: vec![fates],
             guarded: true,
             visible: name.contains(": "),
         });
     }
+}
+
+/// R9: what DNS says of the domain (Q-10: only a proven absence is one).
+fn names(cells: &mut Vec<Cell>) {
+    let mut add = |dns: &str, fates: &'static [Fate]| {
+        cells.push(Cell {
+            name: format!("dns: {dns}"),
+            script: String::new(),
+            dns: dns.into(),
+            recipients: vec![fates],
+            guarded: false,
+            visible: false,
+        });
+    };
+    for fault in [
+        "servfail",
+        "refused",
+        "formerr",
+        "notimp",
+        "silent",
+        "referral",
+        "garbage",
+        "short",
+        "counts",
+        "loop",
+        "forward",
+        "endless",
+        "wrong-name",
+        "wrong-id",
+        "wrong-question",
+        "no-question",
+        "tcp-hangs",
+        "tcp-half",
+        "tcp-closes",
+        "truncated-always",
+    ] {
+        add(&format!("@ !{fault}"), &[Waits]);
+    }
+    for fault in ["servfail", "silent", "garbage"] {
+        add(&format!("mx A !{fault}"), &[Waits]);
+    }
+    for fault in ["truncated", "forged", "poison", "ad", "delay 2s"] {
+        add(&format!("@ !{fault}"), &[Arrived]);
+    }
+    add("@ !nxdomain", &[Bounced]);
+    // A host name with NUL and CR LF in it is nobody's.
+    add("@ !nul", &[Waits, Bounced]);
 }
 
 #[cfg(test)]

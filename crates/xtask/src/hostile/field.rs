@@ -3,7 +3,6 @@
 use super::cells::Cell;
 use crate::bench::status_kib;
 use crate::campaign::mailer::{Letter, Person};
-use crate::campaign::names::Names;
 use crate::campaign::server::{Plan, Server, certificate};
 use crate::report::Outcome;
 use serde_json::Value;
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use testkit::hostile_dns::Standing;
 use testkit::sink::{Authority, Script, Sink};
 use testkit::talk::TlsClient;
 
@@ -40,7 +40,8 @@ pub struct Field {
     pub dripping: Vec<Sink>,
     /// takes no connection
     pub hole: Sink,
-    _names: Names,
+    /// tells names, badly where a cell says so
+    pub names: Standing,
 }
 
 impl Field {
@@ -68,8 +69,7 @@ impl Field {
             .collect::<Result<Vec<_>, _>>()?;
         let healthy = Arc::new(plain(Ipv4Addr::new(127, 60, 9, 1))?);
         let hole = plain(Ipv4Addr::new(127, 60, 9, 2))?;
-        let dns = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST)?));
-        let names = Names::start(&[], &place.join("dns"), dns, &records(cells))?;
+        let names = Standing::start(&records(cells, true))?;
         let secret = place.join("joe.password");
         std::fs::write(&secret, "secret\n")?;
         crate::process::must(
@@ -78,9 +78,9 @@ impl Field {
         )?;
         let mut settings = format!(
             "[tls]\nextra_roots = \"{}\"\n[deliver]\nport = {port}\nallow_private = true\n\
-             [dns]\nservers = [\"{dns}\"]\ntrust_anchor = \"{}\"\n[log]\nstderr = \"off\"\n",
+             [dns]\nservers = [\"{}\"]\ntrust_ad = true\n[log]\nstderr = \"off\"\n",
             ca.display(),
-            names.anchor.display()
+            names.addr()
         );
         for number in (0..cells.len()).filter(|number| cells[*number].guarded) {
             settings.push_str(&format!(
@@ -117,7 +117,7 @@ impl Field {
             healthy,
             dripping,
             hole,
-            _names: names,
+            names,
         })
     }
 
@@ -188,7 +188,7 @@ impl Field {
             };
             sink.set(Script::read(script)?);
         }
-        Ok(())
+        self.names.replace(&records(cells, false))
     }
 
     /// Makes everything due again and again until nobody waits; gives those who still do.
@@ -245,17 +245,28 @@ fn drip_address(number: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 60, 8, 1 + number as u8)
 }
 
-fn records(cells: &[Cell]) -> String {
+/// The zone, with or without what is wrong in it.
+fn records(cells: &[Cell], sick: bool) -> String {
     let mut out = String::new();
     let mut domain = |name: String, address: Ipv4Addr| {
         out.push_str(&format!(
-            "{name}.test. MX 10 mx.{name}.test.\nmx.{name}.test. A {address}\n"
+            "{name}.test 2 MX 10 mx.{name}.test\nmx.{name}.test 2 A {address}\n"
         ));
     };
     (0..cells.len()).for_each(|number| domain(format!("c{number}"), cell_address(number)));
     (0..DRIPPING).for_each(|number| domain(format!("d{number}"), drip_address(number)));
     domain("healthy".into(), Ipv4Addr::new(127, 60, 9, 1));
     domain("hole".into(), Ipv4Addr::new(127, 60, 9, 2));
+    for (number, cell) in cells
+        .iter()
+        .enumerate()
+        .filter(|(_, cell)| sick && !cell.dns.is_empty())
+    {
+        let (name, fault) = cell.dns.split_once(' ').unwrap_or_default();
+        let name = name.replace("mx", &format!("mx.c{number}.test"));
+        let name = name.replace('@', &format!("c{number}.test"));
+        out.push_str(&format!("{name} {fault}\n"));
+    }
     out
 }
 
