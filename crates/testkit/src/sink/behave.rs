@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustls::{ServerConnection, StreamOwned};
 
 use super::Shared;
-use super::script::Behaviour;
+use super::script::{Behaviour, class_of};
 
 /// How often a hanging connection looks whether it shall end.
 pub(super) const LOOK: Duration = Duration::from_millis(250);
@@ -77,7 +77,7 @@ pub(super) fn is_wait(error: &io::Error) -> bool {
     )
 }
 
-/// Misbehaves. `Ok` gives the first octet of what was said, when the session goes on.
+/// Misbehaves. `Ok` gives the class of what was said, when the session goes on.
 pub(super) fn perform(behaviour: &Behaviour, line: &mut Line, shared: &Shared) -> Result<u8, End> {
     let generation = shared.generation();
     shared.record.misbehaved();
@@ -91,7 +91,7 @@ pub(super) fn perform(behaviour: &Behaviour, line: &mut Line, shared: &Shared) -
             if reply.starts_with(b"421") {
                 return close(line);
             }
-            Ok(reply.first().copied().unwrap_or(b'?'))
+            Ok(class_of(reply))
         }
         Behaviour::Garbage => {
             line.say(&garbage(), shared, generation)?;

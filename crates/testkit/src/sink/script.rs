@@ -272,6 +272,18 @@ fn reply(text: &str) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
+/// The class of a reply: the first digit of a code of three; `?` for anything else, which no client may take for an answer.
+pub(super) fn class_of(reply: &[u8]) -> u8 {
+    match reply {
+        [class, second, third, b' ' | b'-', ..]
+            if [class, second, third].iter().all(|octet| octet.is_ascii_digit()) =>
+        {
+            *class
+        }
+        _ => b'?',
+    }
+}
+
 /// `*` stands for any text; case does not matter.
 pub(super) fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());

@@ -8,7 +8,7 @@ use rustls::{ServerConnection, StreamOwned};
 use super::Shared;
 use super::behave::{End, LOOK, Line, is_wait, perform};
 use super::record::Accepted;
-use super::script::{Behaviour, Stage};
+use super::script::{Behaviour, Stage, class_of};
 
 /// A command line longer than this is not waited for.
 const LINE_OCTETS: usize = 64 << 10;
@@ -410,7 +410,7 @@ impl Session<'_> {
         // Written down before it is said: a reader of the record never misses what the client has been told.
         let takes = match &behaviour {
             Behaviour::Good | Behaviour::LateClose(_) => true,
-            Behaviour::Reply(reply) | Behaviour::Twice(reply) => reply.starts_with(b"2"),
+            Behaviour::Reply(reply) | Behaviour::Twice(reply) => class_of(reply) == b'2',
             _ => false,
         };
         if takes {
@@ -473,7 +473,7 @@ impl Session<'_> {
             other => return perform(other, &mut self.line, self.shared),
         }
         self.say(good)?;
-        Ok(good.first().copied().unwrap_or(b'?'))
+        Ok(class_of(good))
     }
 
     fn say(&mut self, octets: &[u8]) -> Result<(), End> {

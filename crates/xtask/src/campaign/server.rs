@@ -56,7 +56,7 @@ impl Plan {
         format!(
             "data_dir = \"{dir}/data\"\nhostname = \"{hostname}\"\ndomains = [{domains}]\n\
              [doors]\nsmtp = [\"{smtp}\"]\nsubmission = [\"{submission}\"]\nimaps = [\"{imaps}\"]\n\
-             {settings}\n",
+             [process]\nuser = \"root\"\n{settings}\n",
             dir = self.dir.display(),
             hostname = self.hostname,
             domains = domains.join(", "),
@@ -254,6 +254,7 @@ impl Server {
     /// Makes everything that waits due now.
     pub fn retry_all(&self) -> Result<(), String> {
         match self.tell(&["queue", "retry", "--yes"]) {
+            Err(why) if why.contains("unrecognized") => Ok(()),
             Err(why) if !why.contains("othing") && !why.contains("atches") => Err(why),
             _ => Ok(()),
         }

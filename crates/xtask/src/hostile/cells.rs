@@ -52,9 +52,9 @@ pub fn all(short: bool) -> Vec<Cell> {
     for stage in BREAKABLE {
         for behaviour in ["close", "reset", "silence"] {
             // A failed handshake may be followed by a connection in the clear, as long as no policy forbids it; the sink then
-            // behaves well. Silence is only known after minutes.
+            // behaves well.
             let fates: &'static [Fate] = match (stage, behaviour) {
-                ("tls", "close" | "reset") => &[Arrived, Waits],
+                ("tls", _) => &[Arrived, Waits],
                 ("starttls", "close" | "reset") => &[Arrived, Waits],
                 _ => &[Waits],
             };
@@ -159,7 +159,7 @@ fn oddities(cells: &mut Vec<Cell>) {
         ("after-dot", "late-close 0", &[Arrived]),
         ("tls", "abort", &[Arrived, Waits]),
         ("tls", "garbage", &[Arrived, Waits]),
-        ("tls", "drip 1", &[Waits]),
+        ("tls", "drip 1", &[Arrived, Waits]),
         ("tls", "certificate wrong-name", &[Arrived]),
         ("tls", "certificate expired", &[Arrived]),
         ("tls", "certificate unknown", &[Arrived]),

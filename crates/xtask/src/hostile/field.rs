@@ -77,7 +77,7 @@ impl Field {
             Duration::from_secs(5),
         )?;
         let mut settings = format!(
-            "[tls]\nextra_roots = \"{}\"\n[deliver]\nport = {port}\nallow_private = true\n\
+            "[queue]\nretry_first = \"2 s\"\nretry_longest = \"5 s\"\n[tls]\nextra_roots = \"{}\"\n[deliver]\nport = {port}\nallow_private = true\n\
              [dns]\nservers = [\"{}\"]\ntrust_ad = true\n[log]\nstderr = \"off\"\n",
             ca.display(),
             names.addr()
@@ -140,7 +140,7 @@ impl Field {
             let waiting = self.waiting()?;
             let untried = |number: usize, cell: &Cell| {
                 let statistics = self.sinks[number].statistics();
-                if cell.visible && !cell.guarded && statistics.misbehaviours > 0 {
+                if cell.visible && statistics.misbehaviours > 0 {
                     // Answered at once or hanging in it; both count, but the outcome of an answer must be recorded.
                     let hangs = ["silence", "drip"].iter().any(|word| cell.script.contains(word));
                     return !hangs && self.unrecorded(&waiting, number, cell);

@@ -78,6 +78,7 @@ fn matrix(field: &Field, cells: &[Cell], summary: &mut Summary) -> Outcome<()> {
         cells.len(),
         began.elapsed().as_secs_f64()
     );
+    println!("  {:?}\n  {:?}", sick.told(), late);
     field.heal(cells)?;
     let left = field.wait_until_empty(HEALED_LIMIT)?;
     let times = steady.stop()?;
