@@ -10,7 +10,7 @@
 //! 2. formatting, clippy and [`rules::run`]: the house rules as tests with reasons;
 //! 3. unit, property, contract, compile-fail and story tests, then doc tests;
 //! 4. [`clients::run`]: real mail programs against a real server;
-//! 5. the crash, power-cut and disk-fault campaigns, short, and [`fuzz::run`], short;
+//! 5. the crash, power-cut and disk-fault campaigns, short, [`hostile::run`], [`internet::run`], and [`fuzz::run`], short;
 //! 6. the summary of [`report::Summary`]: `N passed, N failed, N skipped`.
 //!
 //! Guarantees: every step runs even when an earlier one failed; the exit code is non-zero when anything failed; with

@@ -1,7 +1,10 @@
 //! `cargo xtask test`: every step in order, none left out because an earlier one failed.
 
 use crate::report::{Outcome, Summary, step};
-use crate::{clients, crash, diskfaults, fuzz, install, life, powercut, process, reference, rules, tree};
+use crate::{
+    clients, crash, diskfaults, fuzz, hostile, install, internet, life, powercut, process, reference, rules,
+    tree,
+};
 use std::time::Duration;
 
 /// Crash cycles, power cuts and fuzzing seconds of the short campaigns; the long ones are commands of their own.
@@ -51,6 +54,10 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         step(&mut total, "disk faults, short", || {
             diskfaults::run(&owned(SHORT_DISKFAULTS))
         });
+        step(&mut total, "the hostile world, short", || {
+            hostile::run(&owned(&["--short"]))
+        });
+        step(&mut total, "the test Internet", || internet::run(&[]));
         step(&mut total, "fuzzing, short", || fuzz::run(&owned(SHORT_FUZZ)));
     }
     Ok(total)

@@ -183,6 +183,8 @@ fn records() -> String {
             "s{number}.test. MX 10 mx.s{number}.test.\nmx.s{number}.test. A {address}\n"
         ));
     }
+    // Only B is asked to send there.
+    out.push_str("far.test. MX 10 mx.s2.test.\n");
     // A domain that takes no mail (RFC 7505), one with a dead first server, one whose only server is not on the Internet.
     out.push_str("null.test. MX 0 .\n");
     out.push_str("two.test. MX 5 mx.dead.test.\ntwo.test. MX 10 mx.s0.test.\nmx.dead.test. A 203.0.113.99\n");
