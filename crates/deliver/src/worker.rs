@@ -3,15 +3,22 @@
 use std::sync::Arc;
 
 use directory::Directory;
+use mail::address::{Mailbox, Utf8};
+use queue::accept::Prepared;
+use queue::attempt::{AttemptResult, AttemptText};
 use queue::lanes::LOCAL;
+use queue::params::RecipientParams;
 use queue::schedule::next_try;
 use queue::{Queue, QueueEvent};
 use store::contract::{Batch, Claim, Conflict, Op, Outcome, Result, StoreError, Urgency, WaitingRow};
 use tokio::sync::watch;
 use world::clock::Monotonic;
 
+use crate::bounce::Kind;
 use crate::limits::{CLAIMS, HEADER_BYTES, LONGEST_SLEEP, STORE_PAUSE};
 use crate::local;
+use crate::remote::Remote;
+use crate::remote::report::{self, About};
 
 /// Delivers to waiting recipients.
 pub struct Worker {
@@ -19,6 +26,8 @@ pub struct Worker {
     pub queue: Arc<Queue>,
     /// who is here
     pub directory: Arc<Directory>,
+    /// who writes the reports of deliveries that senders asked for (RFC 3461 §4.1); without it nobody is told
+    pub reports: Option<Arc<Remote>>,
 }
 
 /// Works until `shutdown` turns true. One per store.
@@ -148,17 +157,53 @@ impl Worker {
             prior_attempts: row.attempts,
             attempt: None,
         };
-        let recorded = self
-            .queue
-            .store
-            .commit(Batch {
-                urgency: Urgency::Lazy,
-                ops: vec![op],
-            })
-            .await?;
+        let report = self.report(row, &op).await?;
+        let mut ops = vec![op];
+        ops.extend(report.iter().map(Prepared::op));
+        let batch = Batch {
+            urgency: Urgency::Lazy,
+            ops,
+        };
         // The waiting row is the acknowledgement here: it is gone, or has its next time.
-        drop(recorded);
+        drop(self.queue.store.commit(batch).await?);
+        report
+            .into_iter()
+            .for_each(|report| report.committed(&self.queue));
         Ok(())
+    }
+
+    /// The report of a delivery, if the sender asked for one: the same transaction places the message and accepts it.
+    async fn report(&self, row: &WaitingRow, op: &Op) -> Result<Option<Prepared>> {
+        let here = matches!(
+            op,
+            Op::RecordOutcome {
+                outcome: Outcome::DeliveredHere(_),
+                ..
+            }
+        );
+        let (Some(remote), true) = (&self.reports, here) else {
+            return Ok(None);
+        };
+        let params = RecipientParams::read(&row.params);
+        let Ok(mailbox) = Mailbox::parse(&row.address, Utf8::Allowed) else {
+            return Ok(None);
+        };
+        let attempt = AttemptText {
+            result: AttemptResult::Delivered,
+            // RFC 3463 §3.1: success of which nothing more is told.
+            status: "2.0.0".to_owned(),
+            ..AttemptText::default()
+        };
+        let about = About {
+            row,
+            params: &params,
+            mailbox: &mailbox,
+            attempt: &attempt,
+            attempted_at: Some(self.queue.clock.now()),
+            expired: false,
+            retry_until: None,
+        };
+        report::prepare(remote, Kind::Delivered, &[about]).await
     }
 
     fn tell(&self, row: &WaitingRow, outcome: &Outcome) {

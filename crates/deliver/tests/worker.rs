@@ -131,6 +131,7 @@ impl House {
         Worker {
             queue: self.queue.clone(),
             directory: self.directory.clone(),
+            reports: None,
         }
     }
 

@@ -99,11 +99,15 @@ impl<O: Origin> Envelope<O> {
     }
 
     fn add(&mut self, here: Vec<LocalRecipient>, elsewhere: Vec<Forward>, params: &RecipientParams) {
-        let mut positions: Vec<u32> = here
-            .into_iter()
-            .map(|recipient| self.position_of(recipient, params))
-            .collect();
+        // One address, one report of success, however many it stands for: their number is nobody's business.
+        let others = params.without_success();
+        let mut positions: Vec<u32> = Vec::with_capacity(here.len() + elsewhere.len());
+        for recipient in here {
+            let params = if positions.is_empty() { params } else { &others };
+            positions.push(self.position_of(recipient, params));
+        }
         for forward in elsewhere {
+            let params = if positions.is_empty() { params } else { &others };
             let params = self.forwarded(&forward, params);
             positions.push(self.position_of_remote(forward.target(), params));
         }

@@ -159,6 +159,26 @@ impl RecipientParams {
         serde_json::to_string(self).expect("plain values are always JSON")
     }
 
+    /// The same, but that nobody is told of a success.
+    pub fn without_success(&self) -> Self {
+        let notify = self.notify.map(|notify| match notify {
+            Notify::On(When {
+                success: true,
+                failure: false,
+                delay: false,
+            }) => Notify::Never,
+            Notify::On(when) => Notify::On(When {
+                success: false,
+                ..when
+            }),
+            Notify::Never => Notify::Never,
+        });
+        Self {
+            notify,
+            ..self.clone()
+        }
+    }
+
     /// Of what the sender is told about this recipient; failure and delay unless NOTIFY says otherwise (RFC 3461 §4.1).
     pub fn tells(&self) -> When {
         match self.notify {
@@ -261,6 +281,31 @@ mod tests {
             told(Some(Notify::On(when(true, false, false)))),
             when(true, false, false)
         );
+    }
+
+    #[test]
+    fn without_success_the_rest_is_told() {
+        let on = |success, failure, delay| {
+            Some(Notify::On(When {
+                success,
+                failure,
+                delay,
+            }))
+        };
+        let table = [
+            (None, None),
+            (Some(Notify::Never), Some(Notify::Never)),
+            (on(true, false, false), Some(Notify::Never)),
+            (on(true, true, false), on(false, true, false)),
+            (on(false, false, true), on(false, false, true)),
+        ];
+        for (notify, want) in table {
+            let params = RecipientParams {
+                notify,
+                ..RecipientParams::default()
+            };
+            assert_eq!(params.without_success().notify, want, "{notify:?}");
+        }
     }
 
     fn notify() -> impl Strategy<Value = Option<Notify>> {
