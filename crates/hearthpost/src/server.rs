@@ -403,6 +403,7 @@ async fn open_doors(
         Worker {
             queue,
             directory: services.directory.clone(),
+            reports: None,
         },
         stop,
     ));
