@@ -239,6 +239,16 @@ impl Composed {
         &self.bytes()[..mail::header::body_start(self.bytes())]
     }
 
+    /// Whether it can go only where SMTPUTF8 is spoken: its sender's own address is not ASCII (RFC 6531 §3.4).
+    pub fn needs_utf8(&self) -> bool {
+        !self.header().is_ascii()
+    }
+
+    /// Whether all of it is ASCII, so that any server takes it.
+    pub fn is_seven_bit(&self) -> bool {
+        self.bytes().is_ascii()
+    }
+
     /// The whole message, given away.
     pub fn into_bytes(self) -> Vec<u8> {
         self.message.into_bytes()

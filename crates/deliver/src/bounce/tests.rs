@@ -251,12 +251,15 @@ fn international_addresses_are_written_as_rfc_6533_says() {
             .1
             .contains("Final-Recipient: utf-8; j\\x{F6}rg@example.net\r\n")
     );
+    let ascii_is_plain = ascii.compose().is_seven_bit() && !ascii.compose().needs_utf8();
     let utf8 = Case {
         to: address("ålice@example.org"),
         header: "Subject: Grüße\r\n\r\n".into(),
         ..ascii
     };
+    assert!(ascii_is_plain);
     let composed = utf8.compose();
+    assert!(composed.needs_utf8() && !composed.is_seven_bit());
     assert_eq!(
         types(composed.bytes())[1..],
         ["message/global-delivery-status", "message/global-headers"]

@@ -10,7 +10,7 @@ use mail::address::{Domain, Mailbox, Path, Utf8};
 use mail::ids::QueueId;
 use queue::accept::Prepared;
 use queue::attempt::AttemptText;
-use queue::params::{EnvelopeParams, RecipientParams};
+use queue::params::{BodyType, EnvelopeParams, RecipientParams};
 use queue::{Envelope, Generated, Message, RelayGrant};
 use smtp::client::Stage;
 use store::contract::{Result, WaitingRow};
@@ -135,6 +135,15 @@ async fn send(remote: &Remote, kind: Kind, to: &Mailbox, about: &[About<'_>]) ->
         original: original.as_original(),
     };
     let composed = bounce::compose(&report);
+    envelope.set_params(EnvelopeParams {
+        body: if composed.is_seven_bit() {
+            BodyType::SevenBit
+        } else {
+            BodyType::EightBit
+        },
+        smtputf8: composed.needs_utf8(),
+        ..EnvelopeParams::default()
+    });
     let mut stage = remote.queue.store.stage(remote.ids.next());
     stage.write(composed.bytes()).await?;
     let body = stage.finish().await?;

@@ -171,3 +171,24 @@ async fn postmaster_may_lead_elsewhere() {
         ["admin@far.test postmaster@example.test <alice@example.test>"]
     );
 }
+
+#[tokio::test]
+async fn rel_8_a_target_that_holds_another_command_is_no_address() {
+    let place = Place::new();
+    let directory = place.with_people().await;
+    for target in [
+        "x@far.test\r\nRCPT TO:<y@far.test>",
+        "x@far.test> NOTIFY=NEVER",
+        "x\0@far.test",
+        "<x@far.test>",
+        "x y@far.test",
+        "x@far.test,y@far.test",
+    ] {
+        let spec = AliasSpec {
+            address: "out@example.test".to_owned(),
+            targets: vec![target.to_owned()],
+        };
+        let said = directory.add_alias(spec).await.expect_err(target).to_string();
+        assert!(said.contains("is not an address"), "{said}");
+    }
+}
