@@ -125,6 +125,8 @@ pub struct Smarthost {
 pub enum SmarthostTls {
     /// in the clear: on a trusted network only
     None,
+    /// STARTTLS where it is offered, with any certificate
+    Opportunistic,
     /// STARTTLS, and a certificate that verifies for the host's name
     StartTls,
     /// TLS from the first byte (RFC 8314), and a certificate that verifies

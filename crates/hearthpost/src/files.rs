@@ -19,14 +19,12 @@ pub struct Secret(String);
 
 impl Secret {
     /// For whoever signs in with it.
-    #[allow(dead_code)] // the same
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
 /// What the files hold.
-#[allow(dead_code)] // read when delivery is wired in
 pub struct Named {
     /// our certificate, if there is one
     pub identity: Option<Identity>,

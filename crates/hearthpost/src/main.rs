@@ -22,6 +22,7 @@ mod files;
 mod forward_key;
 mod limits;
 mod openings;
+mod outward;
 mod privileges;
 mod recent;
 mod reload;

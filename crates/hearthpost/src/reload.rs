@@ -17,6 +17,7 @@ use world::clock::UnixMs;
 
 use crate::events::ProgramEvent;
 use crate::files::{self, Named};
+use crate::outward::{Outgoing, Outward};
 use crate::serve::{self, Unread};
 use crate::server::{Serving, Tls};
 use crate::services::Services;
@@ -29,6 +30,7 @@ pub struct Reload {
     file: Option<PathBuf>,
     tls: Option<Tls>,
     serving: Arc<Serving>,
+    outgoing: Arc<Outgoing>,
     /// one reload at a time; `None` without a settings file
     state: Mutex<Option<State>>,
 }
@@ -61,7 +63,12 @@ pub enum Kept {
 
 impl Reload {
     /// For a server that started with these settings.
-    pub fn new(source: Option<(PathBuf, Checked)>, tls: Option<Tls>, serving: Arc<Serving>) -> Self {
+    pub fn new(
+        source: Option<(PathBuf, Checked)>,
+        tls: Option<Tls>,
+        serving: Arc<Serving>,
+        outgoing: Arc<Outgoing>,
+    ) -> Self {
         let (file, state) = match source {
             Some((file, started)) => {
                 let now = started.clone();
@@ -73,6 +80,7 @@ impl Reload {
             file,
             tls,
             serving,
+            outgoing,
             state: Mutex::new(state),
         }
     }
@@ -142,6 +150,9 @@ impl Reload {
 
     /// What can fail comes first.
     fn apply(&self, config: &Config, named: Named, services: &Services) -> Result<(), Kept> {
+        self.outgoing
+            .follow(&Outward::of(config, &named))
+            .map_err(Kept::Settings)?;
         if let (Some(tls), Some(identity)) = (&self.tls, named.identity) {
             tls.replace(identity).map_err(Kept::Settings)?;
             services.events.emit(&ProgramEvent::CertificatesRead);

@@ -16,6 +16,7 @@ use crate::control::{Answer, domain, history};
 use crate::exit::{Failure, Outcome};
 use crate::files;
 use crate::limits::CONFIG_BYTES;
+use crate::outward::Outward;
 use crate::privileges;
 use crate::server::{self, Kind, Plan, ReadPem};
 use crate::services::Services;
@@ -23,13 +24,14 @@ use crate::services::Services;
 /// Runs the server of `file`.
 pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
     let settings = read(file)?;
-    files::read(&settings).map_err(|problems| Failure::Usage(told(file, &problems)))?;
+    let named = files::read(&settings).map_err(|problems| Failure::Usage(told(file, &problems)))?;
+    let outward = Outward::of(&settings.config, &named);
     let domains = settings.config.domains.clone();
     let prepare = move |services: Arc<Services>| -> BoxFuture<'static, Outcome<()>> {
         Box::pin(async move { add_domains(&services, &domains).await })
     };
     server::run(
-        plan(file.to_owned(), settings)?,
+        plan(file.to_owned(), settings, outward)?,
         clock,
         Box::new(prepare),
         Box::new(|_| Ok(())),
@@ -98,7 +100,7 @@ pub fn log_dir(config: &Config) -> std::path::PathBuf {
         .unwrap_or_else(|| config.data_dir.join("log"))
 }
 
-fn plan(file: PathBuf, settings: Checked) -> Outcome<Plan> {
+fn plan(file: PathBuf, settings: Checked, outward: Outward) -> Outcome<Plan> {
     let config = settings.config.clone();
     let user = privileges::choose(config.user.as_deref())?;
     let reach = reach(&config, &file);
@@ -130,6 +132,7 @@ fn plan(file: PathBuf, settings: Checked) -> Outcome<Plan> {
         message_bytes: config.message_bytes,
         normalise_newlines: normalises(&config),
         connections: config.connections,
+        outward,
         source: Some((file, settings)),
         user,
         reach,

@@ -44,6 +44,7 @@ use crate::events::ProgramEvent;
 use crate::exit::{Failure, Outcome};
 use crate::limits;
 use crate::openings;
+use crate::outward::{Outgoing, Outward};
 use crate::privileges;
 use crate::reload::Reload;
 use crate::services::{Live, Services, open_log};
@@ -107,6 +108,8 @@ pub struct Plan {
     pub normalise_newlines: bool,
     /// most connections
     pub connections: u64,
+    /// how mail leaves
+    pub outward: Outward,
     /// where the settings came from; the demo has no file
     pub source: Option<(PathBuf, Checked)>,
     /// whom to become once every door is bound; `None` stays
@@ -350,6 +353,7 @@ async fn open_doors(
         services.events.clone(),
         Arc::new(queue::inbox_plan),
     );
+    let outgoing = Outgoing::open(&plan.outward, services, &queue)?;
     let limits = guard::Settings {
         places: plan.connections,
         lifted: plan.unpaced,
@@ -399,6 +403,7 @@ async fn open_doors(
         control::server::run(control, shared, stop_control).await;
         drop(socket);
     });
+    running.jobs.spawn(outgoing.start(stop.clone()));
     running.jobs.spawn(deliver::run(
         Worker {
             queue,
@@ -413,7 +418,7 @@ async fn open_doors(
         doors: open,
         gate,
         log_dir: plan.log.dir.clone(),
-        reload: Reload::new(plan.source, tls, serving),
+        reload: Reload::new(plan.source, tls, serving, outgoing),
     };
     assert!(services.live.set(live).is_ok(), "doors open once");
     let duration_ms = u64::try_from(started.0.as_millis())

@@ -178,7 +178,7 @@ fn place<O: Origin>(
                 account: None,
                 lane: lanes::lane(&destination, envelope.origin().account()),
                 due: envelope.params().not_before(envelope.received_at()),
-                reason: FIRST_TRY.to_owned(),
+                reason: queue.untried().to_string(),
             });
         }
     };

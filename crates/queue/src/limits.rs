@@ -20,9 +20,6 @@ pub const GIVE_UP: Duration = Duration::from_secs(5 * 24 * 3600);
 /// Time for a last try before a recipient that nobody tried lately is given up.
 pub const LAST_TRY_GRACE: Duration = Duration::from_secs(3600);
 
-/// How often a recipient on another server is looked at while there is no road to other servers.
-pub const NO_ROAD_RETRY: Duration = Duration::from_secs(6 * 3600);
-
 /// Recipients named in one log event; the rest is counted.
 pub const RECIPIENTS_IN_EVENT: usize = 5;
 

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use world::clock::{Clock, UnixMs};
 use world::events::Events;
 
+use crate::accept::FIRST_TRY;
 use crate::lanes;
 use crate::news::News;
 use crate::plan::Plan;
@@ -37,6 +38,8 @@ pub struct Queue {
 struct Settings {
     schedule: Schedule,
     route: Arc<RouteName>,
+    /// why a recipient elsewhere waits before anybody tried
+    untried: Arc<str>,
 }
 
 impl Queue {
@@ -50,6 +53,7 @@ impl Queue {
         let settings = Settings {
             schedule: Schedule::default(),
             route: Arc::new(|_, _| None),
+            untried: FIRST_TRY.into(),
         };
         Arc::new(Self {
             store,
@@ -75,6 +79,15 @@ impl Queue {
     /// Other routes, from now on. They only name lanes of new recipients; where mail goes is decided when it goes.
     pub fn set_routes(&self, route: Arc<RouteName>) {
         self.settings.write().route = route;
+    }
+
+    /// What recipients elsewhere are said to wait for before anybody tried, from now on.
+    pub fn set_untried(&self, reason: &str) {
+        self.settings.write().untried = reason.into();
+    }
+
+    pub(crate) fn untried(&self) -> Arc<str> {
+        self.settings.read().untried.clone()
     }
 
     /// The destination's part of a lane's name.

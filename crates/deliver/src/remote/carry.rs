@@ -307,6 +307,7 @@ fn target(route: &Route, settings: &Settings, host: &Candidate, address: IpAddr)
         Route::Smarthost(smarthost) => {
             let security = match smarthost.tls {
                 SmarthostTls::None => Security::Clear,
+                SmarthostTls::Opportunistic => Security::Opportunistic,
                 SmarthostTls::StartTls => Security::Required,
                 SmarthostTls::Implicit => Security::Implicit,
             };

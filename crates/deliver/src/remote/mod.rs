@@ -32,7 +32,7 @@ use world::net::{Network, TlsClient};
 
 use crate::events::DeliverEvent;
 use crate::limits::DOUBLE_BOUNCES_PER_HOUR;
-use crate::settings::{Road, Settings};
+use crate::settings::Settings;
 
 pub mod carry;
 pub mod connect;
@@ -116,11 +116,9 @@ impl Remote {
     }
 
     fn next_try(&self, attempts: u32, chance: u64) -> UnixMs {
-        let now = self.queue.clock.now();
-        match self.settings().road {
-            Road::Open => self.queue.schedule().next_try(now, attempts, chance),
-            Road::Closed { .. } => queue::schedule::later(now, queue::limits::NO_ROAD_RETRY),
-        }
+        self.queue
+            .schedule()
+            .next_try(self.queue.clock.now(), attempts, chance)
     }
 
     fn store_failed(&self, error: &StoreError) {

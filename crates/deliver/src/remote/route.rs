@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mail::address::Domain;
+use mail::address::{Domain, Mailbox};
 
 use crate::settings::{Applies, Rule, Settings, Smarthost, Way};
 
@@ -58,6 +58,19 @@ pub fn choose(settings: &Settings, asked: Asked<'_>, unreachable: impl Fn(&Desti
         None if fallback.to == MX => direct(asked.to),
         None => first,
     }
+}
+
+/// For the queue, which names lanes after ways ([`queue::Queue::set_routes`]).
+pub fn names(settings: Arc<Settings>) -> Arc<queue::RouteName> {
+    Arc::new(move |to, from| {
+        let asked = Asked {
+            to: to.domain(),
+            from: from.mailbox().map(Mailbox::domain),
+            attempts: 0,
+        };
+        let destination = choose(&settings, asked, |_| false).destination();
+        Some(destination.as_str().to_owned())
+    })
 }
 
 fn fitting<'a>(settings: &'a Settings, asked: Asked<'_>) -> Option<&'a Rule> {

@@ -26,6 +26,7 @@ use super::talk::{Pulse, in_time};
 use super::{Remote, stopping};
 use crate::events::DeliverEvent;
 use crate::limits::{DRAIN, DRAIN_LOOK, RESCAN, SLOW_LOOK, STORE_PAUSE};
+use crate::settings::Road;
 
 /// What the scheduler and its connections share.
 pub struct Shared {
@@ -202,7 +203,11 @@ impl Shared {
 
     /// Starts connections while there is room and work.
     fn start(self: &Arc<Self>, connections: &mut JoinSet<()>, shutdown: &watch::Receiver<bool>) {
-        let most = most(&self.remote.settings());
+        let settings = self.remote.settings();
+        if settings.road != Road::Open {
+            return;
+        }
+        let most = most(&settings);
         loop {
             let place = self.with(|state, now| {
                 state.lanes.set_most(most);

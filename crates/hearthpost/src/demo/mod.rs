@@ -17,6 +17,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use deliver::settings::Road;
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
 use world_real::confine::Reach;
@@ -25,6 +26,7 @@ use world_real::log::Options as LogOptions;
 use crate::cli::DemoArgs;
 use crate::exit::{Failure, Outcome};
 use crate::limits;
+use crate::outward::Outward;
 use crate::server::{self, Kind, Plan, ReadPem};
 use crate::services::Services;
 use state::State;
@@ -56,6 +58,7 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         message_bytes: limits::DEMO_MESSAGE_BYTES,
         normalise_newlines: false,
         connections: limits::DEMO_CONNECTIONS,
+        outward: no_road(),
         source: None,
         user: None,
         reach: Reach::default(),
@@ -77,6 +80,16 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         card::print(&facts, json)
     };
     server::run(plan, clock, Box::new(prepare), Box::new(ready))
+}
+
+/// Nothing leaves a demo by itself.
+fn no_road() -> Outward {
+    let mut outward = Outward::plain(HOSTNAME);
+    outward.delivery.road = Road::Closed {
+        reason: "this demo has no road to other servers: start it with --relay HOST:PORT or --dns HOST:PORT"
+            .to_owned(),
+    };
+    outward
 }
 
 fn loopback(port: u16) -> SocketAddr {
