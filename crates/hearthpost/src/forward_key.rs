@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ops_1_the_key_is_made_once_and_nobody_else_reads_it() {
+    fn ops_3_the_key_is_made_once_and_nobody_else_reads_it() {
         let dir = tempfile::tempdir().expect("a directory");
         let made = |seed| {
             let key = provide(dir.path(), &SeededChance::new(seed)).expect("a key");
