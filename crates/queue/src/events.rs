@@ -49,6 +49,17 @@ pub enum QueueEvent {
         /// failed tries
         attempts: u64,
     },
+    /// `queue.operated`: an operator did something to a waiting recipient.
+    Operated {
+        /// whose message
+        queue_id: QueueId,
+        /// which recipient
+        to: String,
+        /// `retry`, `hold`, `release`, `purge`
+        act: &'static str,
+        /// user id of the operator
+        uid: u64,
+    },
     /// `queue.store-failed`: the store could not be asked who is due; it is asked again.
     StoreFailed {
         /// what it said
@@ -62,13 +73,14 @@ impl Event for QueueEvent {
             Self::Accepted { .. } => "queue.accepted",
             Self::Delivered { .. } => "queue.delivered",
             Self::Postponed { .. } => "queue.postponed",
+            Self::Operated { .. } => "queue.operated",
             Self::StoreFailed { .. } => "queue.store-failed",
         }
     }
 
     fn severity(&self) -> Severity {
         match self {
-            Self::Accepted { .. } | Self::Delivered { .. } => Severity::Info,
+            Self::Accepted { .. } | Self::Delivered { .. } | Self::Operated { .. } => Severity::Info,
             Self::Postponed { .. } => Severity::Warning,
             Self::StoreFailed { .. } => Severity::Alert,
         }
@@ -78,7 +90,8 @@ impl Event for QueueEvent {
         match self {
             Self::Accepted { queue_id, .. }
             | Self::Delivered { queue_id, .. }
-            | Self::Postponed { queue_id, .. } => Some(*queue_id),
+            | Self::Postponed { queue_id, .. }
+            | Self::Operated { queue_id, .. } => Some(*queue_id),
             Self::StoreFailed { .. } => None,
         }
     }
@@ -96,6 +109,12 @@ impl Event for QueueEvent {
             }
             Self::Delivered { to, .. } => format!("Delivered to {to}"),
             Self::Postponed { to, reason, .. } => format!("{to} waits: {reason}"),
+            Self::Operated { to, act, uid, .. } => match *act {
+                "retry" => format!("User {uid} lets {to} be tried now"),
+                "hold" => format!("User {uid} holds the message for {to}"),
+                "release" => format!("User {uid} releases the message for {to}"),
+                _ => format!("User {uid} removed the message for {to} from the queue; nobody is told"),
+            },
             Self::StoreFailed { reason } => {
                 format!(
                     "The store does not say who is due ({reason}): look at the disk, waiting mail is safe"
@@ -141,6 +160,11 @@ impl Event for QueueEvent {
                 field("reason", Value::Text(reason));
                 field("due_unix_ms", Value::Number(*due_unix_ms));
                 field("attempts", Value::Number(*attempts));
+            }
+            Self::Operated { to, act, uid, .. } => {
+                field("to", Value::Text(to));
+                field("act", Value::Text(act));
+                field("uid", Value::Number(*uid));
             }
             Self::StoreFailed { reason } => field("reason", Value::Text(reason)),
         }

@@ -11,7 +11,8 @@
 //! 3. Recipients on other servers, and those without a plan, wait in [`lanes`]. `deliver` claims them when they are due
 //!    ([`store::contract::Store::claim_lane`]), at the times of [`schedule`], or when their [`deadline`] has passed, and
 //!    records what became of them. [`news`] tells it which lanes have new work.
-//! 4. [`list::page`] shows who waits, and why.
+//! 4. [`list::page`] shows who waits, and why; [`operate::page`] holds, releases, retries and purges whom a
+//!    [`select::Selection`] means, with an audit entry in the same transaction.
 //!
 //! What a crash leaves: before the commit nothing (the sender was not answered and sends again); after it everything.
 //! A recipient is either placed or waiting, because both are one transaction; a replay cannot double a placement, because
@@ -39,8 +40,10 @@ pub mod lanes;
 pub mod limits;
 pub mod list;
 pub mod news;
+pub mod operate;
 pub mod origin;
 pub mod params;
 pub mod plan;
 mod queue;
 pub mod schedule;
+pub mod select;

@@ -23,5 +23,14 @@ pub const LAST_TRY_GRACE: Duration = Duration::from_secs(3600);
 /// Recipients named in one log event; the rest is counted.
 pub const RECIPIENTS_IN_EVENT: usize = 5;
 
+/// A recipient that was held gets at least this time before it is given up.
+pub const RELEASE_GRACE: Duration = Duration::from_secs(4 * 3600);
+
+/// Pages of the store (256 rows each) one request of an operator goes through.
+pub const OPERATE_PAGES: usize = 8;
+
+/// Recipients an operator is shown before a change.
+pub const OPERATE_SAMPLE: usize = 5;
+
 /// Lanes named to the scheduler between two of its looks; with more it looks at all.
 pub const NEWS_LANES: usize = 4096;

@@ -8,6 +8,7 @@ use directory::{
 };
 use mail::address::{Mailbox, Path, Utf8};
 use mail::ids::{AccountId, QueueId};
+use queue::select::Selection;
 use queue::{
     Envelope, EnvelopeParams, Generated, LocalProgram, Message, PlanFailed, Queue, RecipientParams,
     RelayGrant, Stranger, Submitted,
@@ -149,7 +150,10 @@ async fn body_placements_and_waiting_recipients_are_one_commit() {
     let queue_id = house.accept(&envelope).await;
     assert_eq!(queue_id, envelope.queue_id());
 
-    let waiting = queue::list::page(&*house.store, None).await.expect("the queue");
+    let waiting = queue::list::page(&*house.store, &Selection::default(), house.clock.now(), None)
+        .await
+        .expect("the queue")
+        .entries;
     let seen: Vec<_> = waiting
         .iter()
         .map(|entry| (entry.to.as_str(), entry.local, entry.reason.as_str()))

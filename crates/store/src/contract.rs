@@ -701,6 +701,8 @@ pub struct AttemptRow {
     /// counts the recipient's attempts, from 0
     pub number: u32,
     pub at: UnixMs,
+    /// whom it was for; empty when the row was damaged
+    pub address: String,
     pub text: String,
 }
 

@@ -35,7 +35,7 @@ struct State {
     deliveries: std::collections::HashSet<(QueueId, u32, MailboxId)>,
     accepted: HashMap<QueueId, Accept>,
     waiting: BTreeMap<(QueueId, u32), Row>,
-    attempts: BTreeMap<(QueueId, u32), Vec<(u32, Attempt)>>,
+    attempts: BTreeMap<(QueueId, u32), Vec<AttemptRow>>,
     audit: Vec<AuditRow>,
     next_message: u64,
     touched: HashMap<AccountId, (u64, usize)>,
@@ -122,9 +122,11 @@ impl State {
                 prior_attempts,
                 attempt,
             } => {
+                let key = (claim.queue_id, claim.recipient);
+                let address = self.waiting.get(&key).map(|row| row.waiting.address.clone());
                 let recorded = self.record(model, claim, outcome, *prior_attempts)?;
                 if let Some(attempt) = attempt {
-                    self.keep_attempt((claim.queue_id, claim.recipient), attempt.clone());
+                    self.keep_attempt(key, address.unwrap_or_default(), attempt.clone());
                 }
                 Ok(recorded)
             }
@@ -153,9 +155,9 @@ impl State {
                 note,
             } => {
                 let key = (*queue_id, *recipient);
-                self.one(key)?;
+                let address = self.one(key)?.waiting.address.clone();
                 let (at, text) = (model.clock.now(), note.clone());
-                self.keep_attempt(key, Attempt { at, text });
+                self.keep_attempt(key, address, Attempt { at, text });
                 self.settle(key);
                 Ok(OpResult::Done)
             }
@@ -494,10 +496,16 @@ impl State {
         }
     }
 
-    fn keep_attempt(&mut self, key: (QueueId, u32), attempt: Attempt) {
+    fn keep_attempt(&mut self, key: (QueueId, u32), address: String, attempt: Attempt) {
         let attempts = self.attempts.entry(key).or_default();
-        let number = attempts.last().map_or(0, |(number, _)| number + 1);
-        attempts.push((number, attempt));
+        let number = attempts.last().map_or(0, |last| last.number + 1);
+        attempts.push(AttemptRow {
+            recipient: key.1,
+            number,
+            at: attempt.at,
+            address,
+            text: attempt.text,
+        });
         if attempts.len() > ATTEMPTS_KEPT as usize {
             attempts.remove(FIRST_ATTEMPTS_KEPT as usize);
         }
@@ -1098,14 +1106,7 @@ impl Store for Model {
     ) -> BoxFuture<'_, Result<Vec<AttemptRow>>> {
         let state = self.state.lock();
         let of = state.attempts.iter().filter(|((of, _), _)| *of == queue_id);
-        let rows = of.flat_map(|((_, recipient), attempts)| {
-            attempts.iter().map(|(number, attempt)| AttemptRow {
-                recipient: *recipient,
-                number: *number,
-                at: attempt.at,
-                text: attempt.text.clone(),
-            })
-        });
+        let rows = of.flat_map(|(_, attempts)| attempts.iter().cloned());
         let rows = rows.filter(|row| after.is_none_or(|after| (row.recipient, row.number) > after));
         ready(Ok(rows.take(PAGE_ROWS).collect()))
     }

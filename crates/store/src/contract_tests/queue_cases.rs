@@ -382,6 +382,7 @@ async fn attempts_keep_their_beginning_and_their_end(store: &dyn Store) {
     let last = total - (ATTEMPTS_KEPT - FIRST_ATTEMPTS_KEPT)..total;
     assert_eq!(numbers, (0..FIRST_ATTEMPTS_KEPT).chain(last).collect::<Vec<_>>());
     let end = &rows[rows.len() - 1];
+    assert_eq!(end.address, "user0@elsewhere.test");
     assert_eq!((end.text.as_str(), end.at.0 - START_MS), ("try 64", 64));
     let after = store
         .attempts(queue_id(1), Some((0, 60)))

@@ -60,7 +60,7 @@ CREATE TABLE waiting(queue_id INTEGER NOT NULL, recipient INTEGER NOT NULL, addr
 CREATE INDEX waiting_by_lane ON waiting(lane, held, due);
 CREATE INDEX waiting_by_deadline ON waiting(held, deadline);
 CREATE TABLE attempts(queue_id INTEGER NOT NULL, recipient INTEGER NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL,
-    text TEXT NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(queue_id, recipient, number)) WITHOUT ROWID;
+    address TEXT NOT NULL, text TEXT NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(queue_id, recipient, number)) WITHOUT ROWID;
 CREATE TABLE audit(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL, sum INTEGER NOT NULL);
 ";
 

@@ -22,7 +22,7 @@ pub(super) const OVERDUE: &str = "SELECT queue_id,recipient,deadline FROM waitin
      ORDER BY deadline,queue_id,recipient";
 pub(super) const WHO_WAITS: &str = "SELECT queue_id,recipient FROM waiting WHERE (queue_id,recipient)>(?,?) \
      ORDER BY queue_id,recipient LIMIT ?";
-pub(super) const ATTEMPTS: &str = "SELECT recipient,number,at,text,sum FROM attempts WHERE queue_id=?1 \
+pub(super) const ATTEMPTS: &str = "SELECT recipient,number,at,address,text,sum FROM attempts WHERE queue_id=?1 \
      AND (recipient,number)>(?2,?3) ORDER BY recipient,number LIMIT ?4";
 pub(super) const AUDIT: &str = "SELECT id,at,text,sum FROM audit WHERE id>? ORDER BY id LIMIT ?";
 
@@ -184,16 +184,18 @@ impl Reader {
             let (recipient, number) = (load::low(row.get(0)?), load::low(row.get(1)?));
             let attempt = Attempt {
                 at: UnixMs(uint(row.get(2)?)),
-                text: row.get(3)?,
+                text: row.get(4)?,
             };
-            let sum = attempt_sum(queue_id, recipient, u64::from(number), &attempt);
-            verify(row.get(4)?, sum, || {
+            let address: String = row.get(3)?;
+            let sum = attempt_sum(queue_id, (recipient, u64::from(number)), &address, &attempt);
+            verify(row.get(5)?, sum, || {
                 format!("attempt {number} for recipient {recipient} of {queue_id}")
             })?;
             found.push(AttemptRow {
                 recipient,
                 number,
                 at: attempt.at,
+                address,
                 text: attempt.text,
             });
         }
@@ -259,7 +261,7 @@ mod tests {
                 .expect("a statement")
                 .execute(params![n, lane, n + 1_000, 1_000_000 - n])
                 .expect("a row");
-            conn.prepare_cached("INSERT INTO attempts VALUES(?,0,0,0,'',0)")
+            conn.prepare_cached("INSERT INTO attempts VALUES(?,0,0,0,'','',0)")
                 .expect("a statement")
                 .execute(params![n])
                 .expect("a row");

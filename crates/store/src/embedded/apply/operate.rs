@@ -35,10 +35,11 @@ impl Work<'_> {
 
     /// Removes a recipient with its claim. A row that rot has hit can be purged too.
     pub(super) fn purge(&mut self, queue_id: QueueId, recipient: u32, note: &str) -> Result<OpResult> {
-        match self.one_waiting(queue_id, recipient) {
-            Ok(_) | Err(StoreError::Damaged(_)) => {}
+        let address = match self.one_waiting(queue_id, recipient) {
+            Ok(row) => row.waiting.address,
+            Err(StoreError::Damaged(_)) => String::new(),
             Err(error) => return Err(error),
-        }
+        };
         if let Some(claim) = self.shared.claims.on(queue_id, recipient) {
             self.ledger.spend_claim(claim);
         }
@@ -46,7 +47,7 @@ impl Work<'_> {
             at: self.now,
             text: note.to_owned(),
         };
-        self.insert_attempt(queue_id, recipient, &note)?;
+        self.insert_attempt(queue_id, recipient, &address, &note)?;
         self.remove_waiting(queue_id, recipient)?;
         Ok(OpResult::Done)
     }

@@ -58,7 +58,7 @@ impl Work<'_> {
             }
         }
         if let Some(attempt) = attempt {
-            self.insert_attempt(queue_id, recipient, attempt)?;
+            self.insert_attempt(queue_id, recipient, &row.waiting.address, attempt)?;
         }
         Ok(OpResult::Recorded)
     }
@@ -119,6 +119,7 @@ impl Work<'_> {
         &mut self,
         queue_id: QueueId,
         recipient: u32,
+        address: &str,
         attempt: &Attempt,
     ) -> Result<()> {
         let last: Option<i64> = self
@@ -127,14 +128,15 @@ impl Work<'_> {
             .query_row(params![int(queue_id.raw()), recipient], |row| row.get(0))?;
         let number = last.map_or(0, |last| uint(last).saturating_add(1));
         self.conn
-            .prepare_cached("INSERT INTO attempts VALUES(?,?,?,?,?,?)")?
+            .prepare_cached("INSERT INTO attempts VALUES(?,?,?,?,?,?,?)")?
             .execute(params![
                 int(queue_id.raw()),
                 recipient,
                 int(number),
                 int(attempt.at.0),
+                address,
                 attempt.text,
-                attempt_sum(queue_id, recipient, number, attempt)
+                attempt_sum(queue_id, (recipient, number), address, attempt)
             ])?;
         let kept_last = u64::from(ATTEMPTS_KEPT - FIRST_ATTEMPTS_KEPT);
         let too_many = number.checked_sub(kept_last);
@@ -148,12 +150,18 @@ impl Work<'_> {
 }
 
 /// Checksum of an attempt's row.
-pub(crate) fn attempt_sum(queue_id: QueueId, recipient: u32, number: u64, attempt: &Attempt) -> i64 {
+pub(crate) fn attempt_sum(
+    queue_id: QueueId,
+    (recipient, number): (u32, u64),
+    address: &str,
+    attempt: &Attempt,
+) -> i64 {
     Sum::of("attempt")
         .int(queue_id.raw())
         .int(u64::from(recipient))
         .int(number)
         .int(attempt.at.0)
+        .bytes(address.as_bytes())
         .bytes(attempt.text.as_bytes())
         .end()
 }
