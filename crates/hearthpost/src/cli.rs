@@ -356,7 +356,80 @@ pub enum AliasCommand {
 #[derive(Subcommand)]
 pub enum QueueCommand {
     /// Who still waits, when next, and why.
-    List(Common),
+    List {
+        #[command(flatten)]
+        selection: SelectionArgs,
+        /// Only those who are held.
+        #[arg(long)]
+        held: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Who waits and has a text in id, sender, recipient or reason.
+    Search {
+        /// The text; upper and lower case are the same.
+        text: String,
+        #[command(flatten)]
+        selection: SelectionArgs,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// One message: its envelope, its recipients, and every attempt with every reply, in order.
+    Show {
+        /// The queue id, as in Received and in the reply to the sender.
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Try now, whatever was planned. Without --yes it only counts and shows.
+    Retry(ChangeArgs),
+    /// Neither try nor give up until it is released. Without --yes it only counts and shows.
+    Hold(ChangeArgs),
+    /// End a hold and try now. Without --yes it only counts and shows.
+    Release(ChangeArgs),
+    /// Remove from the queue; nobody is told. Without --yes it only counts and shows.
+    Purge(ChangeArgs),
+}
+
+/// Which of those who wait are meant: everything given must fit.
+#[derive(Args)]
+pub struct SelectionArgs {
+    /// Recipients of this message.
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Envelope sender: an address, @domain, or "<>" for none.
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<String>,
+    /// Recipient: an address or @domain.
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: Option<String>,
+    /// The recipient's domain.
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
+    /// Came at least so long ago, like "30 min", "4 h" or "5 days".
+    #[arg(long, value_name = "AGE")]
+    pub older_than: Option<String>,
+    /// The reason why it waits has this text in it.
+    #[arg(long, value_name = "TEXT")]
+    pub error: Option<String>,
+    /// Submitted by this account: its address, or its id when it is gone.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+}
+
+/// A change to those who are meant.
+#[derive(Args)]
+pub struct ChangeArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Everybody who waits.
+    #[arg(long)]
+    pub all: bool,
+    /// Do it. Without this nothing is changed.
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// `hearthpost config …`

@@ -17,6 +17,8 @@ pub const DEMO_CONNECTIONS: u64 = 50_000;
 pub const DEMO_MESSAGE_BYTES: u64 = 50 * 1024 * 1024;
 /// File descriptors wanted beside those of connections: store, log, listeners.
 pub const OTHER_DESCRIPTORS: u64 = 256;
+/// Recipients shown before a change of the queue.
+pub const SAMPLE_ROWS: usize = 5;
 /// Longest line on the control socket, in bytes: room for 100,000 accounts from one file.
 pub const CONTROL_LINE_BYTES: usize = 32 * 1024 * 1024;
 /// Callers on the control socket at once.

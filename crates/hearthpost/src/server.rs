@@ -347,12 +347,7 @@ async fn open_doors(
     services: &Arc<Services>,
     stop: watch::Receiver<bool>,
 ) -> Outcome<Running> {
-    let queue = Queue::new(
-        services.store.clone(),
-        services.clock.clone(),
-        services.events.clone(),
-        Arc::new(queue::inbox_plan),
-    );
+    let queue = services.queue.clone();
     let outgoing = Outgoing::open(&plan.outward, services, &queue)?;
     let limits = guard::Settings {
         places: plan.connections,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use directory::{Directory, Doors};
+use queue::Queue;
 use store::contract::{Store, StoreError};
 use store::embedded::{Embedded, Options};
 use world::chance::Chance;
@@ -29,6 +30,8 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// who is here
     pub directory: Arc<Directory>,
+    /// who waits
+    pub queue: Arc<Queue>,
     /// new identifiers
     pub ids: Arc<IdSource>,
     /// time
@@ -86,10 +89,13 @@ impl Services {
         let directory = Directory::open_keyed(doors, srs)
             .await
             .map_err(|error| disk(&error))?;
+        let plan = Arc::new(queue::inbox_plan);
+        let queue = Queue::new(store.clone(), clock.clone(), events.clone(), plan);
         Ok(Arc::new(Self {
             embedded,
             store,
             directory,
+            queue,
             ids,
             clock,
             chance,

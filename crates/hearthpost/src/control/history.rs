@@ -30,6 +30,11 @@ impl By {
         Self(format!("uid {uid}"))
     }
 
+    /// As it is written down.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     /// The settings file.
     pub fn settings() -> Self {
         Self("settings".to_owned())

@@ -146,7 +146,7 @@ async fn carry_out(services: &Services, by: &By, request: Request) -> Answer {
         Request::Domain(request) => domain::answer(&services.directory, request).await,
         Request::Account(request) => account::answer(services, request).await,
         Request::Alias(request) => alias::answer(&services.directory, request).await,
-        Request::Queue(request) => queue::answer(services.store.as_ref(), request).await,
+        Request::Queue(request) => queue::answer(services, by, request).await,
         Request::Status(request) => status::answer(services, request).await,
         Request::History(request) => history::answer(services, by, request).await,
         Request::Settings(request) => reload::answer(services, request).await,

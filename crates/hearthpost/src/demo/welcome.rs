@@ -5,7 +5,7 @@ use mail::build::{Body, MessageBuilder, NamedMailbox};
 use mail::date::DateTime;
 use mail::ids::{BlobId, QueueId};
 use mail::wire::HeaderValue;
-use queue::{Envelope, Generated, Queue};
+use queue::{Envelope, Generated};
 
 use super::{DOMAIN, HOSTNAME};
 use crate::exit::{Failure, Outcome};
@@ -45,19 +45,12 @@ pub async fn ensure(services: &Services, address: &str) -> Outcome<()> {
         "Received: by {HOSTNAME} (Hearthpost) id {queue_id}; {}\r\n",
         mail::date::rfc5322(now.0)
     );
-    let plan = std::sync::Arc::new(queue::inbox_plan);
-    let queue = Queue::new(
-        services.store.clone(),
-        services.clock.clone(),
-        services.events.clone(),
-        plan,
-    );
     let accepted = queue::Message {
         body,
         header: &message[..header],
         received: received.as_bytes(),
     };
-    let durable = queue::accept(&queue, &envelope, accepted)
+    let durable = queue::accept(&services.queue, &envelope, accepted)
         .await
         .map_err(|error| disk(&error))?;
     drop(durable); // nobody waits for an answer
