@@ -7,12 +7,13 @@ use mail::address::{Mailbox, Utf8};
 use queue::accept::Prepared;
 use queue::attempt::{AttemptResult, AttemptText};
 use queue::lanes::LOCAL;
+use queue::operate::pull_in;
 use queue::params::RecipientParams;
-use queue::schedule::next_try;
+use queue::schedule::{next_try, sane_due};
 use queue::{Queue, QueueEvent};
 use store::contract::{Batch, Claim, Conflict, Op, Outcome, Result, StoreError, Urgency, WaitingRow};
 use tokio::sync::watch;
-use world::clock::Monotonic;
+use world::clock::{Monotonic, UnixMs};
 
 use crate::bounce::Kind;
 use crate::limits::{CLAIMS, HEADER_BYTES, LONGEST_SLEEP, STORE_PAUSE};
@@ -62,14 +63,24 @@ impl Worker {
                 Err(error) => return self.store_failed(&error),
             }
             return match self.queue.store.lane_due(LOCAL).await {
-                Ok(Some(due)) => {
-                    let wait = due.0.saturating_sub(self.queue.clock.now().0);
-                    std::time::Duration::from_millis(wait).min(LONGEST_SLEEP)
-                }
+                Ok(Some(due)) => match self.sleep_until(due).await {
+                    Ok(sleep) => sleep,
+                    Err(error) => self.store_failed(&error),
+                },
                 Ok(None) => LONGEST_SLEEP,
                 Err(error) => self.store_failed(&error),
             };
         }
+    }
+
+    async fn sleep_until(&self, due: UnixMs) -> Result<std::time::Duration> {
+        let now = self.queue.clock.now();
+        // A due time that no schedule gives was made while the clock was wrong (threat case Q-12).
+        if sane_due(now, due, self.queue.schedule().longest_wait()) < due {
+            pull_in(&self.queue, LOCAL).await?;
+        }
+        let wait = due.0.saturating_sub(now.0);
+        Ok(std::time::Duration::from_millis(wait).min(LONGEST_SLEEP))
     }
 
     fn store_failed(&self, error: &StoreError) -> std::time::Duration {

@@ -277,5 +277,10 @@ pub async fn pull_in(queue: &Queue, lane: &str) -> Result<u64> {
     };
     let claims = claimed.into_iter().map(|(claim, _): (Claim, WaitingRow)| claim);
     claims.for_each(|claim| queue.store.release(claim));
-    done.map(|()| moved)
+    match done {
+        Ok(()) => Ok(moved),
+        // Somebody was purged meanwhile: the others are found at the next look.
+        Err(StoreError::Conflict(Conflict::NotWaiting)) => Ok(0),
+        Err(error) => Err(error),
+    }
 }

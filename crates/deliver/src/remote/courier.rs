@@ -164,6 +164,9 @@ async fn claim_rows(shared: &Arc<Shared>, lane: &str) -> Result<Claimed> {
     };
     // A due time that no schedule gives was made while the clock was wrong (threat case Q-12).
     let longest = shared.remote.queue.schedule().longest_wait();
+    if rows.is_empty() && next.is_some_and(|due| queue::schedule::sane_due(now, due, longest) < due) {
+        queue::operate::pull_in(&shared.remote.queue, lane).await?;
+    }
     Ok((rows, next.map(|due| queue::schedule::sane_due(now, due, longest))))
 }
 

@@ -80,6 +80,6 @@ fn time_of(line: &str) -> String {
 fn log_dir(common: &Common) -> Outcome<PathBuf> {
     match &common.data {
         Some(data) => Ok(data.join("log")),
-        None => Ok(serve::log_dir(&serve::read(&common.config)?)),
+        None => Ok(serve::log_dir(&serve::read(&common.config)?.config)),
     }
 }

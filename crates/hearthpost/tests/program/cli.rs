@@ -146,7 +146,7 @@ fn what_waits_is_listed_with_its_reason() {
     assert_eq!(done(&demo.dir, &["status"])["queue_waits"], true);
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {

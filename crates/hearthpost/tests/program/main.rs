@@ -13,6 +13,7 @@ mod help;
 mod history;
 mod kill;
 mod privileges;
+mod queue;
 mod recording;
 mod serve;
 mod stories;
