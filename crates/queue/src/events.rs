@@ -57,8 +57,8 @@ pub enum QueueEvent {
         to: String,
         /// `retry`, `hold`, `release`, `purge`
         act: &'static str,
-        /// user id of the operator
-        uid: u64,
+        /// who: `uid 1000`
+        by: String,
     },
     /// `queue.store-failed`: the store could not be asked who is due; it is asked again.
     StoreFailed {
@@ -109,11 +109,11 @@ impl Event for QueueEvent {
             }
             Self::Delivered { to, .. } => format!("Delivered to {to}"),
             Self::Postponed { to, reason, .. } => format!("{to} waits: {reason}"),
-            Self::Operated { to, act, uid, .. } => match *act {
-                "retry" => format!("User {uid} lets {to} be tried now"),
-                "hold" => format!("User {uid} holds the message for {to}"),
-                "release" => format!("User {uid} releases the message for {to}"),
-                _ => format!("User {uid} removed the message for {to} from the queue; nobody is told"),
+            Self::Operated { to, act, by, .. } => match *act {
+                "retry" => format!("{by} lets {to} be tried now"),
+                "hold" => format!("{by} holds the message for {to}"),
+                "release" => format!("{by} releases the message for {to}"),
+                _ => format!("{by} removed the message for {to} from the queue; nobody is told"),
             },
             Self::StoreFailed { reason } => {
                 format!(
@@ -161,10 +161,10 @@ impl Event for QueueEvent {
                 field("due_unix_ms", Value::Number(*due_unix_ms));
                 field("attempts", Value::Number(*attempts));
             }
-            Self::Operated { to, act, uid, .. } => {
+            Self::Operated { to, act, by, .. } => {
                 field("to", Value::Text(to));
                 field("act", Value::Text(act));
-                field("uid", Value::Number(*uid));
+                field("by", Value::Text(by));
             }
             Self::StoreFailed { reason } => field("reason", Value::Text(reason)),
         }

@@ -47,6 +47,16 @@ impl Act {
         }
     }
 
+    /// What was done, in one word.
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Retry => "retried",
+            Self::Hold => "held",
+            Self::Release => "released",
+            Self::Purge => "purged",
+        }
+    }
+
     /// Whether it would change anything about a row.
     fn concerns(self, row: &WaitingRow) -> bool {
         match self {
@@ -66,8 +76,8 @@ pub struct Order {
     pub selection: Selection,
     /// whether it is done, or only counted
     pub do_it: bool,
-    /// who asks: the user id on this machine
-    pub uid: u64,
+    /// who asks, as it is written down: `uid 1000`
+    pub by: String,
 }
 
 /// What a page of an order came to.
@@ -175,45 +185,54 @@ fn ops(order: &Order, row: &WaitingRow, now: UnixMs) -> Vec<Op> {
         Act::Purge => vec![Op::Purge {
             queue_id,
             recipient,
-            note: note(order.uid),
+            note: note(&order.by),
         }],
     }
 }
 
-fn note(uid: u64) -> String {
+fn note(by: &str) -> String {
     AttemptText {
         result: AttemptResult::Purged,
-        reason: format!("removed by user {uid}"),
+        reason: format!("by {by}"),
         ..AttemptText::default()
     }
     .json()
 }
 
-/// An audit entry of the queue, as JSON.
+/// An audit entry of the queue, as JSON: in the shape of the other entries, so that one history tells them all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueAudit {
-    /// what was done, `queue purge`
-    pub what: String,
-    /// the user id of who did it
-    pub uid: u64,
+    /// who did it
+    pub by: String,
+    /// `queue`
+    pub noun: String,
+    /// what was done: `retried`, `held`, `released`, `purged`
+    pub verb: String,
     /// to whom, in words
-    pub selection: String,
+    pub name: String,
+    /// the first recipients, with their queue ids
+    pub note: String,
     /// to how many recipients
     pub recipients: u64,
-    /// the first of them, with their queue ids
-    pub first: Vec<String>,
 }
 
 fn audit(order: &Order, rows: &[WaitingRow]) -> Op {
-    let first = rows.iter().take(OPERATE_SAMPLE);
+    let first: Vec<String> = rows
+        .iter()
+        .take(OPERATE_SAMPLE)
+        .map(|row| format!("{} for {}", row.queue_id, row.address))
+        .collect();
+    let more = match rows.len() - first.len() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
     let entry = QueueAudit {
-        what: format!("queue {}", order.act.name()),
-        uid: order.uid,
-        selection: order.selection.words(),
+        by: order.by.clone(),
+        noun: "queue".to_owned(),
+        verb: order.act.done().to_owned(),
+        name: order.selection.words(),
+        note: format!("{}{more}", first.join(", ")),
         recipients: rows.len() as u64,
-        first: first
-            .map(|row| format!("{} {}", row.queue_id, row.address))
-            .collect(),
     };
     Op::Audit {
         text: serde_json::to_string(&entry).expect("plain values are always JSON"),
@@ -225,7 +244,7 @@ fn tell(queue: &Queue, order: &Order, row: &WaitingRow, now: UnixMs) {
         queue_id: row.queue_id,
         to: row.address.clone(),
         act: order.act.name(),
-        uid: order.uid,
+        by: order.by.clone(),
     });
     if matches!(order.act, Act::Retry | Act::Release) {
         queue.tell(&row.lane, now);

@@ -80,7 +80,7 @@ impl House {
             act,
             selection,
             do_it: true,
-            uid: 1000,
+            by: "uid 1000".to_owned(),
         };
         page(&self.queue, &order, None).await.expect("it is done")
     }
@@ -135,7 +135,7 @@ async fn a_count_changes_nothing() {
             act,
             selection: from("a@here.test"),
             do_it: false,
-            uid: 0,
+            by: "uid 0".to_owned(),
         };
         let counted = page(&house.queue, &order, None).await.expect("counted");
         assert_eq!(
@@ -179,7 +179,7 @@ async fn q_14_a_purge_during_delivery_stops_it_within_one_attempt_and_touches_no
             None => assert_eq!(row.address, "c@there.test"),
             Some(note) => assert_eq!(
                 (note.result, note.reason.as_str()),
-                (AttemptResult::Purged, "removed by user 1000")
+                (AttemptResult::Purged, "by uid 1000")
             ),
         }
     }
@@ -191,11 +191,16 @@ async fn q_14_a_purge_during_delivery_stops_it_within_one_attempt_and_touches_no
     let audit = house.audit().await;
     assert_eq!(audit.len(), 1);
     assert_eq!(
-        (audit[0].what.as_str(), audit[0].uid, audit[0].recipients),
-        ("queue purge", 1000, 2)
+        (
+            audit[0].noun.as_str(),
+            audit[0].verb.as_str(),
+            audit[0].recipients
+        ),
+        ("queue", "purged", 2)
     );
-    assert_eq!(audit[0].selection, "from phished@here.test");
-    assert!(audit[0].first[0].ends_with(" a@there.test"), "{audit:?}");
+    assert_eq!(audit[0].by, "uid 1000");
+    assert_eq!(audit[0].name, "from phished@here.test");
+    assert!(audit[0].note.contains(" for a@there.test, "), "{audit:?}");
     assert_eq!(house.events.named("queue.operated").len(), 2);
 }
 
@@ -281,7 +286,7 @@ async fn a_long_queue_is_worked_in_pages_each_with_its_audit_entry() {
         act: Act::Purge,
         selection: Selection::default(),
         do_it: true,
-        uid: 0,
+        by: "uid 0".to_owned(),
     };
     let first = page(&house.queue, &order, None).await.expect("done");
     assert_eq!((first.matched, first.changed), (2048, 2048));
@@ -290,7 +295,7 @@ async fn a_long_queue_is_worked_in_pages_each_with_its_audit_entry() {
     assert!(house.waiting().await.is_empty());
     let audit = house.audit().await;
     assert_eq!(audit.iter().map(|entry| entry.recipients).sum::<u64>(), 3000);
-    assert_eq!(audit[0].selection, "everybody");
+    assert_eq!(audit[0].name, "everybody");
 }
 
 #[tokio::test]

@@ -151,7 +151,16 @@ fn a_message_is_shown_and_traced_with_what_was_done_to_it() {
         text.starts_with(&format!("{id}: nobody waits for it any more.")),
         "{text}"
     );
-    assert!(text.contains("d@there.test: removed removed by user "), "{text}");
+    assert!(text.contains("d@there.test: removed by uid "), "{text}");
+    let history = done(&data, &["history", "--noun", "queue"]);
+    assert_eq!(
+        (history[0]["verb"].as_str(), history[0]["name"].as_str()),
+        (Some("purged"), Some(&*format!("id {id}")))
+    );
+    assert!(
+        history[0]["note"].as_str().unwrap().contains(" for d@there.test"),
+        "{history}"
+    );
     let trace = said(&data, &["trace", &id]);
     let at = |what: &str| trace.find(what).unwrap_or_else(|| panic!("{what} in {trace}"));
     assert!(at("queue.accepted") < at("d@there.test: removed"), "{trace}");
