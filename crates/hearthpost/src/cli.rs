@@ -1,5 +1,6 @@
 //! The command line as types.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -119,6 +120,18 @@ pub struct DemoArgs {
     /// Permit signing in without TLS, for measuring.
     #[arg(long)]
     pub insecure_auth: bool,
+    /// Send all mail for other servers to this one, without signing in; under TLS if it offers that.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "dns")]
+    pub relay: Option<String>,
+    /// Send mail for other servers by MX, as this name server says; they may be on private addresses.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub dns: Option<SocketAddr>,
+    /// The port of the servers found by --dns.
+    #[arg(long, value_name = "N", default_value_t = 25, requires = "dns", value_parser = clap::value_parser!(u16).range(1..))]
+    pub deliver_port: u16,
+    /// A PEM file with further roots that their certificates may lead to.
+    #[arg(long, value_name = "FILE", requires = "dns")]
+    pub extra_roots: Option<PathBuf>,
 }
 
 /// `hearthpost domain …`

@@ -38,16 +38,6 @@ pub struct Outward {
 }
 
 impl Outward {
-    /// By MX, with everything as documented.
-    pub fn plain(hostname: &str) -> Self {
-        Self {
-            delivery: Settings::new(hostname),
-            schedule: Schedule::default(),
-            dns: DnsSettings::default(),
-            extra_roots: Vec::new(),
-        }
-    }
-
     /// As the settings and the files they name say.
     pub fn of(config: &Config, named: &Named) -> Self {
         let doors = config.doors.smtp.iter().copied();

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::DOMAIN;
+use super::road::Elsewhere;
 use super::state::State;
 use crate::exit::{Failure, Outcome};
 
@@ -23,6 +24,8 @@ pub struct Facts<'a> {
     pub doors: &'a [(&'static str, SocketAddr)],
     /// how many bulk users were asked for
     pub users: u32,
+    /// where mail for other servers goes
+    pub elsewhere: &'a Elsewhere,
 }
 
 /// Prints the card, or the line of JSON.
@@ -46,6 +49,7 @@ fn line(facts: &Facts<'_>) -> Value {
         line.insert((*name).to_owned(), json!(address.port()));
     }
     line.insert("ca".to_owned(), json!(facts.ca));
+    line.insert("elsewhere".to_owned(), json!(facts.elsewhere.words()));
     let users = facts
         .state
         .users
@@ -85,9 +89,13 @@ fn card(facts: &Facts<'_>) -> String {
         port("submissions")
     ));
     say(format_args!(
-        "  read      IMAP {} (STARTTLS)   IMAPS {} (TLS)\n\n",
+        "  read      IMAP {} (STARTTLS)   IMAPS {} (TLS)\n",
         port("imap"),
         port("imaps")
+    ));
+    say(format_args!(
+        "  elsewhere mail for other servers {}\n\n",
+        facts.elsewhere.words()
     ));
     for user in &facts.state.users {
         say(format_args!("  {}   password {}\n", user.address, user.password));

@@ -4,12 +4,14 @@
 //! 2. [`certs::demo::provide`] finds or makes the authority and the server's certificate.
 //! 3. [`people::prepare`] makes what is missing of the domain, alice, bob, the bulk users and the welcome messages; a kill at
 //!    any point is made good by the next start.
-//! 4. [`card`] prints the card or the line of JSON when every door is open.
+//! 4. [`road`] says where mail for other servers goes: nowhere, unless it is told.
+//! 5. [`card`] prints the card or the line of JSON when every door is open.
 //!
 //! Only here: addresses are loopback, limits per address and pacing are lifted, `--insecure-auth` exists.
 
 mod card;
 mod people;
+mod road;
 mod state;
 mod welcome;
 
@@ -17,7 +19,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deliver::settings::Road;
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
 use world_real::confine::Reach;
@@ -25,10 +26,12 @@ use world_real::log::Options as LogOptions;
 
 use crate::cli::DemoArgs;
 use crate::exit::{Failure, Outcome};
+use crate::files;
 use crate::limits;
 use crate::outward::Outward;
 use crate::server::{self, Kind, Plan, ReadPem};
 use crate::services::Services;
+use road::Elsewhere;
 use state::State;
 
 /// The demo's domain.
@@ -38,6 +41,7 @@ pub const HOSTNAME: &str = "mail.example.test";
 
 /// Runs the demo until it is interrupted.
 pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
+    let elsewhere = Elsewhere::of(&args)?;
     let dir = make_dir(&args.dir)?;
     let state = Arc::new(State::provide(&dir, args.users)?);
     let certificates = certs::demo::provide(&dir).map_err(|error| Failure::Disk(error.to_string()))?;
@@ -58,7 +62,7 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         message_bytes: limits::DEMO_MESSAGE_BYTES,
         normalise_newlines: false,
         connections: limits::DEMO_CONNECTIONS,
-        outward: no_road(),
+        outward: outward(&elsewhere)?,
         source: None,
         user: None,
         reach: Reach::default(),
@@ -76,20 +80,31 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
             state: &state,
             doors,
             users,
+            elsewhere: &elsewhere,
         };
         card::print(&facts, json)
     };
     server::run(plan, clock, Box::new(prepare), Box::new(ready))
 }
 
-/// Nothing leaves a demo by itself.
-fn no_road() -> Outward {
-    let mut outward = Outward::plain(HOSTNAME);
-    outward.delivery.road = Road::Closed {
-        reason: "this demo has no road to other servers: start it with --relay HOST:PORT or --dns HOST:PORT"
-            .to_owned(),
+/// The way out, read from the same settings that a server would have.
+fn outward(elsewhere: &Elsewhere) -> Outcome<Outward> {
+    let text = format!(
+        "data_dir = \"/\"\nhostname = \"{HOSTNAME}\"\ndoors.smtp = [\"127.0.0.1:0\"]\n{}",
+        elsewhere.settings()
+    );
+    let told = |problems: Vec<config::Problem>| {
+        let lines: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{} {}", problem.reason, problem.next_step))
+            .collect();
+        Failure::Usage(lines.join("\n"))
     };
-    outward
+    let settings = config::read(&text).map_err(told)?;
+    let named = files::read(&settings).map_err(told)?;
+    let mut outward = Outward::of(&settings.config, &named);
+    outward.delivery.road = elsewhere.road();
+    Ok(outward)
 }
 
 fn loopback(port: u16) -> SocketAddr {

@@ -15,6 +15,7 @@ mod kill;
 mod privileges;
 mod queue;
 mod recording;
+mod sending;
 mod serve;
 mod stories;
 mod threats;
