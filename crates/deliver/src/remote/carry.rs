@@ -44,6 +44,8 @@ pub struct Decided {
 pub struct Hand {
     /// the open connection, if there is one
     pub session: Option<Session>,
+    /// the settings it was last used under: other ones may mean another server
+    pub under: Option<Arc<Settings>>,
     /// the outcome of the job before, on its way to the disk
     pub pending: Pending,
     /// how it gets on
@@ -112,7 +114,8 @@ impl Carrier<'_> {
         let Some(mut session) = self.hand.session.take() else {
             return Ok(());
         };
-        if !session.is_usable() {
+        let same = |under: &Arc<Settings>| Arc::ptr_eq(under, self.settings) || under == self.settings;
+        if !session.is_usable() || !self.hand.under.as_ref().is_some_and(same) {
             session.quit(&*self.remote.queue.clock).await;
             return Ok(());
         }
@@ -227,6 +230,7 @@ impl Carrier<'_> {
         trip.told(notes, positions, &judgements);
         if session.is_usable() {
             self.hand.session = Some(session);
+            self.hand.under = Some(self.settings.clone());
         } else {
             session.quit(&*self.remote.queue.clock).await;
         }
