@@ -112,13 +112,6 @@ impl Problem {
         }
     }
 
-    /// Whether one of `problems` asks whether `name` was meant.
-    pub(crate) fn any_suggests(problems: &[Self], name: &str) -> bool {
-        problems
-            .iter()
-            .any(|problem| problem.next_step == suggestion(name))
-    }
-
     pub(crate) fn not_a_section(line: usize, name: &str) -> Self {
         Self {
             line: Some(line),

@@ -20,7 +20,7 @@ pub struct Values {
     /// where the table begins, from 1
     line: usize,
     found: BTreeMap<&'static str, (Value, Option<usize>)>,
-    /// given, but not as their kind wants it: one fault should be one problem
+    /// given, but misspelled or not as their kind wants it: one fault should be one problem
     wrong: BTreeMap<&'static str, usize>,
 }
 
@@ -43,14 +43,17 @@ pub(crate) fn read(
     lines: &Lines,
     problems: &mut Vec<Problem>,
 ) -> Values {
-    let before = problems.len();
-    let mut given = BTreeMap::new();
-    walk(scope, "", table, lines, &mut given, problems);
     let mut values = Values {
         line,
         found: BTreeMap::new(),
         wrong: BTreeMap::new(),
     };
+    let mut given = Given {
+        values: BTreeMap::new(),
+        misspelled: &mut values.wrong,
+    };
+    walk(scope, "", table, lines, &mut given, problems);
+    let mut given = given.values;
     for setting in scope.settings {
         let name = format!("{}{}", scope.prefix, setting.name);
         match given.remove(setting.name) {
@@ -64,10 +67,7 @@ pub(crate) fn read(
             None => match setting.default_value() {
                 Some(value) => drop(values.found.insert(setting.name, (value, None))),
                 // A misspelled one was reported already, with its right name.
-                None if setting.required
-                    && scope.whole
-                    && !Problem::any_suggests(&problems[before..], &name) =>
-                {
+                None if setting.required && scope.whole && !values.gives(setting.name) => {
                     problems.push(Problem::missing(setting, scope.prefix, line));
                 }
                 None => {}
@@ -107,13 +107,20 @@ fn one(
     Ok(Value::Tables(rows))
 }
 
+/// What stands in a table.
+struct Given<'a, 'b> {
+    values: BTreeMap<&'static str, (Spanned<DeValue<'a>>, usize)>,
+    /// settings that were probably meant, with the line of what is there
+    misspelled: &'b mut BTreeMap<&'static str, usize>,
+}
+
 /// Collects settings under their dotted names; unknown ones become problems that name the nearest known one.
 fn walk<'a>(
     scope: Scope,
     section: &str,
     table: &DeTable<'a>,
     lines: &Lines,
-    given: &mut BTreeMap<&'static str, (Spanned<DeValue<'a>>, usize)>,
+    given: &mut Given<'a, '_>,
     problems: &mut Vec<Problem>,
 ) {
     for (key, value) in table {
@@ -122,7 +129,7 @@ fn walk<'a>(
         let line = lines.line(key.span().start);
         let inner = format!("{name}.");
         if let Some(setting) = scope.settings.iter().find(|setting| setting.name == name) {
-            given.insert(setting.name, (value.clone(), line));
+            given.values.insert(setting.name, (value.clone(), line));
         } else if scope
             .settings
             .iter()
@@ -135,7 +142,9 @@ fn walk<'a>(
         } else if key.get_ref() == "password" {
             problems.push(Problem::secret(line, &said));
         } else {
-            let known = nearest(&name, scope.settings).map(|known| format!("{}{known}", scope.prefix));
+            let known = nearest(&name, scope.settings);
+            given.misspelled.extend(known.map(|known| (known, line)));
+            let known = known.map(|known| format!("{}{known}", scope.prefix));
             problems.push(Problem::unknown(line, &said, known.as_deref()));
         }
     }

@@ -434,6 +434,19 @@ const GALLERY: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
+fn a_misspelled_setting_is_not_missed_as_well() {
+    let text = GOOD
+        .replace("password_file", "pasword_file")
+        .replace("hostname", "hostnme");
+    let said: Vec<String> = read(&text).unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said[1].ends_with("Did you mean routes.password_file?"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn gallery_of_broken_configurations() {
     for (from, to, sentence) in GALLERY {
         assert!(GOOD.contains(from), "{from}");
