@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! # What this story shows, and why.
-//! server: --insecure-auth                 # options of `hearthpost demo`; default: none
+//! server: --insecure-auth                 # options of `hearthpost demo`; default: none; {sink} is the sink's address
+//! sink: first 1 mail: reply 451 later     # a server that stands for all others ([`crate::sink`]), a rule a line
 //!
 //! dialogue stranger on smtp:              # smtp submission submissions lmtp imap imaps
 //!   S: 220                                # the next line starts so
@@ -24,6 +25,9 @@
 //! mailbox alice INBOX contains 1 message
 //! message alice INBOX 1 has: Subject: hello
 //! message alice INBOX 1 lacks: Bcc:*
+//! sink takes 1 message
+//! taken 1 has: Subject: hello             # or lacks:
+//! sink: rcpt: reply 550 no; data: close   # another script for it from now on
 //! log has event receive.accepted with queue_id={id}
 //! log lacks: {alice.password}
 //! restart                                 # SIGTERM, start on the same directory

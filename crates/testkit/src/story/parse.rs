@@ -1,5 +1,7 @@
 //! From text to steps.
 
+use crate::sink::Script;
+
 /// One thing to do, with the line it stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
@@ -41,6 +43,16 @@ pub(super) enum What {
         has: bool,
         pattern: String,
     },
+    /// The sink accepted so many messages.
+    Taken { messages: usize },
+    /// A message that the sink accepted has a line, or none such.
+    TakenContent {
+        number: usize,
+        has: bool,
+        pattern: String,
+    },
+    /// The sink has another script from now on.
+    Sink { script: String },
     /// An event was logged, with these fields.
     Event {
         name: String,
@@ -108,6 +120,8 @@ impl Door {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Story {
     pub(super) options: Vec<String>,
+    /// The script of the sink that stands for all other servers, when there is one.
+    pub(super) sink: Option<String>,
     pub(super) steps: Vec<Step>,
 }
 
@@ -117,6 +131,7 @@ impl Story {
         let mut reader = Reader {
             story: Self {
                 options: Vec::new(),
+                sink: None,
                 steps: Vec::new(),
             },
             dialogue: None,
@@ -148,7 +163,10 @@ impl Story {
 impl What {
     /// Whether the step can fail because of what the server does.
     fn expects(&self) -> bool {
-        !matches!(self, Self::Open { .. } | Self::Say { .. } | Self::Restart { .. })
+        !matches!(
+            self,
+            Self::Open { .. } | Self::Say { .. } | Self::Restart { .. } | Self::Sink { .. }
+        )
     }
 }
 
@@ -167,8 +185,8 @@ impl Reader {
             self.story.options = options.split_whitespace().map(str::to_owned).collect();
             return Ok(());
         }
-        if line.starts_with("zone:") {
-            return Err("the program asks no DNS yet, so a zone would show nothing".into());
+        if let Some(rule) = line.strip_prefix("sink:") {
+            return self.sink(number, rule.trim());
         }
         let what = match self.read_in_dialogue(line)? {
             Some(what) => Some(what),
@@ -177,6 +195,24 @@ impl Reader {
         self.story
             .steps
             .extend(what.map(|what| Step { line: number, what }));
+        Ok(())
+    }
+
+    /// Before everything else: a line of the sink's first script. Later: another script, rules separated by `;`.
+    fn sink(&mut self, number: usize, rule: &str) -> Result<(), String> {
+        Script::read(&rule.replace("; ", "\n"))?;
+        if self.story.steps.is_empty() {
+            let script = self.story.sink.get_or_insert_default();
+            script.push_str(rule);
+            script.push('\n');
+            return Ok(());
+        }
+        if self.story.sink.is_none() {
+            return Err("the first `sink:` stands before everything else".into());
+        }
+        let script = rule.replace("; ", "\n");
+        let what = What::Sink { script };
+        self.story.steps.push(Step { line: number, what });
         Ok(())
     }
 
@@ -248,6 +284,9 @@ impl Reader {
         if let Some(rest) = line.strip_prefix("message ") {
             return read_message(rest).map(Some);
         }
+        if let Some(rest) = line.strip_prefix("taken ") {
+            return read_taken(rest).map(Some);
+        }
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             ["dialogue", name, "on", door] => {
@@ -272,6 +311,9 @@ impl Reader {
                     messages,
                 }))
             }
+            ["sink", "takes", count, "message" | "messages"] => Ok(Some(What::Taken {
+                messages: count.parse().map_err(|_| "a number is expected")?,
+            })),
             ["log", "has", "event", name] => read_event(name, &[]).map(Some),
             ["log", "has", "event", name, "with", fields @ ..] => read_event(name, fields).map(Some),
             ["restart"] => Ok(Some(What::Restart { gently: true })),
@@ -310,6 +352,21 @@ fn read_message(text: &str) -> Result<What, String> {
         number,
         has,
         pattern,
+    })
+}
+
+/// `NUMBER has: LINE`, after the word `taken`.
+fn read_taken(text: &str) -> Result<What, String> {
+    let (place, pattern) = text.split_once(':').ok_or("`has:` or `lacks:` is expected")?;
+    let (number, has) = match place.split_whitespace().collect::<Vec<_>>()[..] {
+        [number, "has"] => (number, true),
+        [number, "lacks"] => (number, false),
+        _ => return Err("`taken NUMBER has: LINE` is expected".into()),
+    };
+    Ok(What::TakenContent {
+        number: number.parse().map_err(|_| "a number is expected")?,
+        has,
+        pattern: pattern.trim().to_owned(),
     })
 }
 
@@ -436,13 +493,39 @@ mod tests {
     }
 
     #[test]
+    fn a_sink_has_a_script_first_and_others_later() {
+        let text = "server: --relay {sink}\nsink: mail: close\nsink: rcpt 2: reply 450 x\nsink takes 0 messages\n\
+                    sink: data: close; quit: close\ntaken 1 lacks: Bcc:*\n";
+        let story = Story::read(text).unwrap();
+        assert_eq!(story.sink.as_deref(), Some("mail: close\nrcpt 2: reply 450 x\n"));
+        let steps: Vec<_> = story.steps.into_iter().map(|step| step.what).collect();
+        let expected = [
+            What::Taken { messages: 0 },
+            What::Sink {
+                script: "data: close\nquit: close".into(),
+            },
+            What::TakenContent {
+                number: 1,
+                has: false,
+                pattern: "Bcc:*".into(),
+            },
+        ];
+        assert_eq!(steps, expected);
+    }
+
+    #[test]
     fn mistakes_name_their_line() {
         for (text, expected) in [
             ("\nS: 220", "line 2: this belongs to a dialogue: S: 220"),
             ("dialogue a on pop3:", "line 1: this door does not exist"),
             ("dialogue a:", "line 1: this dialogue was not opened"),
             ("sing", "line 1: this is not understood: sing"),
-            ("zone:", "line 1: the program asks no DNS yet"),
+            ("sink: lunch: close", "line 1: line 1: no such stage"),
+            (
+                "dialogue a on smtp:\nS: 220\nsink: mail: close",
+                "line 3: the first `sink:` stands before everything else",
+            ),
+            ("taken one has: x", "line 1: a number is expected"),
             (
                 "dialogue a on smtp:\nC: QUIT",
                 "the story expects nothing, so it cannot fail",

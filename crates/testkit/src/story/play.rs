@@ -1,6 +1,7 @@
 //! Performing the steps.
 
 use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use super::parse::{Door, Say, Story, What};
 use super::pattern::{Values, fill_in, matches, unknown_name};
 use super::server::Server;
+use crate::sink::{Script, Sink};
 use crate::talk::Talk;
 
 /// How often, and with what pause, is looked again for something that may take a moment.
@@ -27,16 +29,28 @@ struct Player {
     server: Server,
     dialogues: HashMap<String, Dialogue>,
     values: Values,
+    /// stands for all other servers
+    sink: Option<Sink>,
 }
 
 /// Plays `story` against `binary`. The error is a report for people; `line` is the line that was being performed.
 pub fn play(story: &Story, binary: &Path, line: &AtomicUsize) -> Result<(), String> {
-    let server = Server::start(binary, &story.options)?;
+    let sink = story.sink.as_deref().map(open_sink).transpose()?;
+    let place = sink
+        .as_ref()
+        .map_or_else(String::new, |sink| sink.address().to_string());
+    let options: Vec<String> = story
+        .options
+        .iter()
+        .map(|option| option.replace("{sink}", &place))
+        .collect();
+    let server = Server::start(binary, &options)?;
     let values = server.values();
     let mut player = Player {
         server,
         dialogues: HashMap::new(),
         values,
+        sink,
     };
     for step in &story.steps {
         line.store(step.line, Ordering::Relaxed);
@@ -45,6 +59,11 @@ pub fn play(story: &Story, binary: &Path, line: &AtomicUsize) -> Result<(), Stri
             .map_err(|why| format!("{why}\n{}", player.server.stderr_tail()))?;
     }
     Ok(())
+}
+
+fn open_sink(script: &str) -> Result<Sink, String> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Sink::start(address, Script::read(script)?).map_err(|error| error.to_string())
 }
 
 impl Player {
@@ -95,6 +114,12 @@ impl Player {
                 has,
                 pattern,
             } => self.content(user, mailbox, *number, *has, pattern),
+            What::Taken { messages } => self.taken(*messages),
+            What::TakenContent { number, has, pattern } => self.taken_content(*number, *has, pattern),
+            What::Sink { script } => {
+                self.sink()?.set(Script::read(script)?);
+                Ok(())
+            }
             What::Event { name, fields } => self.event(name, fields),
             What::LogLacks { text } => {
                 let text = self.filled(text)?;
@@ -237,6 +262,49 @@ impl Player {
         let shown: String = message.iter().map(|line| format!("    {line}\n")).collect();
         Err(format!(
             "the message should {} a line {pattern}\n{shown}",
+            if has { "have" } else { "not have" }
+        ))
+    }
+
+    fn sink(&self) -> Result<&Sink, String> {
+        self.sink
+            .as_ref()
+            .ok_or_else(|| "this story has no sink".to_owned())
+    }
+
+    /// As [`Player::count`], for what other servers took.
+    fn taken(&self, messages: usize) -> Result<(), String> {
+        let sink = self.sink()?;
+        for _ in 0..LOOKS {
+            if sink.accepted_count() >= messages as u64 {
+                break;
+            }
+            pause();
+        }
+        match sink.accepted_count() {
+            found if found == messages as u64 => Ok(()),
+            found => Err(format!(
+                "the sink should have taken {messages} messages and took {found}: {:?}",
+                sink.statistics()
+            )),
+        }
+    }
+
+    fn taken_content(&self, number: usize, has: bool, pattern: &str) -> Result<(), String> {
+        let accepted = self.sink()?.accepted();
+        let message = number
+            .checked_sub(1)
+            .and_then(|at| accepted.get(at))
+            .ok_or_else(|| format!("the sink took {} messages", accepted.len()))?;
+        let text = String::from_utf8_lossy(&message.content).into_owned();
+        let found = text
+            .lines()
+            .any(|line| matches(pattern, line, &mut self.values.clone()));
+        if found == has {
+            return Ok(());
+        }
+        Err(format!(
+            "the message should {} a line {pattern}\n{text}",
             if has { "have" } else { "not have" }
         ))
     }
