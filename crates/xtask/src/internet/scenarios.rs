@@ -63,6 +63,10 @@ pub const ALL: &[Scenario] = &[
         play: success_report,
     },
     Scenario {
+        name: "q_11 what cannot be delivered is reported late once and failed once, over a crash",
+        play: lifetime,
+    },
+    Scenario {
         name: "q_13 after a partition everything arrives once over few connections",
         play: partition,
     },
@@ -327,6 +331,47 @@ fn success_report(hosts: &Hosts) -> Played {
         &format!("{:?}", sink.statistics().violations),
     )?;
     Ok("relayed to a server without DSN".into())
+}
+
+fn lifetime(hosts: &Hosts) -> Played {
+    let alice = hosts.person("alice@a.test");
+    let sink = hosts.sink(3, "mail: reply 451 4.3.0 never today")?;
+    let before = hosts.a.borrow().plan.settings.clone();
+    let short = "[queue]\ndelay_notice = \"10 s\"\ngive_up = \"20 s\"\n";
+    reload(hosts, before.replace("[queue]\n", short))?;
+    let began = Instant::now();
+    alice.send(&Letter::new(&["x@s3.test"], "never arrives"))?;
+    // Times of mail outlast a crash; besides, a server that has just started knows them to the second.
+    hosts.a.borrow_mut().kill();
+    hosts.a.borrow_mut().launch()?;
+    let delayed = one_report(&alice, "delayed", "x@s3.test")?;
+    demand(
+        began.elapsed() >= Duration::from_secs(10),
+        "not before its time",
+        &delayed,
+    )?;
+    let failed = one_report(&alice, "failed", "x@s3.test");
+    reload(hosts, before)?;
+    let failed = failed?;
+    demand(
+        failed.contains("never today"),
+        "the last answer is in the report",
+        &failed,
+    )?;
+    nothing_waits(&hosts.a)?;
+    one_report(&alice, "delayed", "x@s3.test")?;
+    demand(sink.accepted().is_empty(), "nothing arrived", "")?;
+    Ok(format!(
+        "{} attempts in {:.0} s",
+        sink.statistics().transactions,
+        began.elapsed().as_secs_f64()
+    ))
+}
+
+fn reload(hosts: &Hosts, settings: String) -> Result<(), String> {
+    hosts.a.borrow_mut().plan.settings = settings;
+    hosts.a.borrow().write_settings()?;
+    hosts.a.borrow().tell(&["reload"]).map(drop)
 }
 
 fn partition(hosts: &Hosts) -> Played {
