@@ -90,6 +90,12 @@ mod tests {
     use super::*;
     use crate::events::ProgramEvent;
 
+    fn locked() -> ProgramEvent {
+        ProgramEvent::CertificatesLocked {
+            reason: "x".to_owned(),
+        }
+    }
+
     #[test]
     fn what_somebody_should_look_at_is_kept_newest_first_and_not_for_ever() {
         let (clock, log) = (SimClock::new(), Arc::new(CollectEvents::new()));
@@ -99,7 +105,7 @@ mod tests {
         for uid in 1..=3 {
             recent.emit(&ProgramEvent::ControlRefused { uid });
         }
-        recent.emit(&ProgramEvent::ControlRefused { uid: 5 });
+        recent.emit(&locked());
         let told: Vec<(String, u64)> = recent
             .troubles()
             .into_iter()
@@ -108,13 +114,13 @@ mod tests {
         assert_eq!(
             told,
             [
-                ("program.control-refused".to_owned(), 1),
+                ("program.certificates-locked".to_owned(), 1),
                 ("program.control-refused".to_owned(), 3)
             ]
         );
         for _ in 0..20 {
             recent.emit(&ProgramEvent::ControlRefused { uid: 7 });
-            recent.emit(&ProgramEvent::ControlRefused { uid: 5 });
+            recent.emit(&locked());
         }
         assert_eq!(recent.troubles().len(), RECENT_EVENTS);
         assert_eq!(
