@@ -30,7 +30,8 @@ pub enum AuthFailure {
     TryLater,
 }
 
-/// Somebody who proved who they are. Only [`Directory::authenticate`] makes one.
+/// Somebody who proved who they are: by [`Directory::authenticate`], or to the kernel ([`Directory::local_sender`]).
+/// Nothing else makes one.
 #[derive(Clone)]
 pub struct SignedIn {
     directory: Arc<Directory>,
@@ -140,6 +141,17 @@ impl Directory {
             account: account.id,
             address: account.address.clone(),
             credential,
+        })
+    }
+
+    /// The enabled account of this main address, for somebody whom the kernel named.
+    pub(crate) fn vouch_for(self: &Arc<Self>, address: &Mailbox) -> Option<SignedIn> {
+        let tables = self.tables();
+        let account = tables.account_by_address(address)?;
+        account.enabled.then(|| SignedIn {
+            directory: self.clone(),
+            account: account.id,
+            address: account.address.clone(),
         })
     }
 

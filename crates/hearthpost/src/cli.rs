@@ -1,5 +1,6 @@
 //! The command line as types.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -28,6 +29,14 @@ pub enum Command {
         /// Its settings.
         #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
         config: PathBuf,
+    },
+    /// Hand in a message from standard input, as a user of this machine: -t -i -f ADDRESS -F NAME RECIPIENT… as programs
+    /// write them. The exit codes are those of sysexits.h. Also when called by the name sendmail.
+    #[command(disable_help_flag = true)]
+    Sendmail {
+        /// Options and recipients.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        args: Vec<OsString>,
     },
     /// Domains whose mail is ours.
     #[command(subcommand)]

@@ -62,6 +62,12 @@ impl Gate {
         self.guard.open()
     }
 
+    /// A place for a caller of this machine.
+    pub fn place_here(&self) -> Option<guard::Place> {
+        let here = std::net::Ipv4Addr::LOCALHOST.into();
+        self.guard.admit(here, Class::User).ok()
+    }
+
     /// Panics since the start.
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
@@ -113,7 +119,7 @@ pub async fn run(
     };
     drop(listener);
     let deadline = Monotonic(gate.clock.monotonic().0 + DRAIN);
-    drain(&door, &gate, connections, deadline).await;
+    drain(door.name, &gate, connections, deadline).await;
     outcome
 }
 
@@ -139,14 +145,15 @@ fn admit(door: &Door, gate: &Gate, connections: &mut JoinSet<()>, mut wire: BoxW
     });
 }
 
-async fn drain(door: &Door, gate: &Gate, mut connections: JoinSet<()>, deadline: Monotonic) {
+/// Lets connections end by themselves until `deadline`, then cuts them.
+pub async fn drain(door: &'static str, gate: &Gate, mut connections: JoinSet<()>, deadline: Monotonic) {
     let late = gate.clock.sleep_until(deadline);
     tokio::pin!(late);
     loop {
         tokio::select! {
             biased;
             how = connections.join_next() => match how {
-                Some(how) => gate.ended(door.name, how),
+                Some(how) => gate.ended(door, how),
                 None => return,
             },
             () = &mut late => break,

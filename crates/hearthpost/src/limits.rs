@@ -47,5 +47,7 @@ pub const STATUS_REASON_LETTERS: usize = 200;
 pub const HISTORY_ENTRIES: usize = 10_000;
 /// Entries of the history written in one commit.
 pub const RECORDS_PER_COMMIT: usize = 500;
+/// Largest message `sendmail` reads, in bytes; the server's own limit is the smaller one.
+pub const SENDMAIL_BYTES: u64 = 1024 * 1024 * 1024;
 /// Largest settings file, in bytes.
 pub const CONFIG_BYTES: u64 = 1024 * 1024;

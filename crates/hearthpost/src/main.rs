@@ -21,16 +21,19 @@ mod exit;
 mod files;
 mod forward_key;
 mod limits;
+mod local_door;
 mod openings;
 mod outward;
 mod privileges;
 mod recent;
 mod reload;
+mod sendmail;
 mod serve;
 mod server;
 mod services;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -41,8 +44,19 @@ use crate::cli::{Cli, Command};
 use crate::exit::Outcome;
 
 fn main() -> ExitCode {
+    // Cron and others run it by the name that every system has for this.
+    let mut args = std::env::args_os();
+    if args
+        .next()
+        .is_some_and(|name| Path::new(&name).file_name() == Some("sendmail".as_ref()))
+    {
+        return sendmail::run(&args.collect::<Vec<_>>());
+    }
     let clock = Arc::new(RealClock::new());
     let Cli { command } = Cli::parse();
+    if let Command::Sendmail { args } = &command {
+        return sendmail::run(args);
+    }
     match run(command, clock) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -56,6 +70,7 @@ fn main() -> ExitCode {
 fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
     match command {
         Command::Demo(args) => demo::run(args, clock),
+        Command::Sendmail { .. } => Ok(()), // has exit codes of its own, see above
         Command::Serve { config } => serve::run(&config, clock),
         Command::Domain(command) => commands::domain::run(command),
         Command::Account(command) => commands::account::run(command),

@@ -4,7 +4,7 @@
 //! 2. [`own`]: its directories must be that user's.
 //! 3. [`give_up`]: everything else goes, see [`world_real::confine`].
 
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use world_real::confine::{self, Confined, Confinement, User, user};
@@ -67,6 +67,25 @@ pub fn own(dir: &Path, user: Option<&User>) -> Outcome<()> {
         )));
     }
     user::give(dir, user).map_err(failed)
+}
+
+/// Makes `dir` for a socket that every user of this machine may reach; one that exists stays as it is, but for its owner.
+pub fn open_to_all(dir: &Path, user: Option<&User>) -> Outcome<()> {
+    let failed = |error: std::io::Error| {
+        Failure::Disk(format!(
+            "the directory {} of doors.local cannot be made: {error}.",
+            dir.display()
+        ))
+    };
+    if dir.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(dir)
+        .map_err(failed)?;
+    user.map_or(Ok(()), |user| user::give(dir, user)).map_err(failed)
 }
 
 /// Gives up everything but `keep`.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use config::{BareNewlines, Checked, Config, LogStderr, Problem, Road, Validation};
+use mail::address::{Mailbox, Utf8};
 use receive::DoorKind;
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
-use world_real::confine::Reach;
+use world_real::confine::{Reach, user};
 use world_real::log::{Options as LogOptions, Stderr};
 
 use crate::control::history::{About, By, Subject};
@@ -18,6 +19,7 @@ use crate::files;
 use crate::limits::CONFIG_BYTES;
 use crate::outward::Outward;
 use crate::privileges;
+use crate::sendmail;
 use crate::server::{self, Kind, Plan, ReadPem};
 use crate::services::Services;
 
@@ -136,7 +138,31 @@ fn plan(file: PathBuf, settings: Checked, outward: Outward) -> Outcome<Plan> {
         source: Some((file, settings)),
         user,
         reach,
+        local: local_socket(&config),
+        local_users: local_users(&config)?,
     })
+}
+
+fn local_socket(config: &Config) -> Option<PathBuf> {
+    match &config.local.socket {
+        None => Some(config.data_dir.join(sendmail::SOCKET)),
+        Some(off) if off.as_os_str().is_empty() => None,
+        Some(path) => Some(path.clone()),
+    }
+}
+
+fn local_users(config: &Config) -> Outcome<Vec<(u32, Mailbox)>> {
+    let one = |(name, address): &(String, String)| {
+        let found = user::find(name).ok_or_else(|| {
+            Failure::Usage(format!(
+                "doors.local_users: this machine has no user {name:?}. Write a name from /etc/passwd, or a number."
+            ))
+        })?;
+        let address = Mailbox::parse(address, Utf8::Allowed)
+            .map_err(|error| Failure::Usage(format!("doors.local_users: {address:?}: {error}.")))?;
+        Ok((found.uid, address))
+    };
+    config.local.users.iter().map(one).collect()
 }
 
 /// Files that are read again at a reload.
@@ -168,6 +194,8 @@ fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {
         Kind::Mail(DoorKind::Submission) => &config.doors.submission,
         Kind::Mail(DoorKind::Submissions) => &config.doors.submissions,
         Kind::Mail(DoorKind::Lmtp) => &config.doors.lmtp,
+        // It has a socket of its own, see `local_socket`.
+        Kind::Mail(DoorKind::Local) => &[],
         Kind::Imap => &config.doors.imap,
         Kind::Imaps => &config.doors.imaps,
     }

@@ -18,7 +18,9 @@ use std::time::Duration;
 use access::imap::{Context as ImapContext, Security};
 use config::Checked;
 use deliver::Worker;
+use directory::LocalRules;
 use guard::{Class, Guard};
+use mail::address::Mailbox;
 use mailbox::Mailboxes;
 use parking_lot::Mutex;
 use queue::Queue;
@@ -43,6 +45,7 @@ use crate::doors::{self, Door, Gate, Serve};
 use crate::events::ProgramEvent;
 use crate::exit::{Failure, Outcome};
 use crate::limits;
+use crate::local_door::{self, ServeLocal};
 use crate::openings;
 use crate::outward::{Outgoing, Outward};
 use crate::privileges;
@@ -116,6 +119,10 @@ pub struct Plan {
     pub user: Option<User>,
     /// what may be read and written beside `data` and the log
     pub reach: Reach,
+    /// the socket for programs on this machine, if there is to be one
+    pub local: Option<PathBuf>,
+    /// which users may send there beside root and the server's own, and as whom
+    pub local_users: Vec<(u32, Mailbox)>,
 }
 
 /// A step of the caller's between opening the directory and opening the doors.
@@ -168,6 +175,12 @@ fn settle_down(plan: &Plan) -> Outcome<Confined> {
         if dir == plan.data || !dir.starts_with(&plan.data) {
             privileges::own(dir, plan.user.as_ref())?;
         }
+        reach.write.push(dir.to_owned());
+    }
+    if let Some(dir) = plan.local.as_deref().and_then(Path::parent)
+        && dir != plan.data
+    {
+        privileges::open_to_all(dir, plan.user.as_ref())?;
         reach.write.push(dir.to_owned());
     }
     privileges::give_up(&Confinement {
@@ -383,6 +396,22 @@ async fn open_doors(
             .doors
             .spawn(doors::run(door, Box::new(listener), gate.clone(), stop.clone()));
     }
+    if let Some(socket) = &plan.local {
+        let listener = local_door::bind(socket).map_err(|error| {
+            Failure::Disk(format!(
+                "the socket for local programs {} cannot be made: {error}. Check doors.local.",
+                socket.display()
+            ))
+        })?;
+        let local = local_door::LocalDoor {
+            rules: local_rules(&plan),
+            directory: services.directory.clone(),
+            serve: serving.local(),
+            gate: gate.clone(),
+            clock: services.clock.clone(),
+        };
+        running.jobs.spawn(local_door::run(local, listener, stop.clone()));
+    }
     let socket = SocketPath::of(&plan.data).and_then(|socket| {
         let door = BoundControl::bind(&socket.path)?.listen()?;
         Ok((door, socket))
@@ -424,6 +453,16 @@ async fn open_doors(
         duration_ms,
     });
     Ok(running)
+}
+
+/// Root and the server's own user may send as any address of ours.
+fn local_rules(plan: &Plan) -> LocalRules {
+    let root = 0;
+    LocalRules {
+        trusted: vec![root, rustix::process::geteuid().as_raw()],
+        users: plan.local_users.clone(),
+        host_name: plan.hostname.clone(),
+    }
 }
 
 /// How each kind of door serves. What a connection begins with stays with it; [`Serving::resize`] is for those to come.
@@ -517,6 +556,15 @@ impl Serving {
         })
     }
 
+    /// For programs on this machine.
+    fn local(&self) -> ServeLocal {
+        let (context, settings) = (self.receive.clone(), self.settings.subscribe());
+        Arc::new(move |wire, peer, sender| {
+            let door = ReceiveDoor::new(DoorKind::Local, None, settings.borrow().clone());
+            Box::pin(receive::serve_local(context.clone(), door, wire, peer, sender))
+        })
+    }
+
     fn serve(&self, kind: Kind) -> Serve {
         match kind {
             Kind::Mail(mail) => {
@@ -555,7 +603,9 @@ impl Serving {
 fn class(kind: Kind) -> Class {
     match kind {
         Kind::Mail(DoorKind::Mx | DoorKind::Lmtp) => Class::Stranger,
-        Kind::Mail(DoorKind::Submission | DoorKind::Submissions) | Kind::Imap | Kind::Imaps => Class::User,
+        Kind::Mail(DoorKind::Submission | DoorKind::Submissions | DoorKind::Local)
+        | Kind::Imap
+        | Kind::Imaps => Class::User,
     }
 }
 

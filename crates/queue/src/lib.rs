@@ -1,7 +1,7 @@
 //! Accepted messages: who still waits, when next, and why. Where receiving and delivering meet; neither knows the other.
 //!
 //! The way of a message through here:
-//! 1. Its direction is a type: [`Envelope`] of a [`Stranger`], a [`Submitted`], a [`LocalProgram`] or a [`Generated`] origin.
+//! 1. Its direction is a type: [`Envelope`] of a [`Stranger`], a [`Submitted`], a [`LocalUser`], a [`LocalProgram`] or a [`Generated`] origin.
 //!    Only the second and the last have [`Envelope::add_remote`], and it asks for a [`RelayGrant`], which only somebody
 //!    who signed in ([`RelayGrant::for_submitter`]) or the system itself ([`RelayGrant::for_generated`]) has.
 //! 2. [`accept()`] makes a plan for every local recipient ([`Plan`], a function that the program wires in), and commits
@@ -25,7 +25,9 @@ pub use crate::accept::{Message, accept};
 pub use crate::envelope::{Addressee, Envelope};
 pub use crate::events::QueueEvent;
 pub use crate::news::{News, Told};
-pub use crate::origin::{Generated, LocalProgram, MayRelay, Origin, RelayGrant, Stranger, Submitted};
+pub use crate::origin::{
+    Generated, LocalProgram, LocalUser, MayRelay, Origin, RelayGrant, Stranger, Submitted,
+};
 pub use crate::params::{EnvelopeParams, RecipientParams};
 pub use crate::plan::{Plan, PlanFailed, Planned, inbox_plan};
 pub use crate::queue::{Queue, RouteName};

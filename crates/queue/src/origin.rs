@@ -1,6 +1,6 @@
 //! Where a message comes from, as types: what an origin may do is decided when the program is compiled.
 
-use directory::SignedIn;
+use directory::{SignedIn, TrustedUser};
 use mail::address::Mailbox;
 use mail::ids::AccountId;
 
@@ -8,7 +8,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Where a message comes from. Closed: the four below are all there are.
+/// Where a message comes from. Closed: the five below are all there are.
 pub trait Origin: sealed::Sealed + Send + Sync + 'static {
     /// Stable name, as stored and logged.
     fn name(&self) -> &'static str;
@@ -26,6 +26,26 @@ pub struct Stranger;
 /// A program on this machine, by LMTP or the command line. Local recipients only: coming from this machine is no right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalProgram;
+
+/// Root or the server's own user, whom the kernel named. They may send as any address of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalUser {
+    address: Mailbox,
+}
+
+impl LocalUser {
+    /// For a user of this machine with that right.
+    pub fn by(user: &TrustedUser) -> Self {
+        Self {
+            address: user.address().clone(),
+        }
+    }
+
+    /// Whose mail it is when nothing else is said.
+    pub fn address(&self) -> &Mailbox {
+        &self.address
+    }
+}
 
 /// Somebody who signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,12 +90,17 @@ impl RelayGrant {
         }
     }
 
+    /// Root and the server's own user may send to the world.
+    pub fn for_local_user(_user: &TrustedUser) -> Self {
+        Self { holder: None }
+    }
+
     /// The system may send its own messages to the world.
     pub fn for_generated(_generated: &Generated) -> Self {
         Self { holder: None }
     }
 
-    /// Whose right it is; `None` for the system.
+    /// Whose right it is; `None` for the system and for users of this machine.
     pub fn holder(&self) -> Option<AccountId> {
         self.holder
     }
@@ -83,6 +108,7 @@ impl RelayGrant {
 
 impl sealed::Sealed for Stranger {}
 impl sealed::Sealed for LocalProgram {}
+impl sealed::Sealed for LocalUser {}
 impl sealed::Sealed for Submitted {}
 impl sealed::Sealed for Generated {}
 
@@ -98,6 +124,15 @@ impl Origin for Stranger {
 impl Origin for LocalProgram {
     fn name(&self) -> &'static str {
         "local-program"
+    }
+    fn account(&self) -> Option<AccountId> {
+        None
+    }
+}
+
+impl Origin for LocalUser {
+    fn name(&self) -> &'static str {
+        "local-user"
     }
     fn account(&self) -> Option<AccountId> {
         None
@@ -122,5 +157,6 @@ impl Origin for Generated {
     }
 }
 
+impl MayRelay for LocalUser {}
 impl MayRelay for Submitted {}
 impl MayRelay for Generated {}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use directory::Directory;
+use directory::{Directory, LocalSender};
 use guard::Guard;
 use queue::Queue;
 use smtp::{Flavour, Setup, TextRules};
@@ -38,6 +38,8 @@ pub enum DoorKind {
     Submissions,
     /// Mail from local programs (RFC 2033).
     Lmtp,
+    /// Mail from users of this machine, whom the kernel names.
+    Local,
 }
 
 impl DoorKind {
@@ -48,13 +50,14 @@ impl DoorKind {
             Self::Submission => "submission",
             Self::Submissions => "submissions",
             Self::Lmtp => "lmtp",
+            Self::Local => "local",
         }
     }
 
     pub(crate) const fn flavour(self) -> Flavour {
         match self {
             Self::Mx => Flavour::Mx,
-            Self::Submission | Self::Submissions => Flavour::Submission,
+            Self::Submission | Self::Submissions | Self::Local => Flavour::Submission,
             Self::Lmtp => Flavour::Lmtp,
         }
     }
@@ -101,7 +104,8 @@ impl Door {
             host_name: settings.host_name,
             flavour: kind.flavour(),
             starttls: tls.is_some() && kind != DoorKind::Submissions,
-            insecure_auth: settings.insecure_auth,
+            insecure_auth: settings.insecure_auth && kind != DoorKind::Local,
+            sender: None,
             max_message_bytes: settings.max_message_bytes,
             text: settings.text,
         };
@@ -109,6 +113,18 @@ impl Door {
             kind,
             tls,
             setup: Arc::new(setup),
+        }
+    }
+
+    /// The same for one caller, who is told whose mail theirs is.
+    pub(crate) fn of_sender(&self, sender: &LocalSender) -> Self {
+        let setup = Setup {
+            sender: Some(sender.address().to_string()),
+            ..Setup::clone(&self.setup)
+        };
+        Self {
+            setup: Arc::new(setup),
+            ..self.clone()
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use directory::SignedIn;
 use mail::address::Mailbox;
 use mail::ids::BlobId;
 use smtp::Refusal;
@@ -12,11 +11,12 @@ use store::contract::{Body, BodyStage, Store, StoreError};
 use crate::content::{self, Submitter};
 use crate::edits::Missing;
 use crate::limits::HEADER_BYTES;
+use crate::transaction::Sender;
 use mail::header::HeaderFault;
 
 /// Whose submission it is, and what its header gets when it is missing.
 pub(crate) struct Submission {
-    pub user: SignedIn,
+    pub sender: Sender,
     pub missing: Missing,
 }
 
@@ -154,7 +154,7 @@ impl Intake {
         let Some(submission) = &self.submission else {
             return content::decide(block, None, &self.forwarding);
         };
-        let owns = |mailbox: &Mailbox| submission.user.may_send_as(mailbox);
+        let owns = |mailbox: &Mailbox| submission.sender.may_send_as(mailbox);
         content::decide(
             block,
             Some(&Submitter {

@@ -44,4 +44,4 @@ mod wishes;
 
 pub use context::{Context, Door, DoorKind, DoorSettings};
 pub use events::ReceiveEvent;
-pub use serve::serve_connection;
+pub use serve::{serve_connection, serve_local};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use directory::LocalSender;
 use smtp::{Reply, Session, Step};
 use world::clock::Monotonic;
 use world::line::{Connection, Driver, IntoTlsError, Plain, Secured};
@@ -22,6 +23,20 @@ pub async fn serve_connection(context: Arc<Context>, door: Door, wire: BoxWire, 
     } else {
         let conn = Connection::new(wire, peer, context.queue.clock.clone());
         in_the_open(&context, &door, conn).await;
+    }
+}
+
+/// Serves a program of this machine, whose user the kernel named. Otherwise as [`serve_connection`].
+pub async fn serve_local(context: Arc<Context>, door: Door, wire: BoxWire, peer: Peer, sender: LocalSender) {
+    let door = door.of_sender(&sender);
+    let mut conn = Connection::new(wire, peer, context.queue.clock.clone());
+    let session = Session::new(door.setup.clone(), false);
+    if let Some(session) = greet(&context, &door, &mut conn, session).await {
+        // STARTTLS is not offered here, so the only end is the last one.
+        let _ = Talk::new(&context, &door, &mut conn, None)
+            .for_local(sender)
+            .run(session)
+            .await;
     }
 }
 

@@ -1,9 +1,9 @@
 //! The loop of a session: frames commands, runs the states of `smtp`, answers their questions.
 
-use directory::{Resolution, SignedIn};
+use directory::{LocalSender, Resolution, SignedIn, TrustedUser};
 use mail::address::Path;
 use mail::ids::QueueId;
-use queue::{Envelope, LocalProgram, RelayGrant, Stranger, Submitted};
+use queue::{Envelope, LocalProgram, LocalUser, RelayGrant, Stranger, Submitted};
 use smtp::frame::{Frame, command_line};
 use smtp::limits::COMMAND_LINE_BYTES;
 use smtp::refusal::codes;
@@ -36,6 +36,8 @@ pub(crate) struct Talk<'a> {
     pub conn: &'a mut Driver,
     pub tls: Option<&'a TlsFacts>,
     pub user: Option<SignedIn>,
+    /// root or the server's own user, who need not sign in
+    trusted: Option<TrustedUser>,
     pub open: Option<Box<Transaction>>,
     /// the name of the greeting, and whether it was EHLO
     pub hello: Option<String>,
@@ -78,6 +80,7 @@ impl<'a> Talk<'a> {
             conn,
             tls,
             user: None,
+            trusted: None,
             open: None,
             hello: None,
             extended: false,
@@ -85,6 +88,15 @@ impl<'a> Talk<'a> {
             unknown_recipients: 0,
             known_recipients: 0,
         }
+    }
+
+    /// For a user of this machine, whom the kernel named.
+    pub fn for_local(mut self, sender: LocalSender) -> Self {
+        match sender {
+            LocalSender::Trusted(user) => self.trusted = Some(user),
+            LocalSender::Account(user) => self.user = Some(user),
+        }
+        self
     }
 
     /// Serves commands until the end.
@@ -203,6 +215,18 @@ impl<'a> Talk<'a> {
                 Direction::Local(Envelope::new(queue_id, path, now, LocalProgram)),
             ),
             Flavour::Submission => {
+                if let Some(user) = self.trusted.clone() {
+                    let speaker = Speaker::User {
+                        welcome: true,
+                        own_address: path.mailbox().is_none_or(|mailbox| user.may_send_as(mailbox)),
+                    };
+                    let direction = Direction::Trusted {
+                        envelope: Envelope::new(queue_id, path, now, LocalUser::by(&user)),
+                        grant: RelayGrant::for_local_user(&user),
+                        user,
+                    };
+                    return Some((speaker, direction));
+                }
                 let user = self.user.clone()?;
                 let speaker = Speaker::User {
                     welcome: user.still_welcome(),

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use directory::{Reached, Reservation, SignedIn};
+use directory::{Reached, Reservation, SignedIn, TrustedUser};
 use mail::address::{Mailbox, Path};
 use mail::ids::{AccountId, QueueId};
-use queue::{Envelope, LocalProgram, RecipientParams, RelayGrant, Stranger, Submitted};
+use queue::{Envelope, LocalProgram, LocalUser, RecipientParams, RelayGrant, Stranger, Submitted};
 use smtp::MailFrom;
 use world::clock::{Monotonic, UnixMs};
 
@@ -26,6 +26,37 @@ pub(crate) enum Direction {
         grant: RelayGrant,
         user: SignedIn,
     },
+    /// from root or the server's own user
+    Trusted {
+        envelope: Envelope<LocalUser>,
+        grant: RelayGrant,
+        user: TrustedUser,
+    },
+}
+
+/// Whose submission it is.
+#[derive(Clone)]
+pub(crate) enum Sender {
+    Account(SignedIn),
+    Trusted(TrustedUser),
+}
+
+impl Sender {
+    /// Whose mail it is when nothing else is said.
+    pub fn address(&self) -> &Mailbox {
+        match self {
+            Self::Account(user) => user.address(),
+            Self::Trusted(user) => user.address(),
+        }
+    }
+
+    /// Whether they may send as this address.
+    pub fn may_send_as(&self, address: &Mailbox) -> bool {
+        match self {
+            Self::Account(user) => user.may_send_as(address),
+            Self::Trusted(user) => user.may_send_as(address),
+        }
+    }
 }
 
 /// A transaction that MAIL opened.
@@ -66,6 +97,7 @@ impl Transaction {
             Direction::Stranger(envelope) => envelope.queue_id(),
             Direction::Local(envelope) => envelope.queue_id(),
             Direction::User { envelope, .. } => envelope.queue_id(),
+            Direction::Trusted { envelope, .. } => envelope.queue_id(),
         }
     }
 
@@ -74,6 +106,7 @@ impl Transaction {
             Direction::Stranger(envelope) => envelope.received_at(),
             Direction::Local(envelope) => envelope.received_at(),
             Direction::User { envelope, .. } => envelope.received_at(),
+            Direction::Trusted { envelope, .. } => envelope.received_at(),
         }
     }
 
@@ -84,18 +117,21 @@ impl Transaction {
             Direction::Stranger(envelope) => envelope.set_params(params),
             Direction::Local(envelope) => envelope.set_params(params),
             Direction::User { envelope, .. } => envelope.set_params(params),
+            Direction::Trusted { envelope, .. } => envelope.set_params(params),
         }
     }
 
-    pub fn user(&self) -> Option<&SignedIn> {
+    /// Whose submission it is, if it is one.
+    pub fn sender(&self) -> Option<Sender> {
         match &self.direction {
-            Direction::User { user, .. } => Some(user),
-            _ => None,
+            Direction::User { user, .. } => Some(Sender::Account(user.clone())),
+            Direction::Trusted { user, .. } => Some(Sender::Trusted(user.clone())),
+            Direction::Stranger(_) | Direction::Local(_) => None,
         }
     }
 
     pub fn may_relay(&self) -> bool {
-        matches!(self.direction, Direction::User { .. })
+        matches!(self.direction, Direction::User { .. } | Direction::Trusted { .. })
     }
 
     pub fn add_reached(&mut self, asked_for: Option<&Mailbox>, of: Reached, params: &RecipientParams) {
@@ -105,6 +141,7 @@ impl Transaction {
             Direction::Stranger(envelope) => envelope.add_reached(of, params),
             Direction::Local(envelope) => envelope.add_reached(of, params),
             Direction::User { envelope, .. } => envelope.add_reached(of, params),
+            Direction::Trusted { envelope, .. } => envelope.add_reached(of, params),
         }
         self.count(asked_for);
     }
@@ -120,10 +157,11 @@ impl Transaction {
 
     /// Adds a recipient on another server; false when the direction does not allow it.
     pub fn add_remote(&mut self, mailbox: &Mailbox, params: RecipientParams) -> bool {
-        let Direction::User { envelope, grant, .. } = &mut self.direction else {
-            return false;
-        };
-        envelope.add_remote(mailbox.clone(), params, grant);
+        match &mut self.direction {
+            Direction::User { envelope, grant, .. } => envelope.add_remote(mailbox.clone(), params, grant),
+            Direction::Trusted { envelope, grant, .. } => envelope.add_remote(mailbox.clone(), params, grant),
+            Direction::Stranger(_) | Direction::Local(_) => return false,
+        }
         self.count(Some(mailbox));
         true
     }

@@ -181,13 +181,13 @@ impl Talk<'_> {
 /// The message will be read into this.
 fn intake_for(talk: &Talk<'_>, transaction: &Transaction) -> Intake {
     let context = talk.context;
-    let submission = transaction.user().map(|user| Submission {
-        user: user.clone(),
+    let submission = transaction.sender().map(|sender| Submission {
         missing: Missing {
             // The time zone of a user is nobody's business (threat case PRV-3): UTC.
             date: format!("Date: {}", date::rfc5322(transaction.received_at().0)),
-            message_id: message_id(context, user.address().domain()),
+            message_id: message_id(context, sender.address().domain()),
         },
+        sender,
     });
     Intake::new(
         context.queue.store.clone(),

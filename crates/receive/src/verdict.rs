@@ -47,6 +47,9 @@ pub(crate) async fn decide(
         Direction::Stranger(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,
         Direction::Local(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,
         Direction::User { envelope, .. } => accept(&talk.context.queue, envelope, &staged, &received).await,
+        Direction::Trusted { envelope, .. } => {
+            accept(&talk.context.queue, envelope, &staged, &received).await
+        }
     };
     match committed {
         Ok(proof) => acknowledge(*transaction, proof, verdict),
@@ -94,6 +97,7 @@ fn acknowledge_each(direction: &Direction, proof: Proof, each: &mut EachVerdict<
         Direction::Stranger(envelope) => envelope.addressees(),
         Direction::Local(envelope) => envelope.addressees(),
         Direction::User { envelope, .. } => envelope.addressees(),
+        Direction::Trusted { envelope, .. } => envelope.addressees(),
     };
     let parts = proof.narrow(|accepted| {
         addressees

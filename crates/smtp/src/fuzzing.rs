@@ -196,6 +196,7 @@ fn assert_well_formed(replies: &[u8]) {
 
 fn setup(flavour: Flavour) -> Arc<Setup> {
     Arc::new(Setup {
+        sender: None,
         host_name: "mx.example.test".to_owned(),
         flavour,
         starttls: true,

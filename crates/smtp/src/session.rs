@@ -32,6 +32,8 @@ pub struct Setup {
     pub starttls: bool,
     /// sign-in without TLS: for the demo on loopback and its measuring tools, nowhere else
     pub insecure_auth: bool,
+    /// whose mail the session brings, where the client need not sign in: told as XSENDER, so that a local program knows
+    pub sender: Option<String>,
     /// what SIZE announces and MAIL is held to
     pub max_message_bytes: u64,
     /// rules for message text
@@ -185,9 +187,9 @@ impl<P> Session<P> {
         self.shared.hello.as_ref()
     }
 
-    /// Whether the client has signed in.
+    /// Whether the client has signed in, or need not.
     pub fn signed_in(&self) -> bool {
-        self.shared.signed_in
+        self.shared.signed_in || self.setup().sender.is_some()
     }
 
     pub(crate) fn setup(&self) -> &Setup {

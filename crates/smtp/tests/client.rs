@@ -504,6 +504,7 @@ enum State {
 impl Server {
     fn new(flavour: smtp::Flavour) -> Self {
         let setup = Setup {
+            sender: None,
             host_name: "mx.example.org".to_owned(),
             flavour,
             starttls: false,

@@ -10,6 +10,7 @@ struct Kept;
 
 fn setup(flavour: Flavour) -> Arc<Setup> {
     Arc::new(Setup {
+        sender: None,
         host_name: "mx.example.test".to_owned(),
         flavour,
         starttls: true,

@@ -1,12 +1,10 @@
-//! What systemd gives a service and wants to hear from it: bound sockets, credentials, "ready".
+//! What systemd gives a service and wants to hear from it: bound sockets, "ready".
 //!
-//! Each is named by an environment variable and means nothing without it. Protocols: sd_listen_fds(3), sd_notify(3),
-//! systemd.exec(5) "Credentials".
+//! Each is named by an environment variable and means nothing without it. Protocols: sd_listen_fds(3), sd_notify(3).
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::PathBuf;
 
 use listenfd::ListenFd;
 
@@ -35,11 +33,6 @@ pub fn inherited() -> io::Result<Vec<Inherited>> {
         }
     }
     Ok(sockets)
-}
-
-/// The directory of credentials (`LoadCredential=`), if the service has one.
-pub fn credentials() -> Option<PathBuf> {
-    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
 /// The line to the service manager. Without one every message goes nowhere.

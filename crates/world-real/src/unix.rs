@@ -31,6 +31,15 @@ impl BoundControl {
     /// Binds `path` with mode 0600. A socket left behind by a dead process is removed first: only call it with the store's
     /// lock in hand, which says that no other process serves it. Anything that is not a socket is left alone and is an error.
     pub fn bind(path: &Path) -> io::Result<Self> {
+        Self::with_mode(path, 0o600)
+    }
+
+    /// The same for every user of this machine: who calls is all that protects it.
+    pub fn bind_for_all(path: &Path) -> io::Result<Self> {
+        Self::with_mode(path, 0o666)
+    }
+
+    fn with_mode(path: &Path, mode: u32) -> io::Result<Self> {
         match std::fs::symlink_metadata(path) {
             Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path)?,
             Ok(_) => {
@@ -43,7 +52,7 @@ impl BoundControl {
             Err(error) => return Err(error),
         }
         let socket = std::os::unix::net::UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket,

@@ -115,15 +115,20 @@ pub struct SocketPath {
 }
 
 impl SocketPath {
-    /// For the data directory `data`, which must exist.
+    /// For the control socket of the data directory `data`, which must exist.
     pub fn of(data: &Path) -> io::Result<Self> {
+        Self::named(data, SOCKET)
+    }
+
+    /// For a socket of this name in `dir`, which must exist.
+    pub fn named(dir: &Path, name: &str) -> io::Result<Self> {
         use std::os::fd::AsRawFd;
-        let dir = std::fs::File::open(data)?;
-        let path = data.join(SOCKET);
+        let path = dir.join(name);
+        let dir = std::fs::File::open(dir)?;
         if path.as_os_str().len() <= SOCKET_PATH_BYTES {
             return Ok(Self { path, _dir: None });
         }
-        let path = PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", dir.as_raw_fd()));
+        let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", dir.as_raw_fd()));
         Ok(Self {
             path,
             _dir: Some(dir),

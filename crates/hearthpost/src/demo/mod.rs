@@ -29,6 +29,7 @@ use crate::exit::{Failure, Outcome};
 use crate::files;
 use crate::limits;
 use crate::outward::Outward;
+use crate::sendmail;
 use crate::server::{self, Kind, Plan, ReadPem};
 use crate::services::Services;
 use road::Elsewhere;
@@ -66,6 +67,8 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         source: None,
         user: None,
         reach: Reach::default(),
+        local: Some(dir.join(sendmail::SOCKET)),
+        local_users: Vec::new(),
     };
     let (people, users) = (state.clone(), args.users);
     let prepare = move |services: Arc<Services>| -> BoxFuture<'static, Outcome<()>> {

@@ -16,6 +16,8 @@ mod privileges;
 mod queue;
 mod recording;
 mod sending;
+mod sendmail;
 mod serve;
+mod service;
 mod stories;
 mod threats;

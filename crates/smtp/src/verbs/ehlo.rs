@@ -81,6 +81,7 @@ fn offers<P>(session: &Session<P>) -> Vec<String> {
     if may_sign_in && !session.signed_in() {
         lines.push("AUTH PLAIN LOGIN".to_owned());
     }
+    lines.extend(setup.sender.iter().map(|sender| format!("XSENDER {sender}")));
     lines.push("HELP".to_owned());
     lines
 }
