@@ -220,6 +220,11 @@ impl Outgoing {
         Ok(Arc::new(outgoing))
     }
 
+    /// What delivery works with.
+    pub fn remote(&self) -> &Arc<Remote> {
+        &self.remote
+    }
+
     /// Delivery to other servers, until `stop` turns true.
     pub fn start(&self, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
         deliver::remote::run(self.remote.clone(), stop)

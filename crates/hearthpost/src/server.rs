@@ -432,7 +432,7 @@ async fn open_doors(
         Worker {
             queue,
             directory: services.directory.clone(),
-            reports: None,
+            reports: Some(outgoing.remote().clone()),
         },
         stop,
     ));
@@ -442,6 +442,7 @@ async fn open_doors(
         doors: open,
         gate,
         log_dir: plan.log.dir.clone(),
+        remote: outgoing.remote().clone(),
         reload: Reload::new(plan.source, tls, serving, outgoing),
     };
     assert!(services.live.set(live).is_ok(), "doors open once");

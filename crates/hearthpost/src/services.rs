@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use deliver::remote::Remote;
 use directory::{Directory, Doors};
 use queue::Queue;
 use store::contract::{Store, StoreError};
@@ -60,6 +61,8 @@ pub struct Live {
     pub gate: Arc<Gate>,
     /// where it logs
     pub log_dir: Option<PathBuf>,
+    /// delivers to other servers
+    pub remote: Arc<Remote>,
     /// reads its settings again
     pub reload: Reload,
 }

@@ -373,6 +373,13 @@ impl<J> Lanes<J> {
             .is_some_and(|line| line.memory.allowed(now.steady) == 0)
     }
 
+    /// Destinations that are left alone, and until when; the first to be tried again first.
+    pub fn parked(&self) -> impl Iterator<Item = (Monotonic, &Destination)> {
+        self.parked
+            .iter()
+            .map(|(until, destination)| (*until, destination))
+    }
+
     /// For how long a destination is still left alone.
     pub fn pause_of(&self, destination: &Destination, now: Now) -> Option<Duration> {
         let until = self.destinations.get(destination)?.parked?;

@@ -16,7 +16,7 @@
 //! message a connection); a recipient ends delivered, or failed with its report in the same transaction. Bounded: connections, jobs that
 //! wait for one, one small record for each lane.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use directory::Directory;
@@ -72,6 +72,16 @@ pub struct Remote {
     pub tls: Arc<dyn TlsClient>,
     settings: watch::Receiver<Arc<Settings>>,
     double_bounces: Mutex<Hourly>,
+    scheduler: OnceLock<Weak<scheduler::Shared>>,
+}
+
+/// How delivery stands, for an operator.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// connections to other servers now
+    pub connections: u32,
+    /// destinations that could not be reached and are left alone, and for how long still; the first to be tried again first
+    pub parked: Vec<(route::Destination, Duration)>,
 }
 
 /// The doors, as the program hands them over.
@@ -107,7 +117,14 @@ impl Remote {
             tls: doors.tls,
             settings: doors.settings,
             double_bounces: Mutex::new(Hourly::default()),
+            scheduler: OnceLock::new(),
         })
+    }
+
+    /// How it stands, with at most `most` parked destinations; nothing while it does not run.
+    pub fn standing(&self, most: usize) -> Standing {
+        let scheduler = self.scheduler.get().and_then(Weak::upgrade);
+        scheduler.map_or_else(Standing::default, |shared| shared.standing(most))
     }
 
     /// The settings in force.

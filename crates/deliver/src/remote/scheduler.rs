@@ -23,7 +23,7 @@ use super::outcome::Signal;
 use super::record::Again;
 use super::route::Destination;
 use super::talk::{Pulse, in_time};
-use super::{Remote, stopping};
+use super::{Remote, Standing, stopping};
 use crate::events::DeliverEvent;
 use crate::limits::{DRAIN, DRAIN_LOOK, RESCAN, SLOW_LOOK, STORE_PAUSE};
 use crate::settings::Road;
@@ -67,6 +67,7 @@ pub struct Idle<'a> {
 /// Works until `shutdown` turns true.
 pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
     let shared = Shared::new(remote);
+    let _ = shared.remote.scheduler.set(Arc::downgrade(&shared)); // one scheduler for each store
     let clock = shared.remote.queue.clock.clone();
     let mut connections = JoinSet::new();
     let mut scan = Scan::begin();
@@ -155,6 +156,19 @@ impl Shared {
             }),
             changed: Notify::new(),
         })
+    }
+
+    /// For an operator.
+    pub fn standing(&self, most: usize) -> Standing {
+        let now = self.now();
+        let state = self.state.lock();
+        let parked = state.lanes.parked().take(most);
+        Standing {
+            connections: state.lanes.running(),
+            parked: parked
+                .map(|(until, destination)| (destination.clone(), until.0.saturating_sub(now.steady.0)))
+                .collect(),
+        }
     }
 
     fn now(&self) -> Now {

@@ -40,12 +40,20 @@ fn lines(status: &Status) -> Vec<String> {
     ));
     if status.running {
         lines.push(format!(
-            "{}, {} closed by a fault of ours",
+            "{} in, {} out, {} closed by a fault of ours",
             counted(status.connections, "connection"),
+            status.connections_out,
             status.panics
         ));
     }
     lines.extend(queue(&status.queue));
+    lines.extend(status.parked.iter().map(|parked| {
+        format!(
+            "{} cannot be reached: left alone, and tried again in {}",
+            parked.destination,
+            time(Duration::from_secs(parked.again_s))
+        )
+    }));
     lines.extend(disk(status));
     lines.extend(certificate(status));
     if !status.troubles.is_empty() {
@@ -173,7 +181,7 @@ mod tests {
         let status = |until: &str| {
             let text = format!(
                 r#"{{"version":"0","running":true,"pid":1,"since":"2026-01-01T00:00:00.000Z","uptime_s":86400,"doors":{{}},
-                "connections":0,"panics":0,"domains":0,"accounts":0,"queue_waits":false,"queue":{{"waiting":0,"due":0,"held":0,
+                "connections":0,"connections_out":0,"parked":[],"panics":0,"domains":0,"accounts":0,"queue_waits":false,"queue":{{"waiting":0,"due":0,"held":0,
                 "local":0,"all_counted":true,"destinations":[]}},"admission":"open","disk_free_bytes":null,"log_bytes":0,
                 "certificate_until":"{until}","troubles":[]}}"#
             );

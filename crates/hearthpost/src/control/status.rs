@@ -38,6 +38,8 @@ pub struct Status {
     pub doors: BTreeMap<String, Vec<String>>,
     /// open connections
     pub connections: u64,
+    /// connections to other servers, opened by us
+    pub connections_out: u64,
     /// connections and jobs closed by a fault of ours since the start
     pub panics: u64,
     /// how many
@@ -48,6 +50,8 @@ pub struct Status {
     pub queue_waits: bool,
     /// recipients that wait, by state
     pub queue: Waiting,
+    /// destinations that could not be reached and are left alone for now
+    pub parked: Vec<Parked>,
     /// `open`, `users-only` (space is short: strangers wait), `deleting-only` (the disk is full)
     pub admission: String,
     /// room on the disk of the data directory, in bytes
@@ -58,6 +62,15 @@ pub struct Status {
     pub certificate_until: Option<String>,
     /// the last warnings and alerts since the start, newest first
     pub troubles: Vec<Trouble>,
+}
+
+/// A destination that could not be reached.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Parked {
+    /// a domain, an address, a route
+    pub destination: String,
+    /// seconds until it is tried again
+    pub again_s: u64,
 }
 
 /// Recipients that wait.
@@ -114,6 +127,13 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
         let ms = u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX);
         UnixMs(services.clock.now().0.saturating_sub(ms)).rfc3339()
     });
+    let standing = live
+        .map(|live| live.remote.standing(STATUS_DESTINATIONS))
+        .unwrap_or_default();
+    let parked = standing.parked.iter().map(|(destination, again)| Parked {
+        destination: destination.to_string(),
+        again_s: again.as_secs(),
+    });
     let log = live.and_then(|live| live.log_dir.clone());
     let log = log.unwrap_or_else(|| services.data.join("log"));
     Answer::done(Status {
@@ -124,11 +144,13 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
         uptime_s: uptime.map(|uptime| uptime.as_secs()),
         doors,
         connections: live.map_or(0, |live| live.gate.open()),
+        connections_out: u64::from(standing.connections),
         panics: live.map_or(0, |live| live.gate.panics()),
         domains: services.directory.domains().len() as u64,
         accounts: services.directory.count_accounts() as u64,
         queue_waits: queue.waiting > 0,
         queue,
+        parked: parked.collect(),
         admission: admission(services.store.admission()).to_owned(),
         disk_free_bytes: free_bytes(&services.data),
         log_bytes: size_of_files(&log),

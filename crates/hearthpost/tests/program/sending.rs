@@ -114,6 +114,30 @@ fn a_demo_without_a_road_keeps_mail_and_says_so() {
 }
 
 #[test]
+fn status_names_a_destination_that_cannot_be_reached() {
+    let sink = Sink::start(anywhere(), Script::good()).unwrap();
+    let gone = sink.address().port();
+    drop(sink);
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(
+        dir.path(),
+        &["--insecure-auth", "--relay", &format!("127.0.0.1:{gone}")],
+    );
+    alice_sends(&demo, "far@elsewhere.test");
+    let tried = |_: &u32| done(&demo.dir, &["status"])["parked"] != Value::Array(vec![]);
+    assert!(
+        (0..LOOKS).any(|look| tried(&look)),
+        "{}",
+        done(&demo.dir, &["status"])
+    );
+    let status = done(&demo.dir, &["status"]);
+    assert_eq!(status["parked"][0]["destination"], "route:relay");
+    assert_eq!(status["queue"]["destinations"][0]["destination"], "route:relay");
+    let reason = status["queue"]["destinations"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("127.0.0.1"), "{reason}");
+}
+
+#[test]
 fn a_route_signs_in_under_tls_and_a_reload_moves_it() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name).display().to_string();
