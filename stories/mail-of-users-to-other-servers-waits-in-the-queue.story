@@ -16,7 +16,7 @@ dialogue alice on submissions:
   C: Subject: to a friend
   C:
   C: .
-  S: 250 2.0.0 * queued as {id} (recipients on other servers wait here*
+  S: 250 2.0.0 * queued as {id}
 mailbox bob INBOX contains 2 messages
 log has event queue.accepted with queue_id={id} origin=submitted delivered=1 waiting=1
 kill
