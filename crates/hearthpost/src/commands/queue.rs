@@ -302,8 +302,8 @@ fn envelope_lines(id: &str, message: &Message) -> Vec<String> {
         message.received_at
     )];
     let mut say = |text: String| lines.push(format!("  {text}"));
-    match params.account {
-        Some(account) => say(format!("origin: {} by account {account}", params.origin)),
+    match &message.account {
+        Some(account) => say(format!("origin: {} by {account}", params.origin)),
         None => say(format!("origin: {}", params.origin)),
     }
     if let Some(envid) = &params.envid {

@@ -152,6 +152,8 @@ pub struct Message {
     pub received_at: String,
     /// octets, without what we add
     pub size_bytes: u64,
+    /// address of the account that submitted it, or its id when it is gone
+    pub account: Option<String>,
     /// where it came from, who answers for it, and what the sender asked for
     pub params: EnvelopeParams,
 }
@@ -240,7 +242,7 @@ async fn show(services: &Services, id: &str) -> Answered {
     let (message, rows) = match found {
         Some(mut found) => {
             let rows = std::mem::take(&mut found.waiting);
-            (Some(message(found)), rows)
+            (Some(message(services, found)), rows)
         }
         None => (None, Vec::new()),
     };
@@ -267,7 +269,8 @@ async fn show(services: &Services, id: &str) -> Answered {
     }))
 }
 
-fn message(found: AcceptedMessage) -> Message {
+fn message(services: &Services, found: AcceptedMessage) -> Message {
+    let params = EnvelopeParams::read(&found.envelope);
     Message {
         from: match found.reverse_path.as_str() {
             "" => "<>".to_owned(),
@@ -275,7 +278,8 @@ fn message(found: AcceptedMessage) -> Message {
         },
         received_at: found.received_at.rfc3339(),
         size_bytes: found.body_bytes,
-        params: EnvelopeParams::read(&found.envelope),
+        account: params.account.map(|id| account_text(services, id)),
+        params,
     }
 }
 
@@ -299,10 +303,6 @@ fn attempt(row: AttemptRow) -> Attempt {
 }
 
 fn waiting(services: &Services, entry: Entry) -> Waiting {
-    let account = |id: AccountId| match services.directory.address_of(id) {
-        Some(address) => address.to_string(),
-        None => id.to_string(),
-    };
     Waiting {
         queue_id: entry.queue_id.to_string(),
         recipient: entry.recipient,
@@ -311,13 +311,20 @@ fn waiting(services: &Services, entry: Entry) -> Waiting {
         local: entry.local,
         state: if entry.held { "held" } else { "waiting" }.to_owned(),
         lane: entry.lane,
-        account: entry.account.map(account),
+        account: entry.account.map(|id| account_text(services, id)),
         size_bytes: entry.size_bytes,
         received_at: entry.received_at.rfc3339(),
         due: entry.due.rfc3339(),
         deadline: entry.deadline.rfc3339(),
         attempts: entry.attempts,
         reason: entry.reason,
+    }
+}
+
+fn account_text(services: &Services, id: AccountId) -> String {
+    match services.directory.address_of(id) {
+        Some(address) => address.to_string(),
+        None => id.to_string(),
     }
 }
 

@@ -143,6 +143,10 @@ fn a_message_is_shown_and_traced_with_what_was_done_to_it() {
         text.starts_with(&format!("{id} from bob@example.test, ")),
         "{text}"
     );
+    assert!(
+        text.contains("  origin: submitted by bob@example.test\n"),
+        "{text}"
+    );
     assert!(text.contains("d@there.test"), "{text}");
 
     done(&data, &["queue", "purge", "--id", &id, "--yes"]);
