@@ -1,7 +1,7 @@
 //! Tells the scheduler which lanes have new work. Nothing is lost: when too much is told at once, it is told to look at all
 //! lanes ([`store::contract::Store::lanes`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -21,6 +21,8 @@ pub struct News {
 pub struct Told {
     /// lanes with new or moved work, with the earliest due time told
     pub lanes: BTreeMap<String, UnixMs>,
+    /// lanes that an operator wants tried now, even if their destination is left alone for a while
+    pub urgent: BTreeSet<String>,
     /// too many to name: look at all lanes
     pub all: bool,
 }
@@ -40,6 +42,17 @@ impl News {
             }
         }
         self.wake.notify_one();
+    }
+
+    /// An operator wants a lane tried now, whatever is known of its destination.
+    pub fn tell_urgent(&self, lane: &str, due: UnixMs) {
+        {
+            let mut told = self.told.lock();
+            if told.urgent.len() < NEWS_LANES {
+                told.urgent.insert(lane.to_owned());
+            }
+        }
+        self.tell(lane, due);
     }
 
     /// All lanes are to be looked at.
@@ -70,9 +83,11 @@ mod tests {
         news.tell("b -", UnixMs(7));
         news.tell("a -", UnixMs(3));
         news.wait().await;
+        news.tell_urgent("b -", UnixMs(9));
         let told = news.take();
         let want = BTreeMap::from([("a -".to_owned(), UnixMs(3)), ("b -".to_owned(), UnixMs(7))]);
         assert_eq!((told.lanes, told.all), (want, false));
+        assert_eq!(told.urgent, BTreeSet::from(["b -".to_owned()]));
         assert_eq!(news.take(), Told::default());
     }
 

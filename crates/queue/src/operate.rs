@@ -246,8 +246,10 @@ fn tell(queue: &Queue, order: &Order, row: &WaitingRow, now: UnixMs) {
         act: order.act.name(),
         by: order.by.clone(),
     });
-    if matches!(order.act, Act::Retry | Act::Release) {
-        queue.tell(&row.lane, now);
+    match order.act {
+        Act::Retry => queue.tell_urgent(&row.lane, now),
+        Act::Release => queue.tell(&row.lane, now),
+        Act::Hold | Act::Purge => {}
     }
 }
 

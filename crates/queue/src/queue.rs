@@ -96,6 +96,15 @@ impl Queue {
         route(to, from).unwrap_or_else(|| lanes::domain_of(to))
     }
 
+    /// As [`Queue::tell`], at an operator's wish: a destination that is left alone for a while is tried all the same.
+    pub fn tell_urgent(&self, lane: &str, due: UnixMs) {
+        if lane == lanes::LOCAL {
+            self.waiting.notify_one();
+        } else {
+            self.news.tell_urgent(lane, due);
+        }
+    }
+
     /// Somebody waits in a lane, due at `due`: whoever works there is told.
     pub fn tell(&self, lane: &str, due: UnixMs) {
         if lane == lanes::LOCAL {

@@ -777,6 +777,8 @@ pub trait Store: Send + Sync + 'static {
     fn claim_overdue(&self, now: UnixMs, n: usize) -> BoxFuture<'_, Result<Vec<(Claim, WaitingRow)>>>;
     /// The earliest deadline of those neither held nor claimed.
     fn next_deadline(&self) -> BoxFuture<'_, Result<Option<UnixMs>>>;
+    /// Whether a claim still stands: not when its recipient was purged meanwhile.
+    fn holds(&self, claim: Claim) -> bool;
     /// Gives a claim back without an outcome.
     fn release(&self, claim: Claim);
     /// Waiting recipients after the given row, in (queue id, recipient) order, at most `PAGE_ROWS`.

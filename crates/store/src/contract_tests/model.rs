@@ -1058,6 +1058,10 @@ impl Store for Model {
         ready(Ok(self.free(&state).map(|(_, row)| row.waiting.deadline).min()))
     }
 
+    fn holds(&self, claim: Claim) -> bool {
+        self.claims.lock().1.get(&(claim.queue_id, claim.recipient)) == Some(&claim.token)
+    }
+
     fn release(&self, claim: Claim) {
         let mut claims = self.claims.lock();
         if claims.1.get(&(claim.queue_id, claim.recipient)) == Some(&claim.token) {

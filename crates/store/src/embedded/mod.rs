@@ -360,6 +360,10 @@ impl Store for Embedded {
         self.readers.ask(move |reader| reader.next_deadline())
     }
 
+    fn holds(&self, claim: Claim) -> bool {
+        self.shared.claims.holds(&claim)
+    }
+
     fn release(&self, claim: Claim) {
         self.shared.claims.release(&claim);
     }
