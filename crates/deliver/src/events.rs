@@ -86,6 +86,13 @@ pub enum DeliverEvent {
         /// for how long
         pause_s: u64,
     },
+    /// `deliver.clock-jumped`: the wall clock jumped; nothing is given up for an hour.
+    ClockJumped {
+        /// by how much
+        seconds: u64,
+        /// whether ahead
+        ahead: bool,
+    },
     /// `deliver.store-failed`: the store could not be asked or told; it is tried again.
     StoreFailed {
         /// what it said
@@ -109,6 +116,7 @@ impl Event for DeliverEvent {
             Self::NotOurs { .. } => "deliver.not-ours",
             Self::Unreadable { .. } => "deliver.unreadable",
             Self::Parked { .. } => "deliver.parked",
+            Self::ClockJumped { .. } => "deliver.clock-jumped",
             Self::StoreFailed { .. } => "deliver.store-failed",
             Self::Panicked { .. } => "deliver.panicked",
         }
@@ -121,7 +129,10 @@ impl Event for DeliverEvent {
             | Self::Failed { .. }
             | Self::NobodyToTell { .. }
             | Self::Parked { .. } => Severity::Warning,
-            Self::Unreadable { .. } | Self::StoreFailed { .. } | Self::Panicked { .. } => Severity::Alert,
+            Self::Unreadable { .. }
+            | Self::ClockJumped { .. }
+            | Self::StoreFailed { .. }
+            | Self::Panicked { .. } => Severity::Alert,
         }
     }
 
@@ -134,7 +145,10 @@ impl Event for DeliverEvent {
             | Self::NobodyToTell { queue_id, .. }
             | Self::NotOurs { queue_id, .. }
             | Self::Unreadable { queue_id, .. } => Some(*queue_id),
-            Self::Parked { .. } | Self::StoreFailed { .. } | Self::Panicked { .. } => None,
+            Self::Parked { .. }
+            | Self::ClockJumped { .. }
+            | Self::StoreFailed { .. }
+            | Self::Panicked { .. } => None,
         }
     }
 
@@ -153,6 +167,12 @@ impl Event for DeliverEvent {
             }
             Self::Parked { destination, pause_s } => {
                 format!("{destination} cannot be used now and is left alone for {pause_s} seconds")
+            }
+            Self::ClockJumped { seconds, ahead } => {
+                let direction = if *ahead { "ahead" } else { "back" };
+                format!(
+                    "The clock jumped {direction} by {seconds} seconds: look at the time service; nothing is given up for an hour"
+                )
             }
             Self::StoreFailed { reason } => {
                 format!("Delivery waits for the store ({reason}): look at the disk, waiting mail is safe")
@@ -212,6 +232,10 @@ impl Event for DeliverEvent {
             Self::Parked { destination, pause_s } => {
                 field("destination", Value::Text(destination));
                 field("pause_s", Value::Number(*pause_s));
+            }
+            Self::ClockJumped { seconds, ahead } => {
+                field("jump_s", Value::Number(*seconds));
+                field("ahead", Value::Flag(*ahead));
             }
             Self::StoreFailed { reason } | Self::Panicked { reason } => field("reason", Value::Text(reason)),
         }

@@ -139,6 +139,12 @@ pub const OVERDUE_CLAIMS: usize = 64;
 /// While nobody is overdue they are looked for this often.
 pub const OVERDUE_SLEEP: Duration = Duration::from_secs(60);
 
+/// A wall clock that differs by more than this from what passed has jumped.
+pub const CLOCK_JUMP: Duration = Duration::from_secs(300);
+
+/// After a jump of the clock nothing is given up for this long.
+pub const CLOCK_PATIENCE: Duration = Duration::from_secs(3600);
+
 /// When the program stops, a message whose end was sent has this long to be answered.
 pub const DRAIN: Duration = Duration::from_secs(6);
 

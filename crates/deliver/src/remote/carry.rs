@@ -18,7 +18,7 @@ use super::route::Route;
 use super::session::{Sent, Session};
 use super::status::{Fate, Said, Trouble};
 use super::talk::{Notes, Pulse};
-use super::{Remote, find};
+use super::{Remote, find, recode};
 use crate::settings::{Road, Settings, SmarthostTls};
 
 /// What became of a job.
@@ -211,9 +211,17 @@ impl Carrier<'_> {
             .map(|waiter| letter::rcpt(&waiter.mailbox, &waiter.params))
             .collect();
         let recorded = self.hand.pending.settled();
-        let sent = session
+        let mut sent = session
             .send(letter, &requests, (&mut notes, &self.hand.pulse), recorded)
             .await;
+        if matches!(sent, Sent::Cannot(Cannot::EightBit))
+            && let Some(letter) = recode::seven_bits(self.remote, letter, &self.job.envelope).await?
+        {
+            let recorded = self.hand.pending.settled();
+            sent = session
+                .send(&letter, &requests, (&mut notes, &self.hand.pulse), recorded)
+                .await;
+        }
         let judgements = match sent {
             Sent::Told { outcomes, .. } if connection == Connection::Reused && is_stale(&outcomes) => {
                 return Ok(());

@@ -42,8 +42,14 @@ pub async fn run(shared: Arc<Shared>, mut place: Place, mut shutdown: watch::Rec
 }
 
 /// Carries a job out and has its outcome recorded; false when the store failed.
-async fn one(shared: &Arc<Shared>, destination: &Destination, job: Job, hand: &mut Hand) -> bool {
+async fn one(shared: &Arc<Shared>, destination: &Destination, mut job: Job, hand: &mut Hand) -> bool {
     let remote = &shared.remote;
+    // Whoever was purged since the claim is not sent (threat case Q-14).
+    job.recipients
+        .retain(|waiter| remote.queue.store.holds(waiter.claim));
+    if job.recipients.is_empty() {
+        return true;
+    }
     let settings = remote.settings();
     let began = remote.queue.clock.now();
     let carried = match carry::carry(remote, &settings, &job, hand).await {

@@ -147,15 +147,15 @@ impl Letter {
     }
 
     /// The same message with another body, of seven bits.
-    pub fn recoded(self, body: Vec<u8>) -> Self {
+    pub fn recoded(&self, body: Vec<u8>) -> Self {
         let request = MailRequest {
             size_bytes: Some(self.prefix.len() as u64 + body.len() as u64),
             body: BodyType::SevenBit,
-            ..self.request
+            ..self.request.clone()
         };
         Self {
             request,
-            prefix: self.prefix,
+            prefix: self.prefix.clone(),
             text: Text::Recoded(body.into()),
         }
     }

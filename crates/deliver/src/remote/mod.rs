@@ -23,7 +23,7 @@ use directory::Directory;
 use parking_lot::Mutex;
 use queue::Queue;
 use store::contract::StoreError;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use world::chance::Chance;
 use world::clock::{Monotonic, UnixMs};
 use world::dns::Dns;
@@ -31,7 +31,7 @@ use world::ids::IdSource;
 use world::net::{Network, TlsClient};
 
 use crate::events::DeliverEvent;
-use crate::limits::DOUBLE_BOUNCES_PER_HOUR;
+use crate::limits::{DOUBLE_BOUNCES_PER_HOUR, RECODING};
 use crate::settings::Settings;
 
 pub mod carry;
@@ -46,6 +46,7 @@ pub mod letter;
 pub mod outcome;
 pub mod overdue;
 pub mod pending;
+pub mod recode;
 pub mod record;
 pub mod report;
 pub mod route;
@@ -73,6 +74,8 @@ pub struct Remote {
     settings: watch::Receiver<Arc<Settings>>,
     double_bounces: Mutex<Hourly>,
     scheduler: OnceLock<Weak<scheduler::Shared>>,
+    /// how many messages may be re-encoded now
+    recoding: Semaphore,
 }
 
 /// How delivery stands, for an operator.
@@ -118,6 +121,7 @@ impl Remote {
             settings: doors.settings,
             double_bounces: Mutex::new(Hourly::default()),
             scheduler: OnceLock::new(),
+            recoding: Semaphore::new(RECODING),
         })
     }
 

@@ -17,12 +17,13 @@ use super::report::{self, About};
 use super::{Remote, letter, stopping};
 use crate::bounce::Kind;
 use crate::events::DeliverEvent;
-use crate::limits::{OVERDUE_CLAIMS, OVERDUE_SLEEP, STORE_PAUSE};
+use crate::limits::{CLOCK_JUMP, CLOCK_PATIENCE, OVERDUE_CLAIMS, OVERDUE_SLEEP, STORE_PAUSE};
 
 /// Works until `shutdown` turns true.
 pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
+    let mut watch = ClockWatch::default();
     while !*shutdown.borrow() {
-        let pause = match round(&remote).await {
+        let pause = match round(&remote, watch.look(&remote)).await {
             Ok(0) => OVERDUE_SLEEP,
             Ok(_) => continue,
             Err(error) => {
@@ -35,6 +36,47 @@ pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
         tokio::select! {
             () = stopping(&mut shutdown) => return,
             () = wake => {}
+        }
+    }
+}
+
+/// Notices when the wall clock jumps: what a wrong clock says is over is not given up before somebody had the time to mend it
+/// (threat case Q-12).
+#[derive(Debug, Default)]
+struct ClockWatch {
+    last: Option<(UnixMs, Monotonic)>,
+    patient_until: Option<Monotonic>,
+}
+
+/// Whether what has expired is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// yes
+    None,
+    /// not before this time: the clock has jumped
+    Until(UnixMs),
+}
+
+impl ClockWatch {
+    fn look(&mut self, remote: &Remote) -> Patience {
+        let (wall, steady) = (remote.queue.clock.now(), remote.queue.clock.monotonic());
+        if let Some((last_wall, last_steady)) = self.last.replace((wall, steady)) {
+            let passed = steady.0.saturating_sub(last_steady.0);
+            let expected = queue::schedule::later(last_wall, passed);
+            let jump_ms = wall.0.abs_diff(expected.0);
+            if std::time::Duration::from_millis(jump_ms) > CLOCK_JUMP {
+                remote.queue.events.emit(&DeliverEvent::ClockJumped {
+                    seconds: jump_ms / 1000,
+                    ahead: wall.0 > expected.0,
+                });
+                self.patient_until = Some(Monotonic(steady.0 + CLOCK_PATIENCE));
+            }
+        }
+        match self.patient_until {
+            Some(until) if steady < until => {
+                Patience::Until(queue::schedule::later(wall, until.0.saturating_sub(steady.0)))
+            }
+            _ => Patience::None,
         }
     }
 }
@@ -55,13 +97,13 @@ async fn until_next(remote: &Remote, longest: std::time::Duration) -> std::time:
 ///
 /// # Errors
 /// Those of the store. Claims that were not dealt with are given back.
-pub async fn round(remote: &Remote) -> Result<usize> {
+pub async fn round(remote: &Remote, patience: Patience) -> Result<usize> {
     let now = remote.queue.clock.now();
     let rows = remote.queue.store.claim_overdue(now, OVERDUE_CLAIMS).await?;
     let found = rows.len();
     let mut rows = rows.into_iter();
     while let Some((claim, row)) = rows.next() {
-        match one(remote, claim, &row, now).await {
+        match one(remote, claim, &row, (now, patience)).await {
             // Somebody purged it meanwhile.
             Ok(()) | Err(StoreError::Conflict(Conflict::ClaimLost)) => {}
             Err(error) => {
@@ -74,7 +116,12 @@ pub async fn round(remote: &Remote) -> Result<usize> {
     Ok(found)
 }
 
-async fn one(remote: &Remote, claim: Claim, row: &WaitingRow, now: UnixMs) -> Result<()> {
+async fn one(
+    remote: &Remote,
+    claim: Claim,
+    row: &WaitingRow,
+    (now, patience): (UnixMs, Patience),
+) -> Result<()> {
     let envelope = EnvelopeParams::read(&row.envelope);
     let params = RecipientParams::read(&row.params);
     let overdue = Overdue {
@@ -95,7 +142,10 @@ async fn one(remote: &Remote, claim: Claim, row: &WaitingRow, now: UnixMs) -> Re
         Passed::NotYet { deadline } => case.moved(deadline).await,
         Passed::TryFirst { due, deadline } => case.once_more(due, deadline).await,
         Passed::Delayed { deadline } => case.delayed(deadline).await,
-        Passed::Expired(why) => case.expired(why).await,
+        Passed::Expired(why) => match patience {
+            Patience::None => case.expired(why).await,
+            Patience::Until(then) => case.moved(then).await,
+        },
     }
 }
 

@@ -197,6 +197,8 @@ impl Shared {
         if told.all {
             scan.after = Some(String::new());
         }
+        let urgent = told.urgent.iter().filter_map(|lane| destination_of_lane(lane));
+        self.with(|state, now| urgent.for_each(|to| state.lanes.forgive(&to, now)));
         self.again(told.lanes.into_iter().collect());
     }
 

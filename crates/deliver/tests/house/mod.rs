@@ -25,7 +25,7 @@ use testkit::net::SimNetwork;
 use testkit::tls::SimTlsClient;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use world::clock::Clock;
+use world::clock::{Clock, UnixMs};
 use world::ids::IdSource;
 
 /// Where `there.test` takes its mail.
@@ -97,6 +97,7 @@ impl House {
         let network = Arc::new(SimNetwork::new());
         let dns = Arc::new(SimDns::new(clock.door(), ZONE).expect("a zone"));
         let tls = SimTlsClient::new();
+        queue.set_routes(remote::route::names(Arc::new(settings.clone())));
         let (settings, followed) = watch::channel(Arc::new(settings));
         let remote = Remote::new(RemoteDoors {
             queue: queue.clone(),
@@ -262,6 +263,21 @@ impl House {
             texts.push(String::from_utf8_lossy(&body).into_owned());
         }
         texts
+    }
+
+    /// Wall time.
+    pub fn now(&self) -> UnixMs {
+        self.clock.now()
+    }
+
+    /// Seconds since the start.
+    pub fn clock_seconds(&self) -> u64 {
+        self.clock.monotonic().0.as_secs()
+    }
+
+    /// Minutes since the start.
+    pub fn clock_minutes(&self) -> u64 {
+        self.clock_seconds() / 60
     }
 
     /// Hours since the start.
