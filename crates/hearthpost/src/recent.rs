@@ -1,6 +1,7 @@
 //! The last warnings and alerts, kept in memory for `hearthpost status`.
 //!
-//! Wraps the log: every event goes on to it. Limit: [`RECENT_EVENTS`]; the same event over and over is kept once, with its count.
+//! Wraps the log: every event goes on to it. Limit: [`RECENT_EVENTS`]; of each kind of event only the last is kept, with a count, so that
+//! what happens often does not hide what happened once.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub struct Trouble {
     pub severity: String,
     /// what happened last, in words
     pub sentence: String,
-    /// how many times in a row
+    /// how often this kind happened since it was first kept
     pub times: u64,
 }
 
@@ -58,9 +59,9 @@ impl Recent {
             times: 1,
         };
         let mut kept = self.kept.lock();
-        if let Some(last) = kept.front().filter(|last| last.event == trouble.event) {
-            trouble.times += last.times;
-            kept.pop_front();
+        let same = kept.iter().position(|kept| kept.event == trouble.event);
+        if let Some(former) = same.and_then(|place| kept.remove(place)) {
+            trouble.times += former.times;
         }
         kept.push_front(trouble);
         kept.truncate(RECENT_EVENTS);
@@ -122,7 +123,8 @@ mod tests {
             recent.emit(&ProgramEvent::ControlRefused { uid: 7 });
             recent.emit(&locked());
         }
-        assert_eq!(recent.troubles().len(), RECENT_EVENTS);
+        let times: Vec<u64> = recent.troubles().iter().map(|trouble| trouble.times).collect();
+        assert_eq!(times, [21, 23], "one of each kind");
         assert_eq!(
             log.named("program.certificates-read").len(),
             1,

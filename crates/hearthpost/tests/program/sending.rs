@@ -65,6 +65,27 @@ fn a_demo_with_a_relay_sends_everything_there() {
 }
 
 #[test]
+fn ops_4_a_road_out_makes_no_open_relay() {
+    let sink = Sink::start(anywhere(), Script::good()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(dir.path(), &["--relay", &sink.address().to_string()]);
+    assert!(demo.send("far@elsewhere.test", "x").starts_with("550 "));
+    let mut talk = Talk::connect(demo.port("lmtp"));
+    talk.reply();
+    talk.ask("LHLO client.test");
+    talk.ask("MAIL FROM:<alice@example.test>");
+    assert!(talk.ask("RCPT TO:<far@elsewhere.test>").starts_with("550 "));
+    let mut talk = Talk::connect_tls(demo.port("submissions"), &demo.tls());
+    talk.reply();
+    talk.ask("EHLO client.test");
+    assert!(
+        talk.ask("MAIL FROM:<alice@example.test>").starts_with("530 "),
+        "nobody signed in"
+    );
+    assert_eq!(sink.statistics().connections, 0);
+}
+
+#[test]
 fn a_demo_with_a_dns_goes_by_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let sink = Sink::start(anywhere(), Script::good()).unwrap();
