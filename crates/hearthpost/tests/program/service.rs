@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use testkit::sink::{Script, Sink};
 use testkit::talk::Talk;
 
-use crate::help::{PATIENCE, Server, done, program, this_user};
+use crate::help::{PATIENCE, Server, done, program, this_user, with_input};
 
 /// The score of `systemd-analyze security` may be at most this, in tenths.
 const EXPOSURE_TENTHS: u32 = 15;
@@ -125,4 +126,60 @@ fn ops_1_the_unit_leaves_little_open() {
         .unwrap();
     let tenths: u32 = score.replace('.', "").parse().unwrap();
     assert!(tenths <= EXPOSURE_TENTHS, "{line}");
+}
+
+/// A server whose mail to other servers goes to `sink`.
+fn sending(dir: &Path, sink: u16) -> (PathBuf, PathBuf) {
+    let file = settings(dir, "127.0.0.1:0");
+    let text = std::fs::read_to_string(&file).unwrap()
+        + &format!(
+            "[deliver]\nallow_private = true\n[[routes]]\nname = \"sink\"\nhost = \"127.0.0.1\"\nport = {sink}\ntls = \"none\"\n"
+        );
+    std::fs::write(&file, text).unwrap();
+    (file, dir.join("data"))
+}
+
+fn start(file: &Path) -> Server {
+    let mut command = program();
+    command.arg("serve").arg("--config").arg(file);
+    let server = Server::spawn(command);
+    started(&server);
+    server
+}
+
+/// Asks again and again until it is so.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn dur_7_a_stop_does_not_wait_for_a_silent_server_and_its_mail_goes_after_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let silent = Script::read("after-dot: silence").unwrap();
+    let sink = Sink::start("127.0.0.1:0".parse().unwrap(), silent).unwrap();
+    let (file, data) = sending(dir.path(), sink.address().port());
+    let mut server = start(&file);
+    let sent = with_input(
+        &data,
+        &["sendmail", "someone@elsewhere.example"],
+        "Subject: x\n\nx\n",
+    );
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+    until("the message reaches the sink", || {
+        sink.statistics().whole_messages == 1
+    });
+    let began = std::time::Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    sink.set(Script::read("").unwrap());
+    let mut server = start(&file);
+    until("it arrives after the next start", || sink.accepted_count() == 1);
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+    assert_eq!(sink.accepted_count(), 1, "and only once");
 }
