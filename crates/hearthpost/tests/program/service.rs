@@ -1,4 +1,6 @@
-//! The program under a service manager: bound sockets, the line to the manager, the unit's hardening.
+//! The program under a service manager: bound sockets, the line to the manager, the unit's hardening, the end.
+
+#![allow(clippy::disallowed_methods, reason = "a black-box test lives in real time")]
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
