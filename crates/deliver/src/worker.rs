@@ -203,6 +203,7 @@ impl Worker {
             result: AttemptResult::Delivered,
             // RFC 3463 §3.1: success of which nothing more is told.
             status: "2.0.0".to_owned(),
+            reason: "kept in the mailbox".to_owned(),
             ..AttemptText::default()
         };
         let about = About {

@@ -21,3 +21,4 @@ mod serve;
 mod service;
 mod stories;
 mod threats;
+mod wishes;
