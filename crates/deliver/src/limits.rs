@@ -34,6 +34,12 @@ pub const DIAGNOSTIC_BYTES: usize = 2000;
 /// Waiting recipients claimed from a lane at once.
 pub const LANE_CLAIMS: usize = 64;
 
+/// Jobs that may wait for a connection to a destination when more come from lanes that lead elsewhere first.
+pub const READY_FROM_ELSEWHERE: usize = 256;
+
+/// A lane whose mail finds no room on its second way is looked at again after this.
+pub const NO_ROOM: Duration = Duration::from_secs(30);
+
 /// Connections to all servers together, unless the settings say otherwise.
 pub const CONNECTIONS: usize = 100;
 

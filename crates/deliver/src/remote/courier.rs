@@ -16,7 +16,7 @@ use super::scheduler::{Place, Shared};
 use super::stopping;
 use super::talk::in_time;
 use crate::events::DeliverEvent;
-use crate::limits::{IDLE, LANE_CLAIMS, STORE_PAUSE, TURN_MESSAGES};
+use crate::limits::{IDLE, LANE_CLAIMS, NO_ROOM, STORE_PAUSE, TURN_MESSAGES};
 use crate::settings::Settings;
 
 /// Works for `destination` until there is nothing to do, its turn is over, or the program stops.
@@ -148,7 +148,17 @@ async fn claim(shared: &Arc<Shared>, lane: &str) -> Result<()> {
             to: row.address,
         });
     }
-    shared.claimed(lane, jobs, next);
+    let home = destination_of_lane(lane);
+    let (kept, crowded): (Vec<_>, Vec<_>) = jobs
+        .into_iter()
+        .partition(|(to, _)| home.as_ref() == Some(to) || shared.has_room(to));
+    if crowded.is_empty() {
+        shared.claimed(lane, kept, next);
+        return Ok(());
+    }
+    let later = in_wall_time(shared, NO_ROOM);
+    shared.claimed(lane, kept, Some(later));
+    shared.give_back(crowded.into_iter().map(|(_, job)| job).collect(), later);
     Ok(())
 }
 

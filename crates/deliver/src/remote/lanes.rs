@@ -10,7 +10,7 @@
 //! 4. [`Lanes::claimed`]: what the claim gave.
 //! 5. [`Lanes::learn`], [`Lanes::ended`]: how it went.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use super::destination::Destination as Memory;
 use super::outcome::Signal;
 use super::route::Destination;
 use crate::limits::{
-    CONNECTIONS_AT_FIRST, FIRST_CONNECTIONS_SHARE, SLOW_SHARE, TROUBLED_SHARE, TROUBLED_TURN,
+    CONNECTIONS_AT_FIRST, FIRST_CONNECTIONS_SHARE, READY_FROM_ELSEWHERE, SLOW_SHARE, TROUBLED_SHARE,
+    TROUBLED_TURN,
 };
 
 /// Both times: due times are wall time, pauses are not.
@@ -58,6 +59,8 @@ pub struct Most {
 #[derive(Debug)]
 pub struct Lanes<J> {
     most: Most,
+    /// destinations whose mail has another way: claimed from even while they are left alone
+    bypassed: HashSet<Destination>,
     lanes: HashMap<Arc<str>, Lane>,
     later: BTreeSet<(UnixMs, Arc<str>)>,
     destinations: HashMap<Destination, Line<J>>,
@@ -123,6 +126,7 @@ impl<J> Lanes<J> {
     pub fn new(most: Most) -> Self {
         Self {
             most,
+            bypassed: HashSet::new(),
             lanes: HashMap::new(),
             later: BTreeSet::new(),
             destinations: HashMap::new(),
@@ -139,6 +143,11 @@ impl<J> Lanes<J> {
     /// How many connections there may be from now on.
     pub fn set_most(&mut self, most: Most) {
         self.most = most;
+    }
+
+    /// Destinations whose mail goes another way while they cannot be reached, from now on.
+    pub fn set_bypassed(&mut self, bypassed: HashSet<Destination>) {
+        self.bypassed = bypassed;
     }
 
     /// A lane, whose mail goes to `destination`, has work at `due`.
@@ -264,11 +273,10 @@ impl<J> Lanes<J> {
             line.starting = line.starting.saturating_sub(1);
         }
         // Down, and others have found out meanwhile.
-        if line.memory.allowed(now.steady) == 0 {
-            self.refresh(destination, now);
-            return Next::Nothing;
-        }
-        let next = if let Some(job) = line.ready.pop_front() {
+        let down = line.memory.allowed(now.steady) == 0;
+        let next = if down && !self.bypassed.contains(destination) {
+            Next::Nothing
+        } else if let Some(job) = line.ready.pop_front() {
             Next::Job(job)
         } else if let Some((_, lane)) = line.due.pop_first() {
             line.starting += 1;
@@ -413,6 +421,12 @@ impl<J> Lanes<J> {
         self.running
     }
 
+    /// Whether a destination may get jobs from a lane that leads elsewhere first: it is not left alone, and has few.
+    pub fn has_room(&self, destination: &Destination, now: Now) -> bool {
+        let line = self.destinations.get(destination);
+        line.is_none_or(|line| line.memory.allowed(now.steady) > 0 && line.ready.len() < READY_FROM_ELSEWHERE)
+    }
+
     /// Jobs that wait for a connection.
     pub fn ready(&self) -> usize {
         self.destinations.values().map(|line| line.ready.len()).sum()
@@ -502,7 +516,7 @@ impl<J> Lanes<J> {
             line.parked = Some(until);
             self.parked.insert((until, destination.clone()));
         }
-        if let Some(class) = line.class(now) {
+        if let Some(class) = line.class(now, self.bypassed.contains(destination)) {
             line.listed = Some((class, line.served));
             self.waiting.insert((class, line.served, destination.clone()));
         }
@@ -537,12 +551,10 @@ impl<J> Line<J> {
     }
 
     /// Whether and how it could use another connection.
-    fn class(&self, now: Now) -> Option<Class> {
-        if !self.has_work()
-            || self.starting > 0
-            || self.idle > 0
-            || self.connections >= self.memory.allowed(now.steady)
-        {
+    fn class(&self, now: Now, bypassed: bool) -> Option<Class> {
+        let allowed = self.memory.allowed(now.steady).max(u32::from(bypassed));
+        let taken = self.starting > 0 || self.idle > 0 || self.connections >= allowed;
+        if !self.has_work() || taken {
             return None;
         }
         match self.connections {

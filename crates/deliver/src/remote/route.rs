@@ -4,6 +4,7 @@
 //! everything, then the domain's own servers. A rule with a fallback gives way after so many failed attempts, and at once
 //! while its own way cannot be reached.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -58,6 +59,18 @@ pub fn choose(settings: &Settings, asked: Asked<'_>, unreachable: impl Fn(&Desti
         None if fallback.to == MX => direct(asked.to),
         None => first,
     }
+}
+
+/// Destinations whose mail has a second way.
+pub fn bypassed(settings: &Settings) -> HashSet<Destination> {
+    let with_fallback = settings.routes.iter().filter(|rule| rule.fallback.is_some());
+    with_fallback
+        .filter_map(|rule| match &rule.way {
+            Way::Smarthost(host) => Some(Route::Smarthost(host.clone()).destination()),
+            // Its destination is the recipient's domain, which has no other way than its own servers.
+            Way::Mx => None,
+        })
+        .collect()
 }
 
 /// For the queue, which names lanes after ways ([`queue::Queue::set_routes`]).

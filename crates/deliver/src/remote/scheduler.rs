@@ -22,6 +22,7 @@ use super::lanes::{Lanes, Next, Now};
 use super::outcome::Signal;
 use super::record::Again;
 use super::route::Destination;
+use super::route::bypassed;
 use super::talk::{Pulse, in_time};
 use super::{Remote, Standing, stopping};
 use crate::events::DeliverEvent;
@@ -224,9 +225,13 @@ impl Shared {
             return;
         }
         let most = most(&settings);
+        let bypassed = bypassed(&settings);
+        self.with(|state, _| {
+            state.lanes.set_most(most);
+            state.lanes.set_bypassed(bypassed);
+        });
         loop {
             let place = self.with(|state, now| {
-                state.lanes.set_most(most);
                 state.lanes.advance(now);
                 let slow = state.slow(now.steady);
                 let destination = state.lanes.start(slow, now)?;
@@ -285,6 +290,11 @@ impl Shared {
             }
         });
         self.changed.notify_one();
+    }
+
+    /// Whether a destination may get jobs from a lane that leads elsewhere first.
+    pub fn has_room(&self, destination: &Destination) -> bool {
+        self.with(|state, now| state.lanes.has_room(destination, now))
     }
 
     /// Whether a destination is left alone now.
