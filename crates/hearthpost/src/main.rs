@@ -37,7 +37,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use world_real::clock::RealClock;
 
 use crate::cli::{Cli, Command};
@@ -55,7 +55,10 @@ fn main() -> ExitCode {
     let clock = Arc::new(RealClock::new());
     let Cli { command } = Cli::parse();
     if let Command::Sendmail { args } = &command {
-        return sendmail::run(args);
+        return match args.as_slice() {
+            [only] if only == "--help" => help_of_sendmail(),
+            args => sendmail::run(args),
+        };
     }
     match run(command, clock) {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,6 +67,20 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "hearthpost: {failure}");
             failure.code()
         }
+    }
+}
+
+/// `-h` is an old option of sendmail with another meaning, so its help is not clap's to give.
+fn help_of_sendmail() -> ExitCode {
+    let mut command = Cli::command();
+    command.build();
+    let shown = command
+        .find_subcommand_mut("sendmail")
+        .is_some_and(|sendmail| sendmail.print_help().is_ok());
+    if shown {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 
