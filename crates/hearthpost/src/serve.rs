@@ -167,6 +167,31 @@ fn local_users(config: &Config) -> Outcome<Vec<(u32, Mailbox)>> {
 
 /// Files that are read again at a reload.
 fn reach(config: &Config, file: &Path) -> Reach {
+    let mut reach = Reach::default();
+    for file in read_again(config, file) {
+        reach.read_file(file);
+    }
+    reach
+}
+
+/// For whoever checks as root: files that are read at the start, but not by the user whom the server becomes, so that a reload
+/// would not take new ones; or why there is no such user.
+pub fn notes_for_root(config: &Config, file: &Path) -> Vec<String> {
+    if !user::is_root() {
+        return Vec::new();
+    }
+    let user = match privileges::choose(config.user.as_deref()) {
+        Ok(Some(user)) => user,
+        Ok(None) => return Vec::new(),
+        Err(failure) => return vec![failure.to_string()],
+    };
+    let notes = read_again(config, file).filter_map(|file| user::may_read(&user, file).err());
+    notes
+        .map(|note| format!("a reload will not take a new one: {note}."))
+        .collect()
+}
+
+fn read_again<'a>(config: &'a Config, file: &'a Path) -> impl Iterator<Item = &'a Path> {
     let tls = config
         .tls
         .iter()
@@ -180,12 +205,9 @@ fn reach(config: &Config, file: &Path) -> Reach {
         Validation::Off | Validation::Servers | Validation::Root => None,
     };
     let others = config.extra_roots.iter().chain(anchor);
-    let mut reach = Reach::default();
-    reach.read_file(file);
-    for file in tls.chain(passwords).chain(others) {
-        reach.read_file(file);
-    }
-    reach
+    [file]
+        .into_iter()
+        .chain(tls.chain(passwords).chain(others).map(PathBuf::as_path))
 }
 
 fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {

@@ -27,18 +27,32 @@ pub fn run(command: ConfigCommand) -> Outcome<()> {
 }
 
 fn check(file: &Path, json: bool) -> Outcome<()> {
+    let mut notes = Vec::new();
     let problems = match serve::check(file) {
-        Ok(checked) => files::read(&checked).err().unwrap_or_default(),
+        Ok(checked) => {
+            notes = serve::notes_for_root(&checked.config, file);
+            files::read(&checked).err().unwrap_or_default()
+        }
         Err(Unread::Problems(problems)) => problems,
         Err(Unread::File(text)) => return Err(Failure::Usage(text)),
     };
     if json {
         let list: Vec<_> = problems.iter().map(problem_as_json).collect();
-        print(&json!({"file": file, "in_order": problems.is_empty(), "problems": list}).to_string())?;
+        print(
+            &json!({"file": file, "in_order": problems.is_empty(), "problems": list, "notes": notes})
+                .to_string(),
+        )?;
     }
     match (problems.is_empty(), json) {
         (true, true) => Ok(()),
-        (true, false) => print(&format!("{} is in order.", file.display())),
+        (true, false) => {
+            let notes = notes.iter().map(|note| format!("\nNote: {note}"));
+            print(&format!(
+                "{} is in order.{}",
+                file.display(),
+                notes.collect::<String>()
+            ))
+        }
         (false, _) => Err(Failure::Usage(serve::told(file, &problems))),
     }
 }

@@ -163,6 +163,17 @@ fn ops_1_certificate_files_that_only_root_can_read_are_told_of() {
     if this_user() != 0 {
         return;
     }
+    let output = program()
+        .args(["config", "check", "--config"])
+        .arg(dir.path().join("hearthpost.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains("is in order.\nNote: a reload will not take a new one: ")
+            && said.contains("server.key"),
+        "{said}"
+    );
     // `serve` waited for a later line, so the server is asked again.
     let log = std::fs::read_dir(served.data.join("log")).unwrap();
     done(&served.data, &["status"]);
