@@ -92,10 +92,13 @@ pub(super) fn prepare(reach: &Reach) -> Result<RulesetCreated, String> {
         for path in &reach.write {
             rules = add(rules, path, write)?;
         }
+        // Behind a link it is replaced by those who write it.
+        let names = Path::new("/etc/resolv.conf").canonicalize();
+        let names = names.map(|real| around(&real)).ok();
         for path in SYSTEM
             .iter()
             .map(Path::new)
-            .chain(reach.read.iter().map(PathBuf::as_path))
+            .chain(reach.read.iter().chain(&names).map(PathBuf::as_path))
         {
             rules = add(rules, path, read)?;
         }

@@ -25,6 +25,7 @@ type Pool = RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>;
 pub(super) struct Asker {
     handle: Handle,
     believes: Believes,
+    servers: Vec<SocketAddr>,
 }
 
 enum Handle {
@@ -51,7 +52,7 @@ impl Asker {
             options(settings.try_timeout, believes == Believes::OwnProofs),
             tls,
         ));
-        let configs = servers.into_iter().map(server);
+        let configs = servers.iter().copied().map(server);
         let pool = NameServerPool::from_config(configs, context, TokioRuntimeProvider::default());
         let pool = RetryDnsHandle::new(pool, DNS_TRIES - 1);
         Ok(Self {
@@ -60,7 +61,12 @@ impl Asker {
                 Some(anchors) => Handle::Validating(Box::new(validating(pool, anchors))),
             },
             believes,
+            servers,
         })
+    }
+
+    pub(super) fn servers(&self) -> &[SocketAddr] {
+        &self.servers
     }
 
     pub(super) fn believes(&self) -> Believes {

@@ -113,6 +113,8 @@ pub struct RealDns {
 struct Current {
     asker: Asker,
     cache: Cache,
+    /// the servers are those of `/etc/resolv.conf`
+    of_system: bool,
 }
 
 impl RealDns {
@@ -125,9 +127,31 @@ impl RealDns {
 
     /// Goes by other settings from now on, with an empty cache. Also reads `/etc/resolv.conf` again.
     pub fn replace(&self, settings: &DnsSettings) -> Result<(), DnsSetupError> {
-        let new = Arc::new(Current::new(settings)?);
-        *self.current.write() = new;
+        let new = Current::new(settings).or_else(|error| self.with_known_servers(settings, error))?;
+        *self.current.write() = Arc::new(new);
         Ok(())
+    }
+
+    /// The system's file may be out of reach by now: Landlock holds to the file that was there at the start, and programs that
+    /// write it put another one in its place. The servers that it named are better than none.
+    fn with_known_servers(
+        &self,
+        settings: &DnsSettings,
+        error: DnsSetupError,
+    ) -> Result<Current, DnsSetupError> {
+        let before = Arc::clone(&self.current.read());
+        if !before.of_system || !matches!(error, DnsSetupError::NoServers(_)) {
+            return Err(error);
+        }
+        let servers = before.asker.servers().to_vec();
+        let known = Current::new(&DnsSettings {
+            servers,
+            ..settings.clone()
+        })?;
+        Ok(Current {
+            of_system: true,
+            ..known
+        })
     }
 }
 
@@ -149,6 +173,7 @@ impl Current {
         Ok(Self {
             asker: Asker::new(settings)?,
             cache: Cache::default(),
+            of_system: settings.servers.is_empty(),
         })
     }
 
@@ -272,6 +297,23 @@ fn check(lookup: &Lookup, kind: RecordType) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[tokio::test]
+    async fn q_10_a_reload_that_cannot_read_the_systems_file_keeps_the_servers_it_named() {
+        let servers = vec!["192.0.2.53:53".parse().unwrap()];
+        let named = DnsSettings {
+            servers: servers.clone(),
+            ..DnsSettings::default()
+        };
+        for of_system in [true, false] {
+            let dns = RealDns::new(&named).unwrap();
+            let before = Current::new(&named).unwrap();
+            *dns.current.write() = Arc::new(Current { of_system, ..before });
+            let gone = DnsSetupError::NoServers("permission denied".to_owned());
+            let kept = dns.with_known_servers(&DnsSettings::default(), gone);
+            assert_eq!(kept.is_ok_and(|kept| kept.asker.servers() == servers), of_system);
+        }
+    }
 
     /// A reply with the question `a.z MX`, and octets behind it that are often nearly records.
     fn reply() -> impl Strategy<Value = Vec<u8>> {
