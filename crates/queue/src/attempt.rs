@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{ATTEMPT_BYTES, ATTEMPT_REPLIES, ATTEMPT_TALKS, ATTEMPT_WORDS};
+
 /// One attempt for one recipient.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -114,10 +116,37 @@ impl AttemptText {
         serde_json::from_str(json).unwrap_or_default()
     }
 
-    /// For a row.
+    /// For a row. One that hostile servers made large is cut: the first and the last conversations stay, with their last words.
     pub fn json(&self) -> String {
-        serde_json::to_string(self).expect("plain values are always JSON")
+        let text = |attempt: &Self| serde_json::to_string(attempt).expect("plain values are always JSON");
+        let whole = text(self);
+        if whole.len() <= ATTEMPT_BYTES {
+            return whole;
+        }
+        let mut small = self.clone();
+        if small.talks.len() > ATTEMPT_TALKS {
+            small.talks.drain(1..=small.talks.len() - ATTEMPT_TALKS);
+        }
+        for talk in &mut small.talks {
+            let early = talk.replies.len().saturating_sub(ATTEMPT_REPLIES);
+            talk.replies.drain(..early);
+            let words = talk.replies.iter_mut().map(|replied| &mut replied.reply);
+            words.chain([&mut talk.trouble]).for_each(cut);
+        }
+        if let Some(decisive) = &mut small.decided_by {
+            decisive.lines.truncate(ATTEMPT_REPLIES);
+            decisive.lines.iter_mut().for_each(cut);
+        }
+        text(&small)
     }
+}
+
+fn cut(text: &mut String) {
+    let end = text
+        .char_indices()
+        .nth(ATTEMPT_WORDS)
+        .map_or(text.len(), |(at, _)| at);
+    text.truncate(end);
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
@@ -128,6 +157,41 @@ fn is_false(value: &bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn q_7_what_hostile_servers_say_makes_no_large_record() {
+        let talk = |number: usize| Talk {
+            host: format!("mx{number}.example"),
+            replies: vec![
+                Replied {
+                    stage: "mail".to_owned(),
+                    reply: "\u{1F4A3}".repeat(400),
+                };
+                16
+            ],
+            trouble: "x".repeat(1000),
+            ..Talk::default()
+        };
+        let attempt = AttemptText {
+            talks: (0..80).map(talk).collect(),
+            decided_by: Some(Decisive {
+                lines: vec!["\u{fffd}".repeat(1000); 20],
+                ..Decisive::default()
+            }),
+            ..AttemptText::default()
+        };
+        let json = attempt.json();
+        assert!(json.len() < 64 * 1024, "{}", json.len());
+        let kept: Vec<String> = AttemptText::read(&json)
+            .talks
+            .into_iter()
+            .map(|talk| talk.host)
+            .collect();
+        assert_eq!(
+            (kept[0].as_str(), kept[5].as_str(), kept.len()),
+            ("mx0.example", "mx79.example", 6)
+        );
+    }
 
     #[test]
     fn an_attempt_comes_back_and_another_version_s_is_read() {

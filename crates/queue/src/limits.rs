@@ -34,3 +34,15 @@ pub const OPERATE_SAMPLE: usize = 5;
 
 /// Lanes named to the scheduler between two of its looks; with more it looks at all.
 pub const NEWS_LANES: usize = 4096;
+
+/// Octets of an attempt's record above which it is cut.
+pub const ATTEMPT_BYTES: usize = 16 * 1024;
+
+/// Conversations that stay in a record that is cut: the first and the last ones.
+pub const ATTEMPT_TALKS: usize = 6;
+
+/// Replies of a conversation, and lines of the one that decided, that stay in a record that is cut.
+pub const ATTEMPT_REPLIES: usize = 8;
+
+/// Characters of a reply that stay in a record that is cut.
+pub const ATTEMPT_WORDS: usize = 200;
