@@ -53,6 +53,7 @@ pub fn bind(socket: &Path) -> std::io::Result<(ControlDoor, SocketPath)> {
 
 /// Takes callers until the stop, then lets them finish.
 pub async fn run(local: LocalDoor, listener: (ControlDoor, SocketPath), mut stop: watch::Receiver<bool>) {
+    let known: Vec<LocalCaller> = local.rules.trusted.iter().map(|uid| named(*uid, &[])).collect();
     let mut callers = JoinSet::new();
     loop {
         tokio::select! {
@@ -60,7 +61,7 @@ pub async fn run(local: LocalDoor, listener: (ControlDoor, SocketPath), mut stop
             _ = stop.wait_for(|stopping| *stopping) => break,
             Some(how) = callers.join_next() => local.gate.ended(NAME, how),
             accepted = listener.0.accept() => if let Ok((wire, caller)) = accepted {
-                admit(&local, &mut callers, wire, caller);
+                admit((&local, &known), &mut callers, wire, caller);
             },
         }
     }
@@ -69,8 +70,15 @@ pub async fn run(local: LocalDoor, listener: (ControlDoor, SocketPath), mut stop
     doors::drain(NAME, &local.gate, callers, deadline).await;
 }
 
-fn admit(local: &LocalDoor, callers: &mut JoinSet<()>, mut wire: BoxWire, caller: Caller) {
-    let sender = local.directory.local_sender(&named(caller), &local.rules);
+fn admit(
+    (local, known): (&LocalDoor, &[LocalCaller]),
+    callers: &mut JoinSet<()>,
+    mut wire: BoxWire,
+    caller: Caller,
+) {
+    let sender = local
+        .directory
+        .local_sender(&named(caller.uid, known), &local.rules);
     let place = local.gate.place_here();
     let answer = match (sender, place) {
         (Some(sender), Some(place)) => {
@@ -96,9 +104,26 @@ fn admit(local: &LocalDoor, callers: &mut JoinSet<()>, mut wire: BoxWire, caller
     callers.spawn(async move { drop(wire.write_all(answer.as_bytes()).await) });
 }
 
-fn named(caller: Caller) -> LocalCaller {
-    LocalCaller {
-        uid: caller.uid,
-        name: user::of_uid(caller.uid).map_or_else(|| caller.uid.to_string(), |user| user.name),
+/// By a name from the start where there is one: `/etc/passwd` is out of reach once another file has taken its place.
+fn named(uid: u32, known: &[LocalCaller]) -> LocalCaller {
+    let before = known.iter().find(|caller| caller.uid == uid).cloned();
+    before.unwrap_or_else(|| LocalCaller {
+        uid,
+        name: user::of_uid(uid).map_or_else(|| uid.to_string(), |user| user.name),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_keeps_the_name_it_had_at_the_start() {
+        let known = [LocalCaller {
+            uid: 4_000_000_000,
+            name: "root".to_owned(),
+        }];
+        assert_eq!(named(4_000_000_000, &known).name, "root");
+        assert_eq!(named(4_000_000_000, &[]).name, "4000000000");
     }
 }
