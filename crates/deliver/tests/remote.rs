@@ -7,6 +7,7 @@ use std::time::Duration;
 use house::peer::{Peer, Script};
 use house::{BODY, House, MX};
 use queue::attempt::AttemptResult;
+use store::contract::{Batch, Op, Store};
 
 #[tokio::test]
 async fn a_message_reaches_another_server_once_and_leaves_its_timeline() {
@@ -134,6 +135,28 @@ async fn q_3_a_permanent_answer_at_each_stage_makes_one_report() {
             assert!(peer.connections() <= 1, "{stage} {code}");
         }
     }
+}
+
+/// The directory still knows alice, the store does not any more: the moment in which an account is removed.
+#[tokio::test]
+async fn q_3_a_report_whose_reader_is_removed_meanwhile_does_not_lose_the_outcome() {
+    let house = House::new().await;
+    let _peer = Peer::at(&house.network, MX, Script::at("rcpt", "550 5.1.1 no"), None);
+    house.send(&["bob@there.test"]).await;
+    let account = house.directory.account("alice@home.test").expect("alice").id;
+    let account = account.parse().expect("an id");
+    let removed = house.store.commit(Batch::urgent(Op::RemoveAccount { account }));
+    drop(removed.await.expect("removed"));
+    house.start();
+    house
+        .until(Duration::from_secs(1), async |house| {
+            house.events.named("deliver.store-failed").len() > 1
+        })
+        .await;
+    assert!(
+        house.events.named("deliver.not-ours").is_empty(),
+        "it is recorded again and again"
+    );
 }
 
 #[tokio::test]

@@ -70,6 +70,8 @@ pub fn refused(stage: Stage, answer: Answer, reply: &Reply, host: &str) -> Judge
     );
     let ours_to_mend = matches!(stage, Stage::StartTls | Stage::Auth | Stage::Reset);
     let fails = answer.is_permanent() && !ours_to_mend;
+    // An answer to the final dot that means nothing: the server may have the message.
+    let may_have_it = stage == Stage::Final && answer == Answer::Fault;
     let trouble = Trouble {
         status: status_of(answer, reply, fails),
         said: Said::Server {
@@ -79,7 +81,11 @@ pub fn refused(stage: Stage, answer: Answer, reply: &Reply, host: &str) -> Judge
         },
     };
     Judgement {
-        next: if fails && !to_us { Next::Stop } else { Next::Host },
+        next: if (fails && !to_us) || may_have_it {
+            Next::Stop
+        } else {
+            Next::Host
+        },
         signal: match answer {
             Answer::Closing => Signal::Busy,
             Answer::Fault => Signal::Down,
@@ -238,6 +244,15 @@ mod tests {
                 assert!(matches!(judged.fate, Fate::Later(_)), "{stage:?} {how:?}");
                 assert_eq!(judged.next, Next::Host, "{stage:?} {how:?}");
             }
+        }
+    }
+
+    #[test]
+    fn q_1_an_answer_to_the_dot_that_is_none_sends_the_message_to_no_other_host() {
+        for line in ["354 go on", "334 words"] {
+            let told = judged(Stage::Final, line);
+            assert!(matches!(told.fate, Fate::Later(_)), "{line}");
+            assert_eq!(told.next, Next::Stop, "{line}");
         }
     }
 

@@ -106,6 +106,8 @@ pub async fn round(remote: &Remote, patience: Patience) -> Result<usize> {
         match one(remote, claim, &row, (now, patience)).await {
             // Somebody purged it meanwhile.
             Ok(()) | Err(StoreError::Conflict(Conflict::ClaimLost)) => {}
+            // Rot in one row must not keep the others from their end; its claim stays, so that it is not read again and again.
+            Err(error @ StoreError::Damaged(_)) => remote.store_failed(&error),
             Err(error) => {
                 remote.queue.store.release(claim);
                 rows.for_each(|(claim, _)| remote.queue.store.release(claim));
@@ -235,7 +237,11 @@ impl Case<'_> {
         let mut last = None;
         let mut after = self.row.recipient.checked_sub(1).map(|before| (before, u32::MAX));
         loop {
-            let page = self.remote.queue.store.attempts(self.row.queue_id, after).await?;
+            let page = match self.remote.queue.store.attempts(self.row.queue_id, after).await {
+                // Rot in what is only told must not keep the recipient from its end.
+                Err(StoreError::Damaged(_)) => break,
+                page => page?,
+            };
             let ours = page.iter().filter(|one| one.recipient == self.row.recipient);
             last = ours.last().cloned().or(last);
             match page.last() {

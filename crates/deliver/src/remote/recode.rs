@@ -9,7 +9,7 @@ use super::letter::Letter;
 use crate::limits::RECODED_BYTES;
 
 /// Origins whose messages are ours to change: nobody has signed them on the way to us.
-const OURS: [&str; 2] = ["submitted", "generated"];
+const OURS: [&str; 3] = ["submitted", "local-user", "generated"];
 
 /// The same letter in seven bits; `None` when that cannot be, or is not ours to do.
 ///

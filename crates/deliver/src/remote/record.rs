@@ -78,7 +78,8 @@ async fn until_taken(remote: &Remote, settled: &[Settled]) -> std::result::Resul
     loop {
         match commit(remote, settled).await {
             Ok(()) => return Ok(()),
-            Err(StoreError::Conflict(conflict)) => return Err(conflict),
+            Err(StoreError::Conflict(conflict @ Conflict::ClaimLost)) => return Err(conflict),
+            // Another conflict is the report's (its reader was removed a moment ago): it is prepared anew.
             Err(error) => {
                 remote.store_failed(&error);
                 let clock = &remote.queue.clock;
