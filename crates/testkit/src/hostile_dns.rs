@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinHandle;
 use world::dns::{Record, RecordType};
@@ -207,30 +208,45 @@ async fn serve_tcp(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn serve_stream(mut stream: TcpStream, from: SocketAddr, shared: &Shared) -> io::Result<()> {
+/// Questions on one connection are answered each in its own time (RFC 7766 §6.2.1.1): one that hangs holds up no other.
+async fn serve_stream(stream: TcpStream, from: SocketAddr, shared: &Shared) -> io::Result<()> {
+    let (mut questions, answers) = stream.into_split();
+    let answers = Arc::new(tokio::sync::Mutex::new(answers));
     loop {
-        let length = stream.read_u16().await?;
+        let length = questions.read_u16().await?;
         let mut message = vec![0; usize::from(length)];
-        stream.read_exact(&mut message).await?;
+        questions.read_exact(&mut message).await?;
         let Some(plan) = shared.plan(&message, from, true) else {
             return Ok(());
         };
-        tokio::time::sleep(plan.delay).await;
-        for message in &plan.messages {
-            let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
-            stream.write_u16(length).await?;
-            let sent = match plan.end {
-                End::Half => message.len() / 2,
-                _ => message.len(),
-            };
-            stream.write_all(&message[..sent]).await?;
-        }
         match plan.end {
-            End::GoOn => {}
             End::Close => return Ok(()),
-            End::Hang | End::Half => std::future::pending().await,
+            End::Hang => continue,
+            // The connection itself is no longer of use to anybody.
+            End::Half => return answer(&plan, &answers).await,
+            End::GoOn => {}
         }
+        let answers = Arc::clone(&answers);
+        tokio::spawn(async move {
+            // A client that leaves ends only its own connection.
+            let _ = answer(&plan, &answers).await;
+        });
     }
+}
+
+async fn answer(plan: &Plan, answers: &tokio::sync::Mutex<OwnedWriteHalf>) -> io::Result<()> {
+    tokio::time::sleep(plan.delay).await;
+    let mut answers = answers.lock().await;
+    for message in &plan.messages {
+        let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
+        answers.write_u16(length).await?;
+        if plan.end == End::Half {
+            answers.write_all(&message[..message.len() / 2]).await?;
+            std::future::pending::<()>().await;
+        }
+        answers.write_all(message).await?;
+    }
+    Ok(())
 }
 
 /// What is sent, and when.
