@@ -53,7 +53,10 @@ fn write(path: &Path, octets: &[u8; 32]) -> io::Result<()> {
     file.write_all(digits.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
-    std::fs::rename(&beside, path)
+    std::fs::rename(&beside, path)?;
+    // Mail leaves under it in a moment, and its reports come back for days.
+    path.parent()
+        .map_or(Ok(()), |dir| std::fs::File::open(dir)?.sync_all())
 }
 
 fn octets(digits: &str) -> Option<[u8; 32]> {
