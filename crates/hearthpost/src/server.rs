@@ -132,7 +132,7 @@ pub type Ready = Box<dyn FnOnce(&[(&'static str, SocketAddr)]) -> Outcome<()> + 
 
 /// Runs a server to its end.
 pub fn run(plan: Plan, clock: Arc<dyn Clock>, prepare: Prepare, ready: Ready) -> Outcome<()> {
-    raise_descriptors(plan.connections);
+    raise_descriptors(descriptors(plan.connections, plan.outward.delivery.connections));
     let bound = openings::open(&plan.doors, plan.any_port)?;
     let tls = plan.tls.as_ref().map(Tls::read).transpose()?;
     let manager = Notifier::from_env();
@@ -206,11 +206,18 @@ pub fn make_private(dir: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// The soft limit of open files follows the hard one, as far as the connections need it.
-fn raise_descriptors(connections: u64) {
+/// File descriptors wanted: for connections in, for those out (slow ones come on top of `out`), and the rest.
+fn descriptors(connections: u64, out: usize) -> u64 {
+    let out = (out as u64).saturating_mul(1 + u64::from(deliver::limits::SLOW_SHARE));
+    connections
+        .saturating_add(out)
+        .saturating_add(limits::OTHER_DESCRIPTORS)
+}
+
+/// The soft limit of open files follows the hard one, as far as it is needed.
+fn raise_descriptors(wanted: u64) {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut now = getrlimit(Resource::Nofile);
-    let wanted = connections + limits::OTHER_DESCRIPTORS;
     if now.current.is_some_and(|current| current < wanted) {
         now.current = Some(now.maximum.map_or(wanted, |maximum| maximum.min(wanted)));
         let _ = setrlimit(Resource::Nofile, now); // with fewer, the accept loops pause when they are used up
@@ -684,4 +691,15 @@ async fn end(services: &Services, stopping: watch::Sender<bool>, mut running: Ru
 
 fn after(moment: Monotonic, wait: Duration) -> Monotonic {
     Monotonic(moment.0 + wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ops_11_connections_to_slow_servers_take_no_descriptors_from_the_store() {
+        assert_eq!(descriptors(1000, 100), 1000 + 400 + limits::OTHER_DESCRIPTORS);
+        assert_eq!(descriptors(u64::MAX, usize::MAX), u64::MAX);
+    }
 }
