@@ -95,9 +95,8 @@ pub async fn carry(
         job,
         hand,
     };
-    carrier.by_open_connection(&mut trip, &letter).await?;
-    if trip.is_open() {
-        carrier.by_new_connections(&mut trip, &letter).await?;
+    if let Err(error) = carrier.by_any_connection(&mut trip, &letter).await {
+        trip.broken_off(error)?;
     }
     Ok(trip.end(clock.monotonic()))
 }
@@ -110,6 +109,14 @@ struct Carrier<'a> {
 }
 
 impl Carrier<'_> {
+    async fn by_any_connection(&mut self, trip: &mut Trip, letter: &Letter) -> Result<(), StoreError> {
+        self.by_open_connection(trip, letter).await?;
+        if trip.is_open() {
+            self.by_new_connections(trip, letter).await?;
+        }
+        Ok(())
+    }
+
     async fn by_open_connection(&mut self, trip: &mut Trip, letter: &Letter) -> Result<(), StoreError> {
         let Some(mut session) = self.hand.session.take() else {
             return Ok(());
@@ -368,6 +375,15 @@ impl Trip {
         self.decided.contains(&false)
     }
 
+    /// Our store failed in the middle. Who was told something by then keeps it, or would get the message twice.
+    fn broken_off(&mut self, error: StoreError) -> Result<(), StoreError> {
+        if !self.decided.contains(&true) {
+            return Err(error);
+        }
+        self.all(&unreadable(&error.to_string()), Signal::Well);
+        Ok(())
+    }
+
     /// One judgement for everybody who is undecided.
     fn judged(&mut self, judgement: &Judgement) {
         for position in self.undecided() {
@@ -463,5 +479,35 @@ pub fn attempt_of(fate: &Fate) -> AttemptText {
         reason: trouble.to_string(),
         decided_by,
         ..AttemptText::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q_4_who_has_the_message_is_not_given_back_when_the_store_fails_at_the_next_host() {
+        let mut trip = Trip {
+            began: Monotonic::default(),
+            fates: vec![None; 2],
+            decided: vec![false; 2],
+            talks: Vec::new(),
+            signal: None,
+        };
+        assert!(
+            trip.broken_off(StoreError::Busy).is_err(),
+            "nobody has it: all are given back"
+        );
+        let taken = Judgement {
+            fate: Fate::Delivered { reports: true },
+            next: Next::Stop,
+            signal: Signal::Well,
+        };
+        trip.one(0, &taken);
+        assert!(trip.broken_off(StoreError::Busy).is_ok());
+        let carried = trip.end(Monotonic::default());
+        assert_eq!(carried.recipients[0].fate, taken.fate);
+        assert!(matches!(carried.recipients[1].fate, Fate::Later(_)));
     }
 }
