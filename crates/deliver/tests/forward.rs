@@ -26,7 +26,10 @@ async fn arrive(house: &House, to: &[&str], text: &[u8]) {
     )
     .with_params(EnvelopeParams::default());
     for to in to {
-        match house.directory.resolve_from(&address(to), &sender) {
+        match house
+            .directory
+            .resolve_from(&address(to), &sender, directory::Vouched::No)
+        {
             directory::Resolution::Local(reached) => {
                 envelope.add_reached(reached, &RecipientParams::default());
             }

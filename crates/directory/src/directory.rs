@@ -73,7 +73,7 @@ impl Directory {
     /// To whom `address` belongs, asked without a message: as mail with the null reverse-path goes. For mail of somebody
     /// there is [`Directory::resolve_from`].
     pub fn resolve(&self, address: &Mailbox) -> Resolution {
-        self.resolve_from(address, &Path::Null)
+        self.resolve_from(address, &Path::Null, crate::Vouched::Yes)
     }
 
     /// Whether mail for this domain is ours.

@@ -28,29 +28,38 @@ impl Forward {
         &self.via
     }
 
-    /// The envelope sender of the copy: null stays null, a sender of ours stays; others are rewritten ([`crate::srs`]).
+    /// The envelope sender of the copy: null stays null, a sender of ours that somebody answers for stays; others are rewritten ([`crate::srs`]).
     pub fn reverse_path(&self) -> &Path {
         &self.reverse_path
     }
 }
 
+/// Whether anybody answers for an envelope sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// somebody who may use it signed in, or a program of this machine named it
+    Yes,
+    /// anybody may have written it
+    No,
+}
+
 impl Directory {
     /// To whom mail from `sender` to `address` goes. In memory: call it as often as needed.
-    pub fn resolve_from(&self, address: &Mailbox, sender: &Path) -> Resolution {
+    pub fn resolve_from(&self, address: &Mailbox, sender: &Path, vouched: Vouched) -> Resolution {
         let tables = self.tables();
         let now = self.doors.clock.now();
         let found = match tables.return_address(address) {
             true => self.returned(&tables, address, sender, now),
             false => tables.resolve(address),
         };
-        self.with_senders(&tables, found, sender, now)
+        self.with_senders(&tables, found, (sender, vouched), now)
     }
 
     /// To whom `RCPT TO:<postmaster>`, without a domain, goes from `sender` (RFC 5321 §4.1.1.3).
-    pub fn resolve_postmaster_from(&self, sender: &Path) -> Resolution {
+    pub fn resolve_postmaster_from(&self, sender: &Path, vouched: Vouched) -> Resolution {
         let tables = self.tables();
         let found = tables.resolve_postmaster();
-        self.with_senders(&tables, found, sender, self.doors.clock.now())
+        self.with_senders(&tables, found, (sender, vouched), self.doors.clock.now())
     }
 
     /// A report about forwarded mail goes to who sent that mail. Reports have the null sender (RFC 3461 §6.1); anything
@@ -79,7 +88,7 @@ impl Directory {
         &self,
         tables: &Snapshot,
         mut found: Resolution,
-        sender: &Path,
+        sender: (&Path, Vouched),
         now: UnixMs,
     ) -> Resolution {
         if let Resolution::Local(reached) = &mut found {
@@ -90,12 +99,19 @@ impl Directory {
         found
     }
 
-    fn rewritten(&self, tables: &Snapshot, forward: &Forward, sender: &Path, now: UnixMs) -> Path {
+    fn rewritten(
+        &self,
+        tables: &Snapshot,
+        forward: &Forward,
+        (sender, vouched): (&Path, Vouched),
+        now: UnixMs,
+    ) -> Path {
         let Path::Mailbox(mailbox) = sender else {
             return Path::Null;
         };
-        if tables.domains.contains_key(mailbox.domain().as_str()) {
-            return sender.clone(); // we may send for it
+        // Left as it is, an address of ours that a stranger made up would leave with our name on it.
+        if vouched == Vouched::Yes && tables.domains.contains_key(mailbox.domain().as_str()) {
+            return sender.clone();
         }
         let rewritten = self.srs().rewrite(mailbox, forward.via.domain(), now);
         rewritten.map_or_else(|| sender.clone(), Path::Mailbox)

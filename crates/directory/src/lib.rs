@@ -33,7 +33,7 @@ pub mod srs;
 
 pub use admin::{AccountSpec, AccountView, AdminError, AliasView, Credential, DomainView};
 pub use directory::{Directory, Doors};
-pub use forward::Forward;
+pub use forward::{Forward, Vouched};
 pub use local::{LocalCaller, LocalRules, LocalSender, TrustedUser};
 pub use password::{Password, Verifier};
 pub use quota::Reservation;

@@ -14,6 +14,10 @@ pub trait Origin: sealed::Sealed + Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// The account that answers for the message, if one does.
     fn account(&self) -> Option<AccountId>;
+    /// Whether anybody answers for the reverse-path. Where nobody does, a receipt would be a way to write to strangers through us.
+    fn vouched(&self) -> bool {
+        true
+    }
 }
 
 /// An origin whose messages may leave for other servers, with a [`RelayGrant`].
@@ -115,6 +119,9 @@ impl sealed::Sealed for Generated {}
 impl Origin for Stranger {
     fn name(&self) -> &'static str {
         "stranger"
+    }
+    fn vouched(&self) -> bool {
+        false
     }
     fn account(&self) -> Option<AccountId> {
         None

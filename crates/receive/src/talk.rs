@@ -1,6 +1,6 @@
 //! The loop of a session: frames commands, runs the states of `smtp`, answers their questions.
 
-use directory::{LocalSender, Resolution, SignedIn, TrustedUser};
+use directory::{LocalSender, Resolution, SignedIn, TrustedUser, Vouched};
 use mail::address::Path;
 use mail::ids::QueueId;
 use queue::{Envelope, LocalProgram, LocalUser, RelayGrant, Stranger, Submitted};
@@ -261,9 +261,14 @@ impl<'a> Talk<'a> {
             return ask.close();
         }
         let directory = &self.context.directory;
+        let vouched = if self.is_stranger() {
+            Vouched::No
+        } else {
+            Vouched::Yes
+        };
         let resolution = match ask.mailbox() {
-            Some(mailbox) => directory.resolve_from(mailbox, &open.mail.reverse_path),
-            None => directory.resolve_postmaster_from(&open.mail.reverse_path),
+            Some(mailbox) => directory.resolve_from(mailbox, &open.mail.reverse_path, vouched),
+            None => directory.resolve_postmaster_from(&open.mail.reverse_path, vouched),
         };
         // Without SIZE one octet is asked for: is there any room at all?
         let size_bytes = open.mail.size_bytes.unwrap_or(0).max(1);

@@ -85,9 +85,9 @@ pub const fn of(situation: Situation) -> Words {
             "Show this notice to your mail administrator: your domain must exist in DNS and take mail itself.",
         ),
         Situation::RelayRefused => (
-            "The server that {domain} names for its mail does not know of it.",
-            Turn::Recipient,
-            "Check what stands behind the @. If it is right, the recipient's mail administrator must set up their server, or DNS, for {domain}.",
+            "The server that was asked to take mail for {domain} does not do that for us.",
+            Turn::SenderAdmin,
+            "Check what stands behind the @. If it is right, show this notice to your mail administrator, who can see whose server that is.",
         ),
         Situation::Blocklisted => (
             "The recipient's server blocks the server that sent your message.",

@@ -192,11 +192,14 @@ impl<'a> Opening<'a> {
     async fn secure(mut self, ready: Ready) -> Result<(Self, Ready), NotOpen> {
         match self.target.security {
             Security::Clear | Security::Implicit => return Ok((self, ready)),
-            Security::Opportunistic if !ready.offers().starttls => return Ok((self, ready)),
-            Security::Required if !ready.offers().starttls => {
-                return Err(self.insecure("it does not offer STARTTLS"));
-            }
             Security::Opportunistic | Security::Required => {}
+        }
+        if !ready.offers().starttls {
+            return if may_go_in_clear(self.target.security) {
+                Ok((self, ready))
+            } else {
+                Err(self.insecure("it does not offer STARTTLS"))
+            };
         }
         let (command, waiting) = ready.starttls();
         self.send(Stage::StartTls, command).await?;

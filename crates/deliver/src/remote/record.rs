@@ -56,11 +56,11 @@ impl Settled {
 
 /// Records the recipients of one job; comes back when it is on disk. Gives the lanes that have work again.
 pub async fn record(remote: &Remote, settled: &[Settled]) -> Vec<Again> {
-    let together = until_taken(remote, settled).await;
+    let together = until_taken(remote, settled, Receipts::Wanted).await;
     // Somebody was purged meanwhile: the others are recorded one by one.
     if together.is_err() && settled.len() > 1 {
         for one in settled {
-            let alone = until_taken(remote, std::slice::from_ref(one)).await;
+            let alone = until_taken(remote, std::slice::from_ref(one), Receipts::Wanted).await;
             tell(remote, one, alone);
         }
     } else {
@@ -74,11 +74,17 @@ pub async fn record(remote: &Remote, settled: &[Settled]) -> Vec<Again> {
 }
 
 /// Commits; waits and commits again when the store cannot.
-async fn until_taken(remote: &Remote, settled: &[Settled]) -> std::result::Result<(), Conflict> {
+async fn until_taken(
+    remote: &Remote,
+    settled: &[Settled],
+    mut receipts: Receipts,
+) -> std::result::Result<(), Conflict> {
     loop {
-        match commit(remote, settled).await {
+        match commit(remote, settled, receipts).await {
             Ok(()) => return Ok(()),
             Err(StoreError::Conflict(conflict @ Conflict::ClaimLost)) => return Err(conflict),
+            // On a full disk an outcome still finds room, a receipt does not: without it nobody gets the message twice.
+            Err(StoreError::Full) if receipts == Receipts::Wanted => receipts = Receipts::GivenUp,
             // Another conflict is the report's (its reader was removed a moment ago): it is prepared anew.
             Err(error) => {
                 remote.store_failed(&error);
@@ -91,13 +97,23 @@ async fn until_taken(remote: &Remote, settled: &[Settled]) -> std::result::Resul
     }
 }
 
-async fn commit(remote: &Remote, settled: &[Settled]) -> Result<()> {
+/// Whether senders are told of what went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Receipts {
+    Wanted,
+    GivenUp,
+}
+
+async fn commit(remote: &Remote, settled: &[Settled], receipts: Receipts) -> Result<()> {
     let mut ops: Vec<Op> = settled.iter().map(operation).collect();
     let mut reports = Vec::new();
     for (kind, concerned) in [
         (Kind::Failed, failed as fn(&Settled) -> bool),
         (Kind::Relayed, relayed),
     ] {
+        if kind == Kind::Relayed && receipts == Receipts::GivenUp {
+            continue;
+        }
         let about: Vec<About<'_>> = settled.iter().filter(|one| concerned(one)).map(about).collect();
         reports.extend(report::prepare(remote, kind, &about).await?);
     }

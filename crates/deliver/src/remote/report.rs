@@ -5,7 +5,7 @@
 //! 2. A report about a report does not exist: what would have been one is told to the log, and to postmaster at a capped rate
 //!    (threat case LOOP-4).
 
-use directory::Resolution;
+use directory::{Resolution, Vouched};
 use mail::address::{Domain, Mailbox, Path, Utf8};
 use mail::ids::QueueId;
 use queue::accept::Prepared;
@@ -96,7 +96,9 @@ async fn double_bounce(remote: &Remote, about: &[About<'_>]) -> Result<Option<Pr
 }
 
 fn postmaster(remote: &Remote) -> Option<Mailbox> {
-    let resolution = remote.directory.resolve_postmaster_from(&Path::Null);
+    let resolution = remote
+        .directory
+        .resolve_postmaster_from(&Path::Null, Vouched::Yes);
     resolution.recipients().first().map(|one| one.address().clone())
 }
 

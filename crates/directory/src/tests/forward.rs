@@ -1,6 +1,7 @@
 use mail::address::Path;
 
 use super::{Place, mailbox};
+use crate::Vouched;
 use crate::admin::AliasSpec;
 use crate::{Directory, Resolution};
 
@@ -49,7 +50,11 @@ async fn an_alias_leads_here_and_elsewhere() {
         &["team@example.test", "y@far.test", "bob@example.test"],
     )
     .await;
-    let found = directory.resolve_from(&mailbox("all+tag@example.test"), &from("alice@example.test"));
+    let found = directory.resolve_from(
+        &mailbox("all+tag@example.test"),
+        &from("alice@example.test"),
+        Vouched::Yes,
+    );
     let here: Vec<String> = found
         .recipients()
         .iter()
@@ -73,31 +78,34 @@ async fn a_strangers_sender_is_rewritten_and_reports_find_the_way_back() {
     alias(&directory, "out@example.test", &["x@far.test"]).await;
     let out = mailbox("out@example.test");
     assert_eq!(
-        forwards(&directory.resolve_from(&out, &Path::Null)),
+        forwards(&directory.resolve_from(&out, &Path::Null, Vouched::No)),
         ["x@far.test out@example.test <>"]
     );
-    let found = directory.resolve_from(&out, &from(STRANGER));
+    let found = directory.resolve_from(&out, &from(STRANGER), Vouched::No);
     let Path::Mailbox(back) = found.forwards()[0].reverse_path().clone() else {
         panic!("{found:?}");
     };
     assert_eq!(back.domain().as_str(), "example.test");
     assert_ne!(back, mailbox(STRANGER));
-    let report = directory.resolve_from(&back, &Path::Null);
+    let report = directory.resolve_from(&back, &Path::Null, Vouched::No);
     assert_eq!(forwards(&report), [format!("{STRANGER} {back} <>")]);
     assert_eq!(
-        directory.resolve_from(&back, &from("spam@other.test")),
+        directory.resolve_from(&back, &from("spam@other.test"), Vouched::No),
         Resolution::ReportsOnly
     );
     let forged = mailbox(&back.to_string().replace("carol", "dave"));
     assert_eq!(
-        directory.resolve_from(&forged, &Path::Null),
+        directory.resolve_from(&forged, &Path::Null, Vouched::No),
         Resolution::UnknownUser
     );
     // A catch-all does not swallow them.
     alias(&directory, "@example.test", &["bob@example.test"]).await;
-    assert_eq!(forwards(&directory.resolve_from(&back, &Path::Null)).len(), 1);
     assert_eq!(
-        directory.resolve_from(&forged, &Path::Null),
+        forwards(&directory.resolve_from(&back, &Path::Null, Vouched::No)).len(),
+        1
+    );
+    assert_eq!(
+        directory.resolve_from(&forged, &Path::Null, Vouched::No),
         Resolution::UnknownUser
     );
     place
@@ -105,7 +113,7 @@ async fn a_strangers_sender_is_rewritten_and_reports_find_the_way_back() {
         .advance(std::time::Duration::from_secs(22 * 86_400))
         .await;
     assert_eq!(
-        directory.resolve_from(&back, &Path::Null),
+        directory.resolve_from(&back, &Path::Null, Vouched::No),
         Resolution::UnknownUser
     );
 }
@@ -116,7 +124,7 @@ async fn a_long_sender_is_kept() {
     let directory = place.with_people().await;
     alias(&directory, "out@example.test", &["x@far.test"]).await;
     let sender = format!("{}@elsewhere.test", "a".repeat(60));
-    let found = directory.resolve_from(&mailbox("out@example.test"), &from(&sender));
+    let found = directory.resolve_from(&mailbox("out@example.test"), &from(&sender), Vouched::Yes);
     assert_eq!(*found.forwards()[0].reverse_path(), from(&sender));
 }
 
@@ -165,7 +173,7 @@ async fn postmaster_may_lead_elsewhere() {
     let directory = place.with_people().await;
     alias(&directory, "postmaster@example.test", &["admin@far.test"]).await;
     let sender = from("alice@example.test");
-    let found = directory.resolve_postmaster_from(&sender);
+    let found = directory.resolve_postmaster_from(&sender, Vouched::Yes);
     assert_eq!(
         forwards(&found),
         ["admin@far.test postmaster@example.test <alice@example.test>"]
@@ -191,4 +199,19 @@ async fn rel_8_a_target_that_holds_another_command_is_no_address() {
         let said = directory.add_alias(spec).await.expect_err(target).to_string();
         assert!(said.contains("is not an address"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn an_address_of_ours_that_a_stranger_made_up_does_not_leave_as_ours() {
+    let place = Place::new();
+    let directory = place.with_people().await;
+    alias(&directory, "out@example.test", &["x@elsewhere.test"]).await;
+    let sender = from("alice@example.test");
+    let leaves_as = |vouched| match directory.resolve_from(&mailbox("out@example.test"), &sender, vouched) {
+        Resolution::Local(reached) => reached.forwards()[0].reverse_path().clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(leaves_as(Vouched::Yes), sender, "her own mail");
+    let rewritten = leaves_as(Vouched::No).to_string();
+    assert!(rewritten.starts_with("<SRS0="), "{rewritten}");
 }

@@ -183,7 +183,7 @@ async fn postmaster_is_always_delivered() {
     );
     assert_eq!(who(&directory, "postmaster@elsewhere.test"), "not ours");
     assert_eq!(
-        said(&directory.resolve_postmaster_from(&mail::address::Path::Null)),
+        said(&directory.resolve_postmaster_from(&mail::address::Path::Null, crate::Vouched::No)),
         "alice"
     );
     alias(&directory, "@example.test", &["bob@example.test"]).await;

@@ -98,7 +98,8 @@ impl std::error::Error for ConfineError {}
 
 /// Gives up everything but `keep`. Call it before the runtime and the log start their threads.
 pub fn confine(keep: &Confinement) -> Result<Confined, ConfineError> {
-    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    // What cannot be counted is no single thread.
+    let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
     if threads != 1 {
         return Err(ConfineError::Threads(threads));
     }
