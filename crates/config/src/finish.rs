@@ -100,14 +100,18 @@ fn port(values: &Values, name: &str) -> Option<u16> {
 }
 
 fn deliver(values: &Values, hostname: &str) -> Deliver {
+    let ehlo_name = values
+        .name("deliver.ehlo_name")
+        .unwrap_or_else(|| hostname.to_owned());
     Deliver {
         port: port(values, "deliver.port").unwrap_or(SMTP_PORT),
         allow_private: values.flag("deliver.allow_private"),
         source_v4: values.ip("deliver.source_v4"),
         source_v6: values.ip("deliver.source_v6"),
-        ehlo_name: values
-            .name("deliver.ehlo_name")
-            .unwrap_or_else(|| hostname.to_owned()),
+        ehlo_name_v6: values
+            .name("deliver.ehlo_name_v6")
+            .unwrap_or_else(|| ehlo_name.clone()),
+        ehlo_name,
         connections: values.number("deliver.connections").unwrap_or_default(),
         connections_per_destination: values
             .number("deliver.connections_per_destination")

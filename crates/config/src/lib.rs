@@ -147,6 +147,8 @@ pub struct Deliver {
     pub source_v6: Option<IpAddr>,
     /// `deliver.ehlo_name`, or else `hostname`
     pub ehlo_name: String,
+    /// `deliver.ehlo_name_v6`, or else `ehlo_name`
+    pub ehlo_name_v6: String,
     pub connections: u64,
     /// at most `connections`
     pub connections_per_destination: u64,

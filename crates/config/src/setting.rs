@@ -293,6 +293,12 @@ pub const SETTINGS: &[Setting] = &[
         "\"out.example.org\"",
     ),
     Setting::new(
+        "deliver.ehlo_name_v6",
+        Kind::Hostname,
+        "The same for connections over IPv6, when that source address leads to another name. Without it it is deliver.ehlo_name.",
+        "\"out6.example.org\"",
+    ),
+    Setting::new(
         "deliver.connections",
         Kind::Number {
             least: 1,

@@ -88,6 +88,13 @@ fn what_concerns_sending_is_read() {
         deliver.ehlo_name, "mail.example.org",
         "the host name, when nothing is said"
     );
+    assert_eq!(deliver.ehlo_name_v6, deliver.ehlo_name, "and the same over IPv6");
+    let two = GOOD.replace("[deliver]\n", "[deliver]\nehlo_name_v6 = \"out6.example.org\"\n");
+    let two = read(&two).unwrap().config.deliver;
+    assert_eq!(
+        (two.ehlo_name.as_str(), two.ehlo_name_v6.as_str()),
+        ("mail.example.org", "out6.example.org")
+    );
     assert_eq!(
         (deliver.connections, deliver.connections_per_destination),
         (50, 20)

@@ -159,7 +159,9 @@ impl Event for DeliverEvent {
             Self::Failed { to, reason, .. } => format!("Gave up on {to}: {reason}"),
             Self::DelayTold { to, .. } => format!("Told the sender that {to} takes longer"),
             Self::NobodyToTell { to, reason, .. } => {
-                format!("A message without a sender did not reach {to}, and nobody is told: {reason}")
+                format!(
+                    "A message without a sender did not reach {to}, so there is no sender to tell: {reason}"
+                )
             }
             Self::NotOurs { to, .. } => format!("{to} was dealt with by somebody else meanwhile"),
             Self::Unreadable { to, .. } => {

@@ -142,8 +142,8 @@ pub const RESCAN: Duration = Duration::from_secs(300);
 /// Recipients whose deadline has passed that are claimed at once.
 pub const OVERDUE_CLAIMS: usize = 64;
 
-/// While nobody is overdue they are looked for this often.
-pub const OVERDUE_SLEEP: Duration = Duration::from_secs(60);
+/// While nobody is overdue they are looked for this often: deadlines of new mail are not told, and a recipient in delivery is not seen.
+pub const OVERDUE_SLEEP: Duration = Duration::from_secs(5);
 
 /// A wall clock that differs by more than this from what passed has jumped.
 pub const CLOCK_JUMP: Duration = Duration::from_secs(300);

@@ -73,7 +73,10 @@ fn validation(config: &Config, named: &Named) -> Validation {
 
 fn delivery(config: &Config, named: &Named, doors: impl Iterator<Item = SocketAddr>) -> Settings {
     let deliver = &config.deliver;
-    let (mut v4, mut v6) = (Source::any(&deliver.ehlo_name), Source::any(&deliver.ehlo_name));
+    let (mut v4, mut v6) = (
+        Source::any(&deliver.ehlo_name),
+        Source::any(&deliver.ehlo_name_v6),
+    );
     if let Some(IpAddr::V4(address)) = deliver.source_v4 {
         v4.address = Some(address);
     }
@@ -94,6 +97,7 @@ fn delivery(config: &Config, named: &Named, doors: impl Iterator<Item = SocketAd
             names: vec![
                 config.hostname.to_ascii_lowercase(),
                 deliver.ehlo_name.to_ascii_lowercase(),
+                deliver.ehlo_name_v6.to_ascii_lowercase(),
             ],
             addresses: listening.map(|door| door.ip()).chain(sources).collect(),
         },

@@ -207,9 +207,12 @@ fn in_effect(new: &Config, started: &Config) -> Config {
         log_stderr: started.log_stderr,
         ..new.clone()
     };
-    // Not named, it follows the host name.
-    if config.deliver.ehlo_name == new.hostname {
-        config.deliver.ehlo_name.clone_from(&started.hostname);
+    // Not named, they follow the host name.
+    let delivery = &mut config.deliver;
+    for name in [&mut delivery.ehlo_name, &mut delivery.ehlo_name_v6] {
+        if *name == new.hostname {
+            name.clone_from(&started.hostname);
+        }
     }
     config
 }

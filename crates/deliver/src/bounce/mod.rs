@@ -65,6 +65,15 @@ impl Kind {
     }
 }
 
+/// Why somebody gets a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// it is their message
+    Sender,
+    /// it is a report of ours that nobody else can be told of
+    Postmaster,
+}
+
 /// A status code of RFC 3463: `5.1.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Status {
@@ -204,8 +213,10 @@ pub struct Report<'a> {
     pub kind: Kind,
     /// our name
     pub host: &'a Domain,
-    /// who is told: the message's reverse-path
+    /// who is told
     pub to: &'a Mailbox,
+    /// why that is who is told
+    pub reader: Reader,
     /// the left half of the report's Message-ID: unique
     pub message_id: &'a str,
     /// now

@@ -27,6 +27,7 @@ struct Case {
     envid: Option<String>,
     header: Vec<u8>,
     whole: Option<Vec<u8>>,
+    reader: Reader,
 }
 
 impl Default for Case {
@@ -44,6 +45,7 @@ impl Default for Case {
             envid: None,
             header: HEADER.to_vec(),
             whole: None,
+            reader: Reader::Sender,
         }
     }
 }
@@ -73,6 +75,7 @@ impl Case {
             kind: self.kind,
             host: &host,
             to: &self.to,
+            reader: self.reader,
             message_id: "q1.bounce",
             now: UnixMs(1_795_672_800_000),
             queue_id: QueueId::from_raw(1 << 40),
@@ -395,4 +398,21 @@ proptest! {
         prop_assert_eq!(machine.matches("\r\n\r\n").count(), 1);
         prop_assert!(utf8 || machine.is_ascii());
     }
+}
+
+#[test]
+fn loop_4_postmaster_is_not_told_of_a_message_of_his_own() {
+    let case = Case {
+        reader: Reader::Postmaster,
+        ..Case::default()
+    };
+    let text = String::from_utf8(case.compose().into_bytes()).expect("seven bits");
+    assert!(
+        text.contains("Subject: Report not delivered: bob@example.net"),
+        "{text}"
+    );
+    assert!(
+        text.contains("you get it as postmaster") && !text.contains("Your message"),
+        "{text}"
+    );
 }

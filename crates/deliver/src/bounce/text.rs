@@ -2,7 +2,7 @@
 
 use mail::date::rfc5322;
 
-use super::{Answer, Kind, Report, Told, clean, original, situation, words};
+use super::{Answer, Kind, Reader, Report, Told, clean, original, situation, words};
 use crate::limits::{REPLY_LINE_BYTES, REPLY_LINES};
 
 /// Letters of a line before it is wrapped.
@@ -11,6 +11,7 @@ const WIDTH: usize = 72;
 /// The subject: what became of it, and for whom.
 pub(super) fn subject(report: &Report<'_>) -> String {
     let what = match report.kind {
+        Kind::Failed if report.reader == Reader::Postmaster => "Report not delivered",
         Kind::Failed => "Not delivered",
         Kind::Delayed => "Delayed",
         Kind::Relayed => "Passed on",
@@ -44,6 +45,11 @@ fn opening(report: &Report<'_>) -> String {
         _ => "these addresses",
     };
     let said = match report.kind {
+        Kind::Failed if report.reader == Reader::Postmaster => {
+            format!(
+                "A report that this server wrote could not be delivered to {address}. A report has no sender who could be told, so you get it as postmaster:"
+            )
+        }
         Kind::Failed => {
             format!("Your message was NOT delivered to {address}, and it will not be tried again:")
         }
@@ -184,7 +190,10 @@ fn without_target(line: &str, told: &Told<'_>) -> String {
 
 /// What the report is about, so that people recognise it.
 fn about(text: &mut String, report: &Report<'_>) {
-    text.push_str("Your message:\n\n");
+    text.push_str(match report.reader {
+        Reader::Sender => "Your message:\n\n",
+        Reader::Postmaster => "The report:\n\n",
+    });
     if let Some(subject) = original::shown_field(report.original.header, "Subject") {
         text.push_str(&format!("    Subject:  {subject}\n"));
     }

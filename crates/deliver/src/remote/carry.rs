@@ -44,6 +44,8 @@ pub struct Decided {
 pub struct Hand {
     /// the open connection, if there is one
     pub session: Option<Session>,
+    /// connections that are done: left politely once the outcome is on its way to the disk, because a server may take its time
+    pub leaving: Vec<Session>,
     /// the settings it was last used under: other ones may mean another server
     pub under: Option<Arc<Settings>>,
     /// the outcome of the job before, on its way to the disk
@@ -247,7 +249,7 @@ impl Carrier<'_> {
             self.hand.session = Some(session);
             self.hand.under = Some(self.settings.clone());
         } else {
-            session.quit(&*self.remote.queue.clock).await;
+            self.hand.leaving.push(session);
         }
         Ok(())
     }

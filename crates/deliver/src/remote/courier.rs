@@ -51,7 +51,8 @@ async fn one(shared: &Arc<Shared>, destination: &Destination, mut job: Job, hand
         return true;
     }
     let settings = remote.settings();
-    let began = remote.queue.clock.now();
+    let clock = remote.queue.clock.clone();
+    let began = clock.now();
     let carried = match carry::carry(remote, &settings, &job, hand).await {
         Ok(carried) => carried,
         Err(error) => {
@@ -75,6 +76,9 @@ async fn one(shared: &Arc<Shared>, destination: &Destination, mut job: Job, hand
             shared.again(again);
         })
         .await;
+    for session in hand.leaving.drain(..) {
+        session.quit(&*clock).await;
+    }
     true
 }
 

@@ -18,7 +18,7 @@ use world::clock::UnixMs;
 
 use super::Remote;
 use super::letter::path;
-use crate::bounce::{self, Answer, Kind, Original, Report, Returned, Step, Told};
+use crate::bounce::{self, Answer, Kind, Original, Reader, Report, Returned, Step, Told};
 use crate::events::DeliverEvent;
 use crate::limits::{HEADER_BYTES, RETURNED_BYTES};
 
@@ -64,7 +64,7 @@ pub async fn prepare(remote: &Remote, kind: Kind, about: &[About<'_>]) -> Result
     if wanting.is_empty() {
         return Ok(None);
     }
-    send(remote, kind, sender, &wanting).await
+    send(remote, kind, (sender, Reader::Sender), &wanting).await
 }
 
 /// Whom a failure of this recipient concerns. A forwarded copy's rewritten path leads back to the message's own sender; a
@@ -92,7 +92,7 @@ async fn double_bounce(remote: &Remote, about: &[About<'_>]) -> Result<Option<Pr
     let Some(postmaster) = postmaster(remote) else {
         return Ok(None);
     };
-    send(remote, Kind::Failed, &postmaster, about).await
+    send(remote, Kind::Failed, (&postmaster, Reader::Postmaster), about).await
 }
 
 fn postmaster(remote: &Remote) -> Option<Mailbox> {
@@ -102,7 +102,12 @@ fn postmaster(remote: &Remote) -> Option<Mailbox> {
     resolution.recipients().first().map(|one| one.address().clone())
 }
 
-async fn send(remote: &Remote, kind: Kind, to: &Mailbox, about: &[About<'_>]) -> Result<Option<Prepared>> {
+async fn send(
+    remote: &Remote,
+    kind: Kind,
+    (to, reader): (&Mailbox, Reader),
+    about: &[About<'_>],
+) -> Result<Option<Prepared>> {
     let row = about[0].row;
     let generated = Generated { maker: "bounce" };
     let id: QueueId = remote.ids.next();
@@ -124,6 +129,7 @@ async fn send(remote: &Remote, kind: Kind, to: &Mailbox, about: &[About<'_>]) ->
         kind,
         host: &host,
         to,
+        reader,
         message_id: &format!("{id}.report"),
         now,
         queue_id: row.queue_id,
