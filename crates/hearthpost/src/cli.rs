@@ -50,7 +50,7 @@ pub enum Command {
     /// Accepted messages that still wait.
     #[command(subcommand)]
     Queue(QueueCommand),
-    /// Who changed domains, accounts and aliases, newest first.
+    /// Who changed domains, accounts, aliases and the queue, newest first.
     History(HistoryArgs),
     /// Take one change back, when nothing newer conflicts.
     Undo {

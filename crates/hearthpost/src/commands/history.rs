@@ -18,7 +18,7 @@ pub fn run(args: HistoryArgs) -> Outcome<()> {
     let entries: Vec<Shown> = parse(ask(&args.common, Request::History(request))?)?;
     show(&args.common, &entries, || {
         if entries.is_empty() {
-            return vec!["Nothing was changed that is still remembered.".to_owned()];
+            return vec!["No change is on record.".to_owned()];
         }
         entries.iter().map(line).collect()
     })

@@ -75,8 +75,9 @@ fn queue(queue: &Waiting) -> Vec<String> {
         return vec!["Nothing waits in the queue".to_owned()];
     }
     let least = if queue.all_counted { "" } else { "at least " };
+    let wait = if queue.waiting == 1 { "waits" } else { "wait" };
     let mut lines = vec![format!(
-        "{least}{} wait: {} due, {} held, {} for accounts here. Look: hearthpost queue list",
+        "{least}{} {wait}: {} due, {} held, {} for accounts here. Look: hearthpost queue list",
         counted(queue.waiting, "recipient"),
         queue.due,
         queue.held,
