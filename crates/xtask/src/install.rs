@@ -84,6 +84,11 @@ pub const TOOLS: &[Tool] = &[
         used_for: "TLS versions and handshakes",
     },
     Tool {
+        program: "systemd-analyze",
+        package: "systemd",
+        used_for: "the unit's exposure, socket activation",
+    },
+    Tool {
         program: "knotd",
         package: "knot",
         used_for: "DNS of the test Internet",
