@@ -123,6 +123,7 @@ pub fn fuzz_decode(bytes: &[u8]) {
     assert!(crate::decode::quoted_printable::decode(bytes).len() <= bytes.len());
     let text = crate::decode::text(bytes);
     assert!(!text.contains(['\r', '\n', '\0']));
+    assert!(crate::collation::fold(&text).len() <= 11 * text.len());
     let (charset, rest) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(0));
     let _ = crate::decode::charset::to_text(charset, rest);
 }

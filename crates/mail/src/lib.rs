@@ -9,6 +9,7 @@
 //! 4. [`mime::Structure::parse`] finds the parts as offsets, in one pass, decoding nothing; [`mime::Structure::section`]
 //!    counts them as IMAP does, and [`envelope::Envelope::parse`] gives what ENVELOPE shows.
 //! 5. [`decode`] turns bodies, encoded words and parameters into text, when somebody asks.
+//!    [`collation::fold`] makes texts comparable, for everybody who searches or sorts.
 //! 6. [`build::MessageBuilder`] makes messages of our own; [`wire`] holds what may be sent at all.
 //! 7. [`downgrade::to_seven_bit`] encodes a message of ours anew, for a server that takes 7 bits only.
 //!
@@ -24,6 +25,7 @@
 pub mod address;
 pub mod budget;
 pub mod build;
+pub mod collation;
 pub mod date;
 pub mod decode;
 pub mod downgrade;

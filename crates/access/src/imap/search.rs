@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use imap::command::{Numbers, SearchKey};
 use imap::date::Date;
+use mail::collation::fold;
 use mail::header::Fields;
 use mail::ids::MessageId;
 use mail::mime::{Kind, Structure};
@@ -154,11 +155,6 @@ fn ready(key: &SearchKey, opened: &Opened, now: UnixMs) -> Option<Key> {
 
 fn day(date: Date) -> i64 {
     date.days_since_1970()
-}
-
-/// Text as it is compared: without case.
-pub(crate) fn fold(text: &str) -> String {
-    text.to_lowercase()
 }
 
 impl Key {
