@@ -23,6 +23,14 @@ pub const ATTEMPTS_KEPT: u32 = 50;
 pub const FIRST_ATTEMPTS_KEPT: u32 = 10;
 /// Days for which attempts are kept after the message left the queue.
 pub const ATTEMPT_DAYS: u64 = 30;
+/// Bytes of metadata (names and values) of one account.
+pub const METADATA_BYTES_PER_ACCOUNT: usize = 1 << 20;
+/// Bytes of one value of metadata.
+pub const METADATA_VALUE_BYTES: usize = 64 * 1024;
+/// Entries of metadata of one account.
+pub const METADATA_ENTRIES_PER_ACCOUNT: usize = 2000;
+/// Names without a mailbox that one account may subscribe to.
+pub const SUBSCRIBED_NAMES_PER_ACCOUNT: usize = 1000;
 /// Days for which audit entries are kept.
 pub const AUDIT_DAYS: u64 = 365;
 
@@ -79,6 +87,10 @@ pub enum Conflict {
     /// The recipient does not wait (any more).
     NotWaiting,
     OverQuota,
+    /// A value, or all entries of the account together, would be larger than allowed.
+    MetadataTooLarge,
+    /// The account has as many entries of metadata, or names without a mailbox, as it may.
+    TooManyEntries,
     /// UIDs of this mailbox are used up (2^32 - 1).
     NoUidsLeft,
 }
@@ -103,6 +115,8 @@ impl fmt::Display for Conflict {
             Self::ClaimLost => "somebody else has dealt with it",
             Self::NotWaiting => "that recipient does not wait any more",
             Self::OverQuota => "the account is full",
+            Self::MetadataTooLarge => "the metadata is larger than allowed",
+            Self::TooManyEntries => "the account has as many entries as it may",
             Self::NoUidsLeft => "the mailbox has used up its UIDs",
         })
     }
@@ -394,6 +408,19 @@ pub enum Op {
         mailbox: MailboxId,
         subscribed: bool,
     },
+    /// Remembers, or forgets, a subscription to a whole name that no mailbox has (RFC 9051 §6.3.7 keeps it past DELETE).
+    SetSubscribedName {
+        account: AccountId,
+        name: String,
+        subscribed: bool,
+    },
+    /// RFC 5464: sets entries of a mailbox, or of the account (`None`); an entry without a value is removed. Names are kept as
+    /// given: the caller folds their case.
+    SetMetadata {
+        account: AccountId,
+        mailbox: Option<MailboxId>,
+        entries: Vec<(String, Option<Bytes>)>,
+    },
 
     /// `settings` is JSON owned by `directory`.
     CreateDomain {
@@ -591,6 +618,16 @@ pub struct PlacementRow {
     pub modseq: u64,
 }
 
+/// An entry of metadata (RFC 5464) as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct MetadataRow {
+    /// `None`: the account's own
+    pub mailbox: Option<MailboxId>,
+    pub entry: String,
+    pub value: Bytes,
+}
+
 /// A message as stored: `prefix` followed by the body.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
@@ -754,6 +791,14 @@ pub trait Store: Send + Sync + 'static {
     fn read_body(&self, blob: BlobId, offset: u64, length: u64) -> BoxFuture<'_, Result<Bytes>>;
     /// Names of the rare keywords used in a mailbox.
     fn keywords(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<String>>>;
+    /// When messages came into this mailbox (RFC 8514 SAVEDATE): delivered, appended, copied or moved. In UID order, those of
+    /// the set that exist, at most `PAGE_ROWS`: for more, ask for the UIDs above the last. Copies made before dates were kept
+    /// have their message's.
+    fn save_dates(&self, mailbox: MailboxId, uids: UidSet) -> BoxFuture<'_, Result<Vec<(u32, UnixMs)>>>;
+    /// All metadata of an account, its mailboxes' included; bounded by [`METADATA_BYTES_PER_ACCOUNT`].
+    fn metadata(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MetadataRow>>>;
+    /// Names an account subscribes to that no mailbox had when it did, in name order.
+    fn subscribed_names(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<String>>>;
 
     /// Domains with their settings, after the given name, in name order, at most `PAGE_ROWS`.
     fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>>;

@@ -42,6 +42,8 @@ pub const PACK_ALIVE_PERCENT: u64 = 50;
 pub const MAILBOXES_PER_ACCOUNT: usize = 10_000;
 /// Longest name of one mailbox level, in bytes.
 pub const MAILBOX_NAME_BYTES: usize = 255;
+/// Longest name of an entry of metadata, in bytes.
+pub const METADATA_ENTRY_BYTES: usize = 1024;
 /// Levels of the mailbox tree.
 pub const MAILBOX_DEPTH: usize = 64;
 /// Rows that share one modseq, so that a page of changes always advances.

@@ -1,12 +1,15 @@
 //! The cases. Each gets a fresh store and panics with a sentence when the contract is broken.
 
+use bytes::Bytes;
 use world::clock::UnixMs;
 
 use super::make::{
     LANE, START_MS, accept, account, alice, blob, body, commit, commit_all, deliver, delivery, mailbox,
     queue_id, read_all, waiting,
 };
-use crate::contract::{Claim, Conflict, Op, OpResult, Outcome, PAGE_ROWS, Store, StoreError, Target};
+use crate::contract::{
+    Claim, Conflict, METADATA_VALUE_BYTES, Op, OpResult, Outcome, PAGE_ROWS, Store, StoreError, Target,
+};
 use crate::flags::{DELETED, FlagEdit, Flags, SEEN};
 use crate::uids::UidSet;
 
@@ -27,6 +30,9 @@ cases![
     mailboxes_form_a_tree,
     renaming_inbox_moves_its_messages,
     quota_counts_appends_and_copies,
+    each_place_has_its_save_date,
+    metadata_is_kept_bounded_and_goes_with_its_mailbox,
+    names_without_a_mailbox_are_subscribed_to,
     waiting_recipients_are_claimed_once,
     an_outcome_places_and_removes_together,
     addresses_are_unique_over_accounts_and_aliases,
@@ -340,6 +346,80 @@ async fn rare_keywords_keep_their_names_and_have_a_limit(store: &dyn Store) {
     commit(store, accept(2, body, vec![plan], Vec::new()))
         .await
         .expect("mail is never refused for a keyword");
+}
+
+async fn each_place_has_its_save_date(store: &dyn Store) {
+    begin(store).await;
+    deliver(store, 1, b"one").await.expect("accepted");
+    deliver(store, 2, b"two").await.expect("accepted");
+    let (from, uids, to) = (mailbox(1), one(2), mailbox(2));
+    commit(store, Op::Copy { from, uids, to }).await.expect("copied");
+    let dates = store.save_dates(mailbox(1), all()).await.expect("dates");
+    assert_eq!(dates.iter().map(|(uid, _)| *uid).collect::<Vec<_>>(), [1, 2]);
+    let copied = store.save_dates(mailbox(2), all()).await.expect("dates");
+    assert!(copied[0].1 >= dates[1].1, "a copy is saved when it is made");
+    assert_eq!(store.save_dates(mailbox(1), one(2)).await, Ok(vec![dates[1]]));
+    assert_eq!(store.save_dates(mailbox(9), all()).await, Ok(Vec::new()));
+}
+
+async fn metadata_is_kept_bounded_and_goes_with_its_mailbox(store: &dyn Store) {
+    begin(store).await;
+    let set = |mailbox, entry: &str, value: Option<&[u8]>| Op::SetMetadata {
+        account: account(1),
+        mailbox,
+        entries: vec![(entry.to_owned(), value.map(Bytes::copy_from_slice))],
+    };
+    let own = set(None, "/private/comment", Some(b"mine"));
+    let of_archive = set(Some(mailbox(2)), "/private/comment", Some(b"old \0 mail"));
+    commit_all(store, vec![own, of_archive]).await.expect("set");
+    let rows = store.metadata(account(1)).await.expect("metadata");
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| (row.mailbox, row.entry.as_str(), &row.value[..]))
+        .collect();
+    let (mine, old) = ((None, "/private/comment", &b"mine"[..]), &b"old \0 mail"[..]);
+    assert_eq!(told, [mine, (Some(mailbox(2)), "/private/comment", old)]);
+    let large = vec![b'x'; METADATA_VALUE_BYTES + 1];
+    refused(
+        store,
+        set(None, "/private/x", Some(&large)),
+        Conflict::MetadataTooLarge,
+    )
+    .await;
+    refused(
+        store,
+        set(Some(mailbox(9)), "/private/x", None),
+        Conflict::NoSuchMailbox,
+    )
+    .await;
+    commit(store, set(None, "/private/comment", None))
+        .await
+        .expect("removed");
+    let mailbox = mailbox(2);
+    commit(store, Op::DeleteMailbox { mailbox })
+        .await
+        .expect("deleted");
+    assert_eq!(store.metadata(account(1)).await, Ok(Vec::new()));
+}
+
+async fn names_without_a_mailbox_are_subscribed_to(store: &dyn Store) {
+    begin(store).await;
+    let set = |name: &str, subscribed| Op::SetSubscribedName {
+        account: account(1),
+        name: name.to_owned(),
+        subscribed,
+    };
+    for name in ["b", "a/c", "b"] {
+        commit(store, set(name, true)).await.expect("subscribed");
+    }
+    assert_eq!(
+        store.subscribed_names(account(1)).await,
+        Ok(vec!["a/c".to_owned(), "b".to_owned()])
+    );
+    commit(store, set("a/c", false)).await.expect("unsubscribed");
+    commit(store, set("never", false)).await.expect("nothing to do");
+    refused(store, set("", true), Conflict::NotAllowed).await;
+    assert_eq!(store.subscribed_names(account(1)).await, Ok(vec!["b".to_owned()]));
 }
 
 async fn copy_and_move_answer_in_uid_order(store: &dyn Store) {

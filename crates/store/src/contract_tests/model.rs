@@ -37,6 +37,10 @@ struct State {
     waiting: BTreeMap<(QueueId, u32), Row>,
     attempts: BTreeMap<(QueueId, u32), Vec<AttemptRow>>,
     audit: Vec<AuditRow>,
+    metadata: BTreeMap<(AccountId, Option<MailboxId>, String), Bytes>,
+    subscribed_names: BTreeSet<(AccountId, String)>,
+    saved: HashMap<(MailboxId, u32), UnixMs>,
+    now: UnixMs,
     next_message: u64,
     touched: HashMap<AccountId, (u64, usize)>,
 }
@@ -84,6 +88,7 @@ impl Model {
         let mut held = self.state.lock();
         let mut state = held.clone();
         state.touched.clear();
+        state.now = self.clock.now();
         let results = batch
             .ops
             .iter()
@@ -284,6 +289,16 @@ impl State {
                 self.modseq(account)?;
                 Ok(OpResult::Done)
             }
+            Op::SetSubscribedName {
+                account,
+                name,
+                subscribed,
+            } => self.set_subscribed_name(*account, name, *subscribed),
+            Op::SetMetadata {
+                account,
+                mailbox,
+                entries,
+            } => self.set_metadata(*account, *mailbox, entries),
             Op::CreateDomain { name, settings } => match self.domains.contains_key(name) {
                 true => refuse(Conflict::DomainExists),
                 false => self.done(|state| drop(state.domains.insert(name.clone(), settings.clone()))),
@@ -325,6 +340,8 @@ impl State {
                 self.accounts.remove(account);
                 self.mailboxes
                     .retain(|_, mailbox| mailbox.row.account != *account);
+                self.metadata.retain(|(owner, _, _), _| owner != account);
+                self.subscribed_names.retain(|(owner, _)| owner != account);
                 Ok(OpResult::Done)
             }
             Op::CreateAlias { key, targets } => {
@@ -552,6 +569,9 @@ impl State {
         let uid = mailbox.row.uidnext;
         mailbox.row.uidnext += 1;
         mailbox.row.modseq = modseq;
+        let now = self.now;
+        self.saved.insert((id, uid), now);
+        let mailbox = self.mailbox(id)?;
         mailbox.placed.insert(
             uid,
             (
@@ -784,8 +804,66 @@ impl State {
             return refuse(Conflict::HasChildren);
         }
         self.mailboxes.remove(&id);
+        self.metadata.retain(|(_, mailbox, _), _| *mailbox != Some(id));
         self.account(row.account)?.row.used_bytes -= row.size_bytes;
         self.modseq(row.account)?;
+        Ok(OpResult::Done)
+    }
+
+    fn set_subscribed_name(&mut self, account: AccountId, name: &str, subscribed: bool) -> Result<OpResult> {
+        self.account(account)?;
+        let key = (account, name.to_owned());
+        if !subscribed {
+            self.subscribed_names.remove(&key);
+            return Ok(OpResult::Done);
+        }
+        if name.is_empty() {
+            return refuse(Conflict::NotAllowed);
+        }
+        self.subscribed_names.insert(key);
+        let mine = |(owner, _): &&(AccountId, String)| *owner == account;
+        if self.subscribed_names.iter().filter(mine).count() > SUBSCRIBED_NAMES_PER_ACCOUNT {
+            return refuse(Conflict::TooManyEntries);
+        }
+        Ok(OpResult::Done)
+    }
+
+    fn set_metadata(
+        &mut self,
+        account: AccountId,
+        mailbox: Option<MailboxId>,
+        entries: &[(String, Option<Bytes>)],
+    ) -> Result<OpResult> {
+        self.account(account)?;
+        if let Some(id) = mailbox
+            && self.mailbox(id)?.row.account != account
+        {
+            return refuse(Conflict::NoSuchMailbox);
+        }
+        for (entry, value) in entries {
+            let key = (account, mailbox, entry.clone());
+            match value {
+                Some(value) if value.len() > METADATA_VALUE_BYTES => {
+                    return refuse(Conflict::MetadataTooLarge);
+                }
+                Some(value) => drop(self.metadata.insert(key, value.clone())),
+                None => drop(self.metadata.remove(&key)),
+            }
+        }
+        let mine = || {
+            self.metadata
+                .iter()
+                .filter(|((owner, _, _), _)| *owner == account)
+        };
+        if mine().count() > METADATA_ENTRIES_PER_ACCOUNT {
+            return refuse(Conflict::TooManyEntries);
+        }
+        let bytes: usize = mine()
+            .map(|((_, _, entry), value)| entry.len() + value.len())
+            .sum();
+        if bytes > METADATA_BYTES_PER_ACCOUNT {
+            return refuse(Conflict::MetadataTooLarge);
+        }
         Ok(OpResult::Done)
     }
 
@@ -996,6 +1074,46 @@ impl Store for Model {
             .mailbox(mailbox)
             .map(|mailbox| mailbox.keywords.clone())
             .unwrap_or_default()))
+    }
+
+    fn save_dates(&self, mailbox: MailboxId, uids: UidSet) -> BoxFuture<'_, Result<Vec<(u32, UnixMs)>>> {
+        let state = self.state.lock();
+        let placed = state
+            .mailboxes
+            .get(&mailbox)
+            .into_iter()
+            .flat_map(|found| found.placed.keys());
+        let dates = placed
+            .filter(|uid| uids.contains(**uid))
+            .filter_map(|uid| Some((*uid, *state.saved.get(&(mailbox, *uid))?)))
+            .take(PAGE_ROWS)
+            .collect();
+        ready(Ok(dates))
+    }
+
+    fn metadata(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MetadataRow>>> {
+        let state = self.state.lock();
+        let mine = state
+            .metadata
+            .iter()
+            .filter(|((owner, _, _), _)| *owner == account);
+        let rows = mine
+            .map(|((_, mailbox, entry), value)| MetadataRow {
+                mailbox: *mailbox,
+                entry: entry.clone(),
+                value: value.clone(),
+            })
+            .collect();
+        ready(Ok(rows))
+    }
+
+    fn subscribed_names(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<String>>> {
+        let state = self.state.lock();
+        let mine = state
+            .subscribed_names
+            .iter()
+            .filter(|(owner, _)| *owner == account);
+        ready(Ok(mine.map(|(_, name)| name.clone()).collect()))
     }
 
     fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>> {

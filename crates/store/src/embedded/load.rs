@@ -59,6 +59,8 @@ pub(crate) struct StoredPlacement {
     pub modseq: u64,
     pub size: u64,
     pub sum: i64,
+    /// 0: when the message was
+    pub saved_at: u64,
 }
 
 /// An accepted message some of whose recipients wait.
@@ -310,7 +312,7 @@ impl MessageState {
     }
 }
 
-/// Reads a row selected as `mailbox,uid,message,flags,keywords,modseq,size,sum`, not yet verified.
+/// Reads a row selected as `mailbox,uid,message,flags,keywords,modseq,size,sum,saved_at`, not yet verified.
 pub(crate) fn placement_from(row: &Row<'_>) -> rusqlite::Result<StoredPlacement> {
     Ok(StoredPlacement {
         mailbox: MailboxId::from_raw(positive(row.get(0)?)),
@@ -321,6 +323,7 @@ pub(crate) fn placement_from(row: &Row<'_>) -> rusqlite::Result<StoredPlacement>
         modseq: uint(row.get(5)?),
         size: uint(row.get(6)?),
         sum: row.get(7)?,
+        saved_at: uint(row.get(8)?),
     })
 }
 
@@ -334,6 +337,7 @@ impl StoredPlacement {
             keywords: self.keywords.as_deref(),
             modseq: self.modseq,
             size: self.size,
+            saved_at: self.saved_at,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Brings a database of an older version to ours, in one transaction: a crash leaves the old version or the new one.
+//! Brings a database of an older version to ours, one transaction for each version: a crash leaves one of them whole.
 
 use mail::ids::{AccountId, Id, QueueId};
 use rusqlite::{Connection, params};
@@ -7,13 +7,27 @@ use world::clock::UnixMs;
 use crate::contract::{Result, Waiting};
 use crate::embedded::load::{self, StoredWaiting};
 use crate::embedded::rows::{Sum, int, uint, verify};
-use crate::embedded::schema::{self, QUEUE_TABLES};
+use crate::embedded::schema::{self, MAILBOX_TABLES, QUEUE_TABLES};
 use crate::limits::MIGRATED_DEADLINE_MS;
 
 /// Version 1 knew neither lanes nor deadlines. Recipients elsewhere waited for a road: now there is one, they are due at once.
 pub(super) fn from_1(conn: &Connection, now: UnixMs) -> Result<()> {
+    in_transaction(conn, || move_waiting(conn, now))
+}
+
+/// Version 2 knew one save date of a message, not one of each place, and neither metadata nor names subscribed to without a
+/// mailbox. No row is written: a place without a date of its own has its message's, and its checksum stays what it was.
+pub(super) fn from_2(conn: &Connection) -> Result<()> {
+    in_transaction(conn, || {
+        conn.execute_batch("ALTER TABLE placements ADD COLUMN saved_at INTEGER NOT NULL DEFAULT 0")?;
+        conn.execute_batch(MAILBOX_TABLES)?;
+        schema::set_meta(conn, "version", 3)
+    })
+}
+
+fn in_transaction(conn: &Connection, step: impl FnOnce() -> Result<()>) -> Result<()> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
-    let moved = move_waiting(conn, now);
+    let moved = step();
     if moved.is_err() {
         let _ = conn.execute_batch("ROLLBACK"); // what failed is told below
         return moved;

@@ -52,11 +52,13 @@ use world::ids::IdSource;
 
 use crate::contract::{
     AcceptedMessage, AccountRow, Admission, AttemptRow, AuditRow, Batch, BodyStage, Changes, Claim, Lane,
-    MailboxRow, MessageRow, Notice, PlacementRow, Receipt, Result, Store, StoreError, WaitingRow,
+    MailboxRow, MessageRow, MetadataRow, Notice, PlacementRow, Receipt, Result, Store, StoreError,
+    WaitingRow,
 };
 use crate::durable::Durable;
 use crate::events::StoreEvent;
 use crate::limits::NOTICES;
+use crate::uids::UidSet;
 
 pub use line::is_writing_here;
 pub use options::Options;
@@ -316,6 +318,18 @@ impl Store for Embedded {
     fn keywords(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<String>>> {
         self.readers
             .ask(move |reader| load::keyword_names(&reader.conn, mailbox))
+    }
+
+    fn save_dates(&self, mailbox: MailboxId, uids: UidSet) -> BoxFuture<'_, Result<Vec<(u32, UnixMs)>>> {
+        self.readers.ask(move |reader| reader.save_dates(mailbox, &uids))
+    }
+
+    fn metadata(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MetadataRow>>> {
+        self.readers.ask(move |reader| reader.metadata(account))
+    }
+
+    fn subscribed_names(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<String>>> {
+        self.readers.ask(move |reader| reader.subscribed_names(account))
     }
 
     fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>> {

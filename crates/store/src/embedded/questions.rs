@@ -2,14 +2,16 @@
 
 use mail::ids::{AccountId, BlobId, Id, MailboxId, MessageId};
 use rusqlite::params;
+use world::clock::UnixMs;
 
 use crate::contract::{
-    AccountRow, Changes, Conflict, MailboxRow, MessageRow, PAGE_ROWS, PlacementRow, Result, StoreError,
+    AccountRow, Changes, Conflict, MailboxRow, MessageRow, MetadataRow, PAGE_ROWS, PlacementRow, Result,
+    StoreError,
 };
 use crate::embedded::apply::{TARGET_SEPARATOR, flags_of};
 use crate::embedded::load::{self, StoredPlacement};
 use crate::embedded::readers::Reader;
-use crate::embedded::rows::{int, text_sum, uint, verify};
+use crate::embedded::rows::{int, metadata_sum, subscribed_name_sum, text_sum, uint, verify};
 use crate::limits::TOMBSTONES_PER_PAGE;
 use crate::uids::UidSet;
 
@@ -35,7 +37,7 @@ impl Reader {
             let missing = StoreError::Conflict(Conflict::NoSuchMailbox);
             let messages = state.ok_or(missing)?.row.messages as usize;
             let mut statement = reader.conn.prepare_cached(
-                "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum FROM placements \
+                "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum,saved_at FROM placements \
                  WHERE mailbox=? AND uid>? ORDER BY uid LIMIT ?",
             )?;
             let found = statement
@@ -110,7 +112,7 @@ impl Reader {
     /// holds at least one.
     fn changed_rows(&mut self, mailbox: MailboxId, modseq: u64) -> Result<(Vec<StoredPlacement>, u64)> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum FROM placements \
+            "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum,saved_at FROM placements \
              WHERE mailbox=? AND modseq>? ORDER BY modseq,uid LIMIT ?",
         )?;
         let mut found = statement
@@ -151,6 +153,76 @@ impl Reader {
             }
             Ok(found)
         })
+    }
+
+    pub fn save_dates(&mut self, mailbox: MailboxId, uids: &UidSet) -> Result<Vec<(u32, UnixMs)>> {
+        self.snapshot(|reader| {
+            let mut statement = reader.conn.prepare_cached(
+                "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum,saved_at FROM placements \
+                 WHERE mailbox=? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?",
+            )?;
+            let mut found = Vec::new();
+            for &(first, last) in uids.ranges() {
+                let room = (PAGE_ROWS - found.len()) as i64;
+                let mut rows = statement.query(params![int(mailbox.raw()), first, last, room])?;
+                while let Some(row) = rows.next()? {
+                    let placement = load::placement_from(row)?.verified()?;
+                    found.push((placement.uid, reader.save_date(&placement)?));
+                }
+                if found.len() == PAGE_ROWS {
+                    break;
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    fn save_date(&self, placement: &StoredPlacement) -> Result<UnixMs> {
+        if placement.saved_at != 0 {
+            return Ok(UnixMs(placement.saved_at));
+        }
+        let missing = || StoreError::Damaged(format!("message {}", MessageId::from_raw(placement.message)));
+        let message = load::message(&self.conn, placement.message)?.ok_or_else(missing)?;
+        Ok(message.row.saved_at)
+    }
+
+    pub fn metadata(&mut self, account: AccountId) -> Result<Vec<MetadataRow>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT mailbox,entry,value,sum FROM metadata WHERE account=? ORDER BY mailbox,entry",
+        )?;
+        let mut rows = statement.query(params![int(account.raw())])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mailbox = uint(row.get(0)?);
+            let value: Vec<u8> = row.get(2)?;
+            let entry = MetadataRow {
+                mailbox: (mailbox != 0).then(|| MailboxId::from_raw(mailbox)),
+                entry: row.get(1)?,
+                value: value.into(),
+            };
+            let sum = metadata_sum(account, entry.mailbox, &entry.entry, &entry.value);
+            verify(row.get(3)?, sum, || {
+                format!("metadata {} of account {account}", entry.entry)
+            })?;
+            found.push(entry);
+        }
+        Ok(found)
+    }
+
+    pub fn subscribed_names(&mut self, account: AccountId) -> Result<Vec<String>> {
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT name,sum FROM subscribed_names WHERE account=? ORDER BY name")?;
+        let mut rows = statement.query(params![int(account.raw())])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            verify(row.get(1)?, subscribed_name_sum(account, &name), || {
+                format!("a subscription of account {account}")
+            })?;
+            found.push(name);
+        }
+        Ok(found)
     }
 
     pub fn domains(&mut self, after: &str) -> Result<Vec<(String, String)>> {

@@ -1,7 +1,7 @@
 //! Checksums of rows: 48 bits of BLAKE3 over every column, the key included, so that neither rot nor a misplaced row is
 //! served as if it were right.
 
-use mail::ids::{Id, MailboxId};
+use mail::ids::{AccountId, Id, MailboxId};
 
 use crate::contract::{AccountRow, MailboxRow, SpecialUse, StoreError};
 
@@ -64,19 +64,25 @@ pub(crate) struct PlacementColumns<'a> {
     pub keywords: Option<&'a [u8]>,
     pub modseq: u64,
     pub size: u64,
+    /// 0: when the message was
+    pub saved_at: u64,
 }
 
 impl PlacementColumns<'_> {
+    /// A place without a date of its own has the checksum it had before version 3.
     pub fn sum(&self) -> i64 {
-        Sum::of("placement")
+        let sum = Sum::of("placement")
             .int(self.mailbox.raw())
             .int(u64::from(self.uid))
             .int(self.message)
             .int(u64::from(self.bits))
             .bytes(self.keywords.unwrap_or_default())
             .int(self.modseq)
-            .int(self.size)
-            .end()
+            .int(self.size);
+        match self.saved_at {
+            0 => sum.end(),
+            own => sum.int(own).end(),
+        }
     }
 }
 
@@ -127,6 +133,24 @@ pub(crate) fn ledger_sum(account: u64, used_bytes: u64, modseq: u64, last_uidval
 /// Checksum of a row made of one key and one text (domains, aliases, keywords).
 pub(crate) fn text_sum(table: &str, key: &str, text: &str) -> i64 {
     Sum::of(table).bytes(key.as_bytes()).bytes(text.as_bytes()).end()
+}
+
+/// Checksum of an entry of metadata.
+pub(crate) fn metadata_sum(account: AccountId, mailbox: Option<MailboxId>, entry: &str, value: &[u8]) -> i64 {
+    Sum::of("metadata")
+        .int(account.raw())
+        .int(mailbox.map_or(0, Id::raw))
+        .bytes(entry.as_bytes())
+        .bytes(value)
+        .end()
+}
+
+/// Checksum of a name that is subscribed to.
+pub(crate) fn subscribed_name_sum(account: AccountId, name: &str) -> i64 {
+    Sum::of("subscribed name")
+        .int(account.raw())
+        .bytes(name.as_bytes())
+        .end()
 }
 
 /// RFC 6154 uses as numbers; part of the stored format.

@@ -11,7 +11,7 @@ use crate::embedded::migrate;
 use crate::limits::{READER_CACHE_KIB, WAL_CHECKPOINT_BYTES, WRITER_CACHE_KIB};
 
 /// Version of the stored format. A newer one is refused, never guessed at.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const TABLES: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -24,7 +24,7 @@ CREATE TABLE messages(id INTEGER PRIMARY KEY, account INTEGER NOT NULL, blob INT
     sum INTEGER NOT NULL);
 CREATE TABLE placements(mailbox INTEGER NOT NULL, uid INTEGER NOT NULL, message INTEGER NOT NULL, flags INTEGER NOT NULL,
     keywords BLOB, modseq INTEGER NOT NULL, size INTEGER NOT NULL, sum INTEGER NOT NULL,
-    PRIMARY KEY(mailbox, uid)) WITHOUT ROWID;
+    saved_at INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(mailbox, uid)) WITHOUT ROWID;
 CREATE INDEX placements_by_modseq ON placements(mailbox, modseq);
 CREATE TABLE tombstones(mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     made_at INTEGER NOT NULL, PRIMARY KEY(mailbox, modseq, first)) WITHOUT ROWID;
@@ -49,7 +49,7 @@ CREATE TABLE deliveries(accepted INTEGER NOT NULL, recipient INTEGER NOT NULL, m
 CREATE TABLE gone(since INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY(since, message)) WITHOUT ROWID;
 CREATE TABLE dead(since INTEGER NOT NULL, blob INTEGER NOT NULL, PRIMARY KEY(since, blob)) WITHOUT ROWID;
 CREATE TABLE doomed(mailbox INTEGER PRIMARY KEY);
-INSERT INTO meta VALUES('version', 2), ('id_floor', 0), ('scars', 0);
+INSERT INTO meta VALUES('version', 3), ('id_floor', 0), ('scars', 0);
 ";
 
 /// The tables that version 2 made anew or added.
@@ -62,6 +62,14 @@ CREATE INDEX waiting_by_deadline ON waiting(held, deadline);
 CREATE TABLE attempts(queue_id INTEGER NOT NULL, recipient INTEGER NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL,
     address TEXT NOT NULL, text TEXT NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(queue_id, recipient, number)) WITHOUT ROWID;
 CREATE TABLE audit(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL, sum INTEGER NOT NULL);
+";
+
+/// The tables that version 3 added. `metadata.mailbox` is 0 for the account's own entries.
+pub(super) const MAILBOX_TABLES: &str = "
+CREATE TABLE metadata(account INTEGER NOT NULL, mailbox INTEGER NOT NULL, entry TEXT NOT NULL, value BLOB NOT NULL,
+    sum INTEGER NOT NULL, PRIMARY KEY(account, mailbox, entry)) WITHOUT ROWID;
+CREATE TABLE subscribed_names(account INTEGER NOT NULL, name TEXT NOT NULL, sum INTEGER NOT NULL,
+    PRIMARY KEY(account, name)) WITHOUT ROWID;
 ";
 
 /// Opens the writer's connection and makes the tables if there are none. Returns whether they were made.
@@ -90,7 +98,9 @@ pub(crate) fn open_writer(path: &Path, now: UnixMs) -> Result<(Connection, bool)
     ))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
-        conn.execute_batch(&format!("BEGIN IMMEDIATE;{TABLES}{QUEUE_TABLES}COMMIT;"))?;
+        conn.execute_batch(&format!(
+            "BEGIN IMMEDIATE;{TABLES}{QUEUE_TABLES}{MAILBOX_TABLES}COMMIT;"
+        ))?;
         return Ok((conn, true));
     }
     check_version(&conn, now)?;
@@ -100,7 +110,7 @@ pub(crate) fn open_writer(path: &Path, now: UnixMs) -> Result<(Connection, bool)
 /// All tables, for tests of questions.
 #[cfg(test)]
 pub(super) fn all_tables() -> String {
-    format!("{TABLES}{QUEUE_TABLES}")
+    format!("{TABLES}{QUEUE_TABLES}{MAILBOX_TABLES}")
 }
 
 /// Opens a connection that cannot write.
@@ -132,7 +142,8 @@ fn check_version(conn: &Connection, now: UnixMs) -> Result<()> {
     let version = meta(conn, "version")?;
     match version {
         Some(VERSION) => Ok(()),
-        Some(1) => migrate::from_1(conn, now),
+        Some(1) => migrate::from_1(conn, now).and_then(|()| migrate::from_2(conn)),
+        Some(2) => migrate::from_2(conn),
         Some(other) => Err(StoreError::Fatal(format!(
             "the store has format {other}, this program knows format {VERSION}: use the program that wrote it, or a newer one"
         ))),

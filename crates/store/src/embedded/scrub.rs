@@ -161,6 +161,10 @@ impl Pass {
             account = page.last().map(|row| row.id);
             page.iter()
                 .try_for_each(|row| verify_use(reader, row.id, row.used_bytes))?;
+            for row in &page {
+                reader.metadata(row.id)?;
+                reader.subscribed_names(row.id)?;
+            }
             Ok(page.len())
         });
         let mut domain = String::new();
@@ -266,7 +270,7 @@ fn recount(reader: &Reader, id: MailboxId, rows: &mut u64) -> Result<()> {
     };
     load::keyword_names(&reader.conn, id)?;
     let mut statement = reader.conn.prepare_cached(
-        "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum FROM placements WHERE mailbox=? ORDER BY uid",
+        "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum,saved_at FROM placements WHERE mailbox=? ORDER BY uid",
     )?;
     let mut placements = statement.query(params![int(id.raw())])?;
     let (mut messages, mut unseen, mut deleted, mut size_bytes) = (0, 0, 0, 0);

@@ -307,8 +307,7 @@ async fn dsk_5_one_unreadable_body_leaves_the_rest_readable() {
     let (dir, world, wanted) = closed().await;
     let pack = regions(dir.path())
         .into_iter()
-        .find(|(_, length)| *length > 150_000)
-        .filter(|(file, _)| file.starts_with("packs"));
+        .find(|(file, length)| file.starts_with("packs") && *length > 150_000);
     let (large, length) = pack.expect("the large body's pack");
     for damage in ["gone", "short"] {
         let copy = tempfile::tempdir().expect("a directory");

@@ -403,6 +403,7 @@ struct Contents {
     bytes: Vec<Vec<u8>>,
     changes: Changes,
     keywords: Vec<String>,
+    save_dates: Vec<(u32, UnixMs)>,
 }
 
 async fn see(store: &dyn Store) -> Seen {
@@ -429,11 +430,14 @@ async fn see(store: &dyn Store) -> Seen {
         let mut changes = store.changes_since(row.id, 2).await.expect("changes");
         changes.rows.iter_mut().for_each(|row| row.message = nobody());
         let keywords = store.keywords(row.id).await.expect("keywords");
+        let everything = UidSet::from_ranges([(1, u32::MAX)]);
+        let save_dates = store.save_dates(row.id, everything).await.expect("dates");
         contents.push(Contents {
             placements: placed,
             bytes: bytes_of,
             changes,
             keywords,
+            save_dates,
         });
     }
     let mut attempts = Vec::new();

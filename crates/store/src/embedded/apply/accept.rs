@@ -7,7 +7,7 @@ use crate::contract::{
     Accept, Accepted, Conflict, Delivery, MessageRow, OpResult, Placed, Result, StoreError, Waiting,
 };
 use crate::embedded::apply::Work;
-use crate::embedded::apply::place::{Overflow, is_constraint};
+use crate::embedded::apply::place::{Overflow, Tenant, is_constraint};
 use crate::embedded::load::{AcceptedRow, MessageState, StoredWaiting};
 use crate::embedded::plants;
 use crate::embedded::rows::int;
@@ -81,12 +81,7 @@ impl Work<'_> {
         for (mailbox, flags) in targets {
             self.insert_delivery_key(source.queue_id, delivery.recipient, mailbox)?;
             let keywords = self.keyword_numbers(mailbox, flags, Overflow::Drop)?;
-            let place = self.place(
-                mailbox,
-                (message.row.id, message.size()),
-                flags.bits,
-                keywords.as_deref(),
-            )?;
+            let place = self.place(mailbox, Tenant::new(&message), flags.bits, keywords.as_deref())?;
             placed.push(Placed {
                 recipient: delivery.recipient,
                 ..place

@@ -152,6 +152,7 @@ impl Work<'_> {
         self.conn
             .prepare_cached("DELETE FROM ledgers WHERE account=?")?
             .execute(params![int(id.raw())])?;
+        self.forget_account_entries(id)?;
         self.ledger.drop_account(id);
         Ok(OpResult::Done)
     }

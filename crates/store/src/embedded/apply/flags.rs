@@ -106,7 +106,7 @@ impl Work<'_> {
 
     fn placements_between(&self, mailbox: MailboxId, first: u32, last: u32) -> Result<Vec<StoredPlacement>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum FROM placements \
+            "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum,saved_at FROM placements \
              WHERE mailbox=? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?",
         )?;
         let rows = statement.query_map(

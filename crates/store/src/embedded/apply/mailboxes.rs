@@ -101,6 +101,7 @@ impl Work<'_> {
             return refuse(Conflict::HasChildren);
         }
         self.doom(mailbox)?;
+        self.forget_metadata(row.account, mailbox)?;
         let state = self.ledger.change_account(self.conn, row.account)?;
         state.used_bytes = state.used_bytes.saturating_sub(row.size_bytes);
         self.ledger.modseq(self.conn, row.account)?;

@@ -7,7 +7,7 @@ use world::clock::UnixMs;
 use crate::contract::{Body, Conflict, MessageRow, OpResult, Result, StoreError};
 use crate::embedded::apply::Work;
 use crate::embedded::apply::flags::flags_of;
-use crate::embedded::apply::place::Overflow;
+use crate::embedded::apply::place::{Overflow, Tenant};
 use crate::embedded::load::{self, MessageState, StoredPlacement};
 use crate::embedded::rows::int;
 use crate::flags::{DELETED, Flags, SEEN};
@@ -40,12 +40,7 @@ impl Work<'_> {
         };
         self.insert_message(&message)?;
         let keywords = self.keyword_numbers(mailbox, flags, Overflow::Refuse)?;
-        let placed = self.place(
-            mailbox,
-            (message.row.id, message.size()),
-            flags.bits,
-            keywords.as_deref(),
-        )?;
+        let placed = self.place(mailbox, Tenant::new(&message), flags.bits, keywords.as_deref())?;
         Ok(OpResult::Appended(placed))
     }
 
@@ -135,10 +130,12 @@ impl Work<'_> {
     fn place_again(&mut self, source: &StoredPlacement, names: &[String], to: MailboxId) -> Result<u32> {
         let flags = flags_of(source, names)?;
         let keywords = self.keyword_numbers(to, &flags, Overflow::Refuse)?;
-        let message = MessageId::from_raw(source.message);
-        Ok(self
-            .place(to, (message, source.size), flags.bits, keywords.as_deref())?
-            .uid)
+        let tenant = Tenant {
+            message: MessageId::from_raw(source.message),
+            size: source.size,
+            saved_at: self.now.0,
+        };
+        Ok(self.place(to, tenant, flags.bits, keywords.as_deref())?.uid)
     }
 
     /// Removes the row and takes it out of the counters.

@@ -5,6 +5,7 @@ mod accounts;
 mod flags;
 mod mailboxes;
 mod messages;
+mod metadata;
 mod operate;
 mod outcome;
 mod place;
@@ -107,6 +108,16 @@ impl Work<'_> {
                 name,
             } => self.rename_inbox(*account, *mailbox, *parent, name),
             Op::SetSubscribed { mailbox, subscribed } => self.set_subscribed(*mailbox, *subscribed),
+            Op::SetSubscribedName {
+                account,
+                name,
+                subscribed,
+            } => self.set_subscribed_name(*account, name, *subscribed),
+            Op::SetMetadata {
+                account,
+                mailbox,
+                entries,
+            } => self.set_metadata(*account, *mailbox, entries),
             Op::CreateDomain { name, settings } => self.create_domain(name, settings),
             Op::SetDomain { name, settings } => self.set_domain(name, settings),
             Op::RemoveDomain { name } => self.remove_domain(name),

@@ -11,6 +11,26 @@ use crate::embedded::pack;
 use crate::embedded::rows::{PlacementColumns, int};
 use crate::flags::{DELETED, Flags, SEEN};
 
+/// What stands at a place, and since when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tenant {
+    pub message: MessageId,
+    pub size: u64,
+    /// 0: since the message was saved; such a row is as small as before there were dates
+    pub saved_at: u64,
+}
+
+impl Tenant {
+    /// A message at its first places.
+    pub fn new(state: &MessageState) -> Self {
+        Self {
+            message: state.row.id,
+            size: state.size(),
+            saved_at: 0,
+        }
+    }
+}
+
 /// What to do with rare keywords a mailbox has no room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Overflow {
@@ -106,11 +126,15 @@ impl Work<'_> {
     pub(super) fn place(
         &mut self,
         mailbox: MailboxId,
-        message: (MessageId, u64),
+        tenant: Tenant,
         bits: u32,
         keywords: Option<&[u8]>,
     ) -> Result<Placed> {
-        let (message, size) = message;
+        let Tenant {
+            message,
+            size,
+            saved_at,
+        } = tenant;
         let account = self.ledger.known_mailbox(self.conn, mailbox)?.row.account;
         let modseq = self.ledger.modseq(self.conn, account)?;
         let row = &mut self.ledger.change_mailbox(self.conn, mailbox)?.row;
@@ -135,9 +159,10 @@ impl Work<'_> {
             keywords,
             modseq,
             size,
+            saved_at,
         };
         self.conn
-            .prepare_cached("INSERT INTO placements VALUES(?,?,?,?,?,?,?,?)")?
+            .prepare_cached("INSERT INTO placements VALUES(?,?,?,?,?,?,?,?,?)")?
             .execute(params![
                 int(mailbox.raw()),
                 uid,
@@ -146,7 +171,8 @@ impl Work<'_> {
                 keywords,
                 int(modseq),
                 int(size),
-                columns.sum()
+                columns.sum(),
+                int(saved_at)
             ])?;
         Ok(Placed {
             recipient: 0,
