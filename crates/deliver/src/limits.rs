@@ -37,6 +37,9 @@ pub const LANE_CLAIMS: usize = 64;
 /// Jobs that may wait for a connection to a destination when more come from lanes that lead elsewhere first.
 pub const READY_FROM_ELSEWHERE: usize = 256;
 
+/// A job waits for a connection this long at most; then its recipients are free again, for their deadlines above all.
+pub const READY_LONGEST: Duration = Duration::from_secs(120);
+
 /// A lane whose mail finds no room on its second way is looked at again after this.
 pub const NO_ROOM: Duration = Duration::from_secs(30);
 
@@ -90,6 +93,9 @@ pub const HOSTS: usize = 10;
 
 /// MX hosts whose addresses are looked up.
 pub const HOSTS_LOOKED_UP: usize = 30;
+
+/// Names that could not be found are asked for once more after this; longer than a failure is remembered (RFC 9520 §3.2).
+pub const NAMES_AGAIN: Duration = Duration::from_secs(2);
 
 /// Addresses of one host tried in one attempt.
 pub const ADDRESSES: usize = 4;

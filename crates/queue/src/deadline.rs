@@ -2,12 +2,13 @@
 //!
 //! A row has one deadline: first the time of the delay notice, then the time at which it is given up. The times count from the
 //! arrival, or from the time before which the sender did not want it to leave.
-
-use std::time::Duration;
+//!
+//! A wrong clock may have stamped the arrival ([`counted_from`], threat case Q-12). One that was behind is seen by the queue id, which
+//! is younger; one that was ahead is seen as long as the arrival lies ahead, and the row then says itself since when it counts.
 
 use world::clock::UnixMs;
 
-use crate::limits::LAST_TRY_GRACE;
+use crate::limits::{LAST_TRY_GRACE, RELEASE_GRACE, STAMP_TOLERANCE};
 use crate::params::{ByMode, EnvelopeParams, RecipientParams};
 use crate::schedule::{Schedule, later};
 
@@ -22,6 +23,13 @@ pub enum Passed {
     /// The sender is to be told of the delay (if it wants to be), and the deadline moves.
     Delayed {
         /// the next deadline: when it is given up
+        deadline: UnixMs,
+    },
+    /// The arrival was stamped by a clock that was ahead: the row counts as come now.
+    CountAnew {
+        /// now: [`RecipientParams::counted_from_unix_ms`]
+        from: UnixMs,
+        /// the right deadline
         deadline: UnixMs,
     },
     /// Time to give up, but nobody tried lately: the machine was off or its clock has jumped. It gets one more try.
@@ -51,30 +59,66 @@ pub fn first(
     envelope: &EnvelopeParams,
     tell_delay: bool,
 ) -> UnixMs {
-    let expiry = expiry(schedule, received_at, envelope).0;
-    if tell_delay {
-        notice(schedule, received_at, envelope).min(expiry)
-    } else {
-        expiry
-    }
+    let counted = Counted {
+        came: received_at,
+        from: received_at,
+    };
+    counted.first(schedule, envelope, tell_delay)
 }
 
-/// When a recipient is given up.
-pub fn expiry(schedule: &Schedule, received_at: UnixMs, envelope: &EnvelopeParams) -> (UnixMs, Expiry) {
-    let long = later(envelope.not_before(received_at), schedule.give_up);
-    match envelope.deliver_by {
-        Some(by) if by.mode == ByMode::Return && by.until_unix_ms < long.0 => {
-            (UnixMs(by.until_unix_ms), Expiry::DeliverBy)
+/// Since when a message counts as waiting; `made_at` is its queue id's time. `None` when it came by a clock that was ahead, and nobody has decided yet.
+pub fn counted_from(
+    now: UnixMs,
+    received_at: UnixMs,
+    made_at: UnixMs,
+    decided: Option<UnixMs>,
+) -> Option<UnixMs> {
+    if received_at > later(now, STAMP_TOLERANCE) {
+        return decided.filter(|decided| *decided <= now);
+    }
+    // Identifiers never go back: after a clock that was ahead they are ahead for a while, and say nothing.
+    let by_id = (made_at <= now).then_some(made_at);
+    Some(by_id.map_or(received_at, |made_at| made_at.max(received_at)))
+}
+
+/// When a message came, by its stamp and as it counts.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    came: UnixMs,
+    from: UnixMs,
+}
+
+impl Counted {
+    /// A time that was reckoned from the arrival.
+    fn shifted(self, unix_ms: u64) -> UnixMs {
+        UnixMs(unix_ms.saturating_add(self.from.0).saturating_sub(self.came.0))
+    }
+
+    fn first(self, schedule: &Schedule, envelope: &EnvelopeParams, tell_delay: bool) -> UnixMs {
+        let expiry = self.expiry(schedule, envelope).0;
+        if tell_delay {
+            self.notice(schedule, envelope).min(expiry)
+        } else {
+            expiry
         }
-        _ => (long, Expiry::WaitedLong),
     }
-}
 
-/// When the sender is told of the delay: as it asked (RFC 2852, mode N), else after the usual time.
-fn notice(schedule: &Schedule, received_at: UnixMs, envelope: &EnvelopeParams) -> UnixMs {
-    match envelope.deliver_by {
-        Some(by) if by.mode == ByMode::Notify => UnixMs(by.until_unix_ms),
-        _ => later(envelope.not_before(received_at), schedule.delay_notice),
+    /// When a recipient is given up.
+    fn expiry(self, schedule: &Schedule, envelope: &EnvelopeParams) -> (UnixMs, Expiry) {
+        let long = later(envelope.not_before(self.from), schedule.give_up);
+        let by = envelope.deliver_by.filter(|by| by.mode == ByMode::Return);
+        match by.map(|by| self.shifted(by.until_unix_ms)) {
+            Some(until) if until < long => (until, Expiry::DeliverBy),
+            _ => (long, Expiry::WaitedLong),
+        }
+    }
+
+    /// When the sender is told of the delay: as it asked (RFC 2852, mode N), else after the usual time.
+    fn notice(self, schedule: &Schedule, envelope: &EnvelopeParams) -> UnixMs {
+        match envelope.deliver_by {
+            Some(by) if by.mode == ByMode::Notify => self.shifted(by.until_unix_ms),
+            _ => later(envelope.not_before(self.from), schedule.delay_notice),
+        }
     }
 }
 
@@ -83,6 +127,8 @@ fn notice(schedule: &Schedule, received_at: UnixMs, envelope: &EnvelopeParams) -
 pub struct Overdue<'a> {
     /// when the message came
     pub received_at: UnixMs,
+    /// its queue id's time
+    pub made_at: UnixMs,
     /// when the recipient was to be tried next
     pub due: UnixMs,
     /// the message's parameters
@@ -95,7 +141,23 @@ pub struct Overdue<'a> {
 
 /// What the deadline of a row means now. A due time that lies back further than any try may take means that nobody tried.
 pub fn passed(schedule: &Schedule, now: UnixMs, row: Overdue<'_>) -> Passed {
-    let (expiry, why) = expiry(schedule, row.received_at, row.envelope);
+    let tell_delay = row.tell_delay && !row.recipient.delayed_told;
+    let decided = row.recipient.counted_from_unix_ms.map(UnixMs);
+    let Some(from) = counted_from(now, row.received_at, row.made_at, decided) else {
+        let counted = Counted {
+            came: row.received_at,
+            from: now,
+        };
+        return Passed::CountAnew {
+            from: now,
+            deadline: counted.first(schedule, row.envelope, tell_delay),
+        };
+    };
+    let counted = Counted {
+        came: row.received_at,
+        from,
+    };
+    let (expiry, why) = counted.expiry(schedule, row.envelope);
     if now >= expiry {
         let stale = later(row.due, schedule.longest_wait() + LAST_TRY_GRACE) < now;
         return match why {
@@ -106,8 +168,8 @@ pub fn passed(schedule: &Schedule, now: UnixMs, row: Overdue<'_>) -> Passed {
             _ => Passed::Expired(why),
         };
     }
-    let notice = notice(schedule, row.received_at, row.envelope);
-    match (row.tell_delay && !row.recipient.delayed_told, now >= notice) {
+    let notice = counted.notice(schedule, row.envelope);
+    match (tell_delay, now >= notice) {
         (true, true) => Passed::Delayed { deadline: expiry },
         (true, false) => Passed::NotYet {
             deadline: notice.min(expiry),
@@ -116,9 +178,15 @@ pub fn passed(schedule: &Schedule, now: UnixMs, row: Overdue<'_>) -> Passed {
     }
 }
 
-/// A deadline that no schedule gives was made while the clock was wrong: it is pulled in.
-pub fn sane(now: UnixMs, deadline: UnixMs, longest: Duration) -> UnixMs {
-    crate::schedule::sane_due(now, deadline, longest)
+/// The deadline a row should have at `now`, when its own lies too far ahead: it was made while the clock was wrong. One that is near is
+/// left alone: somebody may have given the recipient this time.
+pub fn pulled_in(schedule: &Schedule, now: UnixMs, deadline: UnixMs, row: Overdue<'_>) -> Option<UnixMs> {
+    let right = match passed(schedule, now, row) {
+        Passed::NotYet { deadline } => deadline,
+        _ if deadline <= later(now, RELEASE_GRACE) => return None,
+        _ => now,
+    };
+    (deadline > later(right, STAMP_TOLERANCE)).then_some(right)
 }
 
 #[cfg(test)]
@@ -259,6 +327,7 @@ mod tests {
             let now = UnixMs(CAME.0 + hours * HOUR);
             let row = Overdue {
                 received_at: CAME,
+                made_at: CAME,
                 due: UnixMs(now.0.saturating_add_signed(due * HOUR as i64)),
                 envelope,
                 recipient: &RecipientParams {
@@ -277,6 +346,7 @@ mod tests {
         let recipient = RecipientParams::default();
         let row = |due| Overdue {
             received_at: CAME,
+            made_at: CAME,
             due,
             envelope: &envelope,
             recipient: &recipient,
@@ -301,10 +371,83 @@ mod tests {
         let before = passed(&schedule, UnixMs(0), row(CAME));
         assert_eq!(
             before,
-            Passed::NotYet {
-                deadline: UnixMs(CAME.0 + 4 * HOUR)
+            Passed::CountAnew {
+                from: UnixMs(0),
+                deadline: UnixMs(4 * HOUR)
             },
             "a clock at 1970"
         );
+    }
+
+    #[test]
+    fn q_12_a_stamp_of_a_wrong_clock_does_not_count() {
+        // (name, received, id, decided, now, counted from), in hours
+        let table = [
+            ("plain", 0, 0, None, 5, Some(0)),
+            ("taken a while after MAIL", 1, 0, None, 5, Some(1)),
+            ("by a clock that was behind", -700, 0, None, 5, Some(0)),
+            ("after a clock that was ahead", 0, 700, None, 5, Some(0)),
+            ("by a clock that was ahead", 700, 700, None, 5, None),
+            ("the same, decided", 700, 700, Some(4), 5, Some(4)),
+            ("the same, put right twice", 700, 700, Some(9), 5, None),
+            ("the time has come", 700, 700, Some(4), 701, Some(700)),
+        ];
+        let at = |hours: i64| UnixMs(CAME.0.saturating_add_signed(hours * HOUR as i64));
+        for (name, received, made, decided, now, want) in table {
+            let found = counted_from(at(now), at(received), at(made), decided.map(at));
+            assert_eq!(found, want.map(at), "{name}");
+        }
+    }
+
+    #[test]
+    fn q_12_a_deadline_made_by_a_wrong_clock_is_pulled_in() {
+        let return_by = by(ByMode::Return, 6 * HOUR);
+        let plain = EnvelopeParams::default();
+        // (name, envelope, hours since it came, deadline in so many hours, right one)
+        let table = [
+            ("right", &plain, 1, 3, None),
+            ("ahead by an hour", &plain, 1, 4, Some(3)),
+            ("ahead by a month", &plain, 1, 700, Some(3)),
+            ("long over", &plain, 200, 700, Some(0)),
+            ("long over, but given some hours", &plain, 200, 4, None),
+            ("the sender's own", &return_by, 5, 700, Some(0)),
+        ];
+        for (name, envelope, hours, deadline, want) in table {
+            let now = UnixMs(CAME.0 + hours * HOUR);
+            let row = Overdue {
+                received_at: CAME,
+                made_at: CAME,
+                due: now,
+                envelope,
+                recipient: &RecipientParams::default(),
+                tell_delay: true,
+            };
+            let found = pulled_in(&Schedule::default(), now, UnixMs(now.0 + deadline * HOUR), row);
+            assert_eq!(found.map(|right| (right.0 - now.0) / HOUR), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn q_12_what_was_reckoned_from_a_wrong_arrival_moves_with_it() {
+        let envelope = by(ByMode::Return, 6 * HOUR);
+        let now = UnixMs(CAME.0 - 700 * HOUR);
+        let row = |decided: Option<UnixMs>, recipient| Overdue {
+            received_at: CAME,
+            made_at: CAME,
+            due: decided.unwrap_or(CAME),
+            envelope: &envelope,
+            recipient,
+            tell_delay: false,
+        };
+        let undecided = RecipientParams::default();
+        let deadline = UnixMs(now.0 + 6 * HOUR);
+        let anew = passed(&Schedule::default(), now, row(None, &undecided));
+        assert_eq!(anew, Passed::CountAnew { from: now, deadline });
+        let decided = RecipientParams {
+            counted_from_unix_ms: Some(now.0),
+            ..RecipientParams::default()
+        };
+        let then = passed(&Schedule::default(), deadline, row(Some(now), &decided));
+        assert_eq!(then, Passed::Expired(Expiry::DeliverBy));
     }
 }

@@ -46,6 +46,7 @@ pub mod operate;
 pub mod origin;
 pub mod params;
 pub mod plan;
+pub mod put_right;
 mod queue;
 pub mod schedule;
 pub mod select;

@@ -20,6 +20,9 @@ pub const GIVE_UP: Duration = Duration::from_secs(5 * 24 * 3600);
 /// Time for a last try before a recipient that nobody tried lately is given up.
 pub const LAST_TRY_GRACE: Duration = Duration::from_secs(3600);
 
+/// A stamp that lies further ahead than this was made by a clock that was wrong; deadlines are right within it.
+pub const STAMP_TOLERANCE: Duration = Duration::from_secs(300);
+
 /// Recipients named in one log event; the rest is counted.
 pub const RECIPIENTS_IN_EVENT: usize = 5;
 

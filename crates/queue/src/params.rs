@@ -98,6 +98,9 @@ pub struct RecipientParams {
     /// whether the sender was told that it takes longer
     #[serde(skip_serializing_if = "is_false")]
     pub delayed_told: bool,
+    /// since when it counts as waiting, when the message was taken under a clock that was ahead
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted_from_unix_ms: Option<u64>,
 }
 
 /// NOTIFY= (RFC 3461 §4.1).
@@ -331,7 +334,14 @@ mod tests {
             delayed_told: bool,
         ) {
             let orcpt = orcpt.map(|(kind, address)| Orcpt { kind, address });
-            let params = RecipientParams { notify, orcpt, reverse_path, via, delayed_told };
+            let params = RecipientParams {
+                notify,
+                orcpt,
+                reverse_path,
+                via,
+                delayed_told,
+                ..RecipientParams::default()
+            };
             prop_assert_eq!(RecipientParams::read(&params.json()), params);
         }
 

@@ -134,7 +134,8 @@ impl Carrier<'_> {
 
     async fn by_new_connections(&mut self, trip: &mut Trip, letter: &Letter) -> Result<(), StoreError> {
         let remote = self.remote;
-        let hosts = find::hosts_of(&self.job.route, self.settings, &remote.dns, &*remote.chance).await;
+        let doors = (&remote.dns, &*remote.queue.clock);
+        let hosts = find::hosts_in_the_end(&self.job.route, self.settings, doors, &*remote.chance).await;
         let hosts = match hosts {
             Ok(hosts) => hosts,
             Err(trouble) => {

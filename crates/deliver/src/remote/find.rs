@@ -6,13 +6,36 @@ use std::sync::Arc;
 use mail::address::Domain;
 use tokio::task::JoinSet;
 use world::chance::Chance;
+use world::clock::Clock;
 use world::dns::{Absence, Dns, Lookup, Record, RecordType, Security};
 
 use super::hosts::{self, Candidate, Choice, Exchanger, Found};
 use super::route::Route;
 use super::status::Trouble;
-use crate::limits::HOSTS_LOOKED_UP;
+use super::talk::in_time;
+use crate::limits::{HOSTS_LOOKED_UP, NAMES_AGAIN};
 use crate::settings::{Settings, Smarthost};
+
+/// The hosts to try for `route`, in order. When names cannot be found now they are asked for once more a moment later: one lost
+/// answer should not cost the destination its pause.
+///
+/// # Errors
+/// Why there is nobody to try.
+pub async fn hosts_in_the_end(
+    route: &Route,
+    settings: &Settings,
+    doors: (&Arc<dyn Dns>, &dyn Clock),
+    chance: &dyn Chance,
+) -> Result<Vec<Candidate>, Trouble> {
+    let (dns, clock) = doors;
+    match hosts_of(route, settings, dns, chance).await {
+        Err(trouble) if trouble.status.class() == 4 => {
+            clock.sleep_until(in_time(clock, NAMES_AGAIN)).await;
+            hosts_of(route, settings, dns, chance).await
+        }
+        found => found,
+    }
+}
 
 /// The hosts to try for `route`, in order.
 ///

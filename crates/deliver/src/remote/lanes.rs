@@ -7,7 +7,8 @@
 //! 1. [`Lanes::work`]: a lane has work now, or will have.
 //! 2. [`Lanes::start`]: a destination that may have a connection, fair among destinations.
 //! 3. [`Lanes::next`]: what that connection does next: a job that is ready, or a lane to claim from, fair among senders.
-//! 4. [`Lanes::claimed`]: what the claim gave.
+//! 4. [`Lanes::claimed`]: what the claim gave. A job waits for its connection a while at most ([`READY_LONGEST`]): a claim keeps
+//!    its recipient from its deadline.
 //! 5. [`Lanes::learn`], [`Lanes::ended`]: how it went.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -20,8 +21,8 @@ use super::destination::Destination as Memory;
 use super::outcome::Signal;
 use super::route::Destination;
 use crate::limits::{
-    CONNECTIONS_AT_FIRST, FIRST_CONNECTIONS_SHARE, READY_FROM_ELSEWHERE, SLOW_SHARE, TROUBLED_SHARE,
-    TROUBLED_TURN,
+    CONNECTIONS_AT_FIRST, FIRST_CONNECTIONS_SHARE, READY_FROM_ELSEWHERE, READY_LONGEST, SLOW_SHARE,
+    TROUBLED_SHARE, TROUBLED_TURN,
 };
 
 /// Both times: due times are wall time, pauses are not.
@@ -67,6 +68,8 @@ pub struct Lanes<J> {
     /// destinations that could use a connection now, in the order of their turns
     waiting: BTreeSet<(Class, u64, Destination)>,
     parked: BTreeSet<(Monotonic, Destination)>,
+    /// destinations with jobs that wait for a connection, and since when the first of them does
+    unserved: BTreeSet<(Monotonic, Destination)>,
     turn: u64,
     starts: u64,
     running: u32,
@@ -106,7 +109,8 @@ struct Line<J> {
     memory: Memory,
     /// lanes with work now, by when they were served last
     due: BTreeMap<u64, Arc<str>>,
-    ready: VecDeque<J>,
+    /// jobs that wait for a connection, and since when
+    ready: VecDeque<(Monotonic, J)>,
     connections: u32,
     /// of those, counted as troubled
     troubled: u32,
@@ -119,6 +123,7 @@ struct Line<J> {
     lanes: u32,
     listed: Option<(Class, u64)>,
     parked: Option<Monotonic>,
+    unserved: Option<Monotonic>,
 }
 
 impl<J> Lanes<J> {
@@ -132,6 +137,7 @@ impl<J> Lanes<J> {
             destinations: HashMap::new(),
             waiting: BTreeSet::new(),
             parked: BTreeSet::new(),
+            unserved: BTreeSet::new(),
             turn: 0,
             starts: 0,
             running: 0,
@@ -169,8 +175,10 @@ impl<J> Lanes<J> {
         }
     }
 
-    /// Lanes and pauses whose time has come.
-    pub fn advance(&mut self, now: Now) {
+    /// Lanes and pauses whose time has come. Jobs that waited too long for a connection come back: give their claims back, and
+    /// tell [`Lanes::work`] of their lanes.
+    #[must_use]
+    pub fn advance(&mut self, now: Now) -> Vec<J> {
         while let Some((due, _)) = self.later.first()
             && *due <= now.wall
         {
@@ -193,6 +201,20 @@ impl<J> Lanes<J> {
             }
             self.refresh(&destination, now);
         }
+        self.unserved(now)
+    }
+
+    fn unserved(&mut self, now: Now) -> Vec<J> {
+        let mut returned = Vec::new();
+        while let Some((since, destination)) = self.unserved.first().cloned()
+            && since.0 + READY_LONGEST <= now.steady.0
+        {
+            if let Some(line) = self.destinations.get_mut(&destination) {
+                returned.extend(line.ready.drain(..).map(|(_, job)| job));
+            }
+            self.refresh(&destination, now);
+        }
+        returned
     }
 
     /// The destination that gets the next connection, if there is room for one. It counts from now on; call [`Lanes::ended`] when it is gone.
@@ -276,7 +298,7 @@ impl<J> Lanes<J> {
         let down = line.memory.allowed(now.steady) == 0;
         let next = if down && !self.bypassed.contains(destination) {
             Next::Nothing
-        } else if let Some(job) = line.ready.pop_front() {
+        } else if let Some((_, job)) = line.ready.pop_front() {
             Next::Job(job)
         } else if let Some((_, lane)) = line.due.pop_first() {
             line.starting += 1;
@@ -291,16 +313,18 @@ impl<J> Lanes<J> {
         next
     }
 
-    /// A claim is done: its jobs, each with its destination, and when the lane's next recipient is due.
+    /// A claim is done: its jobs, each with its destination, and when the lane's next recipient is due. Jobs for a destination that
+    /// went down meanwhile come back, as from [`Lanes::learn`].
+    #[must_use]
     pub fn claimed(
         &mut self,
         lane: &str,
         jobs: impl IntoIterator<Item = (Destination, J)>,
         next: Option<UnixMs>,
         now: Now,
-    ) {
+    ) -> Vec<J> {
         let Some(record) = self.lanes.get(lane) else {
-            return;
+            return jobs.into_iter().map(|(_, job)| job).collect();
         };
         let destination = record.destination.clone();
         let meanwhile = match record.state {
@@ -310,8 +334,14 @@ impl<J> Lanes<J> {
         if let Some(line) = self.destinations.get_mut(&destination) {
             line.starting = line.starting.saturating_sub(1);
         }
+        let mut returned = Vec::new();
         for (to, job) in jobs {
-            self.line(&to).ready.push_back(job);
+            let line = self.line(&to);
+            if line.memory.allowed(now.steady) == 0 {
+                returned.push(job);
+            } else {
+                line.ready.push_back((now.steady, job));
+            }
             self.refresh(&to, now);
         }
         match [next, meanwhile].into_iter().flatten().min() {
@@ -319,6 +349,7 @@ impl<J> Lanes<J> {
             None => self.forget(lane, &destination),
         }
         self.refresh(&destination, now);
+        returned
     }
 
     /// What an attempt taught of a destination. The jobs that were ready for it come back when it is down: give their claims back, and
@@ -328,7 +359,7 @@ impl<J> Lanes<J> {
         let line = self.line(destination);
         line.memory.learn(signal, now.steady, jitter);
         let returned = if line.memory.allowed(now.steady) == 0 {
-            line.ready.drain(..).collect()
+            line.ready.drain(..).map(|(_, job)| job).collect()
         } else {
             Vec::new()
         };
@@ -410,9 +441,14 @@ impl<J> Lanes<J> {
 
     /// When [`Lanes::advance`] has something to do: a wall time and a monotonic one.
     pub fn wake(&self) -> (Option<UnixMs>, Option<Monotonic>) {
+        let parked = self.parked.first().map(|(until, _)| *until);
+        let unserved = self
+            .unserved
+            .first()
+            .map(|(since, _)| Monotonic(since.0 + READY_LONGEST));
         (
             self.later.first().map(|(due, _)| *due),
-            self.parked.first().map(|(until, _)| *until),
+            parked.into_iter().chain(unserved).min(),
         )
     }
 
@@ -516,6 +552,13 @@ impl<J> Lanes<J> {
             line.parked = Some(until);
             self.parked.insert((until, destination.clone()));
         }
+        if let Some(since) = line.unserved.take() {
+            self.unserved.remove(&(since, destination.clone()));
+        }
+        if let Some((since, _)) = line.ready.front() {
+            line.unserved = Some(*since);
+            self.unserved.insert((*since, destination.clone()));
+        }
         if let Some(class) = line.class(now, self.bypassed.contains(destination)) {
             line.listed = Some((class, line.served));
             self.waiting.insert((class, line.served, destination.clone()));
@@ -543,6 +586,7 @@ impl<J> Line<J> {
             lanes: 0,
             listed: None,
             parked: None,
+            unserved: None,
         }
     }
 

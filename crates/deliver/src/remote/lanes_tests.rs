@@ -96,11 +96,8 @@ impl World {
                     Signal::Down
                 }
             };
-            for returned in self.lanes.learn(&to.into(), signal, 128, now(self.ms)) {
-                *self.waiting.entry(returned).or_default() += 1;
-                self.lanes
-                    .work(returned, &to.into(), now(self.ms).wall, now(self.ms));
-            }
+            let returned = self.lanes.learn(&to.into(), signal, 128, now(self.ms));
+            self.give_back(returned);
             self.next(to, false);
         }
     }
@@ -110,8 +107,17 @@ impl World {
         u32::try_from(slow.count()).unwrap()
     }
 
+    fn give_back(&mut self, returned: Vec<&'static str>) {
+        for lane in returned {
+            *self.waiting.entry(lane).or_default() += 1;
+            self.lanes
+                .work(lane, &destination(lane), now(self.ms).wall, now(self.ms));
+        }
+    }
+
     fn start(&mut self) {
-        self.lanes.advance(now(self.ms));
+        let unserved = self.lanes.advance(now(self.ms));
+        self.give_back(unserved);
         while let Some(to) = self.lanes.start(self.slow(), now(self.ms)) {
             let to = *self.hosts.keys().find(|host| **host == to.as_str()).unwrap();
             self.next(to, true);
@@ -144,8 +150,10 @@ impl World {
         *waiting -= count;
         let next = (*waiting > 0).then_some(now(self.ms).wall);
         let jobs = (0..count).map(|_| (Destination::from(to), name));
-        self.lanes
+        let returned = self
+            .lanes
             .claimed(lane, jobs.collect::<Vec<_>>(), next, now(self.ms));
+        self.give_back(returned);
     }
 }
 
@@ -255,7 +263,7 @@ fn q_13_after_an_outage_everything_leaves_and_never_by_too_many_connections() {
 fn work_that_is_due_later_waits_until_then() {
     let mut lanes: Lanes<u8> = Lanes::new(most(10, 5));
     lanes.work("x a", &"x".into(), UnixMs(START_MS + 5000), now(0));
-    lanes.advance(now(4999));
+    assert!(lanes.advance(now(4999)).is_empty());
     assert_eq!(lanes.start(0, now(4999)), None);
     assert_eq!(lanes.wake().0, Some(UnixMs(START_MS + 5000)));
     // Something earlier comes.
@@ -272,11 +280,47 @@ fn what_comes_during_a_claim_is_not_forgotten() {
     assert_eq!(lanes.next(&to, true, now(0)), Next::Claim("x a".into()));
     assert_eq!(lanes.next(&to, false, now(0)), Next::Wait);
     lanes.work("x a", &to, UnixMs(START_MS), now(0));
-    lanes.claimed("x a", [], None, now(0));
+    assert!(lanes.claimed("x a", [], None, now(0)).is_empty());
     assert_eq!(lanes.next(&to, false, now(0)), Next::Claim("x a".into()));
-    lanes.claimed("x a", [(to.clone(), 7)], None, now(0));
+    assert!(lanes.claimed("x a", [(to.clone(), 7)], None, now(0)).is_empty());
     assert_eq!(lanes.next(&to, false, now(0)), Next::Job(7));
     assert_eq!(lanes.next(&to, false, now(0)), Next::Nothing);
+}
+
+#[test]
+fn q_11_who_is_claimed_while_the_destination_goes_down_is_free_again() {
+    let mut lanes: Lanes<u8> = Lanes::new(most(10, 5));
+    for lane in ["x a", "x b"] {
+        lanes.work(lane, &"x".into(), UnixMs(START_MS), now(0));
+    }
+    let to = lanes.start(0, now(0)).unwrap();
+    assert_eq!(lanes.next(&to, true, now(0)), Next::Claim("x a".into()));
+    assert!(lanes.learn(&to, Signal::Down, 128, now(10)).is_empty());
+    assert_eq!(lanes.claimed("x a", [(to.clone(), 7)], None, now(20)), [7]);
+    lanes.work("x a", &to, UnixMs(START_MS), now(20));
+    assert_eq!(lanes.next(&to, false, now(20)), Next::Nothing);
+    assert_eq!(lanes.ready(), 0);
+    // After the pause it is probed.
+    lanes.ended(&to, false, now(20));
+    assert!(lanes.advance(now(80_000)).is_empty());
+    assert_eq!(lanes.start(0, now(80_000)), Some(to));
+}
+
+#[test]
+fn q_11_a_job_that_finds_no_connection_is_free_again() {
+    let mut lanes: Lanes<u8> = Lanes::new(most(10, 1));
+    lanes.work("x a", &"x".into(), UnixMs(START_MS), now(0));
+    let to = lanes.start(0, now(0)).unwrap();
+    assert_eq!(lanes.next(&to, true, now(0)), Next::Claim("x a".into()));
+    let jobs = [(to.clone(), 1), (to.clone(), 2), (to.clone(), 3)];
+    assert!(lanes.claimed("x a", jobs, None, now(1000)).is_empty());
+    // The first of them takes its time.
+    assert_eq!(lanes.next(&to, false, now(1000)), Next::Job(1));
+    let end = 1000 + u64::try_from(READY_LONGEST.as_millis()).unwrap();
+    assert_eq!(lanes.wake().1, Some(now(end).steady));
+    assert!(lanes.advance(now(end - 1)).is_empty());
+    assert_eq!(lanes.advance(now(end)), [2, 3]);
+    assert_eq!((lanes.ready(), lanes.wake().1), (0, None));
 }
 
 #[test]
@@ -285,7 +329,7 @@ fn an_idle_connection_is_called_instead_of_a_new_one() {
     lanes.work("x a", &"x".into(), UnixMs(START_MS), now(0));
     let to = lanes.start(0, now(0)).unwrap();
     assert_eq!(lanes.next(&to, true, now(0)), Next::Claim("x a".into()));
-    lanes.claimed("x a", [], None, now(0));
+    assert!(lanes.claimed("x a", [], None, now(0)).is_empty());
     lanes.idle(&to, true, now(0));
     lanes.work("x b", &to, UnixMs(START_MS), now(0));
     assert_eq!(lanes.calls(), std::slice::from_ref(&to));

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use mail::address::{Mailbox, Path, Utf8};
+use mail::ids::Id;
 use queue::attempt::{AttemptResult, AttemptText};
 use queue::deadline::{self, Expiry, Overdue, Passed};
 use queue::params::{EnvelopeParams, RecipientParams};
+use queue::put_right;
 use store::contract::{
     Attempt, Batch, Claim, Conflict, Op, Outcome, Result, StoreError, Urgency, WaitingRow,
 };
@@ -22,9 +24,18 @@ use crate::limits::{CLOCK_JUMP, CLOCK_PATIENCE, OVERDUE_CLAIMS, OVERDUE_SLEEP, S
 /// Works until `shutdown` turns true.
 pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
     let mut watch = ClockWatch::default();
+    let mut walk = Walk::Begins;
     while !*shutdown.borrow() {
-        let pause = match round(&remote, watch.look(&remote)).await {
-            Ok(0) => OVERDUE_SLEEP,
+        let (patience, changed) = watch.look(&remote);
+        if changed {
+            walk = Walk::Begins;
+        }
+        let done = match walk.step(&remote).await {
+            Ok(()) => round(&remote, patience).await,
+            Err(error) => Err(error),
+        };
+        let pause = match done {
+            Ok(0) if walk == Walk::Ended => OVERDUE_SLEEP,
             Ok(_) => continue,
             Err(error) => {
                 remote.store_failed(&error);
@@ -40,6 +51,35 @@ pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
     }
 }
 
+/// Putting right what a wrong clock left in the queue: at the start, after a jump, and again when its patience ends, for those who
+/// were in delivery meanwhile.
+#[derive(Debug, PartialEq, Eq)]
+enum Walk {
+    Begins,
+    Behind(put_right::Place),
+    Ended,
+}
+
+impl Walk {
+    async fn step(&mut self, remote: &Remote) -> Result<()> {
+        let after = match self {
+            Self::Begins => None,
+            Self::Behind(place) => Some(*place),
+            Self::Ended => return Ok(()),
+        };
+        *self = match put_right::page(&remote.queue, after).await {
+            Ok(page) => page.next.map_or(Self::Ended, Self::Behind),
+            // Rot in one row must not keep the others from their end.
+            Err(error @ StoreError::Damaged(_)) => {
+                remote.store_failed(&error);
+                Self::Ended
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(())
+    }
+}
+
 /// Notices when the wall clock jumps: what a wrong clock says is over is not given up before somebody had the time to mend it
 /// (threat case Q-12).
 #[derive(Debug, Default)]
@@ -48,7 +88,7 @@ struct ClockWatch {
     patient_until: Option<Monotonic>,
 }
 
-/// Whether what has expired is given up.
+/// Whether anybody is told that something is over, or takes long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
     /// yes
@@ -58,7 +98,9 @@ pub enum Patience {
 }
 
 impl ClockWatch {
-    fn look(&mut self, remote: &Remote) -> Patience {
+    /// How patient to be, and whether that changed.
+    fn look(&mut self, remote: &Remote) -> (Patience, bool) {
+        let mut changed = false;
         let (wall, steady) = (remote.queue.clock.now(), remote.queue.clock.monotonic());
         if let Some((last_wall, last_steady)) = self.last.replace((wall, steady)) {
             let passed = steady.0.saturating_sub(last_steady.0);
@@ -70,14 +112,20 @@ impl ClockWatch {
                     ahead: wall.0 > expected.0,
                 });
                 self.patient_until = Some(Monotonic(steady.0 + CLOCK_PATIENCE));
+                changed = true;
             }
         }
-        match self.patient_until {
+        let patience = match self.patient_until {
             Some(until) if steady < until => {
                 Patience::Until(queue::schedule::later(wall, until.0.saturating_sub(steady.0)))
             }
-            _ => Patience::None,
-        }
+            over => {
+                changed |= over.is_some();
+                self.patient_until = None;
+                Patience::None
+            }
+        };
+        (patience, changed)
     }
 }
 
@@ -128,6 +176,7 @@ async fn one(
     let params = RecipientParams::read(&row.params);
     let overdue = Overdue {
         received_at: row.received_at,
+        made_at: UnixMs(row.queue_id.unix_ms()),
         due: row.due,
         envelope: &envelope,
         recipient: &params,
@@ -140,14 +189,13 @@ async fn one(
         params: &params,
         now,
     };
-    match deadline::passed(&remote.queue.schedule(), now, overdue) {
-        Passed::NotYet { deadline } => case.moved(deadline).await,
-        Passed::TryFirst { due, deadline } => case.once_more(due, deadline).await,
-        Passed::Delayed { deadline } => case.delayed(deadline).await,
-        Passed::Expired(why) => match patience {
-            Patience::None => case.expired(why).await,
-            Patience::Until(then) => case.moved(then).await,
-        },
+    match (deadline::passed(&remote.queue.schedule(), now, overdue), patience) {
+        (Passed::NotYet { deadline }, _) => case.moved(deadline).await,
+        (Passed::CountAnew { from, deadline }, _) => case.counted(from, deadline).await,
+        (Passed::TryFirst { due, deadline }, _) => case.once_more(due, deadline).await,
+        (Passed::Delayed { .. } | Passed::Expired(_), Patience::Until(then)) => case.moved(then).await,
+        (Passed::Delayed { deadline }, Patience::None) => case.delayed(deadline).await,
+        (Passed::Expired(why), Patience::None) => case.expired(why).await,
     }
 }
 
@@ -162,10 +210,19 @@ struct Case<'a> {
 
 impl Case<'_> {
     async fn moved(&self, deadline: UnixMs) -> Result<()> {
-        let outcome = Outcome::Told {
-            deadline,
-            params: self.row.params.clone(),
+        self.told(deadline, self.row.params.clone()).await
+    }
+
+    async fn counted(&self, from: UnixMs, deadline: UnixMs) -> Result<()> {
+        let params = RecipientParams {
+            counted_from_unix_ms: Some(from.0),
+            ..self.params.clone()
         };
+        self.told(deadline, params.json()).await
+    }
+
+    async fn told(&self, deadline: UnixMs, params: String) -> Result<()> {
+        let outcome = Outcome::Told { deadline, params };
         self.commit(outcome, None, None).await?;
         self.again(self.row.due);
         Ok(())

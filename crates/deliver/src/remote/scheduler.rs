@@ -218,8 +218,15 @@ impl Shared {
         self.changed.notify_one();
     }
 
+    /// What the time alone changes.
+    fn advance(&self) {
+        let unserved = self.with(|state, now| state.lanes.advance(now));
+        self.give_back(unserved, self.remote.queue.clock.now());
+    }
+
     /// Starts connections while there is room and work.
     fn start(self: &Arc<Self>, connections: &mut JoinSet<()>, shutdown: &watch::Receiver<bool>) {
+        self.advance();
         let settings = self.remote.settings();
         if settings.road != Road::Open {
             return;
@@ -232,7 +239,6 @@ impl Shared {
         });
         loop {
             let place = self.with(|state, now| {
-                state.lanes.advance(now);
                 let slow = state.slow(now.steady);
                 let destination = state.lanes.start(slow, now)?;
                 Some(state.place(destination, self, now.steady))
@@ -283,12 +289,14 @@ impl Shared {
     /// A claim is done.
     pub fn claimed(&self, lane: &str, jobs: Vec<(Destination, Job)>, next: Option<UnixMs>) {
         let home = destination_of_lane(lane);
-        self.with(|state, now| {
-            state.lanes.claimed(lane, jobs, next, now);
+        let returned = self.with(|state, now| {
+            let returned = state.lanes.claimed(lane, jobs, next, now);
             if let Some(bell) = home.and_then(|home| state.bells.get(&home)) {
                 bell.notify_waiters();
             }
+            returned
         });
+        self.give_back(returned, self.remote.queue.clock.now());
         self.changed.notify_one();
     }
 
