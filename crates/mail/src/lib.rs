@@ -9,7 +9,8 @@
 //! 4. [`mime::Structure::parse`] finds the parts as offsets, in one pass, decoding nothing; [`mime::Structure::section`]
 //!    counts them as IMAP does, and [`envelope::Envelope::parse`] gives what ENVELOPE shows.
 //! 5. [`decode`] turns bodies, encoded words and parameters into text, when somebody asks.
-//!    [`collation::fold`] makes texts comparable, for everybody who searches or sorts.
+//!    [`collation::fold`] makes texts comparable, for everybody who searches or sorts;
+//!    [`texts`] says in which texts of a message they look.
 //! 6. [`build::MessageBuilder`] makes messages of our own; [`wire`] holds what may be sent at all.
 //! 7. [`downgrade::to_seven_bit`] encodes a message of ours anew, for a server that takes 7 bits only.
 //!
@@ -37,5 +38,6 @@ pub mod ids;
 pub mod limits;
 pub mod mime;
 pub mod path;
+pub mod texts;
 pub mod value;
 pub mod wire;

@@ -10,7 +10,8 @@ use imap::date::Date;
 use mail::collation::fold;
 use mail::header::Fields;
 use mail::ids::MessageId;
-use mail::mime::{Kind, Structure};
+use mail::mime::Structure;
+use mail::texts;
 use mailbox::{Message, Opened, Row};
 use store::flags::{Flags, SEEN};
 use store::uids::UidSet;
@@ -97,12 +98,17 @@ impl<'m> Texts<'m> {
     }
 
     fn header_contains(&self, needle: &str) -> bool {
-        let lines = self.header.get_or_init(|| header_lines(self.message).collect());
+        let lines = self
+            .header
+            .get_or_init(|| texts::header_lines(self.message).collect());
         lines.iter().any(|line| line.contains(needle))
     }
 
     fn body_contains(&self, needle: &str) -> bool {
-        let texts = self.body.get_or_init(|| body_texts(self.message));
+        let texts = self.body.get_or_init(|| {
+            let structure = Structure::parse(self.message);
+            texts::body(self.message, &structure).collect()
+        });
         texts.iter().any(|text| text.contains(needle))
     }
 }
@@ -266,41 +272,11 @@ fn sent(header: &[u8]) -> Option<i64> {
 fn header_contains(header: &[u8], name: &str, needle: &str) -> bool {
     let mut fields = Fields::new(header).filter(|field| field.is(name));
     // An empty needle asks whether the field is there (RFC 3501 §6.4.4).
-    fields.any(|field| needle.is_empty() || fold(&mail::decode::text(field.value())).contains(needle))
+    fields.any(|field| needle.is_empty() || texts::value(&field).contains(needle))
 }
 
 fn any_header_contains(header: &[u8], needle: &str) -> bool {
-    header_lines(header).any(|line| line.contains(needle))
-}
-
-/// The fields as people read them, without case.
-fn header_lines(header: &[u8]) -> impl Iterator<Item = String> {
-    Fields::new(header).map(|field| {
-        let name = String::from_utf8_lossy(field.name());
-        fold(&format!("{name}: {}", mail::decode::text(field.value())))
-    })
-}
-
-/// What SEARCH BODY looks at, without case: texts, decoded, and the headers of messages inside the message.
-fn body_texts(message: &[u8]) -> Vec<String> {
-    let structure = Structure::parse(message);
-    let mut texts = Vec::new();
-    for (at, part) in structure.parts().iter().enumerate() {
-        if part.kind == Kind::Multipart {
-            continue;
-        }
-        let inside_message = |parent| structure.part(parent).kind == Kind::Message;
-        if at > 0 && part.parent.is_some_and(inside_message) {
-            texts.extend(header_lines(part.header.of(message)));
-        }
-        let content_type = part.content_type(message);
-        if content_type.kind == "text" {
-            let body = part.body.of(message);
-            let text = mail::decode::body_text(&content_type, part.encoding(message), body);
-            texts.push(fold(&text));
-        }
-    }
-    texts
+    texts::header_lines(header).any(|line| line.contains(needle))
 }
 
 /// Asks every question about content; for fuzzing.
