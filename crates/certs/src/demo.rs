@@ -8,7 +8,7 @@ use rcgen::{
 };
 
 use crate::Pem;
-use crate::files::{FileError, read, write_file};
+use crate::files::{FileError, certificate, key as private_key, read_file, write_file};
 
 /// The authority's certificate, for clients to trust.
 pub const CA_FILE: &str = "ca.pem";
@@ -38,7 +38,10 @@ pub fn provide(dir: &Path) -> Result<DemoCertificates, FileError> {
     }
     Ok(DemoCertificates {
         ca_file: dir.join(CA_FILE),
-        server: read(&server, &key)?,
+        server: Pem {
+            chain: certificate(&server, read_file(&server))?,
+            key: private_key(&key, read_file(&key))?,
+        },
     })
 }
 

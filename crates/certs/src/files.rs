@@ -6,8 +6,6 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::Pem;
-
 /// Largest certificate or key file, in bytes.
 pub const PEM_FILE_BYTES: u64 = 1024 * 1024;
 
@@ -101,13 +99,18 @@ impl FileError {
     }
 }
 
-/// Reads a certificate chain and its key, and checks that each file is of its kind.
-pub fn read(certificate: &Path, key: &Path) -> Result<Pem, FileError> {
-    let chain = read_file(certificate)?;
+/// What was read of a certificate chain, if it is one.
+pub fn certificate(path: &Path, read: io::Result<Vec<u8>>) -> Result<Vec<u8>, FileError> {
+    let chain = whole(path, read)?;
     if !contains(&chain, b"-----BEGIN CERTIFICATE-----") {
-        return Err(FileError::NoCertificate(certificate.to_owned()));
+        return Err(FileError::NoCertificate(path.to_owned()));
     }
-    let text = read_file(key)?;
+    Ok(chain)
+}
+
+/// What was read of a private key, if it is one that can be used without asking anybody.
+pub fn key(key: &Path, read: io::Result<Vec<u8>>) -> Result<Vec<u8>, FileError> {
+    let text = whole(key, read)?;
     if contains(&text, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || contains(&text, b"Proc-Type: 4,ENCRYPTED")
     {
         return Err(FileError::LockedKey(key.to_owned()));
@@ -115,19 +118,23 @@ pub fn read(certificate: &Path, key: &Path) -> Result<Pem, FileError> {
     if !contains(&text, b"PRIVATE KEY-----") {
         return Err(FileError::NoKey(key.to_owned()));
     }
-    Ok(Pem { chain, key: text })
+    Ok(text)
 }
 
-pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
-    let unreadable = |error| FileError::Unreadable {
+/// Up to one octet more than a PEM file may have.
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(PEM_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn whole(path: &Path, read: io::Result<Vec<u8>>) -> Result<Vec<u8>, FileError> {
+    let bytes = read.map_err(|error| FileError::Unreadable {
         path: path.to_owned(),
         error,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(PEM_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    })?;
     if bytes.len() as u64 > PEM_FILE_BYTES {
         Err(FileError::TooLarge(path.to_owned()))
     } else {
@@ -171,6 +178,9 @@ mod tests {
     #[test]
     fn wrong_files_are_named_with_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
+        let both = |chain: &Path, pem: &Path| {
+            certificate(chain, std::fs::read(chain)).and_then(|_| key(pem, std::fs::read(pem)))
+        };
         let file = |name: &str, text: &str| {
             let path = dir.path().join(name);
             std::fs::write(&path, text).unwrap();
@@ -188,9 +198,9 @@ mod tests {
             (large, key.clone(), "is larger than 1 MiB"),
         ];
         for (certificate, key, sentence) in gallery {
-            let said = read(&certificate, &key).unwrap_err().to_string();
+            let said = both(&certificate, &key).unwrap_err().to_string();
             assert!(said.contains(sentence) && said.ends_with('.'), "{said}");
         }
-        assert!(read(&chain, &key).is_ok());
+        assert!(both(&chain, &key).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! Our certificates: the demo's own authority, and reading certificate files for `serve`.
 //!
 //! 1. [`demo::provide`] makes or finds the demo's authority and server certificate in its directory.
-//! 2. [`files::read`] reads the PEM files that settings name, with an error that says which file and what to do.
+//! 2. [`files::certificate`] and [`files::key`] check the PEM files that settings name, with an error that says which file and what to do.
 //!
 //! Whether key and certificate fit together is checked where they are used (`world-real::tls`). Keys are written with
 //! mode 0600. Absences: no ACME yet, no renewal, no choice by name.

@@ -30,6 +30,13 @@ pub enum Command {
         #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
         config: PathBuf,
     },
+    /// The server's second process, which keeps the key; the server starts it.
+    #[command(name = crate::keeper::COMMAND, hide = true)]
+    Keeper {
+        /// The server's settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Hand in a message from standard input, as a user of this machine: -t -i -f ADDRESS -F NAME RECIPIENT… as programs
     /// write them. The exit codes are those of sysexits.h. Also when called by the name sendmail.
     #[command(disable_help_flag = true)]

@@ -89,9 +89,8 @@ pub enum ProgramEvent {
     },
     /// `program.certificates-read`: new handshakes use them.
     CertificatesRead,
-    /// `program.certificates-locked`: after giving up its privileges the server can no longer read them, so that a reload
-    /// will not take new ones.
-    CertificatesLocked {
+    /// `program.keeper-lost`: the process that keeps the key has ended; the server stops, to be started again.
+    KeeperLost {
         /// why
         reason: String,
     },
@@ -107,11 +106,6 @@ pub enum ProgramEvent {
         doors: String,
         /// whether all of them hold
         fully: bool,
-    },
-    /// `program.certificates-kept`: the files on disk cannot be used, so the ones in memory stay.
-    CertificatesKept {
-        /// why
-        reason: String,
     },
 }
 
@@ -146,8 +140,7 @@ impl Event for ProgramEvent {
             Self::SettingsRead { .. } => "program.settings-read",
             Self::SettingsKept { .. } => "program.settings-kept",
             Self::CertificatesRead => "program.certificates-read",
-            Self::CertificatesKept { .. } => "program.certificates-kept",
-            Self::CertificatesLocked { .. } => "program.certificates-locked",
+            Self::KeeperLost { .. } => "program.keeper-lost",
             Self::Confined { .. } => "program.confined",
         }
     }
@@ -157,12 +150,11 @@ impl Event for ProgramEvent {
             Self::DoorLost { .. }
             | Self::Panic { .. }
             | Self::PanicPlace { .. }
-            | Self::SettingsKept { .. }
-            | Self::CertificatesKept { .. } => Severity::Alert,
-            Self::ControlRefused { .. }
-            | Self::HistoryLost { .. }
-            | Self::CertificatesLocked { .. }
-            | Self::Confined { fully: false, .. } => Severity::Warning,
+            | Self::KeeperLost { .. }
+            | Self::SettingsKept { .. } => Severity::Alert,
+            Self::ControlRefused { .. } | Self::HistoryLost { .. } | Self::Confined { fully: false, .. } => {
+                Severity::Warning
+            }
             _ => Severity::Info,
         }
     }
@@ -209,18 +201,16 @@ impl Event for ProgramEvent {
                 format!("The settings cannot be used, so those in memory stay: {reason}")
             }
             Self::CertificatesRead => "The certificate files were read again".to_owned(),
-            Self::CertificatesLocked { reason } => {
+            Self::KeeperLost { reason } => {
                 format!(
-                    "The certificate files cannot be read by the server's user, so a reload will not take new ones: {reason}"
+                    "The process that keeps the key is gone ({reason}), and without it no connection can be encrypted: the server stops. \
+                     Start it again; a service manager does so by itself"
                 )
             }
             Self::Confined {
                 uid, files, syscalls, ..
             } => {
                 format!("Serving as user {uid} without privileges; Landlock: {files}; seccomp: {syscalls}")
-            }
-            Self::CertificatesKept { reason } => {
-                format!("The certificate files cannot be used, so the certificates in memory stay: {reason}")
             }
         }
     }
@@ -268,9 +258,7 @@ impl Event for ProgramEvent {
                 field("changed", Value::Text(changed));
                 field("restart", Value::Text(restart));
             }
-            Self::SettingsKept { reason }
-            | Self::CertificatesKept { reason }
-            | Self::CertificatesLocked { reason } => {
+            Self::SettingsKept { reason } | Self::KeeperLost { reason } => {
                 field("reason", Value::Text(reason));
             }
             Self::Confined {

@@ -1,6 +1,7 @@
 //! The files that settings name: what is in them, and what is wrong with them.
 //!
 //! Read at the start, by `config check`, and at each reload; every problem has the line of the setting that names the file.
+//! A server has them read by its keeper ([`crate::keeper`]), everybody else reads them from the disk: [`Shelf`].
 //! Absent: writing. Secrets stay in [`Secret`], which does not print.
 
 use std::fs::File;
@@ -8,10 +9,49 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use config::{Checked, Config, Problem, Road, Validation};
-use world_real::tls::Identity;
+use config::{Checked, Config, Problem, Road, TlsFiles, Validation};
+use world_real::keeper::{Bundle, Contents, Keeper};
+use world_real::tls::{Identity, TlsSetupError};
 
 use crate::limits::{NAMED_FILE_BYTES, SECRET_BYTES};
+
+/// What can be read.
+pub enum Shelf {
+    /// every file, when it is asked for
+    Disk,
+    /// what the keeper has read; the key stays with it
+    Kept(Box<Bundle>),
+}
+
+impl Shelf {
+    /// Everything as the keeper reads it now.
+    ///
+    /// # Errors
+    /// It does not answer; in words.
+    pub fn of(keeper: &Keeper) -> Result<Self, String> {
+        let bundle = keeper.read().map_err(|error| {
+            format!("the process that keeps the key does not answer: {error}. Start the server again.")
+        })?;
+        Ok(Self::Kept(Box::new(bundle)))
+    }
+
+    /// What is in a file, up to one octet more than `limit`.
+    pub fn contents(&self, path: &Path, limit: u64) -> io::Result<Contents> {
+        match self {
+            Self::Disk => read_at_most(path, limit),
+            Self::Kept(bundle) => bundle.contents(path),
+        }
+    }
+}
+
+/// What is in a file, up to one octet more than `limit`, so that it can be seen to be too long.
+pub fn read_at_most(path: &Path, limit: u64) -> io::Result<Contents> {
+    let file = File::open(path)?;
+    let mode = file.metadata()?.mode();
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok(Contents { bytes, mode })
+}
 
 /// A password. Never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,7 +80,7 @@ pub struct Named {
 ///
 /// # Errors
 /// Every problem at once.
-pub fn read(settings: &Checked) -> Result<Named, Vec<Problem>> {
+pub fn read(settings: &Checked, shelf: &Shelf) -> Result<Named, Vec<Problem>> {
     let config = &settings.config;
     let mut problems = Vec::new();
     let mut keep = |setting: &str, line: Option<usize>, wrong: Wrong| {
@@ -52,15 +92,17 @@ pub fn read(settings: &Checked) -> Result<Named, Vec<Problem>> {
         });
     };
     let named = Named {
-        identity: identity(config).unwrap_or_else(|(setting, wrong)| {
+        identity: identity(config, shelf).unwrap_or_else(|(setting, wrong)| {
             keep(setting, settings.line_of(setting), wrong);
             None
         }),
-        extra_roots: optional(config.extra_roots.as_deref(), roots).unwrap_or_else(|wrong| {
-            keep("tls.extra_roots", settings.line_of("tls.extra_roots"), wrong);
-            None
-        }),
-        trust_anchor: optional(anchor_file(config), any).unwrap_or_else(|wrong| {
+        extra_roots: optional(config.extra_roots.as_deref(), |path| roots(shelf, path)).unwrap_or_else(
+            |wrong| {
+                keep("tls.extra_roots", settings.line_of("tls.extra_roots"), wrong);
+                None
+            },
+        ),
+        trust_anchor: optional(anchor_file(config), |path| any(shelf, path)).unwrap_or_else(|wrong| {
             keep("dns.trust_anchor", settings.line_of("dns.trust_anchor"), wrong);
             None
         }),
@@ -68,7 +110,7 @@ pub fn read(settings: &Checked) -> Result<Named, Vec<Problem>> {
             .map(|(index, route)| match &route.road {
                 Road::Smarthost(host) => {
                     let file = host.login.as_ref().map(|login| login.password_file.as_path());
-                    optional(file, secret).unwrap_or_else(|wrong| {
+                    optional(file, |path| secret(shelf, path)).unwrap_or_else(|wrong| {
                         let line = settings.line_of_route(index, "password_file");
                         keep("routes.password_file", line, wrong);
                         None
@@ -126,39 +168,60 @@ fn optional<T>(
 }
 
 /// With the setting that is at fault.
-fn identity(config: &Config) -> Result<Option<Identity>, (&'static str, Wrong)> {
+fn identity(config: &Config, shelf: &Shelf) -> Result<Option<Identity>, (&'static str, Wrong)> {
     let Some(files) = &config.tls else { return Ok(None) };
-    let (certificate, key) = ("tls.certificate", "tls.key");
-    let pem = certs::files::read(&files.certificate, &files.key).map_err(|error| {
-        let at_key = error.path() == Some(files.key.as_path());
-        (if at_key { key } else { certificate }, told(&error.to_string()))
-    })?;
-    Identity::from_pem::<&str>(&[], &pem.chain, &pem.key)
+    let at_certificate = |error: String| ("tls.certificate", told(&error));
+    let at_key = |error: String| ("tls.key", told(&error));
+    let bytes = |path: &Path| {
+        shelf
+            .contents(path, NAMED_FILE_BYTES)
+            .map(|contents| contents.bytes)
+    };
+    let chain = certs::files::certificate(&files.certificate, bytes(&files.certificate))
+        .map_err(|error| at_certificate(error.to_string()))?;
+    together(shelf, files, &chain)
+        .map_err(at_key)?
         .map(Some)
-        .map_err(|error| (certificate, told(&error.to_string())))
+        .map_err(|error| at_certificate(error.to_string()))
 }
 
-fn any(path: &Path) -> Result<Vec<u8>, Wrong> {
-    let unreadable = |error: io::Error| Wrong {
+/// The chain with its key, wherever that is. The outer error is about the key's file.
+fn together(
+    shelf: &Shelf,
+    files: &TlsFiles,
+    chain: &[u8],
+) -> Result<Result<Identity, TlsSetupError>, String> {
+    match shelf {
+        Shelf::Disk => {
+            let read = read_at_most(&files.key, NAMED_FILE_BYTES).map(|contents| contents.bytes);
+            let key = certs::files::key(&files.key, read).map_err(|error| error.to_string())?;
+            Ok(Identity::from_pem::<&str>(&[], chain, &key))
+        }
+        Shelf::Kept(bundle) => Identity::from_keeper(bundle, chain)
+            .unwrap_or_else(|| Err("the settings changed while they were read. Try again.".to_owned())),
+    }
+}
+
+fn any(shelf: &Shelf, path: &Path) -> Result<Vec<u8>, Wrong> {
+    contents(shelf, path).map(|contents| contents.bytes)
+}
+
+fn contents(shelf: &Shelf, path: &Path) -> Result<Contents, Wrong> {
+    let contents = shelf.contents(path, NAMED_FILE_BYTES).map_err(|error| Wrong {
         reason: format!("{} cannot be read: {error}", path.display()),
         next_step: "Check the path and that the server's user may read it.".to_owned(),
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(NAMED_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > NAMED_FILE_BYTES {
+    })?;
+    if contents.bytes.len() as u64 > NAMED_FILE_BYTES {
         return wrong(
             format!("{} is larger than 1 MiB", path.display()),
             "Check the path.",
         );
     }
-    Ok(bytes)
+    Ok(contents)
 }
 
-fn roots(path: &Path) -> Result<Vec<u8>, Wrong> {
-    let bytes = any(path)?;
+fn roots(shelf: &Shelf, path: &Path) -> Result<Vec<u8>, Wrong> {
+    let bytes = any(shelf, path)?;
     let begin = b"-----BEGIN CERTIFICATE-----";
     if bytes.windows(begin.len()).any(|window| window == begin) {
         return Ok(bytes);
@@ -170,9 +233,8 @@ fn roots(path: &Path) -> Result<Vec<u8>, Wrong> {
 }
 
 /// The first line. What everybody on the machine may read is no secret.
-fn secret(path: &Path) -> Result<Secret, Wrong> {
-    let bytes = any(path)?;
-    let mode = std::fs::metadata(path).map_or(0, |meta| meta.mode());
+fn secret(shelf: &Shelf, path: &Path) -> Result<Secret, Wrong> {
+    let Contents { bytes, mode } = contents(shelf, path)?;
     if mode & 0o007 != 0 {
         return wrong(
             format!("everybody on this machine may open {}", path.display()),
@@ -210,19 +272,24 @@ mod tests {
         let path = dir.path().join("password");
         let said = |wrong: Wrong| wrong.reason.replace(&path.display().to_string(), "FILE");
         write(&path, "correct horse\nbattery", 0o600);
-        assert_eq!(secret(&path).ok().unwrap().reveal(), "correct horse");
+        assert_eq!(
+            secret(&Shelf::Disk, &path).ok().unwrap().reveal(),
+            "correct horse"
+        );
         write(&path, "correct horse", 0o644);
         assert_eq!(
-            said(secret(&path).err().unwrap()),
+            said(secret(&Shelf::Disk, &path).err().unwrap()),
             "everybody on this machine may open FILE"
         );
         write(&path, "\nx", 0o600);
         assert_eq!(
-            said(secret(&path).err().unwrap()),
+            said(secret(&Shelf::Disk, &path).err().unwrap()),
             "the first line of FILE is no password"
         );
         std::fs::remove_file(&path).unwrap();
-        assert!(said(secret(&path).err().unwrap()).starts_with("FILE cannot be read: No such file"));
+        assert!(
+            said(secret(&Shelf::Disk, &path).err().unwrap()).starts_with("FILE cannot be read: No such file")
+        );
     }
 
     #[test]
@@ -240,7 +307,7 @@ mod tests {
             at("key"),
             at("password")
         );
-        let problems = read(&config::read(&text).unwrap()).err().unwrap();
+        let problems = read(&config::read(&text).unwrap(), &Shelf::Disk).err().unwrap();
         let said: Vec<String> = problems
             .iter()
             .map(|problem| {

@@ -4,7 +4,8 @@
 //! 1. `cli.rs`: every command and option. `exit.rs`: what the exit codes mean.
 //! 2. `serve.rs` and `demo/` make a [`server::Plan`]; `server.rs` runs it, from binding to the last line of the log.
 //! 3. `doors.rs`: the accept loop, places for connections, panics. `services.rs`: what lies below the doors.
-//! 4. `openings.rs`: which socket serves which door. `privileges.rs`: who the server is, and what it gives up.
+//! 4. `openings.rs`: which socket serves which door. `privileges.rs`: who the server is, and what it gives up. `keeper.rs`: the
+//!    second process, which has the key.
 //! 5. `control/`: the control socket, one file for each noun. `commands/`: the same nouns on the command line.
 //!
 //! Guarantees: nothing listens that was not asked for; the demo never listens beyond loopback; one process owns a data
@@ -20,6 +21,7 @@ mod events;
 mod exit;
 mod files;
 mod forward_key;
+mod keeper;
 mod limits;
 mod local_door;
 mod openings;
@@ -89,6 +91,7 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Demo(args) => demo::run(args, clock),
         Command::Sendmail { .. } => Ok(()), // has exit codes of its own, see above
         Command::Serve { config } => serve::run(&config, clock),
+        Command::Keeper { config } => keeper::run(&config),
         Command::Domain(command) => commands::domain::run(command),
         Command::Account(command) => commands::account::run(command),
         Command::Alias(command) => commands::alias::run(command),

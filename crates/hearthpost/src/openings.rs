@@ -12,14 +12,22 @@ use world_real::tcp::Bound;
 use crate::exit::{Failure, Outcome};
 use crate::server::Kind;
 
-/// Opens every door: with inherited sockets where they fit, with new ones elsewhere. With `any_port` a taken address
-/// becomes any free port.
-pub fn open(doors: &[(Kind, SocketAddr)], any_port: bool) -> Outcome<Vec<(Kind, Bound)>> {
-    let handed = systemd::inherited().map_err(|error| {
+/// What the service manager hands over. Call it before anything that could inherit it.
+pub fn handed() -> Outcome<Vec<Inherited>> {
+    systemd::inherited().map_err(|error| {
         Failure::Usage(format!(
             "a socket of the service manager cannot be used: {error}. Look at the socket unit."
         ))
-    })?;
+    })
+}
+
+/// Opens every door: with sockets that were handed over where they fit, with new ones elsewhere. With `any_port` a taken
+/// address becomes any free port.
+pub fn open(
+    handed: Vec<Inherited>,
+    doors: &[(Kind, SocketAddr)],
+    any_port: bool,
+) -> Outcome<Vec<(Kind, Bound)>> {
     let addresses: Vec<_> = handed
         .iter()
         .map(|socket| (socket.name.as_str(), socket.bound.local_addr()))

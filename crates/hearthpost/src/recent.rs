@@ -91,8 +91,8 @@ mod tests {
     use super::*;
     use crate::events::ProgramEvent;
 
-    fn locked() -> ProgramEvent {
-        ProgramEvent::CertificatesLocked {
+    fn kept() -> ProgramEvent {
+        ProgramEvent::SettingsKept {
             reason: "x".to_owned(),
         }
     }
@@ -106,7 +106,7 @@ mod tests {
         for uid in 1..=3 {
             recent.emit(&ProgramEvent::ControlRefused { uid });
         }
-        recent.emit(&locked());
+        recent.emit(&kept());
         let told: Vec<(String, u64)> = recent
             .troubles()
             .into_iter()
@@ -115,13 +115,13 @@ mod tests {
         assert_eq!(
             told,
             [
-                ("program.certificates-locked".to_owned(), 1),
+                ("program.settings-kept".to_owned(), 1),
                 ("program.control-refused".to_owned(), 3)
             ]
         );
         for _ in 0..20 {
             recent.emit(&ProgramEvent::ControlRefused { uid: 7 });
-            recent.emit(&locked());
+            recent.emit(&kept());
         }
         let times: Vec<u64> = recent.troubles().iter().map(|trouble| trouble.times).collect();
         assert_eq!(times, [21, 23], "one of each kind");

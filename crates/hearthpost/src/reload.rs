@@ -5,7 +5,7 @@
 //! 3. It hands the new values on; sessions that exist go on with what they began with.
 //! 4. It says what counts now and what takes a restart.
 //!
-//! A server without a settings file (the demo) reads its certificates again.
+//! A server without a settings file (the demo) has nothing to read again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,9 +14,10 @@ use config::{Checked, Config, Problem, Takes};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use world::clock::UnixMs;
+use world_real::keeper::Keeper;
 
 use crate::events::ProgramEvent;
-use crate::files::{self, Named};
+use crate::files::{self, Named, Shelf};
 use crate::outward::{Outgoing, Outward};
 use crate::serve::{self, Unread};
 use crate::server::{Serving, Tls};
@@ -27,7 +28,7 @@ const TLS_FILES: [&str; 2] = ["tls.certificate", "tls.key"];
 
 /// Reads settings again and hands them on.
 pub struct Reload {
-    file: Option<PathBuf>,
+    file: Option<(PathBuf, Keeper)>,
     tls: Option<Tls>,
     serving: Arc<Serving>,
     outgoing: Arc<Outgoing>,
@@ -64,15 +65,15 @@ pub enum Kept {
 impl Reload {
     /// For a server that started with these settings.
     pub fn new(
-        source: Option<(PathBuf, Checked)>,
+        source: Option<(PathBuf, Checked, Keeper)>,
         tls: Option<Tls>,
         serving: Arc<Serving>,
         outgoing: Arc<Outgoing>,
     ) -> Self {
         let (file, state) = match source {
-            Some((file, started)) => {
+            Some((file, started, keeper)) => {
                 let now = started.clone();
-                (Some(file), Some(State { started, now }))
+                (Some((file, keeper)), Some(State { started, now }))
             }
             None => (None, None),
         };
@@ -112,10 +113,10 @@ impl Reload {
     async fn read_and_apply(&self, services: &Services) -> Result<Report, Kept> {
         let mut state = self.state.lock().await;
         let (Some(file), Some(state)) = (&self.file, state.as_mut()) else {
-            return self.certificates_alone(services);
+            return Ok(Report::default());
         };
-        let path = file.clone();
-        let read = tokio::task::spawn_blocking(move || checked(&path)).await;
+        let (path, keeper) = file.clone();
+        let read = tokio::task::spawn_blocking(move || checked(&path, &keeper)).await;
         let (new, named) =
             read.map_err(|_| Kept::Settings("the settings could not be read. Look at the log.".to_owned()))??;
         let report = report(state, &new, self.tls.is_some());
@@ -125,27 +126,6 @@ impl Reload {
         self.apply(&in_effect(&new.config, &state.started.config), named, services)?;
         state.now = new;
         Ok(report)
-    }
-
-    fn certificates_alone(&self, services: &Services) -> Result<Report, Kept> {
-        let Some(tls) = &self.tls else {
-            return Ok(Report::default());
-        };
-        match tls.read_again() {
-            Ok(()) => {
-                services.events.emit(&ProgramEvent::CertificatesRead);
-                Ok(Report {
-                    certificates: true,
-                    ..Report::default()
-                })
-            }
-            Err(reason) => {
-                services.events.emit(&ProgramEvent::CertificatesKept {
-                    reason: reason.clone(),
-                });
-                Err(Kept::Settings(reason))
-            }
-        }
     }
 
     /// What can fail comes first.
@@ -163,13 +143,14 @@ impl Reload {
     }
 }
 
-fn checked(file: &std::path::Path) -> Result<(Checked, Named), Kept> {
+fn checked(file: &std::path::Path, keeper: &Keeper) -> Result<(Checked, Named), Kept> {
     let wrong = |problems: Vec<Problem>| Kept::Settings(serve::told(file, &problems));
-    let checked = serve::check(file).map_err(|unread| match unread {
+    let shelf = Shelf::of(keeper).map_err(Kept::Settings)?;
+    let checked = serve::check(file, &shelf).map_err(|unread| match unread {
         Unread::File(text) => Kept::Settings(text),
         Unread::Problems(problems) => wrong(problems),
     })?;
-    let named = files::read(&checked).map_err(wrong)?;
+    let named = files::read(&checked, &shelf).map_err(wrong)?;
     Ok((checked, named))
 }
 

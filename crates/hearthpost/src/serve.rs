@@ -1,6 +1,5 @@
 //! `hearthpost serve`: from the settings file to a plan.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,35 +8,44 @@ use mail::address::{Mailbox, Utf8};
 use receive::DoorKind;
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
-use world_real::confine::{Reach, user};
+use world_real::confine::user;
+use world_real::keeper::Keeper;
 use world_real::log::{Options as LogOptions, Stderr};
 
 use crate::control::history::{About, By, Subject};
 use crate::control::{Answer, domain, history};
 use crate::exit::{Failure, Outcome};
-use crate::files;
+use crate::files::{self, Shelf};
+use crate::keeper;
 use crate::limits::CONFIG_BYTES;
+use crate::openings;
 use crate::outward::Outward;
 use crate::privileges;
 use crate::sendmail;
-use crate::server::{self, Kind, Plan, ReadPem};
+use crate::server::{self, Kind, Plan};
 use crate::services::Services;
 
 /// Runs the server of `file`.
 pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
-    let settings = read(file)?;
-    let named = files::read(&settings).map_err(|problems| Failure::Usage(told(file, &problems)))?;
+    let handed = openings::handed()?;
+    // The same path here and there, whatever directory either is started in.
+    let file = &std::path::absolute(file).map_err(|error| Failure::Disk(error.to_string()))?;
+    let (keeper, pulse) = keeper::start(file)?;
+    let shelf = Shelf::of(&keeper).map_err(Failure::Disk)?;
+    let settings = check(file, &shelf).map_err(|unread| unread.failure(file))?;
+    let named = files::read(&settings, &shelf).map_err(|problems| Failure::Usage(told(file, &problems)))?;
     let outward = Outward::of(&settings.config, &named);
     let domains = settings.config.domains.clone();
     let prepare = move |services: Arc<Services>| -> BoxFuture<'static, Outcome<()>> {
         Box::pin(async move { add_domains(&services, &domains).await })
     };
-    server::run(
-        plan(file.to_owned(), settings, outward)?,
-        clock,
-        Box::new(prepare),
-        Box::new(|_| Ok(())),
-    )
+    let plan = Plan {
+        handed,
+        keeper: Some(pulse),
+        tls: named.identity,
+        ..plan(file.to_owned(), (settings, keeper), outward)?
+    };
+    server::run(plan, clock, Box::new(prepare), Box::new(|_| Ok(())))
 }
 
 /// Why there are no settings.
@@ -48,30 +56,36 @@ pub enum Unread {
     Problems(Vec<Problem>),
 }
 
+impl Unread {
+    fn failure(self, file: &Path) -> Failure {
+        Failure::Usage(match self {
+            Self::File(text) => text,
+            Self::Problems(problems) => told(file, &problems),
+        })
+    }
+}
+
 /// Reads and checks a settings file.
 pub fn read(file: &Path) -> Outcome<Checked> {
-    check(file).map_err(|unread| {
-        Failure::Usage(match unread {
-            Unread::File(text) => text,
-            Unread::Problems(problems) => told(file, &problems),
-        })
-    })
+    check(file, &Shelf::Disk).map_err(|unread| unread.failure(file))
 }
 
 /// Reads and checks a settings file, but not the files it names.
-pub fn check(file: &Path) -> Result<Checked, Unread> {
+pub fn check(file: &Path, shelf: &Shelf) -> Result<Checked, Unread> {
     let unreadable = |error: std::io::Error| {
         Unread::File(format!(
             "the settings in {} cannot be read: {error}. Say where they are with --config FILE.",
             file.display()
         ))
     };
-    let mut text = String::new();
-    let opened = std::fs::File::open(file).map_err(unreadable)?;
-    opened
-        .take(CONFIG_BYTES)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
+    let mut bytes = shelf.contents(file, CONFIG_BYTES).map_err(unreadable)?.bytes;
+    bytes.truncate(usize::try_from(CONFIG_BYTES).unwrap_or(usize::MAX));
+    let text = String::from_utf8(bytes).map_err(|error| {
+        unreadable(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            error.utf8_error(),
+        ))
+    })?;
     config::read(&text).map_err(Unread::Problems)
 }
 
@@ -102,10 +116,9 @@ pub fn log_dir(config: &Config) -> std::path::PathBuf {
         .unwrap_or_else(|| config.data_dir.join("log"))
 }
 
-fn plan(file: PathBuf, settings: Checked, outward: Outward) -> Outcome<Plan> {
+fn plan(file: PathBuf, (settings, keeper): (Checked, Keeper), outward: Outward) -> Outcome<Plan> {
     let config = settings.config.clone();
     let user = privileges::choose(config.user.as_deref())?;
-    let reach = reach(&config, &file);
     let log = LogOptions {
         stderr: match config.log_stderr {
             LogStderr::Human => Stderr::Human,
@@ -118,26 +131,23 @@ fn plan(file: PathBuf, settings: Checked, outward: Outward) -> Outcome<Plan> {
     for (kind, addresses) in Kind::ALL.into_iter().map(|kind| (kind, addresses(&config, kind))) {
         doors.extend(addresses.iter().map(|address| (kind, *address)));
     }
-    let tls = config.tls.clone().map(|files| {
-        let read: ReadPem = Arc::new(move || certs::files::read(&files.certificate, &files.key));
-        read
-    });
     Ok(Plan {
         data: config.data_dir.clone(),
         log,
         hostname: config.hostname.clone(),
         doors,
         any_port: false,
-        tls,
+        handed: Vec::new(),
+        keeper: None,
+        tls: None,
         insecure_auth: false,
         unpaced: false,
         message_bytes: config.message_bytes,
         normalise_newlines: normalises(&config),
         connections: config.connections,
         outward,
-        source: Some((file, settings)),
+        source: Some((file, settings, keeper)),
         user,
-        reach,
         local: local_socket(&config),
         local_users: local_users(&config)?,
     })
@@ -165,37 +175,31 @@ fn local_users(config: &Config) -> Outcome<Vec<(u32, Mailbox)>> {
     config.local.users.iter().map(one).collect()
 }
 
-/// Files that are read again at a reload.
-fn reach(config: &Config, file: &Path) -> Reach {
-    let mut reach = Reach::default();
-    for file in read_again(config, file) {
-        reach.read_file(file);
+/// For whoever checks: what is no problem, but less than it could be.
+pub fn notes(config: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    if user::is_root()
+        && let Err(failure) = privileges::choose(config.user.as_deref())
+    {
+        notes.push(failure.to_string());
     }
-    reach
-}
-
-/// For whoever checks as root: files that are read at the start, but not by the user whom the server becomes, so that a reload
-/// would not take new ones; or why there is no such user.
-pub fn notes_for_root(config: &Config, file: &Path) -> Vec<String> {
-    if !user::is_root() {
-        return Vec::new();
-    }
-    let user = match privileges::choose(config.user.as_deref()) {
-        Ok(Some(user)) => user,
-        Ok(None) => return Vec::new(),
-        Err(failure) => return vec![failure.to_string()],
-    };
-    let notes = read_again(config, file).filter_map(|file| user::may_read(&user, file).err());
-    notes
-        .map(|note| format!("a reload will not take a new one: {note}."))
-        .collect()
-}
-
-fn read_again<'a>(config: &'a Config, file: &'a Path) -> impl Iterator<Item = &'a Path> {
-    let tls = config
+    let open = config
         .tls
         .iter()
-        .flat_map(|files| [&files.certificate, &files.key]);
+        .filter(|files| files.key.starts_with(&config.data_dir));
+    notes.extend(open.map(|files| {
+        format!(
+            "the key {} lies in the data directory, which the server itself can read. Move it elsewhere, and only the keeper \
+             can.",
+            files.key.display()
+        )
+    }));
+    notes
+}
+
+/// Files that the settings name and the server may see: all but the key.
+pub fn named(config: &Config) -> impl Iterator<Item = &Path> {
+    let certificate = config.tls.iter().map(|files| &files.certificate);
     let passwords = config.routes.iter().filter_map(|route| match &route.road {
         Road::Smarthost(host) => host.login.as_ref().map(|login| &login.password_file),
         Road::Mx => None,
@@ -205,9 +209,7 @@ fn read_again<'a>(config: &'a Config, file: &'a Path) -> impl Iterator<Item = &'
         Validation::Off | Validation::Servers | Validation::Root => None,
     };
     let others = config.extra_roots.iter().chain(anchor);
-    [file]
-        .into_iter()
-        .chain(tls.chain(passwords).chain(others).map(PathBuf::as_path))
+    certificate.chain(passwords).chain(others).map(PathBuf::as_path)
 }
 
 fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {

@@ -1,7 +1,7 @@
 //! The running server: order of start and stop.
 //!
-//! 1. [`run`] raises the limit of open files, binds every door, reads the keys, gives up every other right
-//!    ([`crate::privileges`]), and only then starts threads: the log and the runtime.
+//! 1. [`run`] raises the limit of open files, binds every door, gives up every other right ([`crate::privileges`]), and only
+//!    then starts threads: the log and the runtime. Before it, the key went to its keeper ([`crate::keeper`]).
 //! 2. [`open`]: store → directory → what the caller prepares (domains, demo users) → queue, mailboxes.
 //! 3. [`open_doors`]: one accept loop for each door ([`crate::doors`]), the worker of the queue, the control socket; then
 //!    the caller is told that every door is open.
@@ -31,10 +31,11 @@ use tokio::task::JoinSet;
 use world::clock::{BoxFuture, Clock, Monotonic, UnixMs};
 use world::events::Events;
 use world::net::{Listener, TlsServer};
-use world_real::confine::{self, Confined, Confinement, Reach, User};
+use world_real::confine::{self, Confined, Confinement, Duty, Reach, User};
+use world_real::keeper::{Keeper, Pulse};
 use world_real::log::{LogEvents, Options as LogOptions};
 use world_real::signals::{Signal, Signals};
-use world_real::systemd::Notifier;
+use world_real::systemd::{Inherited, Notifier};
 use world_real::tcp::Bound;
 use world_real::tls::{Certificates, Identity, ServerTls};
 use world_real::unix::BoundControl;
@@ -84,9 +85,6 @@ impl Kind {
     }
 }
 
-/// Where certificates come from, each time they are read.
-pub type ReadPem = Arc<dyn Fn() -> Result<certs::Pem, certs::files::FileError> + Send + Sync>;
-
 /// What a server is to be.
 pub struct Plan {
     /// where everything is kept
@@ -97,10 +95,14 @@ pub struct Plan {
     pub hostname: String,
     /// each door and where it listens; several ports of the same door are tried in order until one is free when `any_port`
     pub doors: Vec<(Kind, SocketAddr)>,
+    /// sockets of the service manager
+    pub handed: Vec<Inherited>,
+    /// the end of the process that keeps the key, if there is one
+    pub keeper: Option<Pulse>,
     /// when an address is taken, take any free port instead
     pub any_port: bool,
-    /// certificates, if there are any
-    pub tls: Option<ReadPem>,
+    /// our certificate, if there is one
+    pub tls: Option<Identity>,
     /// sign-in without TLS, and no pacing: the demo alone
     pub insecure_auth: bool,
     /// per-address limits and pacing are lifted: the demo alone
@@ -114,11 +116,9 @@ pub struct Plan {
     /// how mail leaves
     pub outward: Outward,
     /// where the settings came from; the demo has no file
-    pub source: Option<(PathBuf, Checked)>,
+    pub source: Option<(PathBuf, Checked, Keeper)>,
     /// whom to become once every door is bound; `None` stays
     pub user: Option<User>,
-    /// what may be read and written beside `data` and the log
-    pub reach: Reach,
     /// the socket for programs on this machine, if there is to be one
     pub local: Option<PathBuf>,
     /// which users may send there beside root and the server's own, and as whom
@@ -131,16 +131,13 @@ pub type Prepare = Box<dyn FnOnce(Arc<Services>) -> BoxFuture<'static, Outcome<(
 pub type Ready = Box<dyn FnOnce(&[(&'static str, SocketAddr)]) -> Outcome<()> + Send>;
 
 /// Runs a server to its end.
-pub fn run(plan: Plan, clock: Arc<dyn Clock>, prepare: Prepare, ready: Ready) -> Outcome<()> {
+pub fn run(mut plan: Plan, clock: Arc<dyn Clock>, prepare: Prepare, ready: Ready) -> Outcome<()> {
     raise_descriptors(descriptors(plan.connections, plan.outward.delivery.connections));
-    let bound = openings::open(&plan.doors, plan.any_port)?;
-    let tls = plan.tls.as_ref().map(Tls::read).transpose()?;
+    let bound = openings::open(std::mem::take(&mut plan.handed), &plan.doors, plan.any_port)?;
+    let tls = plan.tls.take().map(Tls::new).transpose()?;
     let manager = Notifier::from_env();
     let confined = settle_down(&plan)?;
     let log = open_log(&plan.log, &clock)?;
-    if let Some(event) = tls.as_ref().and_then(Tls::is_lost_to_us) {
-        log.emit(&event);
-    }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores)
@@ -169,7 +166,7 @@ pub fn run(plan: Plan, clock: Arc<dyn Clock>, prepare: Prepare, ready: Ready) ->
 /// Takes possession of the directories, then gives up everything else. No thread runs yet.
 fn settle_down(plan: &Plan) -> Outcome<Confined> {
     let dirs = [Some(plan.data.as_path()), plan.log.dir.as_deref()];
-    let mut reach = plan.reach.clone();
+    let mut reach = Reach::default();
     for dir in dirs.into_iter().flatten() {
         // A log within the data directory is made by the log itself, as the server's own user.
         if dir == plan.data || !dir.starts_with(&plan.data) {
@@ -186,6 +183,7 @@ fn settle_down(plan: &Plan) -> Outcome<Confined> {
     privileges::give_up(&Confinement {
         user: plan.user.clone(),
         reach,
+        duty: Duty::Serve,
     })
 }
 
@@ -224,29 +222,18 @@ fn raise_descriptors(wanted: u64) {
     }
 }
 
-/// The certificates in use, and how to read them anew.
+/// The certificate in use.
 pub struct Tls {
-    read: ReadPem,
     certificates: Arc<Certificates>,
     until: Mutex<Option<UnixMs>>,
 }
 
 impl Tls {
-    fn read(read: &ReadPem) -> Outcome<Self> {
-        let identity = identity(read).map_err(Failure::Usage)?;
+    fn new(identity: Identity) -> Outcome<Self> {
         let until = Mutex::new(identity.not_after());
         let certificates =
             Certificates::new(vec![identity]).map_err(|error| Failure::Usage(error.to_string()))?;
-        Ok(Self {
-            read: read.clone(),
-            certificates,
-            until,
-        })
-    }
-
-    /// Reads from where the first ones came. New handshakes use them.
-    pub fn read_again(&self) -> Result<(), String> {
-        self.replace(identity(&self.read)?)
+        Ok(Self { certificates, until })
     }
 
     /// New handshakes use this one.
@@ -264,23 +251,12 @@ impl Tls {
         *self.until.lock()
     }
 
-    /// Whether the files cannot be read any more, now that the privileges are gone.
-    fn is_lost_to_us(&self) -> Option<ProgramEvent> {
-        let reason = identity(&self.read).err()?;
-        Some(ProgramEvent::CertificatesLocked { reason })
-    }
-
     fn server(&self, protocol: &str) -> Outcome<Arc<dyn TlsServer>> {
         let server = ServerTls::new(self.certificates.clone(), &[protocol]);
         Ok(Arc::new(
             server.map_err(|error| Failure::Usage(error.to_string()))?,
         ))
     }
-}
-
-fn identity(read: &ReadPem) -> Result<Identity, String> {
-    let pem = read().map_err(|error| error.to_string())?;
-    Identity::from_pem::<&str>(&[], &pem.chain, &pem.key).map_err(|error| error.to_string())
 }
 
 /// What was made before the first thread.
@@ -360,8 +336,19 @@ struct Running {
     gate: Arc<Gate>,
 }
 
+/// Ends with the keeper, or when the server stops.
+async fn until_lost(pulse: Pulse, mut stop: watch::Receiver<bool>) -> Result<(), ProgramEvent> {
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => Ok(()),
+        lost = pulse.lost() => {
+            let reason = lost.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
+            Err(ProgramEvent::KeeperLost { reason })
+        }
+    }
+}
+
 async fn open_doors(
-    plan: Plan,
+    mut plan: Plan,
     bound: Vec<(Kind, Bound)>,
     tls: Option<Tls>,
     services: &Arc<Services>,
@@ -402,6 +389,9 @@ async fn open_doors(
         running
             .doors
             .spawn(doors::run(door, Box::new(listener), gate.clone(), stop.clone()));
+    }
+    if let Some(pulse) = plan.keeper.take() {
+        running.doors.spawn(until_lost(pulse, stop.clone()));
     }
     if let Some(socket) = &plan.local {
         let listener = local_door::bind(socket).map_err(|error| {

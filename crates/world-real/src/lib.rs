@@ -2,7 +2,8 @@
 //!
 //! What the program does with it, in the order of a start:
 //! 1. [`tcp::Bound::bind`] and [`unix::BoundControl::bind`] take the addresses while privileges are still there, before any runtime;
-//! 2. [`tls::Identity::from_pem`] checks certificates and keys, [`tls::Certificates::new`] keeps them, [`tls::ServerTls::new`]
+//! 2. [`keeper::Keeper::spawn`] leaves the private key and the reading of settings to a second process;
+//!    [`tls::Identity::from_pem`] checks certificates and keys, [`tls::Certificates::new`] keeps them, [`tls::ServerTls::new`]
 //!    makes one acceptor for each door, with the protocols (ALPN) that door speaks;
 //! 3. [`confine::confine`] gives up every right that serving does not need, before the first thread;
 //! 4. [`log::LogEvents::open`] starts the log, [`clock::RealClock::new`] and [`chance::RealChance`] open the small doors;
@@ -21,6 +22,7 @@ pub mod chance;
 pub mod clock;
 pub mod confine;
 pub mod dns;
+pub mod keeper;
 pub mod limits;
 pub mod log;
 pub mod signals;

@@ -28,6 +28,7 @@ pub fn inherited() -> io::Result<Vec<Inherited>> {
     for index in 0..handed.len() {
         let name = names.next().unwrap_or("").to_owned();
         if let Some(socket) = handed.take_tcp_listener(index)? {
+            rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?; // doors are for this process alone
             let bound = Bound::adopt(socket)?;
             sockets.push(Inherited { name, bound });
         }

@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use world::clock::{BoxFuture, UnixMs};
 use world::net::{BoxWire, TlsFacts, TlsServer, TlsVersion};
 
+use crate::keeper::{Bundle, KeptKey};
 use crate::limits::TLS_BUFFER_MAX_BYTES;
 
 /// Why a certificate or key cannot be used. The text is for the operator.
@@ -71,24 +72,47 @@ impl Identity {
         chain_pem: &[u8],
         key_pem: &[u8],
     ) -> Result<Self, TlsSetupError> {
-        let chain = CertificateDer::pem_slice_iter(chain_pem)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| TlsSetupError::BadCertificate(error.to_string()))?;
-        if chain.is_empty() {
-            return Err(TlsSetupError::NoCertificate);
-        }
+        let chain = chain(chain_pem)?;
         let key = PrivateKeyDer::from_pem_slice(key_pem)
             .map_err(|error| TlsSetupError::BadKey(error.to_string()))?;
         let provider = rustls::crypto::ring::default_provider();
         let key = CertifiedKey::from_der(chain, key, &provider).map_err(TlsSetupError::Unusable)?;
+        Ok(Self::of(names, key))
+    }
+
+    /// The same with a key that the keeper has.
+    pub(crate) fn kept<N: AsRef<str>>(
+        names: &[N],
+        chain_pem: &[u8],
+        key: &KeptKey,
+    ) -> Result<Self, TlsSetupError> {
+        let key = CertifiedKey::new(chain(chain_pem)?, Arc::new(key.clone()));
+        key.keys_match().map_err(TlsSetupError::Unusable)?;
+        Ok(Self::of(names, key))
+    }
+
+    /// The only certificate of a bundle: `chain_pem` with the key that came with it. `None` when no key is kept; the words say
+    /// why the key cannot be used.
+    pub fn from_keeper(
+        bundle: &Bundle,
+        chain_pem: &[u8],
+    ) -> Option<Result<Result<Self, TlsSetupError>, String>> {
+        let key = bundle.key.as_ref()?;
+        Some(match key {
+            Ok(key) => Ok(Self::kept::<&str>(&[], chain_pem, key)),
+            Err(why) => Err(why.clone()),
+        })
+    }
+
+    fn of<N: AsRef<str>>(names: &[N], key: CertifiedKey) -> Self {
         let names = names
             .iter()
             .map(|name| name.as_ref().to_ascii_lowercase())
             .collect();
-        Ok(Self {
+        Self {
             names,
             key: Arc::new(key),
-        })
+        }
     }
 
     /// When the certificate ends; `None` when it does not say so in a way that is understood.
@@ -107,6 +131,16 @@ impl Identity {
             None => own == name,
         })
     }
+}
+
+fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsSetupError> {
+    let chain = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| TlsSetupError::BadCertificate(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(TlsSetupError::NoCertificate);
+    }
+    Ok(chain)
 }
 
 impl fmt::Debug for Identity {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::print;
 use crate::cli::ConfigCommand;
 use crate::exit::{Failure, Outcome};
-use crate::files;
+use crate::files::{self, Shelf};
 use crate::serve::{self, Unread};
 
 /// Runs the command.
@@ -28,10 +28,10 @@ pub fn run(command: ConfigCommand) -> Outcome<()> {
 
 fn check(file: &Path, json: bool) -> Outcome<()> {
     let mut notes = Vec::new();
-    let problems = match serve::check(file) {
+    let problems = match serve::check(file, &Shelf::Disk) {
         Ok(checked) => {
-            notes = serve::notes_for_root(&checked.config, file);
-            files::read(&checked).err().unwrap_or_default()
+            notes = serve::notes(&checked.config);
+            files::read(&checked, &Shelf::Disk).err().unwrap_or_default()
         }
         Err(Unread::Problems(problems)) => problems,
         Err(Unread::File(text)) => return Err(Failure::Usage(text)),

@@ -5,14 +5,14 @@
 
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 use rustix::thread::UnshareFlags;
 use serde::Serialize;
-use world_real::confine::{self, Confinement, Held, Reach};
+use world_real::confine::{self, Confinement, Duty, Held, Reach};
 use world_real::tcp::Bound;
 
 use super::{print, show};
@@ -33,7 +33,7 @@ struct Tried {
 
 /// Tries everything and prints each.
 pub fn sandbox(common: &Common) -> Outcome<()> {
-    let (keep, data) = plan(common)?;
+    let (keep, data, kept) = plan(common)?;
     if let Some(user) = &keep.user {
         privileges::own(&data, Some(user))?;
     }
@@ -43,6 +43,10 @@ pub fn sandbox(common: &Common) -> Outcome<()> {
         .into_iter()
         .map(|(attempt, refused)| judge(attempt, refused()))
         .collect();
+    tried.extend(
+        kept.iter()
+            .map(|(attempt, file)| judge(attempt, std::fs::File::open(file).map(drop))),
+    );
     tried.push(still_works(&data));
     let bad = tried.iter().filter(|tried| !tried.right).count();
     show(common, &tried, || lines(&tried, &confined, &sealed))?;
@@ -66,13 +70,19 @@ pub fn sandbox(common: &Common) -> Outcome<()> {
     )))
 }
 
+/// What the settings have that is for the keeper alone.
+type Kept = Vec<(&'static str, PathBuf)>;
+
 /// As the settings say; without settings, a directory of its own.
-fn plan(common: &Common) -> Outcome<(Confinement, std::path::PathBuf)> {
+fn plan(common: &Common) -> Outcome<(Confinement, PathBuf, Kept)> {
     let mut reach = Reach::default();
+    let mut kept = Kept::new();
     let (data, user) = match (&common.data, common.config.exists()) {
         (Some(data), _) => (data.clone(), None),
         (None, true) => {
             let config = serve::read(&common.config)?.config;
+            kept.extend(config.tls.map(|files| ("read the TLS key", files.key)));
+            kept.push(("read the settings", common.config.clone()));
             (config.data_dir, privileges::choose(config.user.as_deref())?)
         }
         (None, false) => {
@@ -89,7 +99,8 @@ fn plan(common: &Common) -> Outcome<(Confinement, std::path::PathBuf)> {
         )));
     }
     reach.write.push(data.clone());
-    Ok((Confinement { user, reach }, data))
+    let duty = Duty::Serve;
+    Ok((Confinement { user, reach, duty }, data, kept))
 }
 
 type Attempt = (&'static str, fn() -> io::Result<()>);

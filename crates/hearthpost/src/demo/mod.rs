@@ -21,16 +21,17 @@ use std::sync::Arc;
 
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
-use world_real::confine::Reach;
 use world_real::log::Options as LogOptions;
+use world_real::tls::Identity;
 
 use crate::cli::DemoArgs;
 use crate::exit::{Failure, Outcome};
-use crate::files;
+use crate::files::{self, Shelf};
 use crate::limits;
+use crate::openings;
 use crate::outward::Outward;
 use crate::sendmail;
-use crate::server::{self, Kind, Plan, ReadPem};
+use crate::server::{self, Kind, Plan};
 use crate::services::Services;
 use road::Elsewhere;
 use state::State;
@@ -46,8 +47,9 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
     let dir = make_dir(&args.dir)?;
     let state = Arc::new(State::provide(&dir, args.users)?);
     let certificates = certs::demo::provide(&dir).map_err(|error| Failure::Disk(error.to_string()))?;
-    let pem = certificates.server.clone();
-    let read: ReadPem = Arc::new(move || Ok(pem.clone()));
+    let certs::Pem { chain, key } = &certificates.server;
+    let identity =
+        Identity::from_pem::<&str>(&[], chain, key).map_err(|error| Failure::Usage(error.to_string()))?;
     let plan = Plan {
         data: dir.clone(),
         log: LogOptions::files(dir.join("log")),
@@ -57,7 +59,9 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
             .map(|kind| (kind, loopback(state.port(kind.name()))))
             .collect(),
         any_port: true,
-        tls: Some(read),
+        handed: openings::handed()?,
+        keeper: None,
+        tls: Some(identity),
         insecure_auth: args.insecure_auth,
         unpaced: true,
         message_bytes: limits::DEMO_MESSAGE_BYTES,
@@ -66,7 +70,6 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         outward: outward(&elsewhere)?,
         source: None,
         user: None,
-        reach: Reach::default(),
         local: Some(dir.join(sendmail::SOCKET)),
         local_users: Vec::new(),
     };
@@ -104,7 +107,7 @@ fn outward(elsewhere: &Elsewhere) -> Outcome<Outward> {
         Failure::Usage(lines.join("\n"))
     };
     let settings = config::read(&text).map_err(told)?;
-    let named = files::read(&settings).map_err(told)?;
+    let named = files::read(&settings, &Shelf::Disk).map_err(told)?;
     let mut outward = Outward::of(&settings.config, &named);
     outward.delivery.road = elsewhere.road();
     Ok(outward)

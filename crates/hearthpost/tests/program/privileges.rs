@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use testkit::talk::{Talk, TlsClient};
@@ -20,6 +21,14 @@ struct Served {
     server: Server,
     data: PathBuf,
     ca: PathBuf,
+}
+
+impl Served {
+    fn port(&self, door: &str) -> u16 {
+        let doors = done(&self.data, &["status"])["doors"].clone();
+        let address = doors[door][0].as_str().unwrap().to_owned();
+        address.rsplit(':').next().unwrap().parse().unwrap()
+    }
 }
 
 /// `dir` must let others through, as the directories of a real server do.
@@ -108,6 +117,37 @@ fn files(dir: &Path) -> Vec<(PathBuf, u32, u32)> {
     found
 }
 
+/// What is in the memory of a process that can be written.
+fn memory(pid: u32) -> Vec<u8> {
+    use std::os::unix::fs::FileExt;
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let memory = std::fs::File::open(format!("/proc/{pid}/mem")).unwrap();
+    let mut all = Vec::new();
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let range = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let [from, to] = [range.0, range.1].map(|number| u64::from_str_radix(number, 16).unwrap());
+        let mut part = vec![0; (to - from) as usize];
+        if memory.read_exact_at(&mut part, from).is_ok() {
+            all.extend(part);
+        }
+    }
+    all
+}
+
+fn holds(memory: &[u8], secret: &[u8]) -> bool {
+    memory.windows(secret.len()).any(|part| part == secret)
+}
+
+/// The secret number of a P-256 key in PKCS #8 (RFC 5915 §3: an OCTET STRING of 32 octets behind version 1).
+fn private_scalar(pem: &str) -> Vec<u8> {
+    use base64::Engine;
+    let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
+    let head = [2, 1, 1, 4, 32];
+    let at = der.windows(head.len()).position(|part| part == head).unwrap() + head.len();
+    der[at..at + 32].to_vec()
+}
+
 #[test]
 fn ops_1_no_thread_of_a_server_has_any_right_left_and_mail_still_comes_and_goes() {
     let dir = tempfile::tempdir().unwrap();
@@ -123,11 +163,7 @@ fn ops_1_no_thread_of_a_server_has_any_right_left_and_mail_still_comes_and_goes(
         "{}",
         String::from_utf8_lossy(&added.stderr)
     );
-    let doors = done(&served.data, &["status"])["doors"].clone();
-    let port = |door: &str| -> u16 {
-        let address = doors[door][0].as_str().unwrap().to_owned();
-        address.rsplit(':').next().unwrap().parse().unwrap()
-    };
+    let port = |door: &str| served.port(door);
     let mut talk = Talk::connect(port("smtp"));
     assert!(talk.reply().starts_with("220 "));
     talk.ask("EHLO client.test");
@@ -156,34 +192,120 @@ fn ops_1_no_thread_of_a_server_has_any_right_left_and_mail_still_comes_and_goes(
     }
 }
 
+/// The keeper of a server.
+fn keeper_of(pid: u32) -> u32 {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let [one] = children.split_whitespace().collect::<Vec<_>>()[..] else {
+        panic!("a server has one child, its keeper: {children:?}");
+    };
+    one.parse().unwrap()
+}
+
+/// Whether a process has ended; its parent may not have asked for it yet.
+fn gone(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/status")).map_or(true, |status| {
+        status.lines().any(|line| line.starts_with("State:\tZ"))
+    })
+}
+
 #[test]
-fn ops_1_certificate_files_that_only_root_can_read_are_told_of() {
+fn ops_2_the_key_is_with_the_keeper_which_can_do_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
-    let served = serve(dir.path());
+    let mut served = serve(dir.path());
+    let keeper = keeper_of(served.server.pid());
+    let status = std::fs::read_to_string(format!("/proc/{keeper}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().split_whitespace().next().unwrap().to_owned()
+    };
+    assert_eq!(field("Threads:"), "1");
+    assert_eq!(field("NoNewPrivs:"), "1");
+    assert_eq!(field("Seccomp:"), "2");
+    // Reading, of whatever owner, is the one right of root that is left to it.
+    let read_all = if this_user() == 0 {
+        "0000000000000004"
+    } else {
+        "0000000000000000"
+    };
+    for set in ["CapPrm:", "CapEff:"] {
+        assert_eq!(field(set), read_all, "{set} in {status}");
+    }
+    assert_eq!(field("CapInh:"), "0000000000000000");
+    // The key is read once more for a reload, and nothing of it is in the server's memory.
+    served.server.signal("HUP");
+    wait_for(&served.server, "program.certificates-read");
+    Talk::connect_tls(served.port("imaps"), &TlsClient::trusting(&served.ca));
+    let key = std::fs::read_to_string(dir.path().join("server.key")).unwrap();
+    if this_user() == 0 {
+        let secret = private_scalar(&key);
+        assert!(
+            !holds(&memory(served.server.pid()), &secret),
+            "the key is in the server's memory"
+        );
+        assert!(
+            holds(&memory(keeper), &secret),
+            "the search finds a key that is there"
+        );
+    }
+    served.server.signal("TERM");
+    assert_eq!(served.server.ended(), Some(0));
+    // Each look starts a program, so that they are together longer than it may take.
+    let ended = (0..200).any(|_| {
+        program().arg("--version").output().unwrap();
+        gone(keeper)
+    });
+    assert!(ended, "the keeper ends with its server");
+}
+
+#[test]
+fn ops_2_without_its_keeper_a_server_stops_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut served = serve(dir.path());
+    let sent = Command::new("kill")
+        .arg("-KILL")
+        .arg(keeper_of(served.server.pid()).to_string())
+        .status();
+    assert!(sent.unwrap().success());
+    wait_for(&served.server, "program.keeper-lost");
+    assert_eq!(served.server.ended(), Some(4));
+}
+
+#[test]
+fn a_keeper_is_nothing_for_people() {
+    let output = program()
+        .args(["keeper", "--config", "/x"])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("for the server itself"), "{said}");
+}
+
+#[test]
+fn ops_2_a_key_that_only_root_can_read_is_taken_at_a_reload_too() {
     if this_user() != 0 {
         return;
     }
-    let output = program()
-        .args(["config", "check", "--config"])
-        .arg(dir.path().join("hearthpost.toml"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        said.contains("is in order.\nNote: a reload will not take a new one: ")
-            && said.contains("server.key"),
-        "{said}"
+    let dir = tempfile::tempdir().unwrap();
+    let mut served = serve(dir.path());
+    let key = dir.path().join("server.key");
+    assert_eq!(std::fs::metadata(&key).unwrap().mode() & 0o777, 0o600);
+    let other = tempfile::tempdir().unwrap();
+    certs::demo::provide(other.path()).unwrap();
+    for name in ["server.pem", "server.key"] {
+        std::fs::copy(other.path().join(name), dir.path().join("new")).unwrap();
+        std::fs::rename(dir.path().join("new"), dir.path().join(name)).unwrap();
+    }
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    served.server.signal("HUP");
+    wait_for(&served.server, "program.certificates-read");
+    Talk::connect_tls(
+        served.port("imaps"),
+        &TlsClient::trusting(&other.path().join("ca.pem")),
     );
-    // `serve` waited for a later line, so the server is asked again.
-    let log = std::fs::read_dir(served.data.join("log")).unwrap();
-    done(&served.data, &["status"]);
-    let mut server = served.server;
-    server.signal("TERM");
-    assert_eq!(server.ended(), Some(0));
-    let texts: String = log
-        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
-        .collect();
-    assert!(texts.contains("program.certificates-locked"), "{texts}");
+    served.server.signal("TERM");
+    assert_eq!(served.server.ended(), Some(0));
 }
 
 #[test]
@@ -212,6 +334,24 @@ fn ops_2_the_sandbox_refuses_what_it_must() {
         "{said}"
     );
     assert!(!said.contains("WRONG"), "{said}");
+}
+
+#[test]
+fn ops_2_the_sandbox_keeps_the_key_and_the_settings_from_the_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut served = serve(dir.path());
+    served.server.signal("TERM");
+    assert_eq!(served.server.ended(), Some(0));
+    let output = program()
+        .args(["self-test", "sandbox", "--config"])
+        .arg(dir.path().join("hearthpost.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    for what in ["read the TLS key", "read the settings"] {
+        assert!(said.contains(&format!("right: {what}: ")), "{said}");
+    }
+    assert_eq!(output.status.code(), Some(0), "{said}");
 }
 
 #[test]

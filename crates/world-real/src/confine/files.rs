@@ -7,7 +7,7 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
-use super::Held;
+use super::{Duty, Held};
 
 /// What is asked of the kernel; it does what it knows of it.
 const KNOWN: ABI = ABI::V6;
@@ -47,18 +47,8 @@ pub struct Reach {
     pub read: Vec<PathBuf>,
 }
 
-impl Reach {
-    /// Lets `file` be read, also when another one takes its place: so its whole directory is, unless that is one that
-    /// holds secrets of others.
-    pub fn read_file(&mut self, file: &Path) {
-        self.read.push(around(file));
-        // Renewals often change a link's target: `live/x.pem` to `archive/x7.pem`.
-        if let Ok(real) = file.canonicalize() {
-            self.read.push(around(&real));
-        }
-    }
-}
-
+/// A file's directory, so that it can be read when another one takes its place; but only the file itself where others
+/// keep secrets.
 fn around(file: &Path) -> PathBuf {
     let shared = [
         "/",
@@ -78,17 +68,23 @@ fn around(file: &Path) -> PathBuf {
 }
 
 /// Rules with their directories opened. The error says why the kernel has no Landlock.
-pub(super) fn prepare(reach: &Reach) -> Result<RulesetCreated, String> {
+pub(super) fn prepare(reach: &Reach, duty: Duty) -> Result<RulesetCreated, String> {
     let write = AccessFs::from_all(KNOWN) & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock);
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let network = match duty {
+        Duty::Serve => AccessNet::BindTcp.into(),
+        Duty::Keep => AccessNet::from_all(KNOWN),
+    };
     let rules = || {
         let mut rules = Ruleset::default()
             .handle_access(AccessFs::from_all(KNOWN))?
-            .handle_access(AccessNet::BindTcp)?
+            .handle_access(network)?
             .scope(Scope::from_all(KNOWN))?
-            .create()?
+            .create()?;
+        if duty == Duty::Serve {
             // Any free port for going out from a given address; no other one.
-            .add_rule(NetPort::new(0, AccessNet::BindTcp))?;
+            rules = rules.add_rule(NetPort::new(0, AccessNet::BindTcp))?;
+        }
         for path in &reach.write {
             rules = add(rules, path, write)?;
         }

@@ -8,6 +8,7 @@
 //! 6. [`seal`], once every door is open: no further listener in any thread.
 //!
 //! A kernel without Landlock or seccomp is no error: [`Confined`] says so, and the caller tells the operator.
+//! The keeper of keys keeps reading, and loses sockets: [`Duty`].
 //! Not undone by anything: a process that must write elsewhere must not call this.
 
 pub mod files;
@@ -18,7 +19,7 @@ use std::fmt;
 use std::io;
 
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capability_is_in_bounding_set, clear_ambient_capability_set,
+    CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 
@@ -32,6 +33,18 @@ pub struct Confinement {
     pub user: Option<User>,
     /// the part of the file system it may reach
     pub reach: Reach,
+    /// what it is for
+    pub duty: Duty,
+}
+
+/// What a process is for, which decides what else it loses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Duty {
+    /// to talk with others
+    #[default]
+    Serve,
+    /// to read files and to sign: no socket beyond those it has; a root that may read files of other users goes on doing so
+    Keep,
 }
 
 /// What holds from now on.
@@ -104,17 +117,17 @@ pub fn confine(keep: &Confinement) -> Result<Confined, ConfineError> {
         return Err(ConfineError::Threads(threads));
     }
     // Opening the directories takes the rights we still have; the rules hold from `restrict` on.
-    let files = files::prepare(&keep.reach);
+    let files = files::prepare(&keep.reach, keep.duty);
     empty_bounding_set();
     if let Some(user) = &keep.user {
         user::become_user(user).map_err(|error| refused("user", error))?;
     }
-    drop_capabilities().map_err(|error| refused("capabilities", error))?;
+    drop_capabilities(keep.duty).map_err(|error| refused("capabilities", error))?;
     set_no_new_privs(true).map_err(|error| refused("no_new_privs", error.into()))?;
     Ok(Confined {
         uid: rustix::process::geteuid().as_raw(),
         files: files.map_or_else(Held::Not, files::restrict),
-        syscalls: syscalls::restrict(),
+        syscalls: syscalls::restrict(keep.duty),
     })
 }
 
@@ -142,13 +155,17 @@ fn empty_bounding_set() {
     }
 }
 
-fn drop_capabilities() -> io::Result<()> {
+fn drop_capabilities(duty: Duty) -> io::Result<()> {
     // Kernels before 4.3 know no ambient set, so there is none to clear.
     let _ = clear_ambient_capability_set();
-    let none = CapabilitySets {
-        effective: CapabilitySet::empty(),
-        permitted: CapabilitySet::empty(),
+    let kept = match duty {
+        Duty::Serve => CapabilitySet::empty(),
+        Duty::Keep => capabilities(None)?.permitted & CapabilitySet::DAC_READ_SEARCH,
+    };
+    let sets = CapabilitySets {
+        effective: kept,
+        permitted: kept,
         inheritable: CapabilitySet::empty(),
     };
-    Ok(set_capabilities(None, none)?)
+    Ok(set_capabilities(None, sets)?)
 }

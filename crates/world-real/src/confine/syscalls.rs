@@ -10,7 +10,7 @@ use seccompiler::{
     TargetArch,
 };
 
-use super::Held;
+use super::{Duty, Held};
 
 /// Refused whatever the arguments.
 const REFUSED: &[i64] = &[
@@ -84,6 +84,15 @@ const REFUSED: &[i64] = &[
     libc::SYS_vhangup,
 ];
 
+/// Refused to the keeper of keys besides: it has its line to the server and needs no other.
+const REFUSED_TO_KEEPER: &[i64] = &[
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_connect,
+];
+
 /// The same where only x86 has them.
 #[cfg(target_arch = "x86_64")]
 const REFUSED_HERE: &[i64] = &[
@@ -110,7 +119,7 @@ const SECOND_NUMBERS: Option<i64> = None;
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Refuses them in this thread and those it starts.
-pub(super) fn restrict() -> Held {
+pub(super) fn restrict(duty: Duty) -> Held {
     // The C library starts threads with `clone3` and falls back to `clone` when there is none. Only of `clone` can a filter
     // see what is to be made.
     let missing = filter(
@@ -119,6 +128,14 @@ pub(super) fn restrict() -> Held {
     );
     let refused = rules().and_then(|rules| filter(rules, SeccompAction::Errno(libc::EPERM as u32)));
     let both = missing.and_then(|missing| Ok((missing, refused?)));
+    let both = both.and_then(|both| {
+        if duty == Duty::Keep {
+            let sockets = REFUSED_TO_KEEPER.iter().map(|&call| (call, Vec::new())).collect();
+            let program = filter(sockets, SeccompAction::Errno(libc::EPERM as u32))?;
+            seccompiler::apply_filter(&program).map_err(|error| error.to_string())?;
+        }
+        Ok(both)
+    });
     held(both.and_then(|(missing, refused)| {
         seccompiler::apply_filter(&refused).map_err(|error| error.to_string())?;
         seccompiler::apply_filter(&missing).map_err(|error| error.to_string())
