@@ -1,4 +1,7 @@
-//! Which capabilities are announced when (RFC 3501 §6.1.1): a function of the state.
+//! Which capabilities are announced when (RFC 3501 §6.1.1): a function of the state and of one table.
+//!
+//! [`EXTENSIONS`] is the only list: CAPABILITY and ENABLE are made from it, and so is `docs/reference/imap.md`
+//! (`cargo xtask reference`). An extension gets its line in the commit in which it works whole.
 
 use crate::state::Stage;
 
@@ -11,24 +14,129 @@ pub struct Offer {
     pub append_limit_bytes: u64,
 }
 
-const BEFORE_SIGN_IN: &str = "IMAP4rev1 LITERAL- SASL-IR ID ENABLE";
-const AFTER_SIGN_IN: &str = "IMAP4rev1 LITERAL+ ID ENABLE NAMESPACE CHILDREN UNSELECT IDLE UIDPLUS MOVE SPECIAL-USE \
-     CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE WITHIN";
+/// When a capability is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// in every state
+    Always,
+    /// until somebody signed in
+    BeforeSignIn,
+    /// once somebody signed in
+    AfterSignIn,
+    /// before sign-in, while TLS can begin
+    TlsCanBegin,
+    /// before sign-in, without TLS
+    NotPrivate,
+    /// before sign-in, under TLS (or where the operator permits signing in without)
+    Private,
+    /// once somebody signed in, with the largest message behind it
+    WithAppendLimit,
+}
+
+/// Whether ENABLE takes the name (RFC 5161 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enable {
+    /// It is there without asking.
+    No,
+    /// It changes the session; ENABLE switches it on.
+    Yes,
+    /// It changes the session; ENABLE switches it on, but it is no capability of its own.
+    OnlyEnable,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extension {
+    /// as announced
+    pub name: &'static str,
+    /// where it is specified
+    pub rfc: &'static str,
+    /// in which state
+    pub when: When,
+    /// whether ENABLE takes it
+    pub enable: Enable,
+    /// a test that shows it on the wire: in `crates/access/tests`, or in this crate
+    pub test: &'static str,
+}
+
+const fn extension(
+    name: &'static str,
+    rfc: &'static str,
+    when: When,
+    enable: Enable,
+    test: &'static str,
+) -> Extension {
+    Extension {
+        name,
+        rfc,
+        when,
+        enable,
+        test,
+    }
+}
+
+/// Every capability, in the order of the announcement.
+#[rustfmt::skip] // one line each: it is a table
+pub const EXTENSIONS: &[Extension] = &[
+    extension("IMAP4rev1", "RFC 3501", When::Always, Enable::No, "status_and_select_agree"),
+    extension("LITERAL-", "RFC 7888", When::BeforeSignIn, Enable::No, "literals_follow_the_state"),
+    extension("LITERAL+", "RFC 7888", When::AfterSignIn, Enable::No, "literals_follow_the_state"),
+    extension("SASL-IR", "RFC 4959", When::BeforeSignIn, Enable::No, "both_mechanisms_work_with_and_without_an_initial_response"),
+    extension("ID", "RFC 2971", When::Always, Enable::No, "small_commands_answer"),
+    extension("ENABLE", "RFC 5161", When::Always, Enable::No, "small_commands_answer"),
+    extension("STARTTLS", "RFC 3501", When::TlsCanBegin, Enable::No, "tls_3_the_state_before_tls_is_forgotten"),
+    extension("LOGINDISABLED", "RFC 3501", When::NotPrivate, Enable::No, "signing_in_is_offered_only_in_private"),
+    extension("AUTH=PLAIN", "RFC 4616", When::Private, Enable::No, "both_mechanisms_work_with_and_without_an_initial_response"),
+    extension("AUTH=LOGIN", "draft-murchison-sasl-login", When::Private, Enable::No, "both_mechanisms_work_with_and_without_an_initial_response"),
+    extension("NAMESPACE", "RFC 2342", When::AfterSignIn, Enable::No, "small_commands_answer"),
+    extension("CHILDREN", "RFC 3348", When::AfterSignIn, Enable::No, "lists_show_the_tree"),
+    extension("UNSELECT", "RFC 3691", When::AfterSignIn, Enable::No, "status_and_select_agree"),
+    extension("IDLE", "RFC 2177", When::AfterSignIn, Enable::No, "idle_tells_as_it_happens"),
+    extension("UIDPLUS", "RFC 4315", When::AfterSignIn, Enable::No, "expunge_renumbers_everybody_in_their_time"),
+    extension("MOVE", "RFC 6851", When::AfterSignIn, Enable::No, "copies_and_moves_name_their_uids"),
+    extension("SPECIAL-USE", "RFC 6154", When::AfterSignIn, Enable::No, "lists_show_the_tree"),
+    extension("CREATE-SPECIAL-USE", "RFC 6154", When::AfterSignIn, Enable::No, "lists_show_the_tree"),
+    extension("LIST-EXTENDED", "RFC 5258", When::AfterSignIn, Enable::No, "lists_show_the_tree"),
+    extension("LIST-STATUS", "RFC 5819", When::AfterSignIn, Enable::No, "status_and_select_agree"),
+    extension("STATUS=SIZE", "RFC 8438", When::AfterSignIn, Enable::No, "status_and_select_agree"),
+    extension("CONDSTORE", "RFC 7162", When::AfterSignIn, Enable::Yes, "condstore_tells_mod_sequences"),
+    extension("WITHIN", "RFC 5032", When::AfterSignIn, Enable::No, "search_finds_what_people_look_for"),
+    extension("APPENDLIMIT", "RFC 7889", When::WithAppendLimit, Enable::No, "status_and_select_agree"),
+];
 
 /// The names, separated by single spaces.
 pub fn capabilities(stage: Stage, offer: Offer) -> String {
-    let start_tls = if offer.can_start_tls { " STARTTLS" } else { "" };
-    match stage {
-        Stage::Plaintext => format!("{BEFORE_SIGN_IN}{start_tls} LOGINDISABLED"),
-        Stage::Private => format!("{BEFORE_SIGN_IN}{start_tls} AUTH=PLAIN AUTH=LOGIN"),
-        Stage::Authenticated | Stage::Selected | Stage::Logout => {
-            format!("{AFTER_SIGN_IN} APPENDLIMIT={}", offer.append_limit_bytes)
-        }
+    let names: Vec<String> = EXTENSIONS
+        .iter()
+        .filter(|extension| extension.enable != Enable::OnlyEnable)
+        .filter(|extension| is_announced(extension.when, stage, offer))
+        .map(|extension| match extension.when {
+            When::WithAppendLimit => format!("{}={}", extension.name, offer.append_limit_bytes),
+            _ => extension.name.to_owned(),
+        })
+        .collect();
+    names.join(" ")
+}
+
+fn is_announced(when: When, stage: Stage, offer: Offer) -> bool {
+    let before = matches!(stage, Stage::Plaintext | Stage::Private);
+    match when {
+        When::Always => true,
+        When::BeforeSignIn => before,
+        When::AfterSignIn | When::WithAppendLimit => !before,
+        When::TlsCanBegin => before && offer.can_start_tls,
+        When::NotPrivate => stage == Stage::Plaintext,
+        When::Private => stage == Stage::Private,
     }
 }
 
 /// Names that ENABLE accepts (RFC 5161 §3.1); the driver answers with those of the client's list that are here.
-pub const CAN_BE_ENABLED: [&str; 1] = ["CONDSTORE"];
+pub fn can_be_enabled() -> impl Iterator<Item = &'static str> {
+    let enable = EXTENSIONS
+        .iter()
+        .filter(|extension| extension.enable != Enable::No);
+    enable.map(|extension| extension.name)
+}
 
 #[cfg(test)]
 mod tests {
@@ -72,6 +180,33 @@ mod tests {
             names.dedup();
             assert_eq!(names.len(), before);
             assert!(names.iter().all(|name| !name.is_empty()));
+        }
+    }
+
+    /// Every line names a test that exists, in the tests of the sessions or beside the code here.
+    #[test]
+    fn every_extension_is_shown_by_a_test() {
+        let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut open = vec![crates.join("access/tests"), crates.join("imap/src")];
+        let mut texts = String::new();
+        while let Some(dir) = open.pop() {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    texts.push_str(&std::fs::read_to_string(path).unwrap());
+                }
+            }
+        }
+        for extension in EXTENSIONS {
+            let wanted = format!("fn {}(", extension.test);
+            assert!(
+                texts.contains(&wanted),
+                "{} of {}",
+                extension.test,
+                extension.name
+            );
         }
     }
 }

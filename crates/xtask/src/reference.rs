@@ -19,6 +19,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     let pages = [
         ("docs/reference/limits.md", limits()?),
         ("docs/reference/events.md", events()?),
+        ("docs/reference/imap.md", imap()?),
         ("docs/reference/settings.md", settings(&binary)?),
         ("docs/reference/commands.md", commands(&binary)?),
     ];
@@ -33,10 +34,11 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     Ok(summary)
 }
 
-/// The two pages that need no program, for the house rules.
+/// The pages that need no program, for the house rules.
 pub fn check_sources(fix: bool) -> Outcome<Findings> {
     let mut findings = compare("docs/reference/limits.md", &limits()?, fix)?;
     findings.extend(compare("docs/reference/events.md", &events()?, fix)?);
+    findings.extend(compare("docs/reference/imap.md", &imap()?, fix)?);
     for (package, text) in sources("events.rs")? {
         let missing = undocumented_events(&text).into_iter();
         findings.extend(missing.map(|name| {
@@ -211,6 +213,56 @@ fn named_events(text: &str) -> Vec<(String, String, Vec<String>)> {
     rows
 }
 
+/// The table of IMAP's capabilities, from the one list of the code.
+fn imap() -> Outcome<String> {
+    let mut out = String::from(
+        "# IMAP\n\nWhat this server announces, and when. ENABLE says whether a client switches it on (RFC 5161). Each line names a test that\n\
+         shows it on the wire (`crates/access/tests`), or in the codec (`crates/imap`). This page is generated from\n\
+         `imap::capability::EXTENSIONS`: `cargo xtask reference --fix`.\n\n\
+         | capability | specified in | announced | ENABLE | test |\n|---|---|---|---|---|\n",
+    );
+    for line in extensions(&tree::read("crates/imap/src/capability.rs")?) {
+        let [name, rfc, when, enable, test] = line;
+        out.push_str(&format!("| `{name}` | {rfc} | {when} | {enable} | `{test}` |\n"));
+    }
+    Ok(out)
+}
+
+/// The lines of the table: name, RFC, when it is announced in words, whether ENABLE takes it, test.
+fn extensions(text: &str) -> Vec<[String; 5]> {
+    let lines = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("extension(\""));
+    lines
+        .filter_map(|line| {
+            let mut parts = line.strip_suffix("\"),")?.split(", ");
+            let mut next = || Some(parts.next()?.trim_matches('"').to_owned());
+            let (name, rfc) = (next()?, next()?);
+            let (when, enable, test) = (next()?, next()?, next()?);
+            let enable = if enable == "Enable::No" { "" } else { "yes" };
+            Some([
+                name,
+                rfc,
+                in_words(when.trim_start_matches("When::")),
+                enable.to_owned(),
+                test,
+            ])
+        })
+        .collect()
+}
+
+/// `BeforeSignIn`: `before sign in`.
+fn in_words(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
+}
+
 fn settings(binary: &Path) -> Outcome<String> {
     Ok(process::must(Command::new(binary).args(["config", "reference"]), CALL_LIMIT)?.stdout)
 }
@@ -287,6 +339,15 @@ mod tests {
             )
         );
         assert_eq!((rows[1].0.as_str(), rows[1].2.len()), ("x.z", 0));
+    }
+
+    #[test]
+    fn the_table_of_extensions_is_read() {
+        let text = "    extension(\"A=B\", \"RFC 1\", When::AfterSignIn, Enable::Yes, \"it_works\"),\n";
+        assert_eq!(
+            extensions(text),
+            [["A=B", "RFC 1", "after sign in", "yes", "it_works"].map(str::to_owned)]
+        );
     }
 
     #[test]

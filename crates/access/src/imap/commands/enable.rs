@@ -3,7 +3,7 @@
 use mailbox::Opened;
 
 use crate::imap::session::{Cx, Reading, User};
-use imap::capability::CAN_BE_ENABLED;
+use imap::capability::can_be_enabled;
 use imap::out::Code;
 
 pub(crate) fn run(
@@ -13,9 +13,8 @@ pub(crate) fn run(
     names: &[String],
     answer: Reading,
 ) {
-    let enabled: Vec<&str> = CAN_BE_ENABLED
-        .into_iter()
-        .filter(|known| names.iter().any(|name| name == known))
+    let enabled: Vec<&str> = can_be_enabled()
+        .filter(|known| names.iter().any(|name| name.as_str() == *known))
         .collect();
     if enabled.contains(&"CONDSTORE") {
         condstore(cx, user, opened);
