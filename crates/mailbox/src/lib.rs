@@ -34,6 +34,7 @@ pub mod limits;
 pub mod message;
 pub mod name;
 pub mod person;
+mod plants;
 pub mod rows;
 pub mod session;
 pub mod tree;

@@ -13,6 +13,7 @@ use store::uids::UidSet;
 use tokio::sync::watch;
 
 use crate::changes::FlagsSet;
+use crate::plants;
 use crate::rows::{Row, Snapshot};
 use crate::view::{LogPosition, View};
 
@@ -164,8 +165,12 @@ impl Opened {
         self.snapshot = glance.snapshot;
         let known = self.known_uid;
         let before = self.untold.len();
-        self.untold
-            .extend(glance.expunged.into_iter().filter(|&uid| uid <= known));
+        self.untold.extend(
+            glance
+                .expunged
+                .into_iter()
+                .filter(|&uid| uid <= known && !plants::lost_expunge(uid)),
+        );
         if self.untold.len() != before {
             self.untold.sort_unstable();
         }
@@ -272,7 +277,7 @@ impl Opened {
             gone: self.gone,
             ..Updates::default()
         };
-        if expunges == Expunges::Tell {
+        if expunges == Expunges::Tell || plants::early_expunge() {
             updates.vanished = std::mem::take(&mut self.untold);
             let ranks = updates.vanished.iter().enumerate();
             updates.expunged = ranks
@@ -300,7 +305,7 @@ impl Opened {
         let changed = self
             .snapshot
             .changed_after(self.applied_modseq)
-            .filter(|row| row.uid <= self.known_uid);
+            .filter(|row| row.uid <= self.known_uid && !plants::lost_flags(row.uid));
         let told = changed.filter(|row| self.quiet.binary_search(&(row.uid, row.modseq)).is_err());
         told.map(|row| (self.rank(row.uid) + 1, row.uid)).collect()
     }

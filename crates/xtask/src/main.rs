@@ -10,7 +10,7 @@
 //! 2. formatting, clippy and [`rules::run`]: the house rules as tests with reasons;
 //! 3. unit, property, contract, compile-fail and story tests, then doc tests;
 //! 4. [`clients::run`]: real mail programs against a real server;
-//! 5. the crash, power-cut and disk-fault campaigns, short, [`hostile::run`], [`internet::run`], and [`fuzz::run`], short;
+//! 5. the crash, power-cut and disk-fault campaigns, short, [`imap_stress::run`], [`hostile::run`], [`internet::run`], and [`fuzz::run`], short;
 //! 6. the summary of [`report::Summary`]: `N passed, N failed, N skipped`.
 //!
 //! Guarantees: every step runs even when an earlier one failed; the exit code is non-zero when anything failed; with
@@ -24,6 +24,7 @@ mod demo;
 mod diskfaults;
 mod fuzz;
 mod hostile;
+mod imap_stress;
 mod install;
 mod internet;
 mod journey;
@@ -56,6 +57,7 @@ cargo xtask COMMAND
   powercut [--cuts N]       rebuild what a disk may show after a power cut, start on it, look for lost mail
   diskfaults                full, failing, read-only and damaged disks
   hostile [--short]         send into servers that misbehave at every stage in every way: nothing lost, doubled, wrongly bounced
+  imap-stress [--seconds N] many IMAP clients on shared mailboxes, every response checked against a model (--seed N; --plants)
   internet [--only WORD]    two Hearthposts and a Postfix in a test Internet of namespaces: every way, refusals, partitions, kills
   fuzz [--minutes N]        feed mutated bytes to every parser (also --seconds N, --target NAME)
   bench [quick] [ROW...]    measure, beside Debian's Postfix and Dovecot, and write bench/RESULTS.md
@@ -98,6 +100,7 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
         "powercut" => powercut::run(args)?,
         "diskfaults" => diskfaults::run(args)?,
         "hostile" => hostile::run(args)?,
+        "imap-stress" => imap_stress::run(args)?,
         "internet" => internet::run(args)?,
         // Started by `internet`, in the middle of its net.
         "internet-inside" => internet::inside(args)?,

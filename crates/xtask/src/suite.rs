@@ -2,8 +2,8 @@
 
 use crate::report::{Outcome, Summary, step};
 use crate::{
-    clients, crash, diskfaults, fuzz, hostile, install, internet, life, powercut, process, reference, rules,
-    tree,
+    clients, crash, diskfaults, fuzz, hostile, imap_stress, install, internet, life, powercut, process,
+    reference, rules, tree,
 };
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use std::time::Duration;
 const SHORT_CRASH: &[&str] = &["--cycles", "12"];
 const SHORT_POWERCUT: &[&str] = &["--cuts", "25"];
 const SHORT_DISKFAULTS: &[&str] = &["--short"];
+const SHORT_STRESS: &[&str] = &["--seconds", "30"];
 const SHORT_FUZZ: &[&str] = &["--seconds", "75"];
 /// A build and all unit tests from a cold target on two cores take about ten minutes.
 const TESTS_LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -53,6 +54,12 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         });
         step(&mut total, "disk faults, short", || {
             diskfaults::run(&owned(SHORT_DISKFAULTS))
+        });
+        step(&mut total, "many IMAP clients on shared mailboxes", || {
+            imap_stress::run(&owned(SHORT_STRESS))
+        });
+        step(&mut total, "test of that test: three planted faults", || {
+            imap_stress::run(&owned(&["--plants"]))
         });
         step(&mut total, "the hostile world, short", || {
             hostile::run(&owned(&["--short"]))

@@ -1,0 +1,997 @@
+//! One client: it chooses what to do, does it, and checks every response against what it and all others know.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::sight::{During, Known, Sight};
+use super::truth::{Truth, keyword};
+use super::wire::{Response, Wire, code, ranges, response};
+use crate::campaign::chance::Chance;
+
+/// Mailboxes that are there throughout.
+pub const LASTING: [&str; 3] = ["INBOX", "Archive", "Junk"];
+/// Mailboxes that come and go.
+const PASSING: [&str; 3] = ["Pass-a", "Pass-b", "Pass-c"];
+/// More messages than this are thinned out.
+const MANY: usize = 60;
+/// How long an IDLE lasts.
+const IDLE: Duration = Duration::from_millis(60);
+
+/// How a client behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// RFC 3501 and nothing more
+    Plain,
+    /// with mod-sequences
+    Condstore,
+    /// with quick resynchronisation
+    Qresync,
+}
+
+/// Where and who.
+#[derive(Clone)]
+#[allow(missing_docs)]
+pub struct Seat {
+    pub port: u16,
+    pub account: usize,
+    pub user: String,
+    pub password: String,
+    pub number: usize,
+    pub kind: Kind,
+}
+
+/// An open mailbox.
+struct Open {
+    name: String,
+    validity: u32,
+    highest: u64,
+    read_only: bool,
+    sight: Sight,
+}
+
+/// What a client with QRESYNC remembers of a mailbox it left.
+struct Memory {
+    highest: u64,
+    known: BTreeMap<u32, Known>,
+}
+
+/// One client.
+pub struct Client {
+    seat: Seat,
+    truth: Arc<Truth>,
+    wire: Wire,
+    open: Option<Open>,
+    memories: BTreeMap<u32, Memory>,
+    chance: Chance,
+    appended: u64,
+    /// the command sent last, for whoever looks for a fault
+    last: String,
+}
+
+/// The answer to a command.
+struct Answer {
+    texts: Vec<String>,
+    searched: Vec<u32>,
+    /// `OK …`, `NO …`, `BAD …`
+    status: String,
+}
+
+impl Answer {
+    fn ok(&self) -> bool {
+        self.status.starts_with("OK")
+    }
+
+    fn code<'a>(&'a self, name: &str) -> Option<&'a str> {
+        let texts = self.texts.iter().chain([&self.status]);
+        texts.rev().find_map(|text| code(text, name))
+    }
+}
+
+/// Of which messages something was told during a command.
+struct Told {
+    flags: BTreeSet<u32>,
+    /// only that they changed
+    modseq: BTreeSet<u32>,
+}
+
+type Done = std::io::Result<()>;
+
+impl Client {
+    /// Signs in.
+    pub fn sign_in(seat: Seat, truth: Arc<Truth>, seed: u64) -> std::io::Result<Self> {
+        let wire = Wire::connect(seat.port)?;
+        let chance = Chance::new(seed);
+        let mut client = Self {
+            seat,
+            truth,
+            wire,
+            open: None,
+            memories: BTreeMap::new(),
+            chance,
+            appended: 0,
+            last: String::new(),
+        };
+        client.greet()?;
+        Ok(client)
+    }
+
+    fn greet(&mut self) -> Done {
+        let login = format!("LOGIN {} \"{}\"", self.seat.user, self.seat.password);
+        self.must(&login, During::Other)?;
+        match self.seat.kind {
+            Kind::Plain => {}
+            Kind::Condstore => drop(self.must("ENABLE CONDSTORE", During::Other)?),
+            Kind::Qresync => {
+                let answer = self.must("ENABLE QRESYNC", During::Other)?;
+                if !answer.texts.iter().any(|text| text.contains("QRESYNC")) {
+                    self.seat.kind = Kind::Condstore;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Works until the end; then waits for everybody and compares.
+    pub fn work(&mut self, until: Instant) -> Done {
+        while Instant::now() < until {
+            match self.step().and_then(|()| self.catch_up()) {
+                Err(error) if error.kind() == ErrorKind::NotConnected => self.again()?,
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The open mailbox was deleted: begins anew.
+    fn again(&mut self) -> Done {
+        self.truth.count("turned away from a deleted mailbox");
+        self.open = None;
+        self.wire = Wire::connect(self.seat.port)?;
+        self.greet()
+    }
+
+    fn step(&mut self) -> Done {
+        let Some(open) = &self.open else {
+            return self.select();
+        };
+        if open.sight.slots.len() > MANY && !open.read_only {
+            return self.thin_out();
+        }
+        match self.chance.between(0, 100) {
+            0..14 => self.append(),
+            14..36 => self.store(),
+            36..44 => self.expunge(),
+            44..50 => self.transfer("COPY"),
+            50..56 => self.transfer("MOVE"),
+            56..66 => self.fetch(),
+            66..72 => self.search(),
+            72..76 => self.command("NOOP", During::Other).map(drop),
+            76..80 => self.idle(),
+            80..83 => self.status(),
+            83..86 => self.close(),
+            86..92 => self.passing(),
+            _ => self.select(),
+        }
+    }
+
+    fn select(&mut self) -> Done {
+        let name = match self.chance.between(0, 8) {
+            0 => PASSING[self.chance.between(0, 3) as usize],
+            at => LASTING[at as usize % 3],
+        };
+        let read_only = self.chance.between(0, 6) == 0;
+        self.open(name, read_only)
+    }
+
+    /// SELECT or EXAMINE; with QRESYNC from what is remembered.
+    fn open(&mut self, name: &str, read_only: bool) -> Done {
+        self.remember();
+        let verb = if read_only { "EXAMINE" } else { "SELECT" };
+        let before = self.status_of(name)?;
+        let memory = before.and_then(|(validity, _)| Some((validity, self.memories.get(&validity)?)));
+        let parameter = match (self.seat.kind, memory) {
+            (Kind::Qresync, Some((validity, memory))) if self.seat.number.is_multiple_of(2) => {
+                let uids: Vec<u32> = memory.known.keys().copied().collect();
+                let set = if uids.is_empty() {
+                    String::new()
+                } else {
+                    format!(" {}", set_of(&uids))
+                };
+                format!(" (QRESYNC ({validity} {}{set}))", memory.highest.max(1))
+            }
+            (Kind::Qresync, Some((validity, memory))) => {
+                format!(" (QRESYNC ({validity} {}))", memory.highest.max(1))
+            }
+            (Kind::Condstore, _) => " (CONDSTORE)".to_owned(),
+            _ => String::new(),
+        };
+        let resynchronised = parameter.contains("QRESYNC");
+        let qresync = self.seat.kind == Kind::Qresync;
+        let mut sight = Sight::new(self.seat.kind != Kind::Plain, qresync);
+        if resynchronised && let Some((_, memory)) = memory {
+            sight.known.clone_from(&memory.known);
+        }
+        let had_one = self.open.take().is_some();
+        let validity = before.map_or(0, |(validity, _)| validity);
+        let highest_before = self.truth.highest((self.seat.account, validity));
+        self.open = Some(Open {
+            name: name.to_owned(),
+            validity,
+            highest: 0,
+            read_only,
+            sight,
+        });
+        let answer = self.command(&format!("{verb} {name}{parameter}"), During::Selecting)?;
+        if qresync && had_one && !answer.texts.iter().any(|text| text.contains("[CLOSED]")) {
+            self.truth
+                .wrong(format!("no CLOSED when {verb} {name} leaves a mailbox"));
+        }
+        if !answer.ok() {
+            self.open = None;
+            if LASTING.contains(&name) {
+                self.truth.wrong(format!("{verb} {name}: {}", answer.status));
+            }
+            return Ok(());
+        }
+        self.truth.count(if resynchronised {
+            "quick resynchronisations"
+        } else {
+            verb
+        });
+        self.opened(&answer, (validity, highest_before), resynchronised);
+        Ok(())
+    }
+
+    fn opened(&mut self, answer: &Answer, (asked, before): (u32, (u32, u64)), resynchronised: bool) {
+        let number = |name: &str| {
+            answer
+                .code(name)
+                .and_then(|word| word.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        let validity = number("UIDVALIDITY") as u32;
+        let now = (number("UIDNEXT") as u32, number("HIGHESTMODSEQ"));
+        let account = self.seat.account;
+        self.truth
+            .identity(account, answer.code("MAILBOXID").unwrap_or_default(), validity);
+        let before = if validity == asked { before } else { (0, 0) };
+        self.truth.tell_highest((account, validity), before, now);
+        let Some(open) = &mut self.open else { return };
+        (open.validity, open.highest) = (validity, now.1);
+        if !resynchronised {
+            return;
+        }
+        if validity != asked {
+            // It was deleted and made anew in between: what was remembered is worth nothing.
+            open.sight.known.clear();
+            return;
+        }
+        if let Err(what) = open.sight.settle_remembered() {
+            self.truth
+                .wrong(format!("client {} in {}: {what}", self.seat.number, open.name));
+        }
+    }
+
+    /// UIDVALIDITY and UIDNEXT by STATUS; `None` when the mailbox is not there.
+    fn status_of(&mut self, name: &str) -> std::io::Result<Option<(u32, u32)>> {
+        let answer = self.command(
+            &format!("STATUS {name} (UIDVALIDITY UIDNEXT MESSAGES)"),
+            During::Other,
+        )?;
+        let number = |word: &str| {
+            let text = answer.texts.iter().find(|text| text.starts_with("* STATUS"))?;
+            let rest = &text[text.find(&format!("{word} "))? + word.len() + 1..];
+            rest.split([' ', ')']).next()?.parse().ok()
+        };
+        Ok(number("UIDVALIDITY").zip(number("UIDNEXT")))
+    }
+
+    fn status(&mut self) -> Done {
+        let name = LASTING[self.chance.between(0, 3) as usize];
+        let validity = self.status_of(name)?.map_or(0, |(validity, _)| validity);
+        let before = self.truth.highest((self.seat.account, validity));
+        if let Some((again, next)) = self.status_of(name)? {
+            if again != validity {
+                self.truth
+                    .wrong(format!("UIDVALIDITY of {name} went from {validity} to {again}"));
+            }
+            self.truth
+                .tell_highest((self.seat.account, validity), (before.0, 0), (next, 0));
+        }
+        self.truth.count("STATUS");
+        Ok(())
+    }
+
+    /// Leaves the mailbox; a client with QRESYNC keeps what it knows.
+    fn remember(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        if self.seat.kind == Kind::Qresync {
+            let known = std::mem::take(&mut open.sight.known);
+            self.memories.insert(
+                open.validity,
+                Memory {
+                    highest: open.highest,
+                    known,
+                },
+            );
+        }
+    }
+
+    fn append(&mut self) -> Done {
+        let to = LASTING[self.chance.between(0, 3) as usize];
+        self.append_to(to)
+    }
+
+    fn append_to(&mut self, to: &str) -> Done {
+        self.appended += 1;
+        let marker = format!("c{}-{}", self.seat.number, self.appended);
+        let flags = ["", " (\\Seen)", " (\\Flagged $Important)"][self.chance.between(0, 3) as usize];
+        let body = message(&marker, self.chance.between(10, 2_000) as usize);
+        let mut command = format!("APPEND {to}{flags} {{{}+}}\r\n", body.len()).into_bytes();
+        command.extend_from_slice(&body);
+        let answer = self.run(&command, During::Other)?;
+        self.truth.count("APPEND");
+        match answer.code("APPENDUID").and_then(|words| words.split_once(' ')) {
+            Some((validity, uid)) => {
+                let place = (self.seat.account, number(validity), number(uid));
+                self.truth.placed(place, Some(&marker));
+            }
+            None if LASTING.contains(&to) => self.truth.wrong(format!("APPEND {to}: {}", answer.status)),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Some messages: (their UIDs, the set in numbers of the command, `UID ` or nothing).
+    fn some(&mut self) -> Option<(Vec<u32>, String, &'static str)> {
+        let uids = self.open.as_ref()?.sight.uids();
+        if uids.is_empty() {
+            return None;
+        }
+        let first = self.chance.between(0, uids.len() as u64) as usize;
+        let length = 1 + self.chance.between(0, 5) as usize;
+        let last = (first + length).min(uids.len());
+        let chosen = uids[first..last].to_vec();
+        if self.chance.between(0, 2) == 0 {
+            return Some((chosen.clone(), set_of(&chosen), "UID "));
+        }
+        Some((chosen, format!("{}:{last}", first + 1), ""))
+    }
+
+    fn store(&mut self) -> Done {
+        let Some((uids, set, prefix)) = self.some() else {
+            return self.append();
+        };
+        let Some(open) = self.open.as_ref().filter(|open| !open.read_only) else {
+            return Ok(());
+        };
+        let (account, validity) = (self.seat.account, open.validity);
+        let own = keyword(self.seat.number);
+        let since = (self.seat.kind != Kind::Plain && self.chance.between(0, 4) == 0).then_some(open.highest);
+        let sign = ['+', '+', '+', '-', '-', '='][self.chance.between(0, 6) as usize];
+        let flag = [
+            "\\Seen",
+            "\\Flagged",
+            "\\Answered",
+            "\\Deleted",
+            "$Forwarded",
+            own.as_str(),
+            own.as_str(),
+        ][self.chance.between(0, 7) as usize];
+        let silent = self.chance.between(0, 2) == 0;
+        if sign == '=' {
+            uids.iter()
+                .for_each(|&uid| self.truth.replaced((account, validity, uid)));
+        }
+        let action = format!(
+            "{}FLAGS{}",
+            if sign == '=' {
+                ""
+            } else {
+                if sign == '+' { "+" } else { "-" }
+            },
+            if silent { ".SILENT" } else { "" }
+        );
+        let condition = since
+            .map(|since| format!("(UNCHANGEDSINCE {since}) "))
+            .unwrap_or_default();
+        let before: BTreeMap<u32, u64> = self.modseqs(&uids);
+        let told = self.told_flags(|client| {
+            client.run(
+                format!("{prefix}STORE {set} {condition}{action} ({flag})").as_bytes(),
+                numbered(prefix),
+            )
+        })?;
+        let (answer, told) = told;
+        self.truth.count(if since.is_some() {
+            "conditional STORE"
+        } else {
+            "STORE"
+        });
+        if !answer.ok() {
+            self.refused("STORE", &answer);
+            return Ok(());
+        }
+        let left = answer.code("MODIFIED").and_then(ranges).unwrap_or_default();
+        let left: BTreeSet<u32> = left.into_iter().flat_map(|(first, last)| first..=last).collect();
+        self.stored(&uids, (&left, prefix), (sign, flag, silent), &told);
+        self.check_condition(since, &before, &left, prefix);
+        Ok(())
+    }
+
+    /// After the `OK`: what the client must now believe.
+    fn stored(
+        &mut self,
+        uids: &[u32],
+        (left, prefix): (&BTreeSet<u32>, &str),
+        (sign, flag, silent): (char, &str, bool),
+        told: &Told,
+    ) {
+        let own = keyword(self.seat.number);
+        let Some(open) = &mut self.open else { return };
+        for &uid in uids {
+            let seq = open
+                .sight
+                .slots
+                .iter()
+                .position(|slot| *slot == Some(uid))
+                .map_or(0, |at| at as u32 + 1);
+            // A message that is gone was not stored to.
+            if seq == 0 || left.contains(if prefix.is_empty() { &seq } else { &uid }) {
+                continue;
+            }
+            // With mod-sequences each change is told, if only its MODSEQ; without one the message is gone, and nobody said so yet.
+            let changed = self.seat.kind == Kind::Plain || told.modseq.contains(&uid);
+            if silent && changed && !told.flags.contains(&uid) {
+                open.sight.work_out(uid, sign, &[flag]);
+            }
+            let place = (self.seat.account, open.validity, uid);
+            if flag == own && sign != '=' {
+                self.truth.keyword(place, self.seat.number, sign == '+');
+            }
+        }
+    }
+
+    /// What is known to have changed after the condition must be left alone.
+    fn check_condition(
+        &mut self,
+        since: Option<u64>,
+        before: &BTreeMap<u32, u64>,
+        left: &BTreeSet<u32>,
+        prefix: &str,
+    ) {
+        let (Some(since), Some(open), false) = (since, &self.open, prefix.is_empty()) else {
+            return;
+        };
+        for (uid, modseq) in before {
+            let there = open.sight.slots.contains(&Some(*uid));
+            if *modseq > since && there && !left.contains(uid) {
+                self.truth.wrong(format!(
+                    "UID {uid} with MODSEQ {modseq} was changed by UNCHANGEDSINCE {since}"
+                ));
+            }
+        }
+    }
+
+    fn modseqs(&self, uids: &[u32]) -> BTreeMap<u32, u64> {
+        let known = self.open.as_ref().map(|open| &open.sight.known);
+        let of = |uid: &u32| Some((*uid, known?.get(uid)?.modseq));
+        uids.iter().filter_map(of).collect()
+    }
+
+    /// Runs something, and says of which messages flags were told meanwhile.
+    fn told_flags(
+        &mut self,
+        act: impl FnOnce(&mut Self) -> std::io::Result<Answer>,
+    ) -> std::io::Result<(Answer, Told)> {
+        let answer = act(self)?;
+        let of = |start: &str| {
+            let texts = answer.texts.iter();
+            texts
+                .filter_map(|text| text.strip_prefix(start)?.parse().ok())
+                .collect()
+        };
+        let (flags, modseq) = (of("told "), of("changed "));
+        Ok((answer, Told { flags, modseq }))
+    }
+
+    fn expunge(&mut self) -> Done {
+        let Some((uids, set, prefix)) = self.some() else {
+            return Ok(());
+        };
+        if self.open.as_ref().is_none_or(|open| open.read_only) {
+            return Ok(());
+        }
+        let (answer, told) = self.told_flags(|client| {
+            client.run(
+                format!("{prefix}STORE {set} +FLAGS.SILENT (\\Deleted)").as_bytes(),
+                numbered(prefix),
+            )
+        })?;
+        if answer.ok() {
+            self.stored(&uids, (&BTreeSet::new(), prefix), ('+', "\\Deleted", true), &told);
+        }
+        let command = if self.chance.between(0, 2) == 0 {
+            "EXPUNGE".to_owned()
+        } else {
+            format!("UID EXPUNGE {}", set_of(&uids))
+        };
+        self.expunge_by(&command)
+    }
+
+    fn expunge_by(&mut self, command: &str) -> Done {
+        // Whoever expunges must know what: a message told just now may be marked already.
+        self.catch_up()?;
+        let answer = self.command(command, During::Other)?;
+        self.truth.count("EXPUNGE");
+        if !answer.ok() {
+            self.refused(command, &answer);
+        }
+        self.raise(&answer);
+        Ok(())
+    }
+
+    /// HIGHESTMODSEQ in an `OK`: everything up to it was told.
+    fn raise(&mut self, answer: &Answer) {
+        let told = code(&answer.status, "HIGHESTMODSEQ").and_then(|word| word.parse::<u64>().ok());
+        if let (Some(told), Some(open)) = (told, &mut self.open) {
+            if told < open.highest {
+                self.truth.wrong(format!(
+                    "HIGHESTMODSEQ of {} fell from {} to {told}",
+                    open.name, open.highest
+                ));
+            }
+            open.highest = told;
+        }
+    }
+
+    fn thin_out(&mut self) -> Done {
+        let (answer, told) =
+            self.told_flags(|client| client.run(b"STORE 1:30 +FLAGS.SILENT (\\Deleted)", During::Numbered))?;
+        let uids: Vec<u32> = self
+            .open
+            .as_ref()
+            .map(|open| open.sight.uids()[..30].to_vec())
+            .unwrap_or_default();
+        if answer.ok() {
+            self.stored(&uids, (&BTreeSet::new(), ""), ('+', "\\Deleted", true), &told);
+        }
+        self.expunge_by("EXPUNGE")
+    }
+
+    fn transfer(&mut self, verb: &'static str) -> Done {
+        let Some((_, set, prefix)) = self.some() else {
+            return Ok(());
+        };
+        let Some(open) = self.open.as_ref() else {
+            return Ok(());
+        };
+        if verb == "MOVE" && open.read_only {
+            return Ok(());
+        }
+        let (account, from) = (self.seat.account, open.validity);
+        let to = LASTING[self.chance.between(0, 3) as usize];
+        let answer = self.command(&format!("{prefix}{verb} {set} {to}"), During::Other)?;
+        self.truth.count(verb);
+        if !answer.ok() {
+            self.refused(&format!("{verb} to {to}"), &answer);
+        }
+        let Some(words) = answer.code("COPYUID") else {
+            return Ok(());
+        };
+        let words: Vec<&str> = words.split(' ').collect();
+        let numbers = |word: &str| {
+            let ranges = ranges(word).unwrap_or_default();
+            ranges
+                .into_iter()
+                .flat_map(|(first, last)| first..=last)
+                .collect::<Vec<u32>>()
+        };
+        let (sources, targets) = (numbers(words[1]), numbers(words[2]));
+        if sources.len() != targets.len() {
+            self.truth.wrong(format!("COPYUID {words:?} does not match"));
+        }
+        for (source, target) in sources.into_iter().zip(targets) {
+            let marker = self.truth.marker_of((account, from, source));
+            self.truth
+                .placed((account, number(words[0]), target), marker.as_deref());
+            if verb == "MOVE" {
+                self.truth.gone((account, from, source));
+            }
+        }
+        self.raise(&answer);
+        Ok(())
+    }
+
+    fn fetch(&mut self) -> Done {
+        let Some((uids, set, prefix)) = self.some() else {
+            return Ok(());
+        };
+        let modseq = if self.seat.kind == Kind::Plain {
+            ""
+        } else {
+            " MODSEQ"
+        };
+        let highest = self.open.as_ref().map_or(0, |open| open.highest);
+        let command = match (self.seat.kind, self.chance.between(0, 4)) {
+            (_, 0) => format!("{prefix}FETCH {set} (UID BODY.PEEK[HEADER.FIELDS (X-STRESS)])"),
+            (_, 1) => format!("{prefix}FETCH {set} (UID FLAGS{modseq} BODY[TEXT])"),
+            (Kind::Qresync, 2) => {
+                let command = format!("UID FETCH 1:* (FLAGS) (CHANGEDSINCE {highest} VANISHED)");
+                self.truth.count("UID FETCH VANISHED");
+                return self.command(&command, During::AskedVanished).map(drop);
+            }
+            (Kind::Condstore, 2) => {
+                format!("{prefix}FETCH {set} (UID FLAGS) (CHANGEDSINCE {highest})")
+            }
+            _ => format!("{prefix}FETCH {set} (UID FLAGS{modseq})"),
+        };
+        let answer = self.command(&command, numbered(prefix))?;
+        if !answer.ok() {
+            self.refused(&command, &answer);
+        }
+        self.truth.count("FETCH");
+        drop(uids);
+        Ok(())
+    }
+
+    fn search(&mut self) -> Done {
+        let prefix = if self.chance.between(0, 2) == 0 {
+            "UID "
+        } else {
+            ""
+        };
+        let key =
+            ["ALL", "DELETED", "UNSEEN", "1:*", "KEYWORD $Forwarded"][self.chance.between(0, 5) as usize];
+        let (count, uids) = self
+            .open
+            .as_ref()
+            .map(|open| (open.sight.slots.len(), open.sight.uids()))
+            .unwrap_or_default();
+        let answer = self.command(&format!("{prefix}SEARCH {key}"), numbered(prefix))?;
+        self.truth.count("SEARCH");
+        for &number in &answer.searched {
+            let known = if prefix.is_empty() {
+                (1..=count as u32).contains(&number)
+            } else {
+                uids.binary_search(&number).is_ok()
+            };
+            if !known {
+                self.truth
+                    .wrong(format!("{prefix}SEARCH {key} found {number} of {count}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn idle(&mut self) -> Done {
+        let tag = self.wire.send(b"IDLE")?;
+        let until = Instant::now() + IDLE;
+        let mut answer = Answer {
+            texts: Vec::new(),
+            searched: Vec::new(),
+            status: String::new(),
+        };
+        loop {
+            let left = until
+                .saturating_duration_since(Instant::now())
+                .max(Duration::from_millis(1));
+            match self.wire.line(left) {
+                Ok(line) if line.starts_with(b"+") => {}
+                Ok(line) => self.hear(&line, During::Other, &mut answer)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            if Instant::now() >= until {
+                break;
+            }
+        }
+        self.wire.send_raw(b"DONE\r\n")?;
+        self.truth.count("IDLE");
+        loop {
+            let line = self.wire.next()?;
+            if line.starts_with(format!("{tag} ").as_bytes()) {
+                return Ok(());
+            }
+            if !line.starts_with(b"+") {
+                self.hear(&line, During::Other, &mut answer)?;
+            }
+        }
+    }
+
+    fn close(&mut self) -> Done {
+        let unselect = self.chance.between(0, 2) == 0;
+        let Some(open) = &self.open else { return Ok(()) };
+        if !unselect && !open.read_only {
+            for uid in open.sight.uids() {
+                self.truth.may_be_gone((self.seat.account, open.validity, uid));
+            }
+        }
+        self.command(if unselect { "UNSELECT" } else { "CLOSE" }, During::Other)?;
+        self.remember();
+        self.open = None;
+        self.truth.count("CLOSE and UNSELECT");
+        Ok(())
+    }
+
+    /// A mailbox that comes, changes its name and goes. Others do the same: every `NO` is as good as an `OK`.
+    fn passing(&mut self) -> Done {
+        let name = PASSING[self.chance.between(0, 3) as usize];
+        let other = PASSING[self.chance.between(0, 3) as usize];
+        self.truth.count("CREATE, RENAME, DELETE");
+        match self.chance.between(0, 5) {
+            0 | 1 => self.command(&format!("CREATE {name}"), During::Other).map(drop),
+            2 => self.append_to(name),
+            3 => self
+                .command(&format!("RENAME {name} {other}"), During::Other)
+                .map(drop),
+            _ => self.command(&format!("DELETE {name}"), During::Other).map(drop),
+        }
+    }
+
+    /// Reads what the client does not know yet: UIDs and flags of new messages, and which message each is.
+    pub fn catch_up(&mut self) -> Done {
+        let modseq = if self.seat.kind == Kind::Plain {
+            ""
+        } else {
+            " MODSEQ"
+        };
+        while let Some(first) = self.open.as_ref().and_then(|open| open.sight.first_unread()) {
+            self.must(
+                &format!("FETCH {first}:* (UID FLAGS{modseq} BODY.PEEK[HEADER.FIELDS (X-STRESS)])"),
+                During::Numbered,
+            )?;
+            if self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.sight.first_unread().is_some())
+            {
+                self.must("NOOP", During::Other)?;
+            }
+        }
+        let Some(open) = &self.open else { return Ok(()) };
+        let place = |uid: u32| (self.seat.account, open.validity, uid);
+        for uid in &open.sight.gone {
+            self.truth.gone(place(*uid));
+        }
+        let who = format!("says client {} after {}", self.seat.number, self.last);
+        let known = &open.sight.known;
+        known.iter().for_each(|(uid, known)| {
+            if self.seat.kind == Kind::Plain {
+                return;
+            }
+            self.truth.flags(place(*uid), known, &who);
+        });
+        let unmarked: Vec<u32> = known
+            .keys()
+            .copied()
+            .filter(|&uid| self.truth.marker_of(place(uid)).is_none())
+            .collect();
+        let unread: Vec<u32> = known
+            .iter()
+            .filter(|(_, known)| known.flags.is_none())
+            .map(|(uid, _)| *uid)
+            .collect();
+        if !unmarked.is_empty() {
+            self.must(
+                &format!(
+                    "UID FETCH {} (BODY.PEEK[HEADER.FIELDS (X-STRESS)])",
+                    set_of(&unmarked)
+                ),
+                During::Other,
+            )?;
+        }
+        if !unread.is_empty() {
+            self.must(
+                &format!("UID FETCH {} (FLAGS{modseq})", set_of(&unread)),
+                During::Other,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// At the end: told everything, what the client believes of the open mailbox.
+    pub fn last_sight(&mut self) -> std::io::Result<Option<(String, u32, BTreeMap<u32, Known>)>> {
+        self.must("NOOP", During::Other)?;
+        self.catch_up()?;
+        let Some(open) = &self.open else { return Ok(None) };
+        let uids = open.sight.uids();
+        let known = open.sight.known.iter().filter(|(uid, _)| uids.contains(uid));
+        Ok(Some((
+            open.name.clone(),
+            open.validity,
+            known.map(|(uid, known)| (*uid, known.clone())).collect(),
+        )))
+    }
+
+    /// At the end: a mailbox as it is, read anew.
+    pub fn read_anew(&mut self, name: &str) -> std::io::Result<Option<(u32, BTreeMap<u32, Known>)>> {
+        self.memories.clear();
+        self.open(name, true)?;
+        self.catch_up()?;
+        Ok(self
+            .open
+            .as_ref()
+            .map(|open| (open.validity, open.sight.known.clone())))
+    }
+
+    /// Whose mail.
+    pub const fn account(&self) -> usize {
+        self.seat.account
+    }
+
+    /// Which client.
+    pub const fn number(&self) -> usize {
+        self.seat.number
+    }
+
+    /// Whether it keeps what it knows between two SELECTs.
+    pub fn resynchronises(&self) -> bool {
+        self.seat.kind == Kind::Qresync
+    }
+
+    /// At the end: every mailbox once more by quick resynchronisation.
+    pub fn resynchronise(&mut self, name: &str) -> std::io::Result<Option<(u32, BTreeMap<u32, Known>)>> {
+        self.open(name, true)?;
+        self.catch_up()?;
+        Ok(self
+            .open
+            .as_ref()
+            .map(|open| (open.validity, open.sight.known.clone())))
+    }
+
+    fn must(&mut self, command: &str, during: During) -> std::io::Result<Answer> {
+        let answer = self.command(command, during)?;
+        if !answer.ok() {
+            self.refused(command, &answer);
+        }
+        Ok(answer)
+    }
+
+    /// Nothing here may be refused, except in a mailbox that another client deleted.
+    fn refused(&self, command: &str, answer: &Answer) {
+        let lasting = |open: &Open| LASTING.contains(&open.name.as_str());
+        if self.open.as_ref().is_none_or(lasting) {
+            let (number, status) = (self.seat.number, &answer.status);
+            self.truth.wrong(format!("client {number}: {command}: {status}"));
+        }
+    }
+
+    fn command(&mut self, command: &str, during: During) -> std::io::Result<Answer> {
+        self.run(command.as_bytes(), during)
+    }
+
+    fn run(&mut self, command: &[u8], during: During) -> std::io::Result<Answer> {
+        let tag = self.wire.send(command)?;
+        let text = String::from_utf8_lossy(command);
+        text.lines().next().unwrap_or_default().clone_into(&mut self.last);
+        let mut answer = Answer {
+            texts: Vec::new(),
+            searched: Vec::new(),
+            status: String::new(),
+        };
+        loop {
+            let line = self.wire.next()?;
+            let text = String::from_utf8_lossy(&line);
+            if let Some(status) = text.strip_prefix(&format!("{tag} ")) {
+                status.clone_into(&mut answer.status);
+                if status.starts_with("BAD") {
+                    let first = String::from_utf8_lossy(command);
+                    self.truth
+                        .wrong(format!("{}: {status}", first.lines().next().unwrap_or_default()));
+                }
+                return Ok(answer);
+            }
+            self.hear(&line, during, &mut answer)?;
+        }
+    }
+
+    fn hear(&mut self, line: &[u8], during: During, answer: &mut Answer) -> Done {
+        let heard = match response(line) {
+            Ok(heard) => heard,
+            Err(what) => {
+                self.truth.wrong(what);
+                return Ok(());
+            }
+        };
+        if heard == Response::Bye {
+            if self
+                .open
+                .as_ref()
+                .is_none_or(|open| LASTING.contains(&open.name.as_str()))
+            {
+                self.truth.wrong(format!(
+                    "client {} was sent away: {}",
+                    self.seat.number,
+                    line.escape_ascii()
+                ));
+            }
+            return Err(ErrorKind::NotConnected.into());
+        }
+        if let Some(open) = &mut self.open
+            && let Err(what) = open.sight.take(&heard, during)
+        {
+            self.truth.wrong(format!(
+                "client {} {:?} in {}: {what}",
+                self.seat.number, self.seat.kind, open.name
+            ));
+        }
+        match heard {
+            Response::Other(text) => answer.texts.push(text),
+            Response::Search(numbers) => answer.searched = numbers,
+            Response::Fetch(fetched) => self.note(fetched, answer),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Which message it is, if that was said.
+    fn note(&mut self, fetched: super::wire::Fetched, answer: &mut Answer) {
+        let Some(open) = &self.open else { return };
+        let slot = open.sight.slots.get(fetched.seq as usize - 1).copied().flatten();
+        let Some(uid) = fetched.uid.or(slot) else { return };
+        if fetched.flags.is_some() {
+            answer.texts.push(format!("told {uid}"));
+        } else if fetched.modseq.is_some() {
+            answer.texts.push(format!("changed {uid}"));
+        }
+        let text = fetched
+            .literal
+            .map(|octets| String::from_utf8_lossy(&octets).into_owned());
+        if let Some(marker) = text.as_deref().and_then(marker_in) {
+            self.truth.marker((self.seat.account, open.validity, uid), marker);
+        }
+    }
+}
+
+/// A message that says in its header and in its text which it is.
+pub fn message(marker: &str, size: usize) -> Vec<u8> {
+    let mut text = format!(
+        "From: stress@example.test\r\nSubject: stress\r\nX-Stress: {marker}\r\nMessage-ID: <{marker}@stress.test>\r\n\r\nX-Stress: {marker}\r\n"
+    );
+    for _ in 0..size / 40 {
+        text.push_str("0123456789 0123456789 0123456789 01234\r\n");
+    }
+    text.into_bytes()
+}
+
+fn marker_in(text: &str) -> Option<&str> {
+    let rest = &text[text.find("X-Stress: ")? + 10..];
+    rest.split("\r\n").next()
+}
+
+const fn numbered(prefix: &str) -> During {
+    if prefix.is_empty() {
+        During::Numbered
+    } else {
+        During::Other
+    }
+}
+
+fn number(text: &str) -> u32 {
+    text.parse().unwrap_or(0)
+}
+
+/// A set of ascending numbers as it goes on the wire.
+fn set_of(numbers: &[u32]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some(last) if last.1 + 1 == number => last.1 = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let words: Vec<String> = ranges
+        .iter()
+        .map(|&(first, last)| {
+            if first == last {
+                first.to_string()
+            } else {
+                format!("{first}:{last}")
+            }
+        })
+        .collect();
+    words.join(",")
+}
