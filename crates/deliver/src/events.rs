@@ -48,6 +48,15 @@ pub enum DeliverEvent {
         status: String,
         /// why
         reason: String,
+        /// the report about it, as a message of its own; `None` when nobody is told
+        report: Option<QueueId>,
+    },
+    /// `deliver.report-waits`: refused for good, but there is no room for the report: it follows, and the message is not sent again.
+    ReportWaits {
+        /// which message
+        queue_id: QueueId,
+        /// for whom
+        to: String,
     },
     /// `deliver.delay-told`: the sender was told that it takes longer.
     DelayTold {
@@ -72,7 +81,7 @@ pub enum DeliverEvent {
         /// for whom
         to: String,
     },
-    /// `deliver.unreadable`: a waiting recipient's address cannot be read.
+    /// `deliver.unreadable`: a waiting recipient's address cannot be read; it is given up.
     Unreadable {
         /// which message
         queue_id: QueueId,
@@ -98,7 +107,8 @@ pub enum DeliverEvent {
         /// what it said
         reason: String,
     },
-    /// `deliver.panicked`: a delivery ended by a fault of ours. Its recipients are tried again after a restart.
+    /// `deliver.panicked`: a delivery ended by a fault of ours. Its recipients are tried again; those that may have the message only
+    /// after a restart.
     Panicked {
         /// what the runtime said
         reason: String,
@@ -111,6 +121,7 @@ impl Event for DeliverEvent {
             Self::Sent { .. } => "deliver.sent",
             Self::Postponed { .. } => "deliver.postponed",
             Self::Failed { .. } => "deliver.failed",
+            Self::ReportWaits { .. } => "deliver.report-waits",
             Self::DelayTold { .. } => "deliver.delay-told",
             Self::NobodyToTell { .. } => "deliver.nobody-to-tell",
             Self::NotOurs { .. } => "deliver.not-ours",
@@ -127,6 +138,7 @@ impl Event for DeliverEvent {
             Self::Sent { .. } | Self::DelayTold { .. } | Self::NotOurs { .. } => Severity::Info,
             Self::Postponed { .. }
             | Self::Failed { .. }
+            | Self::ReportWaits { .. }
             | Self::NobodyToTell { .. }
             | Self::Parked { .. } => Severity::Warning,
             Self::Unreadable { .. }
@@ -141,6 +153,7 @@ impl Event for DeliverEvent {
             Self::Sent { queue_id, .. }
             | Self::Postponed { queue_id, .. }
             | Self::Failed { queue_id, .. }
+            | Self::ReportWaits { queue_id, .. }
             | Self::DelayTold { queue_id, .. }
             | Self::NobodyToTell { queue_id, .. }
             | Self::NotOurs { queue_id, .. }
@@ -157,6 +170,9 @@ impl Event for DeliverEvent {
             Self::Sent { to, host, reply, .. } => format!("Sent to {to} by {host}: {reply}"),
             Self::Postponed { to, reason, .. } => format!("{to} waits: {reason}"),
             Self::Failed { to, reason, .. } => format!("Gave up on {to}: {reason}"),
+            Self::ReportWaits { to, .. } => {
+                format!("{to} was refused, and there is no room for the report: make room on the disk")
+            }
             Self::DelayTold { to, .. } => format!("Told the sender that {to} takes longer"),
             Self::NobodyToTell { to, reason, .. } => {
                 format!(
@@ -165,7 +181,7 @@ impl Event for DeliverEvent {
             }
             Self::NotOurs { to, .. } => format!("{to} was dealt with by somebody else meanwhile"),
             Self::Unreadable { to, .. } => {
-                format!("The waiting address {to} cannot be read: look with queue show, and purge it")
+                format!("The waiting address {to} cannot be read: it is given up")
             }
             Self::Parked { destination, pause_s } => {
                 format!("{destination} cannot be used now and is left alone for {pause_s} seconds")
@@ -218,17 +234,27 @@ impl Event for DeliverEvent {
                 field("attempts", Value::Number(*attempts));
             }
             Self::Failed {
-                to, status, reason, ..
+                to,
+                status,
+                reason,
+                report,
+                ..
             } => {
                 field("to", Value::Text(to));
                 field("status", Value::Text(status));
                 field("reason", Value::Text(reason));
+                if let Some(report) = report {
+                    field("report", Value::Text(&report.to_string()));
+                }
             }
             Self::NobodyToTell { to, reason, .. } => {
                 field("to", Value::Text(to));
                 field("reason", Value::Text(reason));
             }
-            Self::DelayTold { to, .. } | Self::NotOurs { to, .. } | Self::Unreadable { to, .. } => {
+            Self::DelayTold { to, .. }
+            | Self::ReportWaits { to, .. }
+            | Self::NotOurs { to, .. }
+            | Self::Unreadable { to, .. } => {
                 field("to", Value::Text(to));
             }
             Self::Parked { destination, pause_s } => {

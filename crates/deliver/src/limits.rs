@@ -31,6 +31,15 @@ pub const DIAGNOSTIC_BYTES: usize = 2000;
 
 // ---- The way out ----
 
+/// Lanes held in memory, each with some hundred octets; of more, the least urgent are found again later.
+pub const LANES: usize = 20_000;
+
+/// Lanes that were left out are looked for when one in so many places is free …
+pub const LANES_ROOM_SHARE: usize = 4;
+
+/// … and this often.
+pub const LEFT_OUT_RESCAN: Duration = Duration::from_secs(30);
+
 /// Waiting recipients claimed from a lane at once.
 pub const LANE_CLAIMS: usize = 64;
 
@@ -147,6 +156,9 @@ pub const RESCAN: Duration = Duration::from_secs(300);
 
 /// Recipients whose deadline has passed that are claimed at once.
 pub const OVERDUE_CLAIMS: usize = 64;
+
+/// A report that found no room is tried again after this.
+pub const REPORT_AGAIN: Duration = Duration::from_secs(60);
 
 /// While nobody is overdue they are looked for this often: deadlines of new mail are not told, and a recipient in delivery is not seen.
 pub const OVERDUE_SLEEP: Duration = Duration::from_secs(5);

@@ -86,6 +86,11 @@ impl Prepared {
         Op::Accept(self.accept.clone())
     }
 
+    /// Its queue id.
+    pub fn queue_id(&self) -> mail::ids::QueueId {
+        self.accept.queue_id
+    }
+
     /// It was committed: whoever works in its lanes is told, and the log.
     pub fn committed(self, queue: &Queue) {
         self.took(queue, std::time::Duration::ZERO);

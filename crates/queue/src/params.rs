@@ -98,6 +98,9 @@ pub struct RecipientParams {
     /// whether the sender was told that it takes longer
     #[serde(skip_serializing_if = "is_false")]
     pub delayed_told: bool,
+    /// whether a server refused it for good and only the report of that is missing, because there was no room for one
+    #[serde(skip_serializing_if = "is_false")]
+    pub refused: bool,
     /// since when it counts as waiting, when the message was taken under a clock that was ahead
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted_from_unix_ms: Option<u64>,

@@ -282,7 +282,7 @@ pub enum Outcome {
         reason: String,
     },
     /// The sender was told of the delay (the notice is another operation of the same batch). No attempt: due time, attempts
-    /// and reason stay.
+    /// and reason stay. May stand before another outcome of the same claim in one batch.
     Told {
         /// the next deadline
         deadline: UnixMs,
@@ -826,6 +826,9 @@ pub trait Store: Send + Sync + 'static {
     fn holds(&self, claim: Claim) -> bool;
     /// Gives a claim back without an outcome.
     fn release(&self, claim: Claim);
+    /// Gives a claim back whose holder cannot say whether it handed the message over: until the process ends no lane gives this recipient
+    /// again, at most [`crate::limits::ABANDONED_KEPT`] of them; its deadline goes on.
+    fn abandon(&self, claim: Claim);
     /// Waiting recipients after the given row, in (queue id, recipient) order, at most `PAGE_ROWS`.
     fn waiting(&self, after: Option<(QueueId, u32)>) -> BoxFuture<'_, Result<Vec<WaitingRow>>>;
 

@@ -67,3 +67,6 @@ pub const FULL_STICKY_MS: u64 = 3000;
 pub const MIGRATED_DEADLINE_MS: u64 = 4 * 3_600_000;
 /// One day, in milliseconds.
 pub const DAY_MS: u64 = 86_400_000;
+
+/// Recipients remembered that may have their message although no outcome says so; of more, the oldest are delivered again.
+pub const ABANDONED_KEPT: usize = 10_000;

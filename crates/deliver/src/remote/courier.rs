@@ -8,14 +8,14 @@ use tokio::sync::watch;
 use world::clock::UnixMs;
 
 use super::carry::{self, Hand};
+use super::in_hand::InHand;
 use super::job::{self, Job};
 use super::lanes::Next;
 use super::record::{self, Settled};
 use super::route::{self, Destination};
 use super::scheduler::{Place, Shared};
-use super::stopping;
 use super::talk::in_time;
-use crate::events::DeliverEvent;
+use super::{overdue, stopping};
 use crate::limits::{IDLE, LANE_CLAIMS, NO_ROOM, STORE_PAUSE, TURN_MESSAGES};
 use crate::settings::Settings;
 
@@ -53,9 +53,11 @@ async fn one(shared: &Arc<Shared>, destination: &Destination, mut job: Job, hand
     let settings = remote.settings();
     let clock = remote.queue.clock.clone();
     let began = clock.now();
+    let mut in_hand = InHand::take(shared, &hand.pulse, &job.recipients);
     let carried = match carry::carry(remote, &settings, &job, hand).await {
         Ok(carried) => carried,
         Err(error) => {
+            in_hand.done();
             shared.give_back(vec![job], in_wall_time(shared, STORE_PAUSE));
             remote.store_failed(&error);
             return false;
@@ -68,10 +70,12 @@ async fn one(shared: &Arc<Shared>, destination: &Destination, mut job: Job, hand
         .zip(carried.recipients)
         .map(|(waiter, decided)| Settled::new(remote, waiter, decided, began))
         .collect();
+    in_hand.decided(&settled);
     let (shared, pulse) = (shared.clone(), hand.pulse.clone());
     hand.pending
         .begin(async move {
             let again = record::record(&shared.remote, &settled).await;
+            in_hand.done();
             pulse.set_critical(false);
             shared.again(again);
         })
@@ -144,14 +148,14 @@ async fn claim(shared: &Arc<Shared>, lane: &str) -> Result<()> {
     };
     let settings = shared.remote.settings();
     let unreachable = |destination: &Destination| shared.is_parked(destination);
-    let (jobs, unreadable) = job::group(rows, |asked| route::choose(&settings, asked, unreachable));
-    for (claim, row) in unreadable {
-        shared.remote.queue.store.release(claim);
-        shared.remote.queue.events.emit(&DeliverEvent::Unreadable {
-            queue_id: row.queue_id,
-            to: row.address,
-        });
+    let grouped = job::group(rows, |asked| route::choose(&settings, asked, unreachable));
+    for (claim, row) in grouped.refused {
+        overdue::set_aside(&shared.remote, claim, &row).await;
     }
+    for (claim, row) in grouped.unreadable {
+        overdue::unreadable(&shared.remote, claim, &row).await;
+    }
+    let jobs = grouped.jobs;
     let home = destination_of_lane(lane);
     let (kept, crowded): (Vec<_>, Vec<_>) = jobs
         .into_iter()

@@ -53,19 +53,29 @@ impl Job {
     }
 }
 
-/// Rows whose address cannot be read, given back as they are.
-pub type Unreadable = Vec<(Claim, WaitingRow)>;
+/// Claimed rows, by what is done with them.
+#[derive(Debug, Default)]
+pub struct Grouped {
+    /// these are sent
+    pub jobs: Vec<(Destination, Job)>,
+    /// a server refused these for good; only their report is missing
+    pub refused: Vec<(Claim, WaitingRow)>,
+    /// the address of these cannot be read
+    pub unreadable: Vec<(Claim, WaitingRow)>,
+}
 
 /// Makes jobs, in the order of the rows. `choose` finds the way.
-pub fn group(
-    rows: Vec<(Claim, WaitingRow)>,
-    choose: impl Fn(Asked<'_>) -> Route,
-) -> (Vec<(Destination, Job)>, Unreadable) {
+pub fn group(rows: Vec<(Claim, WaitingRow)>, choose: impl Fn(Asked<'_>) -> Route) -> Grouped {
     let mut jobs: Vec<Job> = Vec::new();
-    let mut unreadable = Vec::new();
+    let mut grouped = Grouped::default();
     for (claim, row) in rows {
+        let params = RecipientParams::read(&row.params);
+        if params.refused {
+            grouped.refused.push((claim, row));
+            continue;
+        }
         let Ok(mailbox) = Mailbox::parse(&row.address, Utf8::Allowed) else {
-            unreadable.push((claim, row));
+            grouped.unreadable.push((claim, row));
             continue;
         };
         let sender = letter::path(&row.reverse_path);
@@ -74,7 +84,6 @@ pub fn group(
             from: sender.mailbox().map(Mailbox::domain),
             attempts: row.attempts,
         });
-        let params = RecipientParams::read(&row.params);
         let waiter = Waiter {
             claim,
             row,
@@ -90,9 +99,7 @@ pub fn group(
             }),
         }
     }
-    let jobs = jobs
-        .into_iter()
-        .map(|job| (job.route.destination(), job))
-        .collect();
-    (jobs, unreadable)
+    let with_destination = |job: Job| (job.route.destination(), job);
+    grouped.jobs = jobs.into_iter().map(with_destination).collect();
+    grouped
 }

@@ -2,7 +2,7 @@
 //! time is given. Threat cases, held by the property tests below.
 //!
 //! A *lane* is one destination for one sender (decision 0018). There is one small record for each lane with work, none for a
-//! message. A *job* is what a claim made of a few rows; jobs exist only where a connection is about to take them.
+//! message; of too many lanes the least urgent are left out and found again later ([`Lanes::left_out`]). A *job* is what a claim made of a few rows; jobs exist only where a connection is about to take them.
 //!
 //! 1. [`Lanes::work`]: a lane has work now, or will have.
 //! 2. [`Lanes::start`]: a destination that may have a connection, fair among destinations.
@@ -21,9 +21,12 @@ use super::destination::Destination as Memory;
 use super::outcome::Signal;
 use super::route::Destination;
 use crate::limits::{
-    CONNECTIONS_AT_FIRST, FIRST_CONNECTIONS_SHARE, READY_FROM_ELSEWHERE, READY_LONGEST, SLOW_SHARE,
-    TROUBLED_SHARE, TROUBLED_TURN,
+    CONNECTIONS_AT_FIRST, FIRST_CONNECTIONS_SHARE, LANES, LANES_ROOM_SHARE, READY_FROM_ELSEWHERE,
+    READY_LONGEST, SLOW_SHARE, TROUBLED_SHARE, TROUBLED_TURN,
 };
+
+/// Destinations looked at for one that can wait.
+const LOOKED_AT: usize = 64;
 
 /// Both times: due times are wall time, pauses are not.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +63,10 @@ pub struct Most {
 #[derive(Debug)]
 pub struct Lanes<J> {
     most: Most,
+    /// lanes held at most
+    room: usize,
+    /// lanes with work are missing
+    left_out: bool,
     /// destinations whose mail has another way: claimed from even while they are left alone
     bypassed: HashSet<Destination>,
     lanes: HashMap<Arc<str>, Lane>,
@@ -91,6 +98,13 @@ enum State {
     Due,
     /// being claimed from; work that came meanwhile
     Claiming(Option<UnixMs>),
+}
+
+/// Why a lane is known to have work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    News,
+    Found,
 }
 
 /// Which destinations come first.
@@ -131,6 +145,8 @@ impl<J> Lanes<J> {
     pub fn new(most: Most) -> Self {
         Self {
             most,
+            room: LANES,
+            left_out: false,
             bypassed: HashSet::new(),
             lanes: HashMap::new(),
             later: BTreeSet::new(),
@@ -146,6 +162,12 @@ impl<J> Lanes<J> {
         }
     }
 
+    /// So many lanes are held at most.
+    #[cfg(test)]
+    fn with_room(self, room: usize) -> Self {
+        Self { room, ..self }
+    }
+
     /// How many connections there may be from now on.
     pub fn set_most(&mut self, most: Most) {
         self.most = most;
@@ -156,8 +178,18 @@ impl<J> Lanes<J> {
         self.bypassed = bypassed;
     }
 
-    /// A lane, whose mail goes to `destination`, has work at `due`.
+    /// A lane, whose mail goes to `destination`, has work at `due`. When there are too many it takes the place of one that can wait.
     pub fn work(&mut self, lane: &str, destination: &Destination, due: UnixMs, now: Now) {
+        self.has_work(lane, destination, due, (Told::News, now));
+    }
+
+    /// As [`Lanes::work`], for what a look at all lanes finds: news goes before it. False when there was no room.
+    pub fn found(&mut self, lane: &str, destination: &Destination, due: UnixMs, now: Now) -> bool {
+        self.has_work(lane, destination, due, (Told::Found, now));
+        self.lanes.contains_key(lane)
+    }
+
+    fn has_work(&mut self, lane: &str, destination: &Destination, due: UnixMs, (told, now): (Told, Now)) {
         let known = self.lanes.get(lane).map(|lane| lane.state);
         match known {
             Some(State::Due) => {}
@@ -171,7 +203,70 @@ impl<J> Lanes<J> {
                 self.later.remove(&(before, name));
                 self.place(lane, destination, due, now);
             }
-            None => self.place(lane, destination, due, now),
+            None if self.lanes.len() < self.room || self.makes_room(destination, due, (told, now)) => {
+                self.place(lane, destination, due, now);
+            }
+            None => self.left_out = true,
+        }
+    }
+
+    /// Whether lanes with work were left out and there is room for some, or `anyway`. From then on it is the caller's: look at all lanes.
+    pub fn left_out(&mut self, anyway: bool) -> bool {
+        let has_room = self.lanes.len() <= self.room - self.room / LANES_ROOM_SHARE;
+        let look = self.left_out && (anyway || has_room);
+        self.left_out &= !look;
+        look
+    }
+
+    /// Whether lanes with work are missing.
+    pub fn is_incomplete(&self) -> bool {
+        self.left_out
+    }
+
+    /// Leaves out the lane that is due last; else one whose destination is left alone longest; else, for news, one of the destination
+    /// that has waited longest without success, or with.
+    fn makes_room(&mut self, destination: &Destination, due: UnixMs, (told, now): (Told, Now)) -> bool {
+        let last = self.later.last().filter(|(last, _)| *last > due.max(now.wall));
+        if let Some((last, lane)) = last.cloned() {
+            self.later.remove(&(last, lane.clone()));
+            self.leave_out(&lane, now);
+            return true;
+        }
+        if self.is_parked(destination, now) {
+            return false;
+        }
+        let Some((turn, lane)) = self.can_wait(told) else {
+            return false;
+        };
+        if let Some(record) = self.lanes.get(&lane)
+            && let Some(line) = self.destinations.get_mut(&record.destination)
+        {
+            line.due.remove(&turn);
+        }
+        self.leave_out(&lane, now);
+        true
+    }
+
+    fn can_wait(&self, told: Told) -> Option<(u64, Arc<str>)> {
+        let parked = self.parked.iter().rev().map(|(_, of)| of).take(LOOKED_AT);
+        let served = self.range(Class::Troubled).chain(self.range(Class::Well));
+        let waiting = served.map(|(_, _, of)| of).take(LOOKED_AT);
+        let mut waiting = waiting.filter(|_| told == Told::News);
+        let lane = parked.into_iter().find_map(|of| self.last_due(of));
+        lane.or_else(|| waiting.find_map(|of| self.last_due(of)))
+    }
+
+    fn last_due(&self, of: &Destination) -> Option<(u64, Arc<str>)> {
+        let (turn, lane) = self.destinations.get(of)?.due.last_key_value()?;
+        Some((*turn, lane.clone()))
+    }
+
+    /// It is in no list any more.
+    fn leave_out(&mut self, lane: &Arc<str>, now: Now) {
+        self.left_out = true;
+        if let Some(record) = self.lanes.remove(lane) {
+            self.one_lane_less(&record.destination);
+            self.refresh(&record.destination, now);
         }
     }
 

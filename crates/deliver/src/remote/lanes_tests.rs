@@ -42,6 +42,9 @@ struct World {
     first: HashMap<&'static str, u64>,
     taken: HashMap<&'static str, usize>,
     most_ready: usize,
+    most_lanes: usize,
+    /// where the next look at all lanes begins
+    begin: &'static str,
 }
 
 /// `destination` of `destination sender`.
@@ -60,6 +63,8 @@ impl World {
             first: HashMap::new(),
             taken: HashMap::new(),
             most_ready: 0,
+            most_lanes: 0,
+            begin: "",
         }
     }
 
@@ -69,11 +74,26 @@ impl World {
             .work(lane, &destination(lane), now(self.ms).wall, now(self.ms));
     }
 
+    /// Looks at all lanes.
+    fn scan(&mut self) {
+        let waiting = self.waiting.range(self.begin..);
+        let lanes: Vec<&'static str> = waiting.filter(|(_, n)| **n > 0).map(|(lane, _)| *lane).collect();
+        let now = now(self.ms);
+        self.begin = lanes
+            .into_iter()
+            .find(|lane| !self.lanes.found(lane, &destination(lane), now.wall, now))
+            .unwrap_or_default();
+    }
+
     fn run(&mut self, ms: u64) {
         let end = self.ms + ms;
         while self.ms < end {
             self.ms += 100;
             self.finish();
+            if self.lanes.left_out(self.ms.is_multiple_of(30_000)) {
+                self.scan();
+            }
+            self.most_lanes = self.most_lanes.max(self.lanes.records().0);
             self.start();
             self.most_ready = self.most_ready.max(self.lanes.ready());
         }
@@ -257,6 +277,71 @@ fn q_13_after_an_outage_everything_leaves_and_never_by_too_many_connections() {
     }
     assert_eq!(world.taken["x a"], 500);
     assert_eq!(world.lanes.records(), (0, 0), "nothing is left behind");
+}
+
+/// A world with room for few lanes, `dead` of them to hosts that hang for 10 s.
+fn crowded(room: usize, dead: usize, well: usize) -> World {
+    let names = |kind: &str, count: usize| -> Vec<&'static str> {
+        (0..count).map(|n| &*format!("{kind}{n}").leak()).collect()
+    };
+    let (dead, well) = (names("dead", dead), names("well", well));
+    let mut hosts: Vec<(&'static str, Host)> = dead.iter().map(|name| (*name, Host::Dead(10_000))).collect();
+    hosts.extend(well.iter().map(|name| (*name, Host::Takes(100))));
+    hosts.push(("new", Host::Takes(100)));
+    let mut world = World::new(most(20, 5), &hosts);
+    world.lanes = Lanes::new(most(20, 5)).with_room(room);
+    for name in dead.iter().chain(&well) {
+        world.put(format!("{name} a").leak(), 1);
+    }
+    world
+}
+
+#[test]
+fn q_8_too_many_lanes_are_left_out_and_found_again() {
+    let mut world = crowded(50, 200, 200);
+    assert!(world.lanes.records().0 <= 50);
+    world.run(600_000);
+    let taken = world.taken.values().sum::<usize>();
+    assert_eq!(taken, 200, "everybody who can be reached");
+    assert!(world.most_lanes <= 50, "{}", world.most_lanes);
+}
+
+#[test]
+fn q_8_news_does_not_wait_behind_lanes_that_were_left_out() {
+    let mut world = crowded(50, 1000, 0);
+    for _ in 0..5 {
+        world.run(20_000);
+        let before = world.taken.get("new b").copied().unwrap_or(0);
+        world.put("new b", 1);
+        world.run(15_000);
+        assert_eq!(world.taken.get("new b").copied().unwrap_or(0), before + 1);
+    }
+    assert!(world.most_lanes <= 50, "{}", world.most_lanes);
+}
+
+#[test]
+fn the_lane_that_is_due_last_makes_room() {
+    let mut lanes: Lanes<u8> = Lanes::new(most(10, 5)).with_room(4);
+    let dues = [
+        ("a -", 9000),
+        ("b -", 5000),
+        ("c -", 7000),
+        ("d -", 8000),
+        ("e -", 6000),
+        ("f -", 9500),
+    ];
+    for (lane, due) in dues {
+        lanes.work(lane, &destination(lane), UnixMs(START_MS + due), now(0));
+    }
+    assert_eq!(lanes.records(), (4, 4));
+    assert!(lanes.is_incomplete());
+    assert!(!lanes.left_out(false), "there is no room yet");
+    assert!(lanes.advance(now(7000)).is_empty());
+    let mut started: Vec<Destination> = std::iter::from_fn(|| lanes.start(0, now(7000))).collect();
+    started.sort();
+    assert_eq!(started, ["b".into(), "c".into(), "e".into()]);
+    assert!(lanes.left_out(true));
+    assert!(!lanes.is_incomplete());
 }
 
 #[test]

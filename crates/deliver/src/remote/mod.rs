@@ -7,6 +7,7 @@
 //! 3. [`carry::carry`] takes a job to its end: over the connection that is open, or host by host ([`find`], [`hosts`]),
 //!    address by address ([`connect`]), sending the message ([`letter`], [`session`]) and judging each answer ([`outcome`]).
 //! 4. [`record::record`] writes outcome, attempt and report ([`report`]) in one transaction, before the connection ends its next message.
+//!    What becomes of it when a fault of ours ends the task in the middle is decided by [`in_hand`].
 //! 5. [`overdue::run`] looks at recipients whose deadline has passed: the sender is told of the delay, or everything is given up.
 //!
 //! The pure parts are `route`, `hosts`, `outcome`, `destination`, `lanes` and `job`: tables and property tests say what they
@@ -22,7 +23,7 @@ use std::time::Duration;
 use directory::Directory;
 use parking_lot::Mutex;
 use queue::Queue;
-use store::contract::StoreError;
+use store::contract::{Claim, Conflict, StoreError};
 use tokio::sync::{Semaphore, watch};
 use world::chance::Chance;
 use world::clock::{Monotonic, UnixMs};
@@ -40,6 +41,7 @@ pub mod courier;
 pub mod destination;
 pub mod find;
 pub mod hosts;
+pub mod in_hand;
 pub mod job;
 pub mod lanes;
 pub mod letter;
@@ -140,6 +142,17 @@ impl Remote {
         self.queue
             .schedule()
             .next_try(self.queue.clock.now(), attempts, chance)
+    }
+
+    /// A claim whose outcome the store did not take is given back.
+    fn given_back_unless(&self, done: store::contract::Result<()>, claim: Claim) {
+        match done {
+            Ok(()) | Err(StoreError::Conflict(Conflict::ClaimLost)) => {}
+            Err(error) => {
+                self.queue.store.release(claim);
+                self.store_failed(&error);
+            }
+        }
     }
 
     fn store_failed(&self, error: &StoreError) {

@@ -19,7 +19,7 @@ use super::report::{self, About};
 use super::{Remote, letter, stopping};
 use crate::bounce::Kind;
 use crate::events::DeliverEvent;
-use crate::limits::{CLOCK_JUMP, CLOCK_PATIENCE, OVERDUE_CLAIMS, OVERDUE_SLEEP, STORE_PAUSE};
+use crate::limits::{CLOCK_JUMP, CLOCK_PATIENCE, OVERDUE_CLAIMS, OVERDUE_SLEEP, REPORT_AGAIN, STORE_PAUSE};
 
 /// Works until `shutdown` turns true.
 pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
@@ -152,6 +152,8 @@ pub async fn round(remote: &Remote, patience: Patience) -> Result<usize> {
     let mut rows = rows.into_iter();
     while let Some((claim, row)) = rows.next() {
         match one(remote, claim, &row, (now, patience)).await {
+            // Its report has no room: the others may need none.
+            Err(StoreError::Full) => no_room(remote, claim, &row, now).await?,
             // Somebody purged it meanwhile.
             Ok(()) | Err(StoreError::Conflict(Conflict::ClaimLost)) => {}
             // Rot in one row must not keep the others from their end; its claim stays, so that it is not read again and again.
@@ -189,6 +191,9 @@ async fn one(
         params: &params,
         now,
     };
+    if params.refused {
+        return case.refused().await;
+    }
     match (deadline::passed(&remote.queue.schedule(), now, overdue), patience) {
         (Passed::NotYet { deadline }, _) => case.moved(deadline).await,
         (Passed::CountAnew { from, deadline }, _) => case.counted(from, deadline).await,
@@ -197,6 +202,64 @@ async fn one(
         (Passed::Delayed { deadline }, Patience::None) => case.delayed(deadline).await,
         (Passed::Expired(why), Patience::None) => case.expired(why).await,
     }
+}
+
+async fn no_room(remote: &Remote, claim: Claim, row: &WaitingRow, now: UnixMs) -> Result<()> {
+    let params = RecipientParams::read(&row.params);
+    let case = Case {
+        remote,
+        claim,
+        row,
+        params: &params,
+        now,
+    };
+    let later = queue::schedule::later(now, REPORT_AGAIN);
+    match case.told(later, row.params.clone()).await {
+        Err(StoreError::Conflict(Conflict::ClaimLost)) => Ok(()),
+        done => done.inspect_err(|_| remote.queue.store.release(claim)),
+    }
+}
+
+/// A recipient whose report is still missing stays out of its lane's way; [`round`] makes the report.
+pub async fn set_aside(remote: &Remote, claim: Claim, row: &WaitingRow) {
+    let now = remote.queue.clock.now();
+    let outcome = Outcome::Retry {
+        due: queue::schedule::later(now, remote.queue.schedule().longest_wait()),
+        deadline: row.deadline,
+        reason: row.reason.clone(),
+    };
+    let case = Case {
+        remote,
+        claim,
+        row,
+        params: &RecipientParams::read(&row.params),
+        now,
+    };
+    let done = case.commit(outcome, None, None).await;
+    remote.given_back_unless(done, claim);
+}
+
+/// A recipient whose address cannot be read will never be delivered: its sender is told now.
+pub async fn unreadable(remote: &Remote, claim: Claim, row: &WaitingRow) {
+    remote.queue.events.emit(&DeliverEvent::Unreadable {
+        queue_id: row.queue_id,
+        to: row.address.clone(),
+    });
+    let case = Case {
+        remote,
+        claim,
+        row,
+        params: &RecipientParams::read(&row.params),
+        now: remote.queue.clock.now(),
+    };
+    let attempt = AttemptText {
+        result: AttemptResult::Failed,
+        status: "5.1.3".to_owned(),
+        reason: format!("the address cannot be read: {}", row.address.escape_debug()),
+        ..AttemptText::default()
+    };
+    let done = case.failed(attempt.clone(), (&attempt, None)).await;
+    remote.given_back_unless(done, claim);
 }
 
 /// One recipient at its deadline.
@@ -249,7 +312,7 @@ impl Case<'_> {
             params: params.json(),
         };
         let (last, at) = self.last_attempt().await?;
-        let report = self.report(Kind::Delayed, &last, at, Some(deadline)).await?;
+        let report = self.report(Kind::Delayed, (&last, at), Some(deadline)).await?;
         let told = report.is_some();
         self.commit(outcome, None, report).await?;
         if told {
@@ -272,19 +335,35 @@ impl Case<'_> {
         let attempt = AttemptText {
             result: AttemptResult::Failed,
             status: "5.4.7".to_owned(),
-            reason: reason.clone(),
+            reason,
             ..AttemptText::default()
         };
-        let report = self.report(Kind::Failed, &last, at, None).await?;
+        self.failed(attempt, (&last, at)).await
+    }
+
+    /// The server's last word was final; the report had no room until now.
+    async fn refused(&self) -> Result<()> {
+        let (last, at) = self.last_attempt().await?;
+        self.failed(last.clone(), (&last, at)).await
+    }
+
+    /// `told` is what the report says of the last attempt.
+    async fn failed(&self, attempt: AttemptText, told: (&AttemptText, Option<UnixMs>)) -> Result<()> {
+        let report = self.report(Kind::Failed, told, None).await?;
+        let report_id = report.as_ref().map(queue::accept::Prepared::queue_id);
+        let (status, reason) = (attempt.status.clone(), attempt.reason.clone());
         let outcome = Outcome::Failed {
             reason: reason.clone(),
         };
-        self.commit(outcome, Some(attempt), report).await?;
+        // What a refused one's attempt says is written down already.
+        let attempt = (!self.params.refused).then_some(attempt);
+        self.commit(outcome, attempt, report).await?;
         self.remote.queue.events.emit(&DeliverEvent::Failed {
             queue_id: self.row.queue_id,
             to: self.row.address.clone(),
-            status: "5.4.7".to_owned(),
+            status,
             reason,
+            report: report_id,
         });
         Ok(())
     }
@@ -322,20 +401,17 @@ impl Case<'_> {
     async fn report(
         &self,
         kind: Kind,
-        attempt: &AttemptText,
-        attempted_at: Option<UnixMs>,
+        (attempt, attempted_at): (&AttemptText, Option<UnixMs>),
         retry_until: Option<UnixMs>,
     ) -> Result<Option<queue::accept::Prepared>> {
-        let Ok(mailbox) = Mailbox::parse(&self.row.address, Utf8::Allowed) else {
-            return Ok(None);
-        };
+        let mailbox = Mailbox::parse(&self.row.address, Utf8::Allowed).unwrap_or_else(|_| unnamed());
         let about = About {
             row: self.row,
             params: self.params,
             mailbox: &mailbox,
             attempt,
             attempted_at,
-            expired: kind == Kind::Failed,
+            expired: attempt.result != AttemptResult::Failed && kind == Kind::Failed,
             retry_until,
         };
         report::prepare(self.remote, kind, &[about]).await
@@ -372,4 +448,9 @@ impl Case<'_> {
     fn again(&self, due: UnixMs) {
         self.remote.queue.tell(&self.row.lane, due);
     }
+}
+
+/// Stands in a report for an address that cannot be read (RFC 2606 §2); the reason has what is there.
+fn unnamed() -> Mailbox {
+    Mailbox::parse("unreadable@address.invalid", Utf8::Refused).expect("a plain address is one")
 }

@@ -10,7 +10,7 @@ impl Pending {
     /// Waits until nothing is under way. Cancel-safe.
     pub async fn settled(&mut self) {
         if let Some(recording) = self.0.as_mut() {
-            // A recording that panicked was told where it did; its recipients stay claimed until the restart.
+            // What becomes of the recipients of a recording that panicked was decided by `in_hand`.
             let _ = recording.await;
             self.0 = None;
         }

@@ -4,6 +4,7 @@
 
 use mail::ids::QueueId;
 use queue::attempt::AttemptText;
+use queue::params::RecipientParams;
 use store::contract::{Attempt, Batch, Conflict, Op, Outcome, Result, StoreError, Urgency};
 use world::clock::{Monotonic, UnixMs};
 
@@ -15,7 +16,7 @@ use super::report::{self, About};
 use super::status::Fate;
 use crate::bounce::Kind;
 use crate::events::DeliverEvent;
-use crate::limits::STORE_PAUSE;
+use crate::limits::{REPORT_AGAIN, STORE_PAUSE};
 
 /// A recipient and what became of it.
 pub struct Settled {
@@ -56,11 +57,11 @@ impl Settled {
 
 /// Records the recipients of one job; comes back when it is on disk. Gives the lanes that have work again.
 pub async fn record(remote: &Remote, settled: &[Settled]) -> Vec<Again> {
-    let together = until_taken(remote, settled, Receipts::Wanted).await;
+    let together = until_taken(remote, settled, Reports::All).await;
     // Somebody was purged meanwhile: the others are recorded one by one.
-    if together.is_err() && settled.len() > 1 {
+    if together == Taken::NotOurs && settled.len() > 1 {
         for one in settled {
-            let alone = until_taken(remote, std::slice::from_ref(one), Receipts::Wanted).await;
+            let alone = until_taken(remote, std::slice::from_ref(one), Reports::All).await;
             tell(remote, one, alone);
         }
     } else {
@@ -73,18 +74,29 @@ pub async fn record(remote: &Remote, settled: &[Settled]) -> Vec<Again> {
     again.collect()
 }
 
+/// How recording ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// all of it, with the report of who failed, if there is one
+    Whole { report: Option<QueueId> },
+    /// the reports of who failed had no room and are still to come
+    WithoutReports,
+    /// somebody else has dealt with a recipient
+    NotOurs,
+}
+
 /// Commits; waits and commits again when the store cannot.
-async fn until_taken(
-    remote: &Remote,
-    settled: &[Settled],
-    mut receipts: Receipts,
-) -> std::result::Result<(), Conflict> {
+async fn until_taken(remote: &Remote, settled: &[Settled], mut reports: Reports) -> Taken {
     loop {
-        match commit(remote, settled, receipts).await {
-            Ok(()) => return Ok(()),
-            Err(StoreError::Conflict(conflict @ Conflict::ClaimLost)) => return Err(conflict),
-            // On a full disk an outcome still finds room, a receipt does not: without it nobody gets the message twice.
-            Err(StoreError::Full) if receipts == Receipts::Wanted => receipts = Receipts::GivenUp,
+        match commit(remote, settled, reports).await {
+            Ok(report) if reports == Reports::None => {
+                debug_assert!(report.is_none(), "none was prepared");
+                return Taken::WithoutReports;
+            }
+            Ok(report) => return Taken::Whole { report },
+            Err(StoreError::Conflict(Conflict::ClaimLost)) => return Taken::NotOurs,
+            // On a full disk an outcome still finds room, a report does not: whoever has the message must not get it twice.
+            Err(StoreError::Full) if reports != Reports::None => reports = reports.fewer(),
             // Another conflict is the report's (its reader was removed a moment ago): it is prepared anew.
             Err(error) => {
                 remote.store_failed(&error);
@@ -97,25 +109,46 @@ async fn until_taken(
     }
 }
 
-/// Whether senders are told of what went well.
+/// Which reports there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Receipts {
-    Wanted,
-    GivenUp,
+enum Reports {
+    All,
+    /// receipts for what went well are given up
+    Failures,
+    /// failures are told later ([`super::overdue`])
+    None,
 }
 
-async fn commit(remote: &Remote, settled: &[Settled], receipts: Receipts) -> Result<()> {
+impl Reports {
+    fn fewer(self) -> Self {
+        match self {
+            Self::All => Self::Failures,
+            Self::Failures | Self::None => Self::None,
+        }
+    }
+}
+
+/// Gives the report of who failed.
+async fn commit(remote: &Remote, settled: &[Settled], wanted: Reports) -> Result<Option<QueueId>> {
+    if wanted == Reports::None {
+        return commit_without_reports(remote, settled).await.map(|()| None);
+    }
     let mut ops: Vec<Op> = settled.iter().map(operation).collect();
     let mut reports = Vec::new();
+    let mut failure = None;
     for (kind, concerned) in [
         (Kind::Failed, failed as fn(&Settled) -> bool),
         (Kind::Relayed, relayed),
     ] {
-        if kind == Kind::Relayed && receipts == Receipts::GivenUp {
+        if kind == Kind::Relayed && wanted == Reports::Failures {
             continue;
         }
         let about: Vec<About<'_>> = settled.iter().filter(|one| concerned(one)).map(about).collect();
-        reports.extend(report::prepare(remote, kind, &about).await?);
+        let report = report::prepare(remote, kind, &about).await?;
+        if kind == Kind::Failed {
+            failure = report.as_ref().map(queue::accept::Prepared::queue_id);
+        }
+        reports.extend(report);
     }
     ops.extend(reports.iter().map(queue::accept::Prepared::op));
     let batch = Batch {
@@ -127,13 +160,55 @@ async fn commit(remote: &Remote, settled: &[Settled], receipts: Receipts) -> Res
     reports
         .into_iter()
         .for_each(|report| report.committed(&remote.queue));
+    Ok(failure)
+}
+
+/// Who failed keeps its row, which says so: it is not sent again, and the report follows.
+async fn commit_without_reports(remote: &Remote, settled: &[Settled]) -> Result<()> {
+    let now = remote.queue.clock.now();
+    let ops = settled.iter().flat_map(|one| match failed(one) {
+        true => report_follows(remote, one, now).to_vec(),
+        false => vec![operation(one)],
+    });
+    let batch = Batch {
+        urgency: Urgency::Lazy,
+        ops: ops.collect(),
+    };
+    drop(remote.queue.store.commit(batch).await?);
     Ok(())
 }
 
+fn report_follows(remote: &Remote, settled: &Settled, now: UnixMs) -> [Op; 2] {
+    let deadline = queue::schedule::later(now, REPORT_AGAIN);
+    let params = RecipientParams {
+        refused: true,
+        ..settled.waiter.params.clone()
+    };
+    let marked = Op::RecordOutcome {
+        claim: settled.waiter.claim,
+        outcome: Outcome::Told {
+            deadline,
+            params: params.json(),
+        },
+        prior_attempts: settled.waiter.row.attempts,
+        attempt: None,
+    };
+    let waits = Outcome::Retry {
+        due: queue::schedule::later(now, remote.queue.schedule().longest_wait()),
+        deadline,
+        reason: settled.decided.attempt.reason.clone(),
+    };
+    [marked, with_outcome(settled, waits)]
+}
+
 fn operation(settled: &Settled) -> Op {
+    with_outcome(settled, settled.outcome.clone())
+}
+
+fn with_outcome(settled: &Settled, outcome: Outcome) -> Op {
     Op::RecordOutcome {
         claim: settled.waiter.claim,
-        outcome: settled.outcome.clone(),
+        outcome,
         prior_attempts: settled.waiter.row.attempts,
         attempt: Some(Attempt {
             at: settled.began,
@@ -163,11 +238,12 @@ fn about(settled: &Settled) -> About<'_> {
     }
 }
 
-fn tell(remote: &Remote, settled: &Settled, recorded: std::result::Result<(), Conflict>) {
+fn tell(remote: &Remote, settled: &Settled, recorded: Taken) {
     let (queue_id, to) = (settled.waiter.row.queue_id, settled.waiter.row.address.clone());
     let attempt = &settled.decided.attempt;
     let event = match (&settled.outcome, recorded) {
-        (_, Err(_)) => DeliverEvent::NotOurs { queue_id, to },
+        (_, Taken::NotOurs) => DeliverEvent::NotOurs { queue_id, to },
+        (Outcome::Failed { .. }, Taken::WithoutReports) => DeliverEvent::ReportWaits { queue_id, to },
         (Outcome::Retry { due, .. }, _) => DeliverEvent::Postponed {
             queue_id,
             to,
@@ -176,11 +252,12 @@ fn tell(remote: &Remote, settled: &Settled, recorded: std::result::Result<(), Co
             due_unix_ms: due.0,
             attempts: u64::from(settled.waiter.row.attempts) + 1,
         },
-        (Outcome::Failed { .. }, _) => DeliverEvent::Failed {
+        (Outcome::Failed { .. }, Taken::Whole { report }) => DeliverEvent::Failed {
             queue_id,
             to,
             status: attempt.status.clone(),
             reason: attempt.reason.clone(),
+            report,
         },
         _ => sent(queue_id, to, attempt),
     };

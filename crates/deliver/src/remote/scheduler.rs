@@ -26,7 +26,7 @@ use super::route::bypassed;
 use super::talk::{Pulse, in_time};
 use super::{Remote, Standing, stopping};
 use crate::events::DeliverEvent;
-use crate::limits::{DRAIN, DRAIN_LOOK, RESCAN, SLOW_LOOK, STORE_PAUSE};
+use crate::limits::{DRAIN, DRAIN_LOOK, LEFT_OUT_RESCAN, RESCAN, SLOW_LOOK, STORE_PAUSE};
 use crate::settings::Road;
 
 /// What the scheduler and its connections share.
@@ -79,7 +79,7 @@ pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
         if scan.is_under_way() {
             continue;
         }
-        let wake = shared.wake(scan.again_at);
+        let wake = shared.wake(scan.wake(&shared));
         tokio::select! {
             () = stopping(&mut shutdown) => {}
             () = shared.remote.queue.news.wait() => {}
@@ -87,7 +87,7 @@ pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
             () = clock.sleep_until(wake) => {}
             Some(ended) = connections.join_next() => shared.ended(&ended),
         }
-        scan.is_due(clock.monotonic());
+        scan.is_due(&shared, clock.monotonic());
     }
     shared.drain(connections).await;
 }
@@ -96,14 +96,20 @@ pub async fn run(remote: Arc<Remote>, mut shutdown: watch::Receiver<bool>) {
 struct Scan {
     /// the last lane seen, while it goes on
     after: Option<String>,
+    /// where the next one begins
+    begin: String,
     again_at: Monotonic,
+    /// lanes that were left out are looked for from then on, even if there is no room
+    left_out_at: Monotonic,
 }
 
 impl Scan {
     fn begin() -> Self {
         Self {
             after: Some(String::new()),
+            begin: String::new(),
             again_at: Monotonic::default(),
+            left_out_at: Monotonic::default(),
         }
     }
 
@@ -111,9 +117,21 @@ impl Scan {
         self.after.is_some()
     }
 
-    fn is_due(&mut self, now: Monotonic) {
-        if self.after.is_none() && now >= self.again_at {
-            self.after = Some(String::new());
+    fn is_due(&mut self, shared: &Shared, now: Monotonic) {
+        if self.after.is_some() {
+            return;
+        }
+        let left_out = shared.with(|state, _| state.lanes.left_out(now >= self.left_out_at));
+        if left_out || now >= self.again_at {
+            self.after = Some(self.begin.clone());
+        }
+    }
+
+    fn wake(&self, shared: &Shared) -> Monotonic {
+        if shared.state.lock().lanes.is_incomplete() {
+            self.again_at.min(self.left_out_at)
+        } else {
+            self.again_at
         }
     }
 
@@ -131,16 +149,21 @@ impl Scan {
             }
         };
         self.again_at = in_time(clock, RESCAN);
-        if page.len() == PAGE_ROWS {
-            self.after = page.last().map(|lane| lane.lane.clone());
-        }
+        self.left_out_at = in_time(clock, LEFT_OUT_RESCAN);
         let longest = shared.remote.queue.schedule().longest_wait();
         let now = clock.now();
-        let due = page.into_iter().filter_map(|lane| {
-            let due = queue::schedule::sane_due(now, lane.due?, longest);
-            Some((lane.lane, due))
-        });
-        shared.again(due.collect());
+        let mut seen = after;
+        for lane in &page {
+            let due = lane.due.map(|due| queue::schedule::sane_due(now, due, longest));
+            if due.is_some_and(|due| !shared.found(&lane.lane, due)) {
+                // The next look goes on here, so that everybody has a turn.
+                self.begin = seen;
+                return;
+            }
+            seen.clone_from(&lane.lane);
+        }
+        self.begin.clear();
+        self.after = (page.len() == PAGE_ROWS).then_some(seen);
     }
 }
 
@@ -222,6 +245,14 @@ impl Shared {
     fn advance(&self) {
         let unserved = self.with(|state, now| state.lanes.advance(now));
         self.give_back(unserved, self.remote.queue.clock.now());
+    }
+
+    /// A look at all lanes found work; false when there is no room for it.
+    fn found(&self, lane: &str, due: UnixMs) -> bool {
+        let Some(destination) = destination_of_lane(lane) else {
+            return true;
+        };
+        self.with(|state, now| state.lanes.found(lane, &destination, due, now))
     }
 
     /// Starts connections while there is room and work.

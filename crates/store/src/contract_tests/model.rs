@@ -1180,6 +1180,10 @@ impl Store for Model {
         self.claims.lock().1.get(&(claim.queue_id, claim.recipient)) == Some(&claim.token)
     }
 
+    fn abandon(&self, claim: Claim) {
+        self.release(claim);
+    }
+
     fn release(&self, claim: Claim) {
         let mut claims = self.claims.lock();
         if claims.1.get(&(claim.queue_id, claim.recipient)) == Some(&claim.token) {

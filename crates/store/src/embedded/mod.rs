@@ -378,6 +378,10 @@ impl Store for Embedded {
         self.shared.claims.holds(&claim)
     }
 
+    fn abandon(&self, claim: Claim) {
+        self.shared.claims.abandon(&claim);
+    }
+
     fn release(&self, claim: Claim) {
         self.shared.claims.release(&claim);
     }

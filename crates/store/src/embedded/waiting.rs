@@ -9,6 +9,7 @@ use crate::contract::{
     AcceptedMessage, Attempt, AttemptRow, AuditRow, Claim, Lane, PAGE_ROWS, Result, StoreError, WaitingRow,
 };
 use crate::embedded::apply::{attempt_sum, audit_sum};
+use crate::embedded::claims::Purpose;
 use crate::embedded::load::{self, AcceptedRow, StoredWaiting};
 use crate::embedded::readers::Reader;
 use crate::embedded::rows::{int, uint, verify};
@@ -49,34 +50,39 @@ impl Reader {
     }
 
     pub fn lane_due(&mut self, lane: &str) -> Result<Option<UnixMs>> {
-        let first = self.free(IN_LANE, params![lane, NEVER], 1)?;
+        let first = self.free((IN_LANE, Purpose::Delivery), params![lane, NEVER], 1)?;
         Ok(first.first().map(|&(_, _, due)| due))
     }
 
     pub fn next_deadline(&mut self) -> Result<Option<UnixMs>> {
-        let first = self.free(OVERDUE, params![NEVER], 1)?;
+        let first = self.free((OVERDUE, Purpose::Deadline), params![NEVER], 1)?;
         Ok(first.first().map(|&(_, _, deadline)| deadline))
     }
 
     pub fn claim_lane(&mut self, lane: &str, now: UnixMs, n: usize) -> Result<Vec<(Claim, WaitingRow)>> {
-        let found = self.free(IN_LANE, params![lane, int(now.0)], n)?;
-        self.claim(found, |row| row.waiting.due <= now)
+        let found = self.free((IN_LANE, Purpose::Delivery), params![lane, int(now.0)], n)?;
+        self.claim(found, Purpose::Delivery, |row| row.waiting.due <= now)
     }
 
     pub fn claim_overdue(&mut self, now: UnixMs, n: usize) -> Result<Vec<(Claim, WaitingRow)>> {
-        let found = self.free(OVERDUE, params![int(now.0)], n)?;
-        self.claim(found, |row| row.waiting.deadline <= now)
+        let found = self.free((OVERDUE, Purpose::Deadline), params![int(now.0)], n)?;
+        self.claim(found, Purpose::Deadline, |row| row.waiting.deadline <= now)
     }
 
     /// The first `n` rows a question finds that nobody has claimed.
-    fn free(&self, question: &str, with: impl Params, n: usize) -> Result<Vec<(QueueId, u32, UnixMs)>> {
+    fn free(
+        &self,
+        (question, purpose): (&str, Purpose),
+        with: impl Params,
+        n: usize,
+    ) -> Result<Vec<(QueueId, u32, UnixMs)>> {
         let mut statement = self.conn.prepare_cached(question)?;
         let mut rows = statement.query(with)?;
         let mut found = Vec::new();
         while found.len() < n.min(PAGE_ROWS) {
             let Some(row) = rows.next()? else { break };
             let (queue_id, recipient) = (QueueId::from_raw(uint(row.get(0)?)), load::low(row.get(1)?));
-            if !self.shared.claims.is_taken(queue_id, recipient) {
+            if self.shared.claims.is_free(queue_id, recipient, purpose) {
                 found.push((queue_id, recipient, UnixMs(uint(row.get(2)?))));
             }
         }
@@ -88,11 +94,12 @@ impl Reader {
     fn claim(
         &mut self,
         found: Vec<(QueueId, u32, UnixMs)>,
+        purpose: Purpose,
         wanted: impl Fn(&StoredWaiting) -> bool,
     ) -> Result<Vec<(Claim, WaitingRow)>> {
         let claims: Vec<Claim> = found
             .into_iter()
-            .filter_map(|(queue_id, recipient, _)| self.shared.claims.take(queue_id, recipient))
+            .filter_map(|(queue_id, recipient, _)| self.shared.claims.take(queue_id, recipient, purpose))
             .collect();
         let mut claimed = Vec::with_capacity(claims.len());
         self.snapshot(|reader| {
