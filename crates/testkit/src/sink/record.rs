@@ -1,6 +1,7 @@
 //! What a sink remembers.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -20,6 +21,10 @@ pub struct Accepted {
     pub octets: u64,
     /// Its beginning, at most 256 KiB; empty when the sink only counts.
     pub content: Vec<u8>,
+    /// Where it came from.
+    pub peer: Option<IpAddr>,
+    /// What the client called itself.
+    pub hello: String,
     /// Whether it came over TLS.
     pub secure: bool,
     /// Who had signed in.

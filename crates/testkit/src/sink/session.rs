@@ -26,6 +26,7 @@ pub(super) fn serve(stream: TcpStream, shared: &Shared) {
         secure: false,
         user: None,
         greeted: false,
+        hello: String::new(),
         transaction: None,
         late_close: None,
     };
@@ -61,6 +62,8 @@ struct Session<'a> {
     secure: bool,
     user: Option<String>,
     greeted: bool,
+    /// what the client called itself last
+    hello: String,
     transaction: Option<Transaction>,
     late_close: Option<std::time::Duration>,
 }
@@ -94,8 +97,8 @@ impl Session<'_> {
     fn obey(&mut self, command: &str) -> Result<(), End> {
         let verb = command.split([' ', ':']).next().unwrap_or_default();
         match verb.to_ascii_uppercase().as_str() {
-            "EHLO" => self.hello(Stage::Ehlo),
-            "HELO" => self.hello(Stage::Helo),
+            "EHLO" => self.hello(Stage::Ehlo, command),
+            "HELO" => self.hello(Stage::Helo, command),
             "STARTTLS" if self.may_start_tls() => self.start_tls(),
             "AUTH" if self.shared.script().offers("AUTH") => self.auth(command),
             "MAIL" => self.mail(command),
@@ -118,7 +121,7 @@ impl Session<'_> {
         }
     }
 
-    fn hello(&mut self, stage: Stage) -> Result<(), End> {
+    fn hello(&mut self, stage: Stage, command: &str) -> Result<(), End> {
         let reply = if stage == Stage::Helo {
             b"250 sink.test\r\n".to_vec()
         } else {
@@ -126,6 +129,7 @@ impl Session<'_> {
         };
         let class = self.answer(stage, &reply)?;
         self.greeted |= class == b'2';
+        self.hello = command.get(5..).unwrap_or_default().trim().to_owned();
         self.transaction = None;
         Ok(())
     }
@@ -421,6 +425,8 @@ impl Session<'_> {
                 recipients: transaction.recipients,
                 octets: transaction.body.octets,
                 content: transaction.body.content,
+                peer: self.line.socket().peer_addr().map(|peer| peer.ip()).ok(),
+                hello: self.hello.clone(),
                 secure: self.secure,
                 user: self.user.clone(),
                 connection: self.number,

@@ -104,6 +104,11 @@ pub fn binary() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
+/// Whether a line of a message fits a story's pattern: it starts so, or with `*` in the pattern the whole line has to match.
+pub fn line_fits(pattern: &str, line: &str) -> bool {
+    pattern::matches(pattern, line, &mut pattern::Values::new())
+}
+
 fn name_of(path: &Path) -> String {
     path.file_stem()
         .unwrap_or_default()
