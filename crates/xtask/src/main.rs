@@ -58,7 +58,7 @@ cargo xtask COMMAND
   diskfaults                full, failing, read-only and damaged disks
   hostile [--short]         send into servers that misbehave at every stage in every way: nothing lost, doubled, wrongly bounced
   imap-stress [--seconds N] many IMAP clients on shared mailboxes, every response checked against a model (--seed N; --plants)
-  internet [--only WORD]    two Hearthposts and a Postfix in a test Internet of namespaces: every way, refusals, partitions, kills
+  internet [--only WORD]    stories of several hosts in a test Internet of namespaces: every way, IPv6, refusals, partitions, kills
   fuzz [--minutes N]        feed mutated bytes to every parser (also --seconds N, --target NAME)
   bench [quick] [ROW...]    measure, beside Debian's Postfix and Dovecot, and write bench/RESULTS.md
   install                   only install the Debian packages that the tests use
@@ -103,7 +103,10 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
         "imap-stress" => imap_stress::run(args)?,
         "internet" => internet::run(args)?,
         // Started by `internet`, in the middle of its net.
-        "internet-inside" => internet::inside(args)?,
+        "internet-inside" => {
+            internet::inside(args)?;
+            return Ok(None);
+        }
         "fuzz" => fuzz::run(args)?,
         "bench" => bench::run(args)?,
         // Started by the benchmark, beside the servers it measures.

@@ -250,7 +250,7 @@ fn campaign_of(shown: &str) -> Option<&str> {
     let rest = shown.strip_prefix("crates/xtask/src/")?;
     match rest.split_once('/')? {
         ("campaign", file) => Some(file.trim_end_matches(".rs")),
-        (name @ ("hostile" | "internet"), _) => Some(name),
+        (name @ "hostile", _) => Some(name),
         _ => None,
     }
 }

@@ -199,7 +199,7 @@ impl Field {
         Ok(Self {
             sinks,
             late: open([127, 70, 1, 1], "")?,
-            names: Names::start(&[], &place.dir.join("dns"), dns, &records)?,
+            names: Names::start(&[], &place.dir.join("dns"), &[dns], &records)?,
             dns,
         })
     }
@@ -219,6 +219,7 @@ fn hearthpost(place: &Place, field: &Field, name: &str, more: &str) -> Outcome<(
         hostname: "mx.sender.test".into(),
         domains: vec!["sender.test".into()],
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        also: Vec::new(),
         port_base: 20_000,
         certificate: certificate(&place.authority, &["mx.sender.test"], &dir.join("tls"))?,
         settings: format!(

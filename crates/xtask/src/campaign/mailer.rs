@@ -1,13 +1,9 @@
 //! A person with a mail program: sends by submission with STARTTLS and a password, reads by IMAP over TLS.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use base64::Engine;
 use testkit::talk::{Talk, TlsClient};
-
-/// How often a mailbox is looked at while something is expected.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// One person.
 #[derive(Clone)]
@@ -30,8 +26,10 @@ pub struct Person {
 pub struct Letter<'a> {
     /// recipients
     pub to: &'a [&'a str],
-    /// stands in Subject and, with the sender's domain, in Message-ID
+    /// stands in Subject
     pub subject: &'a str,
+    /// stands in Message-ID with the sender's domain; when empty, the subject does
+    pub id: &'a str,
     /// parameters of MAIL FROM
     pub mail: &'a str,
     /// parameters of each RCPT TO
@@ -46,6 +44,7 @@ impl<'a> Letter<'a> {
         Self {
             to,
             subject,
+            id: "",
             mail: "",
             rcpt: "",
             text: "Hello.\r\n",
@@ -88,7 +87,11 @@ impl Person {
         }
         expect(&talk.ask("DATA"), '3')?;
         let domain = self.address.rsplit('@').next().unwrap_or_default();
-        let id = letter.subject.replace(' ', "-");
+        let id = if letter.id.is_empty() {
+            letter.subject.replace(' ', "-")
+        } else {
+            letter.id.to_owned()
+        };
         let text = format!(
             "From: <{}>\r\nTo: <{}>\r\nSubject: {}\r\nMessage-ID: <{id}@{domain}>\r\n\r\n{}.",
             self.address,
@@ -120,40 +123,6 @@ impl Person {
             messages.push(lines.get(1..end).unwrap_or_default().join("\n"));
         }
         Ok(messages)
-    }
-
-    /// Waits until the INBOX has `count` messages that `fit`, and gives them; more is an error at once.
-    pub fn receives(
-        &self,
-        count: usize,
-        what: &str,
-        patience: Duration,
-        fit: impl Fn(&str) -> bool,
-    ) -> Result<Vec<String>, String> {
-        let began = Instant::now();
-        loop {
-            let all = self.read("INBOX")?;
-            let number = all.len();
-            let found: Vec<String> = all.into_iter().filter(|message| fit(message)).collect();
-            if found.len() == count {
-                return Ok(found);
-            }
-            if found.len() > count || began.elapsed() > patience {
-                return Err(format!(
-                    "{} should have {count} × {what} and has {} (of {number} messages in INBOX)",
-                    self.address,
-                    found.len()
-                ));
-            }
-            std::thread::sleep(LOOK);
-        }
-    }
-
-    /// Waits for one message with this Subject.
-    pub fn receives_subject(&self, subject: &str, patience: Duration) -> Result<String, String> {
-        let line = format!("Subject: {subject}");
-        let mut found = self.receives(1, subject, patience, |message| has_line(message, &line))?;
-        Ok(found.remove(0))
     }
 }
 

@@ -18,8 +18,8 @@ pub struct Names {
 }
 
 impl Names {
-    /// Serves `records` at `listen`; the words in `wrapper` stand in front of the program (`ip netns exec …`).
-    pub fn start(wrapper: &[String], dir: &Path, listen: SocketAddr, records: &str) -> Outcome<Self> {
+    /// Serves `records` at every address of `listen`; the words in `wrapper` stand in front of the program (`ip netns exec …`).
+    pub fn start(wrapper: &[String], dir: &Path, listen: &[SocketAddr], records: &str) -> Outcome<Self> {
         for part in ["run", "db"] {
             std::fs::create_dir_all(dir.join(part))?;
         }
@@ -72,14 +72,17 @@ impl Drop for Names {
 /// The zone's own records.
 const HEAD: &str = "$ORIGIN .\n$TTL 60\n@ SOA ns.test. hostmaster.test. 1 3600 600 86400 30\n@ NS ns.test.\nns.test. A 192.0.2.53\n";
 
-fn settings(dir: &Path, listen: SocketAddr) -> String {
+fn settings(dir: &Path, listen: &[SocketAddr]) -> String {
+    let listen: Vec<String> = listen
+        .iter()
+        .map(|door| format!("{}@{}", door.ip(), door.port()))
+        .collect();
     format!(
-        "server:\n    listen: {ip}@{port}\n    rundir: {dir}/run\ndatabase:\n    storage: {dir}/db\n\
+        "server:\n    listen: [{listen}]\n    rundir: {dir}/run\ndatabase:\n    storage: {dir}/db\n\
          log:\n  - target: stderr\n    any: info\n\
          policy:\n  - id: one\n    algorithm: ecdsap256sha256\n    single-type-signing: on\n\
          zone:\n  - domain: .\n    storage: {dir}\n    file: root.zone\n    zonefile-sync: -1\n    dnssec-signing: on\n    dnssec-policy: one\n",
-        ip = listen.ip(),
-        port = listen.port(),
+        listen = listen.join(", "),
         dir = dir.display(),
     )
 }

@@ -33,6 +33,8 @@ pub struct Plan {
     pub domains: Vec<String>,
     /// where its doors are
     pub address: IpAddr,
+    /// where else they are, if anywhere
+    pub also: Vec<IpAddr>,
     /// added to each door's usual port (25, 587, 993)
     pub port_base: u16,
     /// certificate chain and key
@@ -47,6 +49,15 @@ impl Plan {
         SocketAddr::new(self.address, self.port_base + port)
     }
 
+    /// A door as the settings name it, at every address.
+    fn doors(&self, port: u16) -> String {
+        let addresses = [self.address].into_iter().chain(self.also.iter().copied());
+        let doors: Vec<String> = addresses
+            .map(|address| format!("\"{}\"", SocketAddr::new(address, self.port_base + port)))
+            .collect();
+        doors.join(", ")
+    }
+
     fn file(&self) -> PathBuf {
         self.dir.join("hearthpost.toml")
     }
@@ -55,14 +66,14 @@ impl Plan {
         let domains: Vec<String> = self.domains.iter().map(|domain| format!("{domain:?}")).collect();
         format!(
             "data_dir = \"{dir}/data\"\nhostname = \"{hostname}\"\ndomains = [{domains}]\n\
-             [doors]\nsmtp = [\"{smtp}\"]\nsubmission = [\"{submission}\"]\nimaps = [\"{imaps}\"]\n\
+             [doors]\nsmtp = [{smtp}]\nsubmission = [{submission}]\nimaps = [{imaps}]\n\
              [process]\nuser = \"root\"\n{settings}\n",
             dir = self.dir.display(),
             hostname = self.hostname,
             domains = domains.join(", "),
-            smtp = self.door(25),
-            submission = self.door(587),
-            imaps = self.door(993),
+            smtp = self.doors(25),
+            submission = self.doors(587),
+            imaps = self.doors(993),
             settings = self.settings,
         )
         .replace(

@@ -1,193 +1,270 @@
-//! The hosts: A and B are Hearthposts, P is Debian's Postfix, sinks are in the middle.
+//! The hosts of a story: Hearthposts and Debian's Postfix in namespaces of their own, sinks and the name server in the middle.
 
-use super::net::{DNS, Host, Net, SINKS};
+use super::net::{self, DNS, Host, Net};
 use super::postfix::Postfix;
+use super::sinks::Doors;
+use super::story::{Family, HearthpostPlan, HostPlan, Kind, RoutePlan, Story};
 use crate::campaign::mailer::Person;
 use crate::campaign::names::Names;
 use crate::campaign::server::{Plan, Server, certificate};
-use crate::process::Scratch;
+use crate::process::{self, Scratch};
 use crate::report::Outcome;
 use std::cell::RefCell;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use testkit::sink::{Authority, Script, Sink};
+use std::process::Command;
+use std::time::Duration;
+use testkit::sink::Authority;
 use testkit::talk::TlsClient;
 
 /// Everybody's password.
-pub const PASSWORD: &str = "correct horse battery";
-/// People of A and B.
-const PEOPLE: [&str; 4] = ["alice", "bob", "carol", "relay"];
+const PASSWORD: &str = "correct horse battery";
 
-/// All that runs. Fields are dropped in this order: servers first, the net last by its owner.
+/// All that runs. Fields are dropped in this order: servers first, names and files later.
 pub struct Hosts {
-    /// Hearthpost of a.test
-    pub a: RefCell<Server>,
-    /// Hearthpost of b.test
-    pub b: RefCell<Server>,
-    /// Postfix of p.test
-    pub p: Postfix,
-    /// A's place in the net
-    pub host_a: Host,
-    _names: Names,
+    /// by the domain that names the host
+    all: BTreeMap<String, Running>,
     authority: Authority,
     ca: PathBuf,
-    _host_b: Host,
+    names: Names,
     place: Scratch,
 }
 
+/// What runs on a host.
+enum Running {
+    Hearthpost(Box<Hearthpost>),
+    Postfix(Box<Postfix>),
+    Sink(Doors),
+}
+
+/// A Hearthpost on its host.
+pub struct Hearthpost {
+    /// the program
+    pub server: RefCell<Server>,
+    /// its place in the net
+    pub host: Host,
+}
+
 impl Hosts {
-    /// Starts everything.
-    pub fn start(net: &Net, binary: &Path) -> Outcome<Self> {
+    /// Starts everything that the story declares.
+    pub fn start(net: &Net, binary: &Path, story: &Story) -> Outcome<Self> {
         let place = Scratch::new("internet")?;
         let dir = place.path().to_owned();
-        crate::process::must(
-            std::process::Command::new("chmod").arg("755").arg(&dir),
-            std::time::Duration::from_secs(5),
-        )?;
+        chmod("755", &dir)?;
         let authority = Authority::new();
         let ca = dir.join("ca.pem");
         std::fs::write(&ca, authority.pem())?;
-        let at = |last: u8| IpAddr::V4(Ipv4Addr::new(203, 0, 113, last));
-        let host_d = net.host("d", at(53))?;
-        let (host_a, host_b, host_p) = (
-            net.host("a", at(10))?,
-            net.host("b", at(20))?,
-            net.host("p", at(30))?,
-        );
-        let listen = SocketAddr::from((DNS, 53));
-        let names = Names::start(&host_d.wrapper(), &dir.join("dns"), listen, &records())?;
-        let start = |host: &Host, letter: &str, more: &str| -> Result<Server, String> {
-            let own = dir.join(letter);
-            let name = format!("mx.{letter}.test");
-            Server::start(Plan {
-                binary: binary.to_owned(),
-                wrapper: host.wrapper(),
-                hostname: name.clone(),
-                domains: vec![format!("{letter}.test")],
-                address: host.address,
-                port_base: 0,
-                certificate: certificate(&authority, &[&name], &own.join("tls"))?,
-                settings: format!("{}{more}", settings(&ca, &names.anchor)),
-                dir: own,
-            })
-        };
-        let password_file = dir.join("relay.password");
+        let listen = DNS.map(|address| SocketAddr::new(address, 53));
+        let names = Names::start(&[], &dir.join("dns"), &listen, &records(story))?;
+        let password_file = dir.join("password");
         std::fs::write(&password_file, format!("{PASSWORD}\n"))?;
-        crate::process::must(
-            std::process::Command::new("chmod").arg("600").arg(&password_file),
-            std::time::Duration::from_secs(5),
-        )?;
-        let a = start(&host_a, "a", &routes(&password_file))?;
-        let b = start(&host_b, "b", "")?;
-        for (server, domain) in [(&a, "a.test"), (&b, "b.test")] {
-            for name in PEOPLE {
-                server.account(&format!("{name}@{domain}"), PASSWORD)?;
-            }
-        }
-        let p = Postfix::start(host_p, &dir.join("p"), &authority, &ca)?;
-        Ok(Self {
-            a: RefCell::new(a),
-            b: RefCell::new(b),
-            p,
-            host_a,
-            _names: names,
+        chmod("600", &password_file)?;
+        let mut hosts = Self {
+            all: BTreeMap::new(),
             authority,
             ca,
-            _host_b: host_b,
+            names,
             place,
+        };
+        for plan in &story.hosts {
+            let running = match &plan.kind {
+                Kind::Hearthpost(own) => {
+                    Running::Hearthpost(Box::new(hosts.hearthpost_of(net, binary, plan, own)?))
+                }
+                Kind::Postfix(own) => {
+                    let domain = &plan.domains[0];
+                    let host = net.host(domain, &plan.addresses)?;
+                    let place = dir.join(domain);
+                    Running::Postfix(Box::new(Postfix::start(
+                        host,
+                        plan,
+                        own,
+                        &place,
+                        &hosts.authority,
+                        &hosts.ca,
+                    )?))
+                }
+                Kind::Sink(own) => Running::Sink(Doors::open(plan, own, &hosts.authority)?),
+            };
+            hosts.all.insert(plan.domains[0].clone(), running);
+        }
+        Ok(hosts)
+    }
+
+    fn hearthpost_of(
+        &self,
+        net: &Net,
+        binary: &Path,
+        plan: &HostPlan,
+        own: &HearthpostPlan,
+    ) -> Outcome<Hearthpost> {
+        let host = net.host(&plan.domains[0], &plan.addresses)?;
+        let dir = self.place.path().join(&plan.domains[0]);
+        let name = format!("mx.{}", plan.domains[0]);
+        let [address, also @ ..] = &in_dns(plan)[..] else {
+            return Err(format!("{name} has no address").into());
+        };
+        let server = Server::start(Plan {
+            binary: binary.to_owned(),
+            wrapper: host.wrapper(),
+            hostname: name.clone(),
+            domains: plan.domains.clone(),
+            address: *address,
+            also: also.to_vec(),
+            port_base: 0,
+            certificate: certificate(&self.authority, &[&name], &dir.join("tls"))?,
+            settings: self.settings(plan, own),
+            dir,
+        })?;
+        for person in &own.people {
+            server.account(person, PASSWORD)?;
+        }
+        for (address, target) in &own.aliases {
+            server.tell(&["alias", "add", address, target])?;
+        }
+        Ok(Hearthpost {
+            server: RefCell::new(server),
+            host,
         })
     }
 
-    /// `alice@a.test` and the like, with her mail program.
-    pub fn person(&self, address: &str) -> Person {
-        let (_, domain) = address.split_once('@').unwrap_or_default();
-        let server = if domain == "a.test" { &self.a } else { &self.b };
-        let server = server.borrow();
-        Person {
+    /// Short waits, our name server, our authority, and what the story sets.
+    fn settings(&self, plan: &HostPlan, own: &HearthpostPlan) -> String {
+        let servers: Vec<String> = net::dns_for(&plan.addresses)
+            .into_iter()
+            .map(|server| format!("\"{}\"", SocketAddr::new(server, 53)))
+            .collect();
+        let usual = [
+            ("tls", "extra_roots", format!("{:?}", self.ca)),
+            ("queue", "retry_first", "\"2 s\"".to_owned()),
+            ("queue", "retry_longest", "\"5 s\"".to_owned()),
+            ("dns", "servers", format!("[{}]", servers.join(", "))),
+            ("dns", "trust_anchor", format!("{:?}", self.names.anchor)),
+        ];
+        let mut tables: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+        for (table, key, value) in &usual {
+            tables.entry(table).or_default().insert(key, value);
+        }
+        for (table, key, value) in &own.settings {
+            tables.entry(table).or_default().insert(key, value);
+        }
+        let mut out = String::new();
+        for (table, lines) in tables {
+            out.push_str(&format!("[{table}]\n"));
+            for (key, value) in lines {
+                out.push_str(&format!("{key} = {value}\n"));
+            }
+        }
+        let password_file = self.place.path().join("password");
+        for route in &own.routes {
+            out.push_str(&route_text(route, &password_file));
+        }
+        out
+    }
+
+    /// A Hearthpost, by its domain.
+    pub fn hearthpost(&self, name: &str) -> Result<&Hearthpost, String> {
+        match self.all.get(name) {
+            Some(Running::Hearthpost(found)) => Ok(found),
+            _ => Err(format!("no Hearthpost is called {name}")),
+        }
+    }
+
+    /// A Postfix, by its domain.
+    pub fn postfix(&self, name: &str) -> Result<&Postfix, String> {
+        match self.all.get(name) {
+            Some(Running::Postfix(found)) => Ok(found),
+            _ => Err(format!("no Postfix is called {name}")),
+        }
+    }
+
+    /// A sink, by its domain.
+    pub fn sink(&self, name: &str) -> Result<&Doors, String> {
+        match self.all.get(name) {
+            Some(Running::Sink(found)) => Ok(found),
+            _ => Err(format!("no sink is called {name}")),
+        }
+    }
+
+    /// Every sink with its name.
+    pub fn sinks(&self) -> impl Iterator<Item = (&str, &Doors)> {
+        self.all.iter().filter_map(|(name, running)| match running {
+            Running::Sink(doors) => Some((name.as_str(), doors)),
+            _ => None,
+        })
+    }
+
+    /// Somebody of the Hearthpost `home`, with a mail program.
+    pub fn person(&self, address: &str, home: &str) -> Result<Person, String> {
+        let server = self.hearthpost(home)?.server.borrow();
+        Ok(Person {
             address: address.to_owned(),
             password: PASSWORD.to_owned(),
             submission: server.plan.door(587),
             imaps: server.plan.door(993),
             server: server.plan.hostname.clone(),
             tls: TlsClient::trusting(&self.ca),
-        }
-    }
-
-    /// A sink for `sN.test`, with STARTTLS and a certificate that verifies.
-    pub fn sink(&self, number: usize, script: &str) -> Result<Sink, String> {
-        let name = format!("mx.s{number}.test");
-        let address = SocketAddr::from((SINKS[number], 25));
-        let certificates = self.authority.certificates(&[&name]);
-        Sink::start_with_tls(address, Script::read(script)?, certificates)
-            .map_err(|error| format!("no sink at {address}: {error}"))
-    }
-
-    /// A sink on another port.
-    pub fn sink_at(&self, number: usize, port: u16, script: &str) -> Result<Sink, String> {
-        let name = format!("mx.s{number}.test");
-        let address = SocketAddr::from((SINKS[number], port));
-        let certificates = self.authority.certificates(&[&name]);
-        Sink::start_with_tls(address, Script::read(script)?, certificates)
-            .map_err(|error| format!("no sink at {address}: {error}"))
+        })
     }
 
     /// What the servers said last.
     pub fn tails(&self) -> String {
-        format!(
-            "--- A\n{}\n--- B\n{}\n--- P\n{}\n--- (files in {})",
-            self.a.borrow().log_tail(),
-            self.b.borrow().log_tail(),
-            self.p.log_tail(),
-            self.place.path().display(),
-        )
+        let told = self.all.iter().map(|(name, running)| {
+            let said = match running {
+                Running::Hearthpost(found) => found.server.borrow().log_tail(),
+                Running::Postfix(found) => found.log_tail(),
+                Running::Sink(found) => found.told(),
+            };
+            format!("--- {name}\n{said}\n")
+        });
+        told.collect()
     }
 }
 
-/// Short waits, our name server, our authority.
-fn settings(ca: &Path, anchor: &Path) -> String {
+/// The first address of each family.
+pub fn in_dns(plan: &HostPlan) -> Vec<IpAddr> {
+    [Family::V4, Family::V6]
+        .into_iter()
+        .filter_map(|family| {
+            plan.addresses
+                .iter()
+                .copied()
+                .find(|address| Family::of(*address) == family)
+        })
+        .collect()
+}
+
+fn route_text(route: &RoutePlan, password_file: &Path) -> String {
     format!(
-        "[tls]\nextra_roots = \"{}\"\n\
-         [queue]\nretry_first = \"2 s\"\nretry_longest = \"5 s\"\n\
-         [dns]\nservers = [\"{}:53\"]\ntrust_anchor = \"{}\"\n",
-        ca.display(),
-        DNS,
-        anchor.display(),
+        "[[routes]]\nname = \"{name}\"\nto = [\"{to}\"]\nhost = \"{host}\"\nport = {port}\ntls = \"starttls\"\n\
+         user = \"{user}\"\npassword_file = {password_file:?}\n",
+        name = route.to.replace('.', "-"),
+        to = route.to,
+        host = route.host,
+        port = route.port,
+        user = route.user,
     )
 }
 
-/// A sends to far.test through B as a user of B, and to guarded.test through a sink that wants a password.
-fn routes(password_file: &Path) -> String {
-    let password_file = password_file.display();
-    format!(
-        "[[routes]]\nname = \"through-b\"\nto = [\"far.test\"]\nhost = \"mx.b.test\"\nport = 587\ntls = \"starttls\"\n\
-         user = \"relay@b.test\"\npassword_file = \"{password_file}\"\n\
-         [[routes]]\nname = \"guarded\"\nto = [\"guarded.test\"]\nhost = \"mx.s3.test\"\nport = 587\ntls = \"starttls\"\n\
-         user = \"joe\"\npassword_file = \"{password_file}\"\n"
-    )
-}
-
-/// Who is where.
-fn records() -> String {
+/// An MX record for each host, the addresses it leads to, and what the story adds.
+fn records(story: &Story) -> String {
     let mut out = String::new();
-    for (letter, address) in [
-        ("a", "203.0.113.10"),
-        ("b", "203.0.113.20"),
-        ("p", "203.0.113.30"),
-    ] {
-        out.push_str(&format!(
-            "{letter}.test. MX 10 mx.{letter}.test.\nmx.{letter}.test. A {address}\n"
-        ));
+    for host in &story.hosts {
+        let domain = &host.domains[0];
+        out.push_str(&format!("{domain}. MX 10 mx.{domain}.\n"));
+        for address in in_dns(host) {
+            let kind = if address.is_ipv6() { "AAAA" } else { "A" };
+            out.push_str(&format!("mx.{domain}. {kind} {address}\n"));
+        }
     }
-    for (number, address) in SINKS.iter().enumerate() {
-        out.push_str(&format!(
-            "s{number}.test. MX 10 mx.s{number}.test.\nmx.s{number}.test. A {address}\n"
-        ));
+    for record in &story.zone {
+        out.push_str(record);
+        out.push('\n');
     }
-    // Only B is asked to send there.
-    out.push_str("far.test. MX 10 mx.s2.test.\n");
-    // A domain that takes no mail (RFC 7505), one with a dead first server, one whose only server is not on the Internet.
-    out.push_str("null.test. MX 0 .\n");
-    out.push_str("two.test. MX 5 mx.dead.test.\ntwo.test. MX 10 mx.s0.test.\nmx.dead.test. A 203.0.113.99\n");
-    out.push_str("private.test. MX 10 mx.private.test.\nmx.private.test. A 127.0.0.1\n");
     out
+}
+
+fn chmod(mode: &str, path: &Path) -> Outcome<()> {
+    process::must(Command::new("chmod").arg(mode).arg(path), Duration::from_secs(5)).map(drop)
 }

@@ -1,12 +1,13 @@
-//! `cargo xtask internet [--only WORD] [--release] [--binary PATH]`: two Hearthposts, a Debian Postfix, hostile sinks and DNS in
-//! network namespaces of their own: mail in all directions, refusals, delays, bounces, partitions, kills.
+//! `cargo xtask internet [--only WORD] [--release] [--binary PATH]`: stories of several hosts (`stories/internet`), played by
+//! Hearthposts, a Debian Postfix, hostile sinks and DNS in network namespaces of their own, over IPv4 and IPv6.
 //!
-//! 1. [`run`] makes the middle of the net, a namespace with a bridge, and starts itself again inside it;
-//! 2. [`inside`] puts up the hosts ([`net`]), names (Debian's knot, signed), the servers ([`hosts`], [`postfix`]);
-//! 3. [`scenarios`] are played one after another; each is a sentence;
-//! 4. whatever happened, every namespace and process is taken away again.
+//! 1. [`run`] makes for each story the middle of a net, a namespace with a bridge, and starts itself again inside it;
+//! 2. [`inside`] reads the story ([`story`]), puts up the hosts ([`net`]), names (Debian's knot, signed), the servers ([`hosts`],
+//!    [`postfix`], [`sinks`]), and plays;
+//! 3. whatever happened, every namespace and process is taken away again.
 //!
-//! Addresses are those of documentation (RFC 5737, RFC 3849), so nothing has to be allowed that is not on the Internet.
+//! Stories know nothing of each other: some are played at the same time. Addresses are those of documentation (RFC 5737, RFC 3849),
+//! so nothing has to be allowed that is not on the Internet.
 
 #![allow(
     clippy::disallowed_methods,
@@ -16,51 +17,103 @@
 mod hosts;
 mod net;
 mod postfix;
-mod scenarios;
+mod sinks;
+mod story;
 
 use crate::campaign::binary;
 use crate::install::{is_root, missing_is};
 use crate::process::{self, find};
 use crate::report::{Outcome, Summary};
+use crate::tree;
 use hosts::Hosts;
 use net::Net;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use story::Story;
 
-/// The whole campaign is shorter than this.
-const LIMIT: Duration = Duration::from_secs(360);
+/// Where the stories are.
+const PLACE: &str = "stories/internet";
+/// A story is shorter than this.
+const LIMIT: Duration = Duration::from_secs(240);
+/// How many are played at the same time.
+const AT_ONCE: usize = 3;
 
-/// Makes the net, plays, takes it away.
+/// Plays all stories, or those with a word in their names.
 pub fn run(args: &[String]) -> Outcome<Summary> {
     let mut summary = Summary::new();
     if let Some(why) = missing()? {
         missing_is(&mut summary, "the test Internet", &why);
         return Ok(summary);
     }
+    let only = args
+        .iter()
+        .position(|arg| arg == "--only")
+        .and_then(|at| args.get(at + 1));
+    let mut stories = stories()?;
+    stories.retain(|path| only.is_none_or(|word| name_of(path).contains(word.as_str())));
+    if stories.is_empty() {
+        return Err(format!("no story in {PLACE} has such a name").into());
+    }
     let binary = binary(args)?;
-    let net = Net::new()?;
+    let (next, told) = (AtomicUsize::new(0), Mutex::new(&mut summary));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(stories.len()) {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(path) = stories.get(number) else { break };
+                    let began = Instant::now();
+                    let played = play_apart(number, path, &binary);
+                    let took = began.elapsed().as_secs_f64();
+                    let mut told = told.lock().expect("no player panics");
+                    match played {
+                        Ok(remarks) => told.pass(format!("{}{remarks} ({took:.1} s)", name_of(path))),
+                        Err(why) => told.fail(name_of(path), why),
+                    }
+                }
+            });
+        }
+    });
+    Ok(summary)
+}
+
+/// Every story, in the order of the names.
+fn stories() -> Outcome<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(tree::root().join(PLACE))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "story") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Plays one story in a net of its own. Remarks for people.
+fn play_apart(number: usize, path: &Path, binary: &Path) -> Outcome<String> {
+    let net = Net::new(number)?;
     let mut command = net.in_the_middle(&std::env::current_exe()?);
     command
         .arg("internet-inside")
         .arg(net.prefix())
-        .arg(&binary)
-        .args(
-            args.iter()
-                .position(|arg| arg == "--only")
-                .and_then(|at| args.get(at + 1)),
-        );
-    let finished = process::run_shown(&mut command, LIMIT)?;
-    // The one inside has already said each; here they are only counted.
-    for line in finished.stdout.lines() {
-        if line.starts_with("  ok    ") {
-            summary.pass_quietly(1);
-        } else if let Some(failure) = line.strip_prefix("  FAIL  ") {
-            summary.fail_quietly(1, format!("test Internet: {failure}"));
-        }
+        .arg(binary)
+        .arg(path);
+    let finished = process::run(&mut command, LIMIT)?;
+    if finished.status.success() {
+        Ok(finished.stdout.trim_end().to_owned())
+    } else {
+        Err(finished.both().into())
     }
-    if !finished.status.success() && summary.failed() == 0 {
-        summary.fail("the test Internet", process::tail(&finished.both(), 20));
-    }
-    Ok(summary)
 }
 
 fn missing() -> Outcome<Option<String>> {
@@ -75,33 +128,37 @@ fn missing() -> Outcome<Option<String>> {
     Ok((!lacking.is_empty()).then(|| format!("{} not installed: cargo xtask install", lacking.join(", "))))
 }
 
-/// `cargo xtask internet-inside PREFIX BINARY [WORD]`, started by [`run`] in the middle of the net.
-pub fn inside(args: &[String]) -> Outcome<Summary> {
-    let [prefix, binary, rest @ ..] = args else {
-        return Err("internet-inside PREFIX BINARY [WORD]".into());
+/// `cargo xtask internet-inside PREFIX BINARY STORY`, started by [`run`] in the middle of the net. Says remarks and nothing else.
+pub fn inside(args: &[String]) -> Outcome<()> {
+    let [prefix, binary, path] = args else {
+        return Err("internet-inside PREFIX BINARY STORY".into());
     };
-    let only = rest.first().map(String::as_str).unwrap_or_default();
-    let net = Net::inside(prefix);
-    let mut summary = Summary::new();
-    let hosts = Hosts::start(&net, std::path::Path::new(binary))?;
-    for scenario in scenarios::ALL
-        .iter()
-        .filter(|scenario| scenario.name.contains(only))
-    {
-        let began = Instant::now();
-        let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (scenario.play)(&hosts)));
-        let result = played.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().cloned();
-            Err(text.unwrap_or_else(|| "a client gave up waiting".into()))
-        });
-        let took = began.elapsed().as_secs_f64();
-        match result {
-            Ok(detail) => summary.pass(format!("{}: {detail} ({took:.1} s)", scenario.name)),
-            Err(why) => {
-                summary.fail(scenario.name, why.replace('\n', " / "));
-                println!("{}", hosts.tails());
+    let shown = tree::shown(Path::new(path));
+    let story = Story::read(&std::fs::read_to_string(path)?).map_err(|why| format!("{shown}: {why}"))?;
+    let hosts = Hosts::start(&Net::inside(prefix), Path::new(binary), &story)?;
+    match story::play::play(&story, &hosts) {
+        Ok(remarks) => {
+            let told: String = remarks.iter().map(|remark| format!(", {remark}")).collect();
+            println!("{told}");
+            Ok(())
+        }
+        Err((line, why)) => Err(format!("{shown}:{line}: {why}\n{}", hosts.tails()).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_story_of_several_hosts_can_be_read() {
+        let stories = stories().unwrap();
+        assert!(!stories.is_empty());
+        for path in stories {
+            let text = std::fs::read_to_string(&path).unwrap();
+            if let Err(why) = Story::read(&text) {
+                panic!("{}: {why}", path.display());
             }
         }
     }
-    Ok(summary)
 }

@@ -1,8 +1,8 @@
-//! Namespaces and cables.
+//! Namespaces and cables. Both families everywhere; nobody looks for doubled addresses (DAD), so an address works at once.
 
 use crate::process;
 use crate::report::Outcome;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -10,18 +10,24 @@ use std::time::Duration;
 const CALL_LIMIT: Duration = Duration::from_secs(20);
 
 /// The middle's own address: clients and sinks are there.
-pub const MIDDLE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+pub const MIDDLE: [IpAddr; 2] = pair(1);
 /// The name server's.
-pub const DNS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 53);
-/// Where sinks may listen, in the middle.
-pub const SINKS: [Ipv4Addr; 4] = [
-    Ipv4Addr::new(203, 0, 113, 41),
-    Ipv4Addr::new(203, 0, 113, 42),
-    Ipv4Addr::new(203, 0, 113, 43),
-    Ipv4Addr::new(203, 0, 113, 44),
-];
+pub const DNS: [IpAddr; 2] = pair(0x35);
 
-/// All namespaces of one run; the owner of the first takes all away.
+/// One place in both families. A story's own addresses begin at 10.
+const fn pair(last: u8) -> [IpAddr; 2] {
+    [
+        IpAddr::V4(Ipv4Addr::new(203, 0, 113, last)),
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x113, 0, 0, 0, 0, last as u16)),
+    ]
+}
+
+/// An address with the net it is in: everybody is on one link, where an IPv6 line has a /64 of its own.
+fn on_link(address: IpAddr) -> String {
+    format!("{address}/{}", if address.is_ipv6() { 48 } else { 24 })
+}
+
+/// All namespaces of one story; the owner of the first takes all away.
 pub struct Net {
     prefix: String,
     owner: bool,
@@ -29,9 +35,9 @@ pub struct Net {
 
 impl Net {
     /// Makes the middle: a bridge with addresses on it.
-    pub fn new() -> Outcome<Self> {
+    pub fn new(number: usize) -> Outcome<Self> {
         let net = Self {
-            prefix: format!("hpnet{}", std::process::id()),
+            prefix: format!("hpnet{}n{number}", std::process::id()),
             owner: true,
         };
         let middle = net.name("middle");
@@ -39,16 +45,8 @@ impl Net {
         ip(&["-n", &middle, "link", "set", "lo", "up"])?;
         ip(&["-n", &middle, "link", "add", "br0", "type", "bridge"])?;
         ip(&["-n", &middle, "link", "set", "br0", "up"])?;
-        for address in [MIDDLE].into_iter().chain(SINKS) {
-            ip(&[
-                "-n",
-                &middle,
-                "address",
-                "add",
-                &format!("{address}/24"),
-                "dev",
-                "br0",
-            ])?;
+        for address in MIDDLE.into_iter().chain(DNS) {
+            add_address(&["-n", &middle], "br0", address)?;
         }
         Ok(net)
     }
@@ -80,27 +78,28 @@ impl Net {
         command
     }
 
-    /// A host with this address, cabled to the bridge, asking our name server.
-    pub fn host(&self, host: &str, address: IpAddr) -> Outcome<Host> {
-        let (name, cable) = (self.name(host), format!("c-{host}"));
+    /// A host with these addresses, cabled to the bridge, asking our name server. Called in the middle.
+    pub fn host(&self, domain: &str, addresses: &[IpAddr]) -> Outcome<Host> {
+        let short = domain.split('.').next().unwrap_or(domain);
+        let (name, cable) = (self.name(short), format!("c-{short}"));
         ip(&["netns", "add", &name])?;
         ip(&[
             "link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &name,
         ])?;
         ip(&["link", "set", &cable, "master", "br0", "up"])?;
-        for words in [
-            "link set lo up".to_owned(),
-            "link set eth0 up".to_owned(),
-            format!("address add {address}/24 dev eth0"),
-        ] {
-            let mut command = Command::new("ip");
-            command.args(["-n", &name]).args(words.split(' '));
-            process::must(&mut command, CALL_LIMIT)?;
+        ip(&["-n", &name, "link", "set", "lo", "up"])?;
+        ip(&["-n", &name, "link", "set", "eth0", "up"])?;
+        for address in addresses {
+            add_address(&["-n", &name], "eth0", *address)?;
         }
+        let servers: String = dns_for(addresses)
+            .iter()
+            .map(|server| format!("nameserver {server}\n"))
+            .collect();
         let etc = Path::new("/etc/netns").join(&name);
         std::fs::create_dir_all(&etc)?;
-        std::fs::write(etc.join("resolv.conf"), format!("nameserver {DNS}\n"))?;
-        Ok(Host { name, address })
+        std::fs::write(etc.join("resolv.conf"), servers)?;
+        Ok(Host { name })
     }
 }
 
@@ -125,6 +124,36 @@ impl Drop for Net {
     }
 }
 
+/// The name server's addresses that a host with these addresses can reach.
+pub fn dns_for(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let reached = |server: &IpAddr| {
+        addresses
+            .iter()
+            .any(|address| address.is_ipv6() == server.is_ipv6())
+    };
+    DNS.into_iter().filter(reached).collect()
+}
+
+/// Gives the middle another address: a sink's, or a stranger's.
+pub fn add_to_the_middle(address: IpAddr) -> Outcome<()> {
+    add_address(&[], "br0", address)
+}
+
+/// From now on what the middle says to `peer` comes from `source`. Both are IPv6.
+pub fn speak_from(source: IpAddr, peer: IpAddr) -> Outcome<()> {
+    let (peer, source) = (format!("{peer}/128"), source.to_string());
+    ip(&["-6", "route", "replace", &peer, "dev", "br0", "src", &source])
+}
+
+fn add_address(place: &[&str], device: &str, address: IpAddr) -> Outcome<()> {
+    let address_on_link = on_link(address);
+    let mut words = [place, &["address", "add", &address_on_link, "dev", device]].concat();
+    if address.is_ipv6() {
+        words.push("nodad");
+    }
+    ip(&words)
+}
+
 /// Only processes of our own run can be in a namespace of our own name.
 fn end_all_in(name: &str) {
     let said = process::run(Command::new("ip").args(["netns", "pids", name]), CALL_LIMIT);
@@ -140,8 +169,6 @@ fn end_all_in(name: &str) {
 /// A host of the net.
 pub struct Host {
     name: String,
-    /// its address
-    pub address: IpAddr,
 }
 
 impl Host {
@@ -157,11 +184,15 @@ impl Host {
         command
     }
 
-    /// From now on packets from these addresses are lost.
+    /// From now on what these addresses say over TCP is lost. That they are there can still be learnt (ARP, RFC 4861), as it can of a
+    /// server behind a router: nobody is told that there is no way.
     pub fn cut_off(&self, from: &[IpAddr]) -> Result<(), String> {
         let drops: String = from
             .iter()
-            .map(|address| format!("add rule inet cut in ip saddr {address} drop\n"))
+            .map(|address| {
+                let family = if address.is_ipv6() { "ip6" } else { "ip" };
+                format!("add rule inet cut in {family} saddr {address} meta l4proto tcp drop\n")
+            })
             .collect();
         let rules = format!(
             "add table inet cut\nadd chain inet cut in {{ type filter hook input priority 0; }}\n{drops}"

@@ -1,12 +1,14 @@
-//! Host P: Debian's Postfix with the domain p.test, virtual mailboxes as Maildir, TLS in both directions.
+//! Debian's Postfix: one domain, virtual mailboxes as Maildir, TLS in both directions.
 
-use super::net::{Host, MIDDLE};
+use super::hosts::in_dns;
+use super::net::{self, Host, MIDDLE};
+use super::story::{HostPlan, PostfixPlan};
 use crate::process::{self, find, tail};
 use crate::report::{Outcome, Stopwatch, pause};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use testkit::sink::Authority;
 use testkit::talk::Talk;
 
@@ -16,33 +18,53 @@ const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// A running Postfix; stopped with its owner.
 pub struct Postfix {
     host: Host,
+    address: IpAddr,
     dir: PathBuf,
 }
 
 impl Postfix {
     /// Writes everything and starts.
-    pub fn start(host: Host, dir: &Path, authority: &Authority, ca: &Path) -> Outcome<Self> {
+    pub fn start(
+        host: Host,
+        plan: &HostPlan,
+        own: &PostfixPlan,
+        dir: &Path,
+        authority: &Authority,
+        ca: &Path,
+    ) -> Outcome<Self> {
+        let domain = &plan.domains[0];
         for part in ["etc", "spool", "data", "log", "mail"] {
             std::fs::create_dir_all(dir.join(part))?;
         }
         for part in ["data", "mail"] {
-            own("postfix", &dir.join(part))?;
+            give_to_postfix(&dir.join(part))?;
         }
-        authority.write(&["mx.p.test"], &dir.join("chain.pem"), &dir.join("key.pem"))?;
+        authority.write(
+            &[&format!("mx.{domain}")],
+            &dir.join("chain.pem"),
+            &dir.join("key.pem"),
+        )?;
         let (uid, gid) = (id("-u")?, id("-g")?);
-        std::fs::write(dir.join("etc/main.cf"), main_cf(dir, ca, &uid, &gid))?;
+        std::fs::write(dir.join("etc/main.cf"), main_cf(domain, dir, ca, &uid, &gid))?;
         std::fs::write(dir.join("etc/master.cf"), MASTER_CF)?;
-        std::fs::write(
-            dir.join("boxes"),
-            "alice@p.test alice/\nbob@p.test bob/\ncarol@p.test carol/\ngrey@p.test grey/\n",
-        )?;
-        std::fs::write(dir.join("aliases"), "late@p.test gone-for-good@p.test\n")?;
-        std::fs::write(
-            dir.join("access"),
-            "grey@p.test 450 4.7.1 Greylisted, come back later\n",
-        )?;
+        let table = |lines: Vec<String>| lines.concat();
+        let boxes = own.people.iter().map(|who| format!("{who} {who}/\n")).collect();
+        let passed_on = own.passed_on.iter().map(|(who, to)| format!("{who} {to}\n"));
+        let put_off = own
+            .put_off
+            .iter()
+            .map(|who| format!("{who} 450 4.7.1 Greylisted, come back later\n"));
+        std::fs::write(dir.join("boxes"), table(boxes))?;
+        std::fs::write(dir.join("aliases"), table(passed_on.collect()))?;
+        std::fs::write(dir.join("access"), table(put_off.collect()))?;
+        let address = *in_dns(plan).first().ok_or("Postfix has no address")?;
+        if address.is_ipv6() {
+            // Of the middle's many addresses the one that may send through it.
+            net::speak_from(MIDDLE[1], address)?;
+        }
         let started = Self {
             host,
+            address,
             dir: dir.to_owned(),
         };
         started.control("start")?;
@@ -58,7 +80,7 @@ impl Postfix {
 
     /// Its port 25.
     pub fn door(&self) -> SocketAddr {
-        SocketAddr::new(self.host.address, 25)
+        SocketAddr::new(self.address, 25)
     }
 
     fn control(&self, verb: &str) -> Outcome<()> {
@@ -79,19 +101,18 @@ impl Postfix {
         }
     }
 
-    /// From now on `grey@p.test` is taken.
-    pub fn lift_greylist(&self) -> Result<(), String> {
+    /// From now on everybody is taken at once.
+    pub fn put_nobody_off(&self) -> Result<(), String> {
         std::fs::write(self.dir.join("access"), "").map_err(|error| error.to_string())?;
         self.control("reload").map_err(|error| error.to_string())
     }
 
     /// Sends as a client of its own network.
-    pub fn send(&self, from: &str, to: &str, subject: &str) -> Result<(), String> {
+    pub fn send(&self, from: &str, to: &str, subject: &str, id: &str) -> Result<(), String> {
         let mut talk = Talk::connect_to(self.door()).map_err(|error| error.to_string())?;
         talk.reply();
         let text = format!(
-            "From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nMessage-ID: <{}@p.test>\r\n\r\nHello from Postfix.\r\n.",
-            subject.replace(' ', "-")
+            "From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nMessage-ID: <{id}@postfix.test>\r\n\r\nHello from Postfix.\r\n."
         );
         for (command, class) in [
             ("EHLO client.test".to_owned(), '2'),
@@ -109,7 +130,7 @@ impl Postfix {
         Ok(())
     }
 
-    /// Everything in a mailbox.
+    /// Everything in the mailbox of this address.
     pub fn read(&self, user: &str) -> Vec<String> {
         let new = self.dir.join("mail").join(user).join("new");
         let files = std::fs::read_dir(new)
@@ -119,26 +140,6 @@ impl Postfix {
             .iter()
             .filter_map(|file| std::fs::read_to_string(file.path()).ok())
             .collect()
-    }
-
-    /// Waits for one message that fits; more than one is an error.
-    pub fn receives(
-        &self,
-        user: &str,
-        what: &str,
-        patience: Duration,
-        fit: impl Fn(&str) -> bool,
-    ) -> Result<String, String> {
-        let began = Instant::now();
-        loop {
-            let mut found = self.read(user);
-            found.retain(|message| fit(message));
-            match found.len() {
-                1 => return Ok(found.remove(0)),
-                0 if began.elapsed() < patience => std::thread::sleep(Duration::from_millis(100)),
-                count => return Err(format!("{user}@p.test should have 1 × {what} and has {count}")),
-            }
-        }
     }
 
     /// The end of its log.
@@ -158,8 +159,8 @@ impl Drop for Postfix {
     }
 }
 
-fn own(user: &str, dir: &Path) -> Outcome<()> {
-    process::must(Command::new("chown").arg(user).arg(dir), CALL_LIMIT).map(drop)
+fn give_to_postfix(dir: &Path) -> Outcome<()> {
+    process::must(Command::new("chown").arg("postfix").arg(dir), CALL_LIMIT).map(drop)
 }
 
 fn id(what: &str) -> Outcome<String> {
@@ -167,16 +168,17 @@ fn id(what: &str) -> Outcome<String> {
     Ok(said.stdout.trim().to_owned())
 }
 
-fn main_cf(dir: &Path, ca: &Path, uid: &str, gid: &str) -> String {
+fn main_cf(domain: &str, dir: &Path, ca: &Path, uid: &str, gid: &str) -> String {
     let (dir, ca) = (dir.display(), ca.display());
+    let [v4, v6] = MIDDLE;
     format!(
         "compatibility_level = 3.6\nqueue_directory = {dir}/spool\ndata_directory = {dir}/data\nmail_owner = postfix\n\
          setgid_group = postdrop\ncommand_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\n\
-         myhostname = mx.p.test\nmyorigin = p.test\nmydestination =\nalias_maps =\nlocal_recipient_maps =\n\
-         inet_protocols = ipv4\ninet_interfaces = all\nmynetworks = {MIDDLE}/32\n\
+         myhostname = mx.{domain}\nmyorigin = {domain}\nmydestination =\nalias_maps =\nlocal_recipient_maps =\n\
+         inet_protocols = all\ninet_interfaces = all\nmynetworks = {v4}/32 [{v6}]/128\n\
          smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination\n\
          smtpd_recipient_restrictions = check_recipient_access texthash:{dir}/access, permit_mynetworks, reject_unauth_destination\n\
-         smtpd_peername_lookup = no\nvirtual_mailbox_domains = p.test\nvirtual_mailbox_base = {dir}/mail\n\
+         smtpd_peername_lookup = no\nvirtual_mailbox_domains = {domain}\nvirtual_mailbox_base = {dir}/mail\n\
          virtual_mailbox_maps = texthash:{dir}/boxes\nvirtual_alias_maps = texthash:{dir}/aliases\n\
          virtual_uid_maps = static:{uid}\nvirtual_gid_maps = static:{gid}\nvirtual_minimum_uid = 1\n\
          smtpd_tls_security_level = may\nsmtpd_tls_cert_file = {dir}/chain.pem\nsmtpd_tls_key_file = {dir}/key.pem\n\

@@ -1,0 +1,240 @@
+//! Stories of several hosts: what they are made of. Decision 0023 has the language on half a page.
+//!
+//! 1. [`Story::read`] (in `read`, over the blocks that `lines` makes) turns a text into hosts, names and steps;
+//! 2. [`play::play`] puts the hosts up and performs the steps;
+//! 3. [`look`] waits for what is expected, [`check`] holds each message against the lines below the expectation.
+//!
+//! Whoever is not declared cannot be named: the reader says so with the line, before anything runs.
+
+mod check;
+mod lines;
+mod look;
+pub mod play;
+mod read;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A story as hosts, names and steps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Story {
+    /// who takes part, in the order of the text
+    pub hosts: Vec<HostPlan>,
+    /// records beside those that every host has, as a zone file has them
+    pub zone: Vec<String>,
+    /// what happens
+    pub steps: Vec<Step>,
+}
+
+/// A host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPlan {
+    /// its domains; the first one names it, and DNS leads there
+    pub domains: Vec<String>,
+    /// its addresses; the first of each family is in DNS
+    pub addresses: Vec<IpAddr>,
+    /// what runs there
+    pub kind: Kind,
+}
+
+/// What runs on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// our own server
+    Hearthpost(HearthpostPlan),
+    /// Debian's Postfix
+    Postfix(PostfixPlan),
+    /// a server that does what its rules say, and remembers what it took
+    Sink(SinkPlan),
+}
+
+/// A Hearthpost's people and settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HearthpostPlan {
+    /// whole addresses
+    pub people: Vec<String>,
+    /// table, key, value as TOML has it
+    pub settings: Vec<(String, String, String)>,
+    /// address, target
+    pub aliases: Vec<(String, String)>,
+    /// other domains' mail that goes through a server with a password
+    pub routes: Vec<RoutePlan>,
+}
+
+/// A smarthost for one domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutePlan {
+    /// the domain
+    pub to: String,
+    /// the server
+    pub host: String,
+    /// its port
+    pub port: u16,
+    /// who signs in there, with everybody's password
+    pub user: String,
+}
+
+/// A Postfix's people.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PostfixPlan {
+    /// whole addresses
+    pub people: Vec<String>,
+    /// addresses that are answered 450 until the story says otherwise
+    pub put_off: Vec<String>,
+    /// address, target
+    pub passed_on: Vec<(String, String)>,
+}
+
+/// A sink's port and first rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkPlan {
+    /// where it listens
+    pub port: u16,
+    /// what it does
+    pub rules: Vec<Rule>,
+}
+
+/// One line of a sink's script ([`testkit::sink`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// where it holds; everywhere without
+    pub family: Option<Family>,
+    /// as [`testkit::sink::Script::read`] takes it
+    pub text: String,
+}
+
+/// An address family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv6() { Self::V6 } else { Self::V4 }
+    }
+}
+
+/// Something that happens or is expected, with its line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// from 1
+    pub line: usize,
+    /// what
+    pub what: What,
+}
+
+/// What happens, or is expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// somebody sends one message
+    Send {
+        from: String,
+        to: Vec<String>,
+        subject: String,
+        asking: Vec<String>,
+    },
+    /// somebody sends many, each to another recipient of a domain
+    SendMany {
+        from: String,
+        domain: String,
+        subject: String,
+        count: usize,
+    },
+    /// SIGKILL and a new start on the same directory
+    Kill { host: String },
+    /// everything that waits becomes due
+    TryAgain { host: String },
+    /// packets from these hosts are lost
+    CutOff {
+        host: String,
+        from: Vec<String>,
+        over: Option<Family>,
+    },
+    /// all packets arrive again
+    Reconnect { host: String },
+    /// a sink has other rules
+    Behave { sink: String, rules: Vec<Rule> },
+    /// a Postfix puts nobody off any more
+    TakeFromNowOn { host: String },
+    /// time goes by
+    Pass(Duration),
+    /// several times the same
+    Times { count: usize, steps: Vec<Step> },
+    /// connections from so many addresses of one network, held until the story ends
+    Knock {
+        network: String,
+        count: usize,
+        host: String,
+        let_in: usize,
+    },
+    /// what must be so
+    Expect {
+        what: Expectation,
+        bound: Bound,
+        checks: Vec<Check>,
+    },
+}
+
+/// What must be so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expectation {
+    /// exactly one message with this Subject is in the mailbox
+    Receives { who: String, subject: String },
+    /// exactly one report of this action on this recipient is in the mailbox
+    Report {
+        who: String,
+        about: String,
+        action: &'static str,
+    },
+    /// exactly one report of a message with this Subject is in the mailbox
+    ReportOn { who: String, subject: String },
+    /// no report about this recipient is in the mailbox
+    NoReport { who: String, about: String },
+    /// this recipient's mail is in the queue
+    Waits { who: String, host: String },
+    /// the queue is empty
+    NothingWaits { host: String },
+    /// the sink took so many messages since the story last spoke of it
+    Takes { sink: String, count: u64, or_more: bool },
+    /// the sink took so many different messages in the whole story
+    Different { sink: String, count: usize },
+    /// the sink took no message twice
+    NothingTwice { sink: String },
+    /// of what came over one connection the sink took at most so many again
+    TwiceAtMost { sink: String, count: usize },
+    /// the sink never had more connections open
+    Connections { sink: String, count: u64 },
+}
+
+/// How long an expectation has time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// it is so now
+    Now,
+    /// it becomes so in this time
+    Within(Duration),
+    /// it becomes so in this span after the last sending
+    AfterSending { from: Duration, to: Duration },
+}
+
+/// A line below an expectation: it holds for each message that the expectation found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Check {
+    /// a line fits this pattern
+    Has(String),
+    /// no line fits it
+    Lacks(String),
+    /// it came over this family
+    Over(Family),
+    /// it came under TLS, or in the clear
+    Tls(bool),
+    /// it came from this address
+    From(IpAddr),
+    /// the client called itself so
+    Greeted(String),
+    /// the client had signed in so
+    SignedIn(String),
+}

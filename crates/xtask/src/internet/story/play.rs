@@ -1,0 +1,242 @@
+//! The steps of a story, performed one after another.
+
+use super::{Bound, Check, Expectation, Family, HostPlan, Kind, Step, Story, What, look};
+use crate::campaign::mailer::{Letter, Person};
+use crate::internet::hosts::{Hosts, in_dns};
+use crate::internet::net;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+use testkit::talk::Talk;
+
+/// Performs all steps. Remarks for people.
+///
+/// # Errors
+///
+/// The line and what was not so.
+pub fn play(story: &Story, hosts: &Hosts) -> Result<Vec<String>, (usize, String)> {
+    let mut play = Play {
+        story,
+        hosts,
+        sent: Instant::now(),
+        marks: BTreeMap::new(),
+        letters: 0,
+        knocking: Vec::new(),
+        remarks: Vec::new(),
+    };
+    play.all(&story.steps)?;
+    let last = story.steps.last().map_or(0, |step| step.line);
+    for (name, doors) in hosts.sinks() {
+        let violations = doors.violations();
+        if !violations.is_empty() {
+            return Err((last, format!("{name} was spoken to wrongly: {violations:?}")));
+        }
+    }
+    Ok(play.remarks)
+}
+
+struct Play<'a> {
+    story: &'a Story,
+    hosts: &'a Hosts,
+    /// When somebody last sent something.
+    sent: Instant,
+    /// How much each sink had taken when the story last spoke of it.
+    marks: BTreeMap<String, u64>,
+    /// Messages so far: each has a Message-ID of its own.
+    letters: u64,
+    /// Connections that are held until the end.
+    knocking: Vec<Talk>,
+    remarks: Vec<String>,
+}
+
+impl Play<'_> {
+    fn all(&mut self, steps: &[Step]) -> Result<(), (usize, String)> {
+        for step in steps {
+            if let What::Times { count, steps } = &step.what {
+                for _ in 0..*count {
+                    self.all(steps)?;
+                }
+                continue;
+            }
+            // A client of the tests gives up by panicking.
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.one(&step.what)));
+            let done = done.unwrap_or_else(|panic| {
+                let text = panic.downcast_ref::<String>().cloned();
+                Err(text.unwrap_or_else(|| "a client gave up waiting".into()))
+            });
+            done.map_err(|why| (step.line, why))?;
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, what: &What) -> Result<(), String> {
+        match what {
+            What::Send {
+                from,
+                to,
+                subject,
+                asking,
+            } => self.send(from, to, subject, asking),
+            What::SendMany {
+                from,
+                domain,
+                subject,
+                count,
+            } => self.send_many(from, domain, subject, *count),
+            What::Kill { host } => {
+                let mut server = self.hosts.hearthpost(host)?.server.borrow_mut();
+                server.kill();
+                server.launch()
+            }
+            What::TryAgain { host } => self.hosts.hearthpost(host)?.server.borrow().retry_all(),
+            What::CutOff { host, from, over } => {
+                let others = from.iter().filter_map(|other| self.story.host(other));
+                let mut addresses: Vec<IpAddr> = others.flat_map(|other| other.addresses.clone()).collect();
+                addresses.retain(|address| over.is_none_or(|family| family == Family::of(*address)));
+                self.hosts.hearthpost(host)?.host.cut_off(&addresses)
+            }
+            What::Reconnect { host } => self.hosts.hearthpost(host)?.host.heal(),
+            What::Behave { sink, rules } => {
+                let doors = self.hosts.sink(sink)?;
+                self.marks.insert(sink.clone(), doors.count());
+                doors.behave(rules)
+            }
+            What::TakeFromNowOn { host } => self.hosts.postfix(host)?.put_nobody_off(),
+            What::Pass(time) => {
+                std::thread::sleep(*time);
+                Ok(())
+            }
+            What::Knock {
+                network,
+                count,
+                host,
+                let_in,
+            } => self.knock(network, *count, host, *let_in),
+            What::Expect { what, bound, checks } => self.expect(what, *bound, checks),
+            // Unrolled by the caller.
+            What::Times { .. } => Ok(()),
+        }
+    }
+
+    fn send(&mut self, from: &str, to: &[String], subject: &str, asking: &[String]) -> Result<(), String> {
+        let id = self.next_id();
+        let home = self.home(from)?;
+        if matches!(home.kind, Kind::Postfix(_)) {
+            let postfix = self.hosts.postfix(&home.domains[0])?;
+            for to in to {
+                postfix.send(from, to, subject, &id)?;
+            }
+        } else {
+            let person = self.hosts.person(from, &home.domains[0])?;
+            let to: Vec<&str> = to.iter().map(String::as_str).collect();
+            let of_recipient = |word: &&String| word.starts_with("NOTIFY=") || word.starts_with("ORCPT=");
+            let joined = |words: Vec<&String>| words.into_iter().cloned().collect::<Vec<_>>().join(" ");
+            let (rcpt, mail): (Vec<_>, Vec<_>) = asking.iter().partition(of_recipient);
+            person.send(&Letter {
+                mail: &joined(mail),
+                rcpt: &joined(rcpt),
+                id: &id,
+                ..Letter::new(&to, subject)
+            })?;
+        }
+        self.sent = Instant::now();
+        Ok(())
+    }
+
+    /// In one session, to `x0@…`, `x1@…` and so on.
+    fn send_many(&mut self, from: &str, domain: &str, subject: &str, count: usize) -> Result<(), String> {
+        let person = self.reader(from)?;
+        let mut session = person.session()?;
+        for number in 0..count {
+            let (to, id) = (format!("x{number}@{domain}"), self.next_id());
+            let to = [to.as_str()];
+            let letter = Letter {
+                id: &id,
+                ..Letter::new(&to, subject)
+            };
+            person.send_in(&mut session, &letter)?;
+        }
+        session.ask("QUIT");
+        self.sent = Instant::now();
+        Ok(())
+    }
+
+    fn next_id(&mut self) -> String {
+        self.letters += 1;
+        format!("letter-{}", self.letters)
+    }
+
+    /// Each connection comes from an address of its own, and stays.
+    fn knock(&mut self, network: &str, count: usize, host: &str, let_in: usize) -> Result<(), String> {
+        let plan = self.story.host(host).ok_or("no such host")?;
+        let peer = in_dns(plan)
+            .into_iter()
+            .find(IpAddr::is_ipv6)
+            .ok_or("the host has no IPv6 address")?;
+        let mut welcomed = 0;
+        for number in 1..=count {
+            let source: IpAddr = format!("{network}::{number:x}")
+                .parse()
+                .map_err(|_| "no address")?;
+            net::add_to_the_middle(source).map_err(|error| error.to_string())?;
+            net::speak_from(source, peer).map_err(|error| error.to_string())?;
+            let mut talk = Talk::connect_to(SocketAddr::new(peer, 25)).map_err(|error| error.to_string())?;
+            welcomed += usize::from(talk.reply().starts_with("220"));
+            self.knocking.push(talk);
+        }
+        if welcomed == let_in {
+            Ok(())
+        } else {
+            Err(format!("{welcomed} of {count} were let in"))
+        }
+    }
+
+    fn expect(&mut self, what: &Expectation, bound: Bound, checks: &[Check]) -> Result<(), String> {
+        let (hosts, sent) = (self.hosts, self.sent);
+        match what {
+            Expectation::Receives { who, subject } => {
+                let home = self.home(who)?;
+                if matches!(home.kind, Kind::Postfix(_)) {
+                    let postfix = hosts.postfix(&home.domains[0])?;
+                    return look::receives(|| Ok(postfix.read(who)), subject, bound, sent, checks);
+                }
+                let person = self.reader(who)?;
+                look::receives(|| person.read("INBOX"), subject, bound, sent, checks)
+            }
+            Expectation::Report { who, about, action } => {
+                look::report(&self.reader(who)?, (about, action), bound, sent, checks)
+            }
+            Expectation::ReportOn { who, subject } => {
+                look::report_on(&self.reader(who)?, subject, bound, sent, checks)
+            }
+            Expectation::NoReport { who, about } => look::no_report(&self.reader(who)?, about),
+            Expectation::Waits { who, host } => look::queue(hosts, host, Some(who), bound, sent, checks),
+            Expectation::NothingWaits { host } => look::queue(hosts, host, None, bound, sent, checks),
+            Expectation::Takes { sink, count, or_more } => {
+                let mark = self.marks.get(sink).copied().unwrap_or(0);
+                let all = look::takes(hosts.sink(sink)?, (mark, *count, *or_more), bound, sent, checks)?;
+                self.marks.insert(sink.clone(), all);
+                Ok(())
+            }
+            Expectation::Different { sink, .. }
+            | Expectation::NothingTwice { sink }
+            | Expectation::TwiceAtMost { sink, .. }
+            | Expectation::Connections { sink, .. } => {
+                self.remarks
+                    .extend(look::sink(hosts.sink(sink)?, what, bound, sent)?);
+                Ok(())
+            }
+        }
+    }
+
+    fn home(&self, who: &str) -> Result<&HostPlan, String> {
+        self.story
+            .home_of(who)
+            .ok_or_else(|| format!("nobody is called {who}"))
+    }
+
+    /// Somebody of a Hearthpost.
+    fn reader(&self, who: &str) -> Result<Person, String> {
+        self.hosts.person(who, &self.home(who)?.domains[0])
+    }
+}

@@ -1,0 +1,12 @@
+# Packets over IPv6 are lost on the way to s.test; IPv4 would do. A second attempt would come after ten minutes.
+host a.test at 203.0.113.10, 2001:db8:113::10: Hearthpost with alice
+  set deliver.source_v6 = "2001:db8:113::10"
+  set queue.retry_first = "10 min"
+  set queue.retry_longest = "10 min"
+host s.test at 203.0.113.40, 2001:db8:113::40: sink
+
+a.test is cut off from s.test over IPv6
+alice@a.test sends "into a hole" to x@s.test
+s.test takes 1 message within 60 s
+  over IPv4, under TLS
+nothing waits at a.test within 15 s
