@@ -5,12 +5,15 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use crate::date::{Date, DateTime};
+use crate::date::DateTime;
 use crate::flag::Flag;
 use crate::name::MailboxName;
 use crate::pattern::ListPattern;
 use crate::set::SequenceSet;
 
+pub use crate::search::{
+    PartialRange, Returns, Search, SearchKey, Sort, SortCriterion, SortKey, Thread, ThreadAlgorithm,
+};
 pub use crate::verb::Verb;
 
 /// The client's name for a command (RFC 3501 §2.2.1): 1..=128 ASTRING-CHARs without `+`.
@@ -131,6 +134,10 @@ pub enum Command {
     UidExpunge(SequenceSet),
     /// SEARCH and UID SEARCH
     Search(Search),
+    /// SORT and UID SORT
+    Sort(Sort),
+    /// THREAD and UID THREAD
+    Thread(Thread),
     /// FETCH and UID FETCH
     Fetch(Fetch),
     /// STORE and UID STORE
@@ -349,93 +356,6 @@ pub struct Append {
     pub size_bytes: u64,
     /// `~{n}`: the message may hold NUL (RFC 3516)
     pub binary: bool,
-}
-
-/// SEARCH (RFC 3501 §6.4.4).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Search {
-    /// which numbers the answer holds
-    pub numbers: Numbers,
-    /// all must hold; at least one
-    pub keys: Vec<SearchKey>,
-}
-
-impl Search {
-    /// Whether any key needs mod-sequences, which also enables CONDSTORE (RFC 7162 §3.1).
-    pub fn uses_modseq(&self) -> bool {
-        self.keys.iter().any(SearchKey::uses_modseq)
-    }
-}
-
-/// One condition of SEARCH. Texts are UTF-8 whatever the charset was.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SearchKey {
-    /// every message
-    All,
-    /// `( … )`: all of them
-    And(Vec<SearchKey>),
-    /// has the flag: ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, KEYWORD
-    Has(Flag),
-    /// has it not: UNANSWERED … UNKEYWORD
-    HasNot(Flag),
-    /// RECENT
-    Recent,
-    /// OLD: not recent
-    Old,
-    /// NEW: recent and unseen
-    New,
-    /// BCC, CC, FROM, SUBJECT, TO, HEADER: the decoded field contains the text; an empty text: the field exists
-    Header(String, String),
-    /// BODY
-    Body(String),
-    /// TEXT: header or body
-    Text(String),
-    /// BEFORE: internal date, its day only
-    Before(Date),
-    /// ON
-    On(Date),
-    /// SINCE
-    Since(Date),
-    /// SENTBEFORE: the Date field, its day only, without zone
-    SentBefore(Date),
-    /// SENTON
-    SentOn(Date),
-    /// SENTSINCE
-    SentSince(Date),
-    /// LARGER: more octets than
-    Larger(u64),
-    /// SMALLER: fewer octets than
-    Smaller(u64),
-    /// OLDER: arrived at least so many seconds ago (RFC 5032)
-    Older(NonZeroU32),
-    /// YOUNGER: arrived at most so many seconds ago (RFC 5032)
-    Younger(NonZeroU32),
-    /// NOT
-    Not(Box<SearchKey>),
-    /// OR
-    Or(Box<SearchKey>, Box<SearchKey>),
-    /// message sequence numbers
-    Sequence(SequenceSet),
-    /// UID
-    Uid(SequenceSet),
-    /// MODSEQ: at least this mod-sequence (RFC 7162 §3.1.5); the entry name is of no effect here
-    ModSeq(u64),
-    /// EMAILID (RFC 8474)
-    EmailId(String),
-    /// THREADID (RFC 8474)
-    ThreadId(String),
-}
-
-impl SearchKey {
-    fn uses_modseq(&self) -> bool {
-        match self {
-            Self::ModSeq(_) => true,
-            Self::Not(key) => key.uses_modseq(),
-            Self::Or(one, other) => one.uses_modseq() || other.uses_modseq(),
-            Self::And(keys) => keys.iter().any(Self::uses_modseq),
-            _ => false,
-        }
-    }
 }
 
 /// FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4).

@@ -2,7 +2,8 @@
 //!
 //! IMAP4rev1 (RFC 3501) with LITERAL-/LITERAL+ (RFC 7888), SASL-IR (4959), ID (2971), ENABLE (5161), NAMESPACE (2342), CHILDREN
 //! (3348), UNSELECT (3691), IDLE (2177), UIDPLUS (4315), MOVE (6851), SPECIAL-USE and CREATE-SPECIAL-USE (6154), LIST-EXTENDED
-//! (5258), LIST-STATUS (5819), STATUS=SIZE (8438), CONDSTORE (7162), APPENDLIMIT (7889).
+//! (5258), LIST-STATUS (5819), STATUS=SIZE (8438), CONDSTORE (7162), APPENDLIMIT (7889), ESEARCH (4731), SEARCHRES (5182), SORT and THREAD (5256),
+//! SORT=DISPLAY (5957), ESORT (5267), PARTIAL (9394), SAVEDATE (8514).
 //!
 //! The journey of one command:
 //! 1. [`frame::Framer::feed`] takes octets off the wire and says when a whole command is there, when a literal wants its
@@ -18,7 +19,7 @@
 //! octets are never parsed as a command; every parser has a budget ([`limits`]); nothing but the builders of `out` makes
 //! bytes for the wire, and no CR, LF or NUL of a value reaches it outside a literal.
 //!
-//! Absences: no knowledge of accounts, passwords or mailboxes' contents; no I/O; no charset but US-ASCII and UTF-8 in SEARCH.
+//! Absences: no knowledge of accounts, passwords or mailboxes' contents; no I/O; charsets are `mail`'s.
 
 pub mod answer;
 pub mod capability;
@@ -32,6 +33,7 @@ pub mod name;
 pub mod out;
 pub mod parse;
 pub mod pattern;
+pub mod search;
 pub mod section;
 pub mod set;
 pub mod state;

@@ -48,3 +48,5 @@ pub const ID_VALUE_BYTES: usize = 1024;
 pub const HEADER_FIELDS: usize = 200;
 /// Items in one FETCH.
 pub const FETCH_ITEMS: usize = 500;
+/// Criteria of one SORT; there are nine keys, and one that stands twice decides nothing the second time.
+pub const SORT_CRITERIA: usize = 32;

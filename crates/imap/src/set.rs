@@ -20,9 +20,11 @@ impl Bound {
     }
 }
 
-/// A set of message numbers as the client wrote it: ranges in any order, either way round.
+/// A set of message numbers as the client wrote it: ranges in any order, either way round; or `$`, what the last SEARCH
+/// with SAVE found (RFC 5182 §2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SequenceSet {
+    /// none stands for `$`
     ranges: Vec<(Bound, Bound)>,
 }
 
@@ -32,7 +34,17 @@ impl SequenceSet {
         (!ranges.is_empty()).then_some(Self { ranges })
     }
 
-    /// As written.
+    /// `$`.
+    pub const fn saved() -> Self {
+        Self { ranges: Vec::new() }
+    }
+
+    /// Whether it is `$`: who resolves sets must look there first, as here it names nothing.
+    pub fn is_saved(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// As written; nothing for `$`.
     pub fn as_written(&self) -> &[(Bound, Bound)] {
         &self.ranges
     }

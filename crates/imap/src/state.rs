@@ -126,6 +126,8 @@ const fn kind(verb: Verb) -> Kind {
         | Verb::Expunge
         | Verb::UidExpunge
         | Verb::Search
+        | Verb::Sort
+        | Verb::Thread
         | Verb::Fetch
         | Verb::Store
         | Verb::Copy
@@ -232,6 +234,8 @@ mod tests {
         EXPUNGE      no  no  mbx yes
         UID_EXPUNGE  no  no  mbx yes
         SEARCH       no  no  mbx yes
+        SORT         no  no  mbx yes
+        THREAD       no  no  mbx yes
         FETCH        no  no  mbx yes
         STORE        no  no  mbx yes
         COPY         no  no  mbx yes

@@ -33,6 +33,8 @@ pub enum Verb {
     Expunge,
     UidExpunge,
     Search,
+    Sort,
+    Thread,
     Fetch,
     Store,
     Copy,
@@ -41,7 +43,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Capability,
         Self::Noop,
         Self::Logout,
@@ -69,6 +71,8 @@ impl Verb {
         Self::Expunge,
         Self::UidExpunge,
         Self::Search,
+        Self::Sort,
+        Self::Thread,
         Self::Fetch,
         Self::Store,
         Self::Copy,
@@ -105,6 +109,8 @@ impl Verb {
             Self::Expunge => "EXPUNGE",
             Self::UidExpunge => "UID EXPUNGE",
             Self::Search => "SEARCH",
+            Self::Sort => "SORT",
+            Self::Thread => "THREAD",
             Self::Fetch => "FETCH",
             Self::Store => "STORE",
             Self::Copy => "COPY",
@@ -146,6 +152,8 @@ impl Verb {
             | Self::Check
             | Self::Unselect
             | Self::Search
+            | Self::Sort
+            | Self::Thread
             | Self::Fetch => false,
         }
     }
@@ -182,6 +190,8 @@ impl Command {
             Self::Expunge => Verb::Expunge,
             Self::UidExpunge(_) => Verb::UidExpunge,
             Self::Search(_) => Verb::Search,
+            Self::Sort(_) => Verb::Sort,
+            Self::Thread(_) => Verb::Thread,
             Self::Fetch(_) => Verb::Fetch,
             Self::Store(_) => Verb::Store,
             Self::Copy(_) => Verb::Copy,

@@ -6,7 +6,11 @@
 use crate::collation::fold;
 use crate::decode;
 use crate::header::{Field, Fields};
+<<<<<<< HEAD
 use crate::mime::{Kind, Structure};
+=======
+use crate::mime::{Kind, Part, Structure};
+>>>>>>> 229048b (Tell search results as asked for and keep them for $, read search texts in any charset, and end a search whose client left)
 
 /// The value of a field.
 pub fn value(field: &Field<'_>) -> String {
@@ -23,6 +27,7 @@ fn line(field: &Field<'_>) -> String {
     fold(&format!("{name}: {}", decode::text(field.value())))
 }
 
+<<<<<<< HEAD
 /// What is in the body: text parts, and the header lines of messages inside the message.
 pub fn body<'m>(message: &'m [u8], structure: &'m Structure) -> impl Iterator<Item = String> + 'm {
     let parts = structure.parts().iter().enumerate();
@@ -39,6 +44,29 @@ pub fn body<'m>(message: &'m [u8], structure: &'m Structure) -> impl Iterator<It
             });
             header_lines(header).chain(text)
         })
+=======
+/// What is in the body: `text/*` parts, `message/*` parts that hold no message (reports), and the header lines of messages
+/// inside the message.
+pub fn body<'m>(message: &'m [u8], structure: &'m Structure) -> impl Iterator<Item = String> + 'm {
+    let parts = structure.parts().iter().enumerate();
+    parts.flat_map(move |(at, part)| {
+        let inside_message = |parent| structure.part(parent).kind == Kind::Message;
+        let inner = at > 0 && part.parent.is_some_and(inside_message);
+        let header = if inner { part.header.of(message) } else { &[] };
+        header_lines(header).chain(part_text(message, part))
+    })
+}
+
+fn part_text(message: &[u8], part: &Part) -> Option<String> {
+    if !matches!(part.kind, Kind::Leaf(_)) {
+        return None;
+    }
+    let content_type = part.content_type(message);
+    matches!(content_type.kind.as_str(), "text" | "message").then(|| {
+        let body = part.body.of(message);
+        fold(&decode::body_text(&content_type, part.encoding(message), body))
+    })
+>>>>>>> 229048b (Tell search results as asked for and keep them for $, read search texts in any charset, and end a search whose client left)
 }
 
 #[cfg(test)]
@@ -63,4 +91,23 @@ mod tests {
             ["GRU\u{308}\u{df}E, A LONG LINE", "SUBJECT: INNER", "WORDS"]
         );
     }
+<<<<<<< HEAD
+=======
+
+    #[test]
+    fn messages_inside_are_searched_with_their_headers_and_reports_are_text() {
+        let message: &[u8] = b"Subject: outer\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n\
+            --b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n\
+            --c\r\nContent-Type: text/html\r\nX-Part: unseen\r\n\r\n<b>deep</b>\r\n--c--\r\n\r\n\
+            --b\r\nContent-Type: message/delivery-status\r\n\r\nAction: failed\r\n--b--\r\nepilogue\r\n";
+        let structure = Structure::parse(message);
+        let texts = body(message, &structure).collect::<Vec<_>>().join("|");
+        for there in ["SUBJECT: INNER", "<B>DEEP</B>", "ACTION: FAILED"] {
+            assert!(texts.contains(there), "{there} is not in {texts}");
+        }
+        for absent in ["OUTER", "X-PART", "PREAMBLE", "EPILOGUE"] {
+            assert!(!texts.contains(absent), "{absent} is in {texts}");
+        }
+    }
+>>>>>>> 229048b (Tell search results as asked for and keep them for $, read search texts in any charset, and end a search whose client left)
 }

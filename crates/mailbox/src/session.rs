@@ -69,6 +69,8 @@ pub struct Opened {
     recent: Vec<(u32, u32)>,
     /// (UID, modseq) of own changes whose results the client knows already; ascending
     quiet: Vec<(u32, u64)>,
+    /// what the client had us keep of a search
+    saved: UidSet,
 }
 
 impl Opened {
@@ -89,6 +91,7 @@ impl Opened {
             untold: Vec::new(),
             recent: Vec::new(),
             quiet: Vec::new(),
+            saved: UidSet::new(),
             snapshot,
         };
         opened.learn_new();
@@ -127,6 +130,16 @@ impl Opened {
     /// HIGHESTMODSEQ of which every change has been told.
     pub fn applied_modseq(&self) -> u64 {
         self.applied_modseq
+    }
+
+    /// The messages of a search that the client had us keep (RFC 5182); expunged ones may still be in it, and nothing selects them.
+    pub fn saved(&self) -> &UidSet {
+        &self.saved
+    }
+
+    /// Keeps these instead.
+    pub fn save(&mut self, uids: UidSet) {
+        self.saved = uids;
     }
 
     /// Whether the mailbox was deleted.

@@ -96,6 +96,29 @@ impl<'d> Io<'d> {
         }
     }
 
+    /// Between two steps of a long command: lets others have the processor, and ends the command when nobody waits for its
+    /// answer any more. What the client sent meanwhile is kept, at most one read of it. Cancel-safe.
+    pub(crate) async fn breathe(&mut self) -> Result<(), Stop> {
+        tokio::task::yield_now().await;
+        if *self.shutdown.borrow() {
+            return Err(Stop::Shutdown);
+        }
+        if !self.driver.buffered().is_empty() {
+            return Ok(());
+        }
+        let deadline = self.after(WRITE);
+        tokio::select! {
+            biased;
+            read = self.driver.fill(deadline) => match read {
+                Ok(0) => Err(Stop::Gone),
+                Ok(_) => Ok(()),
+                Err(ReadError::TimedOut) => Err(Stop::TimedOut),
+                Err(_) => Err(Stop::Gone),
+            },
+            () = std::future::ready(()) => Ok(()),
+        }
+    }
+
     /// Asks for the literal (RFC 3501 §4.3).
     pub(crate) fn go_ahead(&mut self) {
         self.out.continuation("OK");

@@ -21,9 +21,11 @@
 mod commands;
 mod content;
 mod dispatch;
+mod find;
 mod io;
 mod other_protocol;
 mod refusal;
+mod results;
 pub(crate) mod search;
 mod session;
 mod updates;

@@ -42,6 +42,8 @@ pub(crate) enum Key {
     Arrived(i64, i64),
     /// internal date: seconds since 1970, first to last
     ArrivedAt(i64, i64),
+    /// save date: days since 1970, first to last
+    Saved(i64, i64),
     /// Date field: days since 1970, first to last
     Sent(i64, i64),
     /// a field whose text contains the (folded) needle
@@ -105,11 +107,11 @@ impl<'m> Texts<'m> {
     }
 
     fn body_contains(&self, needle: &str) -> bool {
-        let texts = self.body.get_or_init(|| {
+        let body = self.body.get_or_init(|| {
             let structure = Structure::parse(self.message);
             texts::body(self.message, &structure).collect()
         });
-        texts.iter().any(|text| text.contains(needle))
+        body.iter().any(|text| text.contains(needle))
     }
 }
 
@@ -146,6 +148,11 @@ fn ready(key: &SearchKey, opened: &Opened, now: UnixMs) -> Option<Key> {
         SearchKey::SentBefore(date) => Key::Sent(i64::MIN, day(*date) - 1),
         SearchKey::SentOn(date) => Key::Sent(day(*date), day(*date)),
         SearchKey::SentSince(date) => Key::Sent(day(*date), i64::MAX),
+        SearchKey::SavedBefore(date) => Key::Saved(i64::MIN, day(*date) - 1),
+        SearchKey::SavedOn(date) => Key::Saved(day(*date), day(*date)),
+        SearchKey::SavedSince(date) => Key::Saved(day(*date), i64::MAX),
+        // RFC 8514 §4.3: the mailbox keeps save dates.
+        SearchKey::SaveDateSupported => Key::All,
         SearchKey::Larger(size) => Key::Larger(*size),
         SearchKey::Smaller(size) => Key::Smaller(*size),
         SearchKey::Older(count) => Key::ArrivedAt(i64::MIN, ago(count)),
@@ -196,6 +203,9 @@ impl Key {
             Self::ArrivedAt(first, last) => known
                 .message
                 .map(|message| (first..=last).contains(&&arrived(message))),
+            Self::Saved(first, last) => known
+                .message
+                .map(|message| (first..=last).contains(&&saved(message).div_euclid(86_400))),
             Self::Sent(first, last) => known
                 .header
                 .map(|header| sent(header).is_some_and(|day| (*first..=*last).contains(&day))),
@@ -211,7 +221,6 @@ impl Key {
         }
     }
 
-    /// Whether the answer tells mod-sequences.
     /// Keys in it, and how many of them look into text.
     pub(crate) fn cost(&self) -> Cost {
         match self {
@@ -259,6 +268,10 @@ fn has(known: &Known<'_>, flags: &Flags) -> bool {
 
 fn arrived(message: &Message) -> i64 {
     i64::try_from(message.row.internal_date.0 / 1000).unwrap_or(i64::MAX)
+}
+
+fn saved(message: &Message) -> i64 {
+    i64::try_from(message.row.saved_at.0 / 1000).unwrap_or(i64::MAX)
 }
 
 /// The day of the Date field, "disregarding time and timezone" (RFC 3501 §6.4.4).

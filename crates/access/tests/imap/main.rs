@@ -6,6 +6,7 @@ mod abuse;
 mod idle;
 mod mailboxes;
 mod messages;
+mod search;
 mod sign_in;
 mod support;
 mod threats;

@@ -335,7 +335,7 @@ async fn search_finds_what_people_look_for() {
         .await;
     assert_eq!(client.until("u").await[0], "* SEARCH 1");
     client
-        .refused("SEARCH CHARSET KOI8-R SUBJECT x", "NO [BADCHARSET")
+        .refused("SEARCH CHARSET KOI-99 SUBJECT x", "NO [BADCHARSET")
         .await;
     client.refused("SEARCH 7", "BAD").await;
 }

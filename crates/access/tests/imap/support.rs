@@ -444,6 +444,7 @@ fn check(response: &[u8]) {
         b"CHILDINFO",
         b"APPENDLIMIT ",
         b"* ID",
+        b"* ESEARCH",
     ];
     if beyond
         .iter()

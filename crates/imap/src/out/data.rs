@@ -115,22 +115,6 @@ impl Out {
         self.crlf();
     }
 
-    /// `* SEARCH …`; with the highest mod-sequence of the messages found, if MODSEQ was searched and some were
-    /// found (RFC 7162 §3.1.5).
-    pub fn search(&mut self, numbers: impl IntoIterator<Item = u32>, modseq: Option<u64>) {
-        self.raw(b"* SEARCH");
-        for number in numbers {
-            self.raw(b" ");
-            self.number(u64::from(number));
-        }
-        if let Some(modseq) = modseq {
-            self.raw(b" (MODSEQ ");
-            self.number(modseq);
-            self.raw(b")");
-        }
-        self.crlf();
-    }
-
     /// `* FLAGS (…)`: the flags of the mailbox.
     pub fn mailbox_flags<'f>(&mut self, flags: impl IntoIterator<Item = &'f str>) {
         self.raw(b"* FLAGS ");

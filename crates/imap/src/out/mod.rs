@@ -13,12 +13,14 @@ mod code;
 mod data;
 mod envelope;
 mod fetch;
+mod search;
 
 pub use body::{Disposition, Leaf, LeafKind, Multipart, Params, Structure};
 pub use code::Code;
 pub use data::{ListLine, StatusValue};
 pub use envelope::{Address, Envelope};
 pub use fetch::{FetchLine, Octets};
+pub use search::{Esearch, ThreadStep};
 
 use crate::command::Tag;
 

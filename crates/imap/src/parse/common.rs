@@ -11,8 +11,12 @@ use crate::limits;
 use crate::set::{Bound, SequenceSet};
 
 /// `sequence-set = (seq-number / seq-range) *("," sequence-set)`, `seq-range = seq-number ":" seq-number`,
-/// `seq-number = nz-number / "*"`
+/// `seq-number = nz-number / "*"`, `sequence-set =/ "$"` (RFC 5182 §5; it stands alone, as a saved result is a whole set)
 pub(super) fn sequence_set(cursor: &mut Cursor<'_>) -> Parsed<SequenceSet> {
+    if cursor.eat(b'$') {
+        cursor.token()?;
+        return Ok(SequenceSet::saved());
+    }
     let mut ranges = Vec::new();
     loop {
         let from = bound(cursor)?;

@@ -22,11 +22,14 @@ mod login;
 mod lsub;
 mod rename;
 mod search;
+mod search_return;
 mod section;
 mod select;
+mod sort;
 mod status;
 mod store;
 mod subscribe;
+mod thread;
 mod transfer;
 
 use std::borrow::Cow;
@@ -124,6 +127,8 @@ const COMMANDS: &[(&str, Arguments)] = &[
     ("CLOSE", |_| Ok(Command::Close)),
     ("EXPUNGE", |_| Ok(Command::Expunge)),
     ("SEARCH", |cursor| search::arguments(cursor, Numbers::Sequence)),
+    ("SORT", |cursor| sort::arguments(cursor, Numbers::Sequence)),
+    ("THREAD", |cursor| thread::arguments(cursor, Numbers::Sequence)),
     ("FETCH", |cursor| fetch::arguments(cursor, Numbers::Sequence)),
     ("STORE", |cursor| store::arguments(cursor, Numbers::Sequence)),
     ("COPY", |cursor| {
@@ -144,6 +149,8 @@ const UID_COMMANDS: &[(&str, Arguments)] = &[
     ("FETCH", |cursor| fetch::arguments(cursor, Numbers::Uid)),
     ("STORE", |cursor| store::arguments(cursor, Numbers::Uid)),
     ("SEARCH", |cursor| search::arguments(cursor, Numbers::Uid)),
+    ("SORT", |cursor| sort::arguments(cursor, Numbers::Uid)),
+    ("THREAD", |cursor| thread::arguments(cursor, Numbers::Uid)),
     ("COPY", |cursor| transfer::copy_arguments(cursor, Numbers::Uid)),
     ("MOVE", |cursor| transfer::move_arguments(cursor, Numbers::Uid)),
     ("EXPUNGE", expunge::uid_arguments),

@@ -1,49 +1,75 @@
-//! SEARCH and UID SEARCH (RFC 3501 §6.4.4, RFC 5032, RFC 7162 §3.1.5, RFC 8474 §6).
+//! SEARCH and UID SEARCH (RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 7162 §3.1.5, RFC 8474 §6, RFC 8514, RFC 9394).
+
+use mail::decode::charset::Charset;
 
 use super::Trouble;
-use super::common::{date, field_name, keyword, object_id, sequence_set, utf8};
+use super::common::{date, field_name, keyword, object_id, sequence_set};
 use super::cursor::{Cursor, Parsed};
+use super::search_return::search_return;
 use crate::command::{Command, Numbers, Search, SearchKey};
 use crate::flag::Flag;
 use crate::out::Code;
 
-/// `search = "SEARCH" [SP "CHARSET" SP astring] 1*(SP search-key)`
+/// `search = "SEARCH" [SP "RETURN" SP search-return-opts] SP search-program`,
+/// `search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)` (RFC 9051 §9)
+///
+/// Without CHARSET texts are read as UTF-8.
 pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Command> {
     cursor.space()?;
+    let returns = search_return(cursor)?;
+    let mut texts = Charset::Utf8;
     if cursor.eat_word("CHARSET") {
         cursor.space()?;
-        check_charset(&cursor.astring()?)?;
+        texts = charset(cursor)?;
         cursor.space()?;
     }
-    let mut keys = vec![key(cursor)?];
-    while cursor.more() {
-        keys.push(key(cursor)?);
-    }
-    Ok(Command::Search(Search { numbers, keys }))
+    let keys = keys(cursor, texts)?;
+    Ok(Command::Search(Search {
+        numbers,
+        returns,
+        keys,
+    }))
 }
 
-/// RFC 3501 §6.4.4: US-ASCII must be known; an unknown one is NO. Without CHARSET, texts are read as UTF-8 all the same.
-fn check_charset(name: &[u8]) -> Parsed<()> {
-    let known = [&b"US-ASCII"[..], b"UTF-8"]
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(name));
-    if known {
-        Ok(())
-    } else {
-        Err(Trouble::no(Code::BadCharset, "Texts are searched in UTF-8"))
+/// `search-criteria = charset 1*(SP search-key)` (RFC 5256 §5): of SORT and THREAD, where the charset must be said.
+pub(super) fn criteria(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Search> {
+    let texts = charset(cursor)?;
+    cursor.space()?;
+    let keys = keys(cursor, texts)?;
+    Ok(Search {
+        numbers,
+        returns: None,
+        keys,
+    })
+}
+
+/// `charset = atom / quoted`. An unknown one is NO, not BAD (RFC 3501 §6.4.4).
+fn charset(cursor: &mut Cursor<'_>) -> Parsed<Charset> {
+    let name = cursor.astring()?;
+    Charset::named(&name).ok_or(Trouble::no(Code::BadCharset, "That charset is not known here"))
+}
+
+/// `search-key *(SP search-key)`
+fn keys(cursor: &mut Cursor<'_>, texts: Charset) -> Parsed<Vec<SearchKey>> {
+    let mut keys = vec![key(cursor, texts)?];
+    while cursor.more() {
+        keys.push(key(cursor, texts)?);
     }
+    Ok(keys)
 }
 
 /// `search-key = "ALL" / "ANSWERED" / "BCC" SP astring / … / sequence-set / "(" search-key *(SP search-key) ")"`
-fn key(cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
+fn key(cursor: &mut Cursor<'_>, texts: Charset) -> Parsed<SearchKey> {
     cursor.deeper(|cursor| match cursor.peek() {
-        Some(b'(') => cursor.filled_list(key).map(SearchKey::And),
-        Some(b'*' | b'0'..=b'9') => sequence_set(cursor).map(SearchKey::Sequence),
+        Some(b'(') => cursor
+            .filled_list(|cursor| key(cursor, texts))
+            .map(SearchKey::And),
+        Some(b'*' | b'$' | b'0'..=b'9') => sequence_set(cursor).map(SearchKey::Sequence),
         _ => {
             let name = cursor.word()?;
             match flag_key(&name) {
                 Some(key) => Ok(key),
-                None => key_with_argument(&name, cursor),
+                None => key_with_argument(&name, cursor, texts),
             }
         }
     })
@@ -65,70 +91,85 @@ fn flag_key(name: &str) -> Option<SearchKey> {
         "NEW" => SearchKey::New,
         "OLD" => SearchKey::Old,
         "RECENT" => SearchKey::Recent,
+        "SAVEDATESUPPORTED" => SearchKey::SaveDateSupported,
         _ => return None,
     })
 }
 
-fn key_with_argument(name: &str, cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
+fn key_with_argument(name: &str, cursor: &mut Cursor<'_>, texts: Charset) -> Parsed<SearchKey> {
     let argument = argument_of(name).ok_or(Trouble::bad("Unknown search key"))?;
     cursor.space()?;
-    argument(cursor)
+    argument(cursor, texts)
 }
 
-type Argument = fn(&mut Cursor<'_>) -> Parsed<SearchKey>;
+type Argument = fn(&mut Cursor<'_>, Charset) -> Parsed<SearchKey>;
 
 fn argument_of(name: &str) -> Option<Argument> {
     Some(match name {
-        "BCC" => |cursor| in_header("Bcc", cursor),
-        "CC" => |cursor| in_header("Cc", cursor),
-        "FROM" => |cursor| in_header("From", cursor),
-        "SUBJECT" => |cursor| in_header("Subject", cursor),
-        "TO" => |cursor| in_header("To", cursor),
+        "BCC" => |cursor, texts| in_header("Bcc", cursor, texts),
+        "CC" => |cursor, texts| in_header("Cc", cursor, texts),
+        "FROM" => |cursor, texts| in_header("From", cursor, texts),
+        "SUBJECT" => |cursor, texts| in_header("Subject", cursor, texts),
+        "TO" => |cursor, texts| in_header("To", cursor, texts),
         "HEADER" => header,
-        "BODY" => |cursor| text(cursor).map(SearchKey::Body),
-        "TEXT" => |cursor| text(cursor).map(SearchKey::Text),
-        "BEFORE" => |cursor| date(cursor).map(SearchKey::Before),
-        "ON" => |cursor| date(cursor).map(SearchKey::On),
-        "SINCE" => |cursor| date(cursor).map(SearchKey::Since),
-        "SENTBEFORE" => |cursor| date(cursor).map(SearchKey::SentBefore),
-        "SENTON" => |cursor| date(cursor).map(SearchKey::SentOn),
-        "SENTSINCE" => |cursor| date(cursor).map(SearchKey::SentSince),
-        "KEYWORD" => |cursor| keyword(cursor).map(SearchKey::Has),
-        "UNKEYWORD" => |cursor| keyword(cursor).map(SearchKey::HasNot),
-        "LARGER" => |cursor| cursor.number64().map(SearchKey::Larger),
-        "SMALLER" => |cursor| cursor.number64().map(SearchKey::Smaller),
-        "OLDER" => |cursor| cursor.nonzero().map(SearchKey::Older),
-        "YOUNGER" => |cursor| cursor.nonzero().map(SearchKey::Younger),
-        "UID" => |cursor| sequence_set(cursor).map(SearchKey::Uid),
-        "NOT" => |cursor| Ok(SearchKey::Not(Box::new(key(cursor)?))),
+        "BODY" => |cursor, texts| text(cursor, texts).map(SearchKey::Body),
+        "TEXT" => |cursor, texts| text(cursor, texts).map(SearchKey::Text),
+        "NOT" => |cursor, texts| Ok(SearchKey::Not(Box::new(key(cursor, texts)?))),
         "OR" => either,
-        "MODSEQ" => modseq,
-        "EMAILID" => |cursor| object_id(cursor).map(SearchKey::EmailId),
-        "THREADID" => |cursor| object_id(cursor).map(SearchKey::ThreadId),
+        _ => return plain_argument_of(name),
+    })
+}
+
+/// Keys whose argument is no text.
+fn plain_argument_of(name: &str) -> Option<Argument> {
+    Some(match name {
+        "BEFORE" => |cursor, _| date(cursor).map(SearchKey::Before),
+        "ON" => |cursor, _| date(cursor).map(SearchKey::On),
+        "SINCE" => |cursor, _| date(cursor).map(SearchKey::Since),
+        "SENTBEFORE" => |cursor, _| date(cursor).map(SearchKey::SentBefore),
+        "SENTON" => |cursor, _| date(cursor).map(SearchKey::SentOn),
+        "SENTSINCE" => |cursor, _| date(cursor).map(SearchKey::SentSince),
+        "SAVEDBEFORE" => |cursor, _| date(cursor).map(SearchKey::SavedBefore),
+        "SAVEDON" => |cursor, _| date(cursor).map(SearchKey::SavedOn),
+        "SAVEDSINCE" => |cursor, _| date(cursor).map(SearchKey::SavedSince),
+        "KEYWORD" => |cursor, _| keyword(cursor).map(SearchKey::Has),
+        "UNKEYWORD" => |cursor, _| keyword(cursor).map(SearchKey::HasNot),
+        "LARGER" => |cursor, _| cursor.number64().map(SearchKey::Larger),
+        "SMALLER" => |cursor, _| cursor.number64().map(SearchKey::Smaller),
+        "OLDER" => |cursor, _| cursor.nonzero().map(SearchKey::Older),
+        "YOUNGER" => |cursor, _| cursor.nonzero().map(SearchKey::Younger),
+        "UID" => |cursor, _| sequence_set(cursor).map(SearchKey::Uid),
+        "MODSEQ" => |cursor, _| modseq(cursor),
+        "EMAILID" => |cursor, _| object_id(cursor).map(SearchKey::EmailId),
+        "THREADID" => |cursor, _| object_id(cursor).map(SearchKey::ThreadId),
         _ => return None,
     })
 }
 
-fn text(cursor: &mut Cursor<'_>) -> Parsed<String> {
-    utf8(&cursor.astring()?)
+/// `astring` in the charset of the command.
+fn text(cursor: &mut Cursor<'_>, texts: Charset) -> Parsed<String> {
+    let octets = cursor.astring()?;
+    texts
+        .decode(&octets)
+        .ok_or(Trouble::bad("A text is not in the charset of the command"))
 }
 
-fn in_header(name: &str, cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
-    Ok(SearchKey::Header(name.to_owned(), text(cursor)?))
+fn in_header(name: &str, cursor: &mut Cursor<'_>, texts: Charset) -> Parsed<SearchKey> {
+    Ok(SearchKey::Header(name.to_owned(), text(cursor, texts)?))
 }
 
 /// `"HEADER" SP header-fld-name SP astring`
-fn header(cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
+fn header(cursor: &mut Cursor<'_>, texts: Charset) -> Parsed<SearchKey> {
     let name = field_name(cursor)?;
     cursor.space()?;
-    Ok(SearchKey::Header(name, text(cursor)?))
+    Ok(SearchKey::Header(name, text(cursor, texts)?))
 }
 
 /// `"OR" SP search-key SP search-key`
-fn either(cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
-    let one = key(cursor)?;
+fn either(cursor: &mut Cursor<'_>, texts: Charset) -> Parsed<SearchKey> {
+    let one = key(cursor, texts)?;
     cursor.space()?;
-    let other = key(cursor)?;
+    let other = key(cursor, texts)?;
     Ok(SearchKey::Or(Box::new(one), Box::new(other)))
 }
 

@@ -58,7 +58,7 @@ fn commands_without_arguments() {
 fn every_verb_can_be_said() {
     let lines = "CAPABILITY|NOOP|LOGOUT|STARTTLS|AUTHENTICATE PLAIN|LOGIN a b|ENABLE CONDSTORE|ID NIL|SELECT a|EXAMINE a|CREATE a|DELETE a|\
          RENAME a b|SUBSCRIBE a|UNSUBSCRIBE a|LIST \"\" *|LSUB \"\" *|NAMESPACE|STATUS a (MESSAGES)|APPEND a {1}|IDLE|CHECK|CLOSE|UNSELECT|\
-         EXPUNGE|UID EXPUNGE 1|SEARCH ALL|FETCH 1 UID|STORE 1 FLAGS ()|COPY 1 a|MOVE 1 a";
+         EXPUNGE|UID EXPUNGE 1|SEARCH ALL|SORT (SIZE) UTF-8 ALL|THREAD REFERENCES UTF-8 ALL|FETCH 1 UID|STORE 1 FLAGS ()|COPY 1 a|MOVE 1 a";
     let verbs: Vec<Verb> = lines.split('|').map(|line| parsed(line).verb()).collect();
     assert_eq!(verbs, Verb::ALL);
 }
@@ -424,6 +424,12 @@ fn searches() {
         ("SENTBEFORE 1-Feb-1994", SearchKey::SentBefore(day(1994, 2, 1))),
         ("SENTON 1-Feb-1994", SearchKey::SentOn(day(1994, 2, 1))),
         ("SENTSINCE 1-Feb-1994", SearchKey::SentSince(day(1994, 2, 1))),
+        ("SAVEDBEFORE 1-Feb-1994", SearchKey::SavedBefore(day(1994, 2, 1))),
+        ("SAVEDON 1-Feb-1994", SearchKey::SavedOn(day(1994, 2, 1))),
+        ("SAVEDSINCE 1-Feb-1994", SearchKey::SavedSince(day(1994, 2, 1))),
+        ("SAVEDATESUPPORTED", SearchKey::SaveDateSupported),
+        ("$", SearchKey::Sequence(SequenceSet::saved())),
+        ("UID $", SearchKey::Uid(SequenceSet::saved())),
         ("LARGER 0", SearchKey::Larger(0)),
         ("SMALLER 5000000000", SearchKey::Smaller(5_000_000_000)),
         ("OLDER 60", SearchKey::Older(NonZeroU32::new(60).expect("not 0"))),
@@ -462,7 +468,7 @@ fn searches() {
     };
     assert!(search.uses_modseq() && search.numbers == Numbers::Uid);
     assert_eq!(
-        refused("SEARCH CHARSET KOI8-R TEXT x").code,
+        refused("SEARCH CHARSET klingon TEXT x").code,
         Some(Code::BadCharset)
     );
     for bad in [
@@ -479,13 +485,159 @@ fn searches() {
         "SEARCH TEXT {2}\r\n\u{80}x",
         "SEARCH HEADER \"a:b\" x",
         "SEARCH MODSEQ \"/x/\" all 1",
-        "SEARCH RETURN (MIN) ALL",
         "SEARCH CHARSET UTF-8",
+        "SEARCH CHARSET KOI8-R CHARSET UTF-8 ALL",
+        "SEARCH SAVEDON x",
+        "SEARCH $,1",
     ] {
         assert!(!refused(bad).is_no, "{bad}");
     }
     let not_utf8 = request(b"a SEARCH TEXT {2}\r\n\xff\xfe\r\n").expect_err("not UTF-8");
     assert!(!not_utf8.is_no);
+}
+
+#[test]
+fn texts_are_read_in_their_charset() {
+    for octets in [
+        &b"a SEARCH CHARSET KOI8-R SUBJECT {3}\r\n\xd0\xd2\xc9\r\n"[..],
+        b"a SEARCH CHARSET \"koi8-r\" SUBJECT \"\xd0\xd2\xc9\"\r\n",
+        "a SEARCH RETURN () CHARSET UTF-8 SUBJECT \"при\"\r\n".as_bytes(),
+        "a SEARCH SUBJECT \"при\"\r\n".as_bytes(),
+    ] {
+        let Ok(Command::Search(search)) = request(octets).map(|request| request.command) else {
+            panic!("{}", octets.escape_ascii())
+        };
+        let wanted = SearchKey::Header("Subject".to_owned(), "при".to_owned());
+        assert_eq!(search.keys, [wanted]);
+    }
+}
+
+#[test]
+fn results_are_asked_for() {
+    let place = |place| NonZeroU32::new(place).expect("not 0");
+    let nothing = Returns::default();
+    for (options, wanted) in [
+        ("", Returns::ALL),
+        ("ALL", Returns::ALL),
+        ("min", Returns { min: true, ..nothing }),
+        (
+            "MAX COUNT SAVE",
+            Returns {
+                max: true,
+                count: true,
+                save: true,
+                ..nothing
+            },
+        ),
+        (
+            "PARTIAL 500:1",
+            Returns {
+                partial: Some(PartialRange::new(false, place(1), place(500))),
+                ..nothing
+            },
+        ),
+        (
+            "COUNT PARTIAL -1:-100",
+            Returns {
+                count: true,
+                partial: Some(PartialRange::new(true, place(1), place(100))),
+                ..nothing
+            },
+        ),
+    ] {
+        for (line, numbers) in [("SEARCH", Numbers::Sequence), ("UID SEARCH", Numbers::Uid)] {
+            let Command::Search(search) = parsed(&format!("{line} RETURN ({options}) 1:3")) else {
+                panic!("SEARCH")
+            };
+            assert_eq!(
+                (search.returns, search.numbers),
+                (Some(wanted), numbers),
+                "{options}"
+            );
+        }
+        let Command::Sort(sort) = parsed(&format!("SORT RETURN ({options}) (SIZE) UTF-8 ALL")) else {
+            panic!("SORT")
+        };
+        assert_eq!(sort.returns, Some(wanted), "{options}");
+    }
+    assert!(
+        !Returns {
+            save: true,
+            ..nothing
+        }
+        .wants_answer()
+            && Returns::ALL.wants_answer()
+    );
+    for bad in [
+        "SEARCH RETURN ALL",
+        "SEARCH RETURN (MIN)",
+        "SEARCH RETURN (MIDDLE) ALL",
+        "SEARCH RETURN (ALL PARTIAL 1:2) ALL",
+        "SEARCH RETURN (PARTIAL 1:2 PARTIAL 3:4) ALL",
+        "SEARCH RETURN (PARTIAL 0:1) ALL",
+        "SEARCH RETURN (PARTIAL 1) ALL",
+        "SEARCH RETURN (PARTIAL -1:2) ALL",
+        "SEARCH RETURN (PARTIAL 1:-2) ALL",
+        "SEARCH RETURN (PARTIAL 1:*) ALL",
+    ] {
+        assert!(!refused(bad).is_no, "{bad}");
+    }
+}
+
+#[test]
+fn sorts_and_threads() {
+    let by = |key, reverse| SortCriterion { reverse, key };
+    let Command::Sort(sort) = parsed(
+        "UID SORT (SUBJECT REVERSE DATE ARRIVAL Cc DISPLAYFROM REVERSE DISPLAYTO FROM SIZE TO) UTF-8 SINCE 1-Feb-1994 SEEN",
+    ) else {
+        panic!("SORT")
+    };
+    assert_eq!(
+        sort.criteria,
+        [
+            by(SortKey::Subject, false),
+            by(SortKey::Date, true),
+            by(SortKey::Arrival, false),
+            by(SortKey::Cc, false),
+            by(SortKey::DisplayFrom, false),
+            by(SortKey::DisplayTo, true),
+            by(SortKey::From, false),
+            by(SortKey::Size, false),
+            by(SortKey::To, false),
+        ]
+    );
+    assert_eq!((sort.search.keys.len(), sort.search.numbers), (2, Numbers::Uid));
+    for (name, algorithm) in [
+        ("orderedsubject", ThreadAlgorithm::OrderedSubject),
+        ("REFERENCES", ThreadAlgorithm::References),
+    ] {
+        let Command::Thread(thread) = parsed(&format!("THREAD {name} US-ASCII TEXT gewp")) else {
+            panic!("THREAD")
+        };
+        assert_eq!(thread.algorithm, algorithm);
+        assert_eq!(thread.search.keys, [SearchKey::Text("gewp".to_owned())]);
+    }
+    for no in ["SORT (SIZE) klingon ALL", "THREAD REFERENCES klingon ALL"] {
+        assert_eq!(refused(no).code, Some(Code::BadCharset), "{no}");
+    }
+    let many = format!("SORT ({}) UTF-8 ALL", vec!["SIZE"; 33].join(" "));
+    for bad in [
+        "SORT",
+        "SORT () UTF-8 ALL",
+        "SORT SIZE UTF-8 ALL",
+        "SORT (SIZE REVERSE) UTF-8 ALL",
+        "SORT (REVERSE REVERSE SIZE) UTF-8 ALL",
+        "SORT (COLOUR) UTF-8 ALL",
+        "SORT (SIZE) UTF-8",
+        "SORT (SIZE) ALL",
+        "THREAD REFERENCES UTF-8",
+        "THREAD REFS UTF-8 ALL",
+        "THREAD UTF-8 ALL",
+        &many,
+    ] {
+        let fault = refused(bad);
+        assert!(!fault.is_no || fault.code == Some(Code::BadCharset), "{bad}");
+    }
 }
 
 fn section(part: &[u32], text: SectionText) -> Section {

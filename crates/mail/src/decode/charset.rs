@@ -18,6 +18,50 @@ pub fn to_text(charset: &[u8], octets: &[u8]) -> String {
     }
 }
 
+/// A charset whose octets can be read strictly: for what a protocol says is in a charset, where guessing would be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charset {
+    /// UTF-8, and US-ASCII in it
+    Utf8,
+    /// UTF-7 (RFC 2152)
+    Utf7,
+    /// another one of the WHATWG encodings
+    Other(&'static Encoding),
+}
+
+impl Charset {
+    /// The charset of that name; `None` when it is not known.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        let label = name.trim_ascii();
+        if label.eq_ignore_ascii_case(b"us-ascii") {
+            return Some(Self::Utf8);
+        }
+        if is_utf_7(label) {
+            return Some(Self::Utf7);
+        }
+        let encoding = Encoding::for_label(label).or_else(|| by_nickname(label))?;
+        // WHATWG reads unknown and dangerous charsets as "replacement", which has no letters.
+        let known = encoding != encoding_rs::REPLACEMENT;
+        known.then_some(if encoding == UTF_8 {
+            Self::Utf8
+        } else {
+            Self::Other(encoding)
+        })
+    }
+
+    /// The octets as text; `None` when they are not of this charset.
+    pub fn decode(self, octets: &[u8]) -> Option<String> {
+        match self {
+            Self::Utf8 => std::str::from_utf8(octets).ok().map(str::to_owned),
+            Self::Utf7 => Some(utf_7(octets)).filter(|text| !text.contains('\u{fffd}')),
+            Self::Other(encoding) => {
+                let decoded = encoding.decode_without_bom_handling_and_without_replacement(octets);
+                decoded.map(std::borrow::Cow::into_owned)
+            }
+        }
+    }
+}
+
 /// UTF-8 when it is valid, else Windows-1252, in which every octet is something.
 pub fn guess(octets: &[u8]) -> String {
     match std::str::from_utf8(octets) {

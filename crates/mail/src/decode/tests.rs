@@ -177,3 +177,25 @@ proptest! {
         fuzzing::fuzz_decode(text.as_bytes());
     }
 }
+
+#[test]
+fn charsets_are_read_strictly() {
+    use super::charset::Charset;
+    for (name, octets, text) in [
+        ("US-ASCII", &b"abc"[..], Some("abc")),
+        ("us-ascii", b"gr\xc3\xbc\xc3\x9fe", Some("grüße")),
+        ("UTF-8", b"\xff", None),
+        ("iso-8859-1", b"gr\xfc\xdfe", Some("grüße")),
+        ("KOI8-R", b"\xd0\xd2\xc9", Some("при")),
+        ("ISO-2022-JP", b"\x1b$BF|K\\\x1b(B", Some("日本")),
+        ("cp1252", b"\x80", Some("€")),
+        ("shift_jis", b"\x81", None),
+        ("UTF-7", b"gr+APwA3w-e", Some("grüße")),
+    ] {
+        let charset = Charset::named(name.as_bytes()).expect("a known charset");
+        assert_eq!(charset.decode(octets).as_deref(), text, "{name}");
+    }
+    for name in ["", "klingon", "iso-2022-kr", "hz-gb-2312"] {
+        assert_eq!(Charset::named(name.as_bytes()), None, "{name}");
+    }
+}

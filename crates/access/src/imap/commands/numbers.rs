@@ -6,9 +6,10 @@ use mailbox::Opened;
 use store::uids::UidSet;
 
 /// The UIDs that a set names: known to the client, perhaps expunged meanwhile. `None` when a sequence number does not
-/// exist, which is the client's mistake. `*` in an empty mailbox names nothing and is none.
+/// exist, which is the client's mistake. `*` in an empty mailbox names nothing and is none; nor is `$`, whatever is left of it.
 pub(crate) fn uids(opened: &Opened, numbers: Numbers, set: &SequenceSet) -> Option<UidSet> {
     match numbers {
+        _ if set.is_saved() => Some(opened.saved().clone()),
         Numbers::Uid => Some(uids_of(opened, set)),
         Numbers::Sequence if opened.exists() == 0 && names_all(set) => Some(UidSet::new()),
         Numbers::Sequence => opened.uids_of_seqs(&set.resolve_within(opened.exists())?),
@@ -17,6 +18,9 @@ pub(crate) fn uids(opened: &Opened, numbers: Numbers, set: &SequenceSet) -> Opti
 
 /// The same for UIDs, where nothing is a mistake.
 pub(crate) fn uids_of(opened: &Opened, set: &SequenceSet) -> UidSet {
+    if set.is_saved() {
+        return opened.saved().clone();
+    }
     UidSet::from_ranges(set.resolve(opened.last_known_uid()))
 }
 
