@@ -14,7 +14,6 @@ pub struct Offer {
     pub append_limit_bytes: u64,
 }
 
-<<<<<<< HEAD
 /// When a capability is announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
@@ -102,14 +101,11 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("STATUS=SIZE", "RFC 8438", When::AfterSignIn, Enable::No, "status_and_select_agree"),
     extension("CONDSTORE", "RFC 7162", When::AfterSignIn, Enable::Yes, "condstore_tells_mod_sequences"),
     extension("WITHIN", "RFC 5032", When::AfterSignIn, Enable::No, "search_finds_what_people_look_for"),
+    extension("ESEARCH", "RFC 4731", When::AfterSignIn, Enable::No, "results_come_as_asked_for"),
+    extension("SEARCHRES", "RFC 5182", When::AfterSignIn, Enable::No, "a_result_is_kept_and_used"),
+    extension("I18NLEVEL=1", "RFC 5255", When::AfterSignIn, Enable::No, "texts_are_compared_in_any_charset"),
     extension("APPENDLIMIT", "RFC 7889", When::WithAppendLimit, Enable::No, "status_and_select_agree"),
 ];
-=======
-const BEFORE_SIGN_IN: &str = "IMAP4rev1 LITERAL- SASL-IR ID ENABLE";
-const AFTER_SIGN_IN: &str = "IMAP4rev1 LITERAL+ ID ENABLE NAMESPACE CHILDREN UNSELECT IDLE UIDPLUS MOVE SPECIAL-USE \
-     CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE WITHIN \
-     ESEARCH SEARCHRES I18NLEVEL=1";
->>>>>>> 229048b (Tell search results as asked for and keep them for $, read search texts in any charset, and end a search whose client left)
 
 /// The names, separated by single spaces.
 pub fn capabilities(stage: Stage, offer: Offer) -> String {

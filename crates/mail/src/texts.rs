@@ -6,11 +6,7 @@
 use crate::collation::fold;
 use crate::decode;
 use crate::header::{Field, Fields};
-<<<<<<< HEAD
-use crate::mime::{Kind, Structure};
-=======
 use crate::mime::{Kind, Part, Structure};
->>>>>>> 229048b (Tell search results as asked for and keep them for $, read search texts in any charset, and end a search whose client left)
 
 /// The value of a field.
 pub fn value(field: &Field<'_>) -> String {
@@ -27,24 +23,6 @@ fn line(field: &Field<'_>) -> String {
     fold(&format!("{name}: {}", decode::text(field.value())))
 }
 
-<<<<<<< HEAD
-/// What is in the body: text parts, and the header lines of messages inside the message.
-pub fn body<'m>(message: &'m [u8], structure: &'m Structure) -> impl Iterator<Item = String> + 'm {
-    let parts = structure.parts().iter().enumerate();
-    parts
-        .filter(|(_, part)| part.kind != Kind::Multipart)
-        .flat_map(move |(at, part)| {
-            let inside_message = |parent| structure.part(parent).kind == Kind::Message;
-            let inner = at > 0 && part.parent.is_some_and(inside_message);
-            let header = if inner { part.header.of(message) } else { &[] };
-            let content_type = part.content_type(message);
-            let text = (content_type.kind == "text").then(|| {
-                let body = part.body.of(message);
-                fold(&decode::body_text(&content_type, part.encoding(message), body))
-            });
-            header_lines(header).chain(text)
-        })
-=======
 /// What is in the body: `text/*` parts, `message/*` parts that hold no message (reports), and the header lines of messages
 /// inside the message.
 pub fn body<'m>(message: &'m [u8], structure: &'m Structure) -> impl Iterator<Item = String> + 'm {
@@ -66,7 +44,6 @@ fn part_text(message: &[u8], part: &Part) -> Option<String> {
         let body = part.body.of(message);
         fold(&decode::body_text(&content_type, part.encoding(message), body))
     })
->>>>>>> 229048b (Tell search results as asked for and keep them for $, read search texts in any charset, and end a search whose client left)
 }
 
 #[cfg(test)]
@@ -91,8 +68,6 @@ mod tests {
             ["GRU\u{308}\u{df}E, A LONG LINE", "SUBJECT: INNER", "WORDS"]
         );
     }
-<<<<<<< HEAD
-=======
 
     #[test]
     fn messages_inside_are_searched_with_their_headers_and_reports_are_text() {
@@ -109,5 +84,4 @@ mod tests {
             assert!(!texts.contains(absent), "{absent} is in {texts}");
         }
     }
->>>>>>> 229048b (Tell search results as asked for and keep them for $, read search texts in any charset, and end a search whose client left)
 }
