@@ -10,7 +10,8 @@
 //! 2. formatting, clippy and [`rules::run`]: the house rules as tests with reasons;
 //! 3. unit, property, contract, compile-fail and story tests, then doc tests;
 //! 4. [`clients::run`]: real mail programs against a real server;
-//! 5. the crash, power-cut and disk-fault campaigns, short, [`imap_stress::run`], [`hostile::run`], [`internet::run`], and [`fuzz::run`], short;
+//! 5. the crash, power-cut and disk-fault campaigns, short, [`imap_stress::run`], [`hostile::run`], [`internet::run`],
+//!    [`systemd::run`], and [`fuzz::run`], short;
 //! 6. the summary of [`report::Summary`]: `N passed, N failed, N skipped`.
 //!
 //! Guarantees: every step runs even when an earlier one failed; the exit code is non-zero when anything failed; with
@@ -35,6 +36,7 @@ mod reference;
 mod report;
 mod rules;
 mod suite;
+mod systemd;
 mod threats;
 mod tree;
 
@@ -59,6 +61,7 @@ cargo xtask COMMAND
   hostile [--short]         send into servers that misbehave at every stage in every way: nothing lost, doubled, wrongly bounced
   imap-stress [--seconds N] many IMAP clients on shared mailboxes, every response checked against a model (--seed N; --plants)
   internet [--only WORD]    stories of several hosts in a test Internet of namespaces: every way, IPv6, refusals, partitions, kills
+  systemd                   the units of packaging/ under a real systemd, in a small machine of namespaces
   fuzz [--minutes N]        feed mutated bytes to every parser (also --seconds N, --target NAME)
   bench [quick] [ROW...]    measure, beside Debian's Postfix and Dovecot, and write bench/RESULTS.md
   install                   only install the Debian packages that the tests use
@@ -107,6 +110,7 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
             internet::inside(args)?;
             return Ok(None);
         }
+        "systemd" => systemd::run(args)?,
         "fuzz" => fuzz::run(args)?,
         "bench" => bench::run(args)?,
         // Started by the benchmark, beside the servers it measures.

@@ -3,7 +3,7 @@
 use crate::report::{Outcome, Summary, step};
 use crate::{
     clients, crash, diskfaults, fuzz, hostile, imap_stress, install, internet, life, powercut, process,
-    reference, rules, tree,
+    reference, rules, systemd, tree,
 };
 use std::time::Duration;
 
@@ -65,6 +65,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
             hostile::run(&owned(&["--short"]))
         });
         step(&mut total, "the test Internet", || internet::run(&[]));
+        step(&mut total, "the units under systemd", || systemd::run(&[]));
         step(&mut total, "fuzzing, short", || fuzz::run(&owned(SHORT_FUZZ)));
     }
     Ok(total)
