@@ -100,6 +100,13 @@ pub const TOOLS: &[Tool] = &[
     },
 ];
 
+/// What `cargo xtask differential` calls.
+pub const IMAP_PEER: &[Tool] = &[Tool {
+    program: "dovecot",
+    package: "dovecot-imapd",
+    used_for: "the other opinion on IMAP",
+}];
+
 /// What `cargo xtask bench` calls beyond [`TOOLS`].
 pub const BENCH_TOOLS: &[Tool] = &[
     Tool {

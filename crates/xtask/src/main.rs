@@ -9,7 +9,7 @@
 //! 1. [`install::ensure`] installs the Debian packages the tests use, or names each that is missing;
 //! 2. formatting, clippy and [`rules::run`]: the house rules as tests with reasons;
 //! 3. unit, property, contract, compile-fail and story tests, then doc tests;
-//! 4. [`clients::run`]: real mail programs against a real server;
+//! 4. [`clients::run`]: real mail programs against a real server; [`differential::run`]: Dovecot's answers beside ours;
 //! 5. the crash, power-cut and disk-fault campaigns, short, [`imap_stress::run`], [`hostile::run`], [`internet::run`],
 //!    [`systemd::run`], and [`fuzz::run`], short;
 //! 6. the summary of [`report::Summary`]: `N passed, N failed, N skipped`.
@@ -22,7 +22,9 @@ mod campaign;
 mod clients;
 mod crash;
 mod demo;
+mod differential;
 mod diskfaults;
+mod dovecot;
 mod fuzz;
 mod hostile;
 mod imap_stress;
@@ -53,6 +55,8 @@ cargo xtask COMMAND
   threats [--fix]           check (or write) docs/reference/threats.md, the list of threat cases and their tests
   reference [--fix]         check (or write) the pages of docs/reference that the code writes itself
   clients [NAME...]         real mail programs against a real server
+  differential [--short]    the same mail and IMAP commands to Debian's Dovecot and to us: every difference must be a judged one
+                            --write: docs/reference/imap-differences.md, with all the mail there is
   crash [--cycles N]        kill the server again and again under load, then look for lost, torn and doubled mail
                             --plants: the test of the test, three planted faults that must be found
   life [--short]            the sync before each acknowledgement; SIGTERM and the kernel's kill under load
@@ -98,6 +102,7 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
         "threats" => threats::run(args)?,
         "reference" => reference::run(args)?,
         "clients" => clients::run(args)?,
+        "differential" => differential::run(args)?,
         "crash" => crash::run(args)?,
         "life" => life::run(args)?,
         "powercut" => powercut::run(args)?,

@@ -40,6 +40,9 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     }
     if !quick && filter.is_none() {
         step(&mut total, "real clients", || clients::run(&[]));
+        step(&mut total, "the same mail to Dovecot, short", || {
+            crate::differential::run(&owned(&["--short"]))
+        });
         step(&mut total, "crash campaign, short", || {
             crash::run(&owned(SHORT_CRASH))
         });

@@ -103,7 +103,7 @@ impl<'m> Texts<'m> {
         let lines = self
             .header
             .get_or_init(|| texts::header_lines(self.message).collect());
-        lines.iter().any(|line| line.contains(needle))
+        needle.is_empty() || lines.iter().any(|line| line.contains(needle))
     }
 
     fn body_contains(&self, needle: &str) -> bool {
@@ -111,7 +111,8 @@ impl<'m> Texts<'m> {
             let structure = Structure::parse(self.message);
             texts::body(self.message, &structure).collect()
         });
-        body.iter().any(|text| text.contains(needle))
+        // Every text holds the empty string, also the text of a message that has none.
+        needle.is_empty() || body.iter().any(|text| text.contains(needle))
     }
 }
 

@@ -1,13 +1,14 @@
-//! `cargo xtask bench [quick] [--essential] [--rows inbound,sending,alone,calls,idle,start,memory,history,profile] [--messages N] [--queued N] [--connections N] [--binary PATH]`
+//! `cargo xtask bench [quick] [--essential] [--rows inbound,sending,alone,calls,idle,start,memory,history,profile,imap] [--messages N] [--mailbox N] [--queued N] [--connections N] [--binary PATH]`
 //!
 //! Measures the release build beside Debian's Postfix and Dovecot, alternately in the same run, in a network namespace of
-//! its own, and writes `bench/RESULTS.md`: every goal beside its figure, met or not. The load comes from the shared load
+//! its own, and writes `bench/RESULTS.md` (the rows of IMAP: `bench/IMAP.md`): every goal beside its figure, met or not. The load comes from the shared load
 //! generator (`mailbench/mailbench.py`) when it is there; without it the comparison is skipped aloud.
 //!
 //! `--essential` leaves out the less telling combinations of size, sessions and mailboxes.
 //! `quick` takes 3 runs of at least 2 s of the rows that matter most; the full form 5 runs of at least 5 s of every row.
 
 mod floor;
+mod imap;
 mod inbound;
 mod lab;
 mod peer;
@@ -25,6 +26,7 @@ use results::Results;
 pub use floor::serve as serve_floor;
 pub use lab::status_kib;
 pub use sending::inside as sending_inside;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What the command line asked for.
@@ -39,6 +41,8 @@ pub struct Options {
     pub quick: bool,
     /// Messages in the store for the start-up row.
     pub messages: usize,
+    /// Messages in the mailbox of the IMAP rows.
+    pub mailbox: usize,
     /// Messages for dead domains in the queue.
     pub queued: usize,
     /// Idle connections for the memory rows.
@@ -49,7 +53,7 @@ pub struct Options {
 }
 
 const ROWS: &[&str] = &[
-    "inbound", "sending", "alone", "calls", "idle", "start", "memory", "history", "profile",
+    "inbound", "sending", "alone", "calls", "idle", "start", "memory", "history", "profile", "imap",
 ];
 
 impl Options {
@@ -78,6 +82,7 @@ impl Options {
             essential: quick || args.iter().any(|arg| arg == "--essential"),
             quick,
             messages: number("--messages", if quick { 20_000 } else { 1_000_000 })?,
+            mailbox: number("--mailbox", if quick { 10_000 } else { 50_000 })?,
             queued: number("--queued", if quick { 5_000 } else { 100_000 })?,
             connections: number("--connections", if quick { 2_000 } else { 10_000 })?,
             binary: value("--binary").map(PathBuf::from),
@@ -103,7 +108,11 @@ const MEASURES: &[Row] = &[
     ("memory", single::idle_connections),
     ("history", single::long_history),
     ("profile", profile::inbound_path),
+    ("imap", imap::compare),
 ];
+/// Rows with a page of their own, so that measuring them leaves the figures of the others alone.
+const PAGES: &[(&str, &str)] = &[("imap", "IMAP.md")];
+const PAGE: &str = "RESULTS.md";
 
 /// Measures and writes the results; a row that cannot be measured is a failure, a goal that is not met is not.
 pub fn run(args: &[String]) -> Outcome<Summary> {
@@ -115,10 +124,21 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     summary.merge(install::ensure(install::TOOLS)?);
     summary.merge(install::ensure(install::BENCH_TOOLS)?);
     let lab = Lab::new(options.binary.clone())?;
-    let mut results = Results::new(&lab, &options)?;
+    let (mut met, mut missed) = (0, 0);
+    let mut pages = BTreeMap::new();
     for (name, measure) in MEASURES.iter().filter(|(name, _)| options.wants(name)) {
         println!("\n=== {name}");
-        match measure(&lab, &options, &mut results) {
+        let page = PAGES
+            .iter()
+            .find(|(row, _)| row == name)
+            .map_or(PAGE, |(_, page)| page);
+        if !pages.contains_key(page) {
+            pages.insert(page, Results::new(&lab, &options, page)?);
+        }
+        let Some(results) = pages.get_mut(page) else {
+            continue;
+        };
+        match measure(&lab, &options, results) {
             Ok(()) => summary.pass(format!("measured {name}")),
             Err(error) => {
                 summary.fail(format!("measuring {name}"), &error);
@@ -131,9 +151,10 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         // Written after every row, so that an interrupted run leaves what it has.
         results.write()?;
     }
-    let (met, missed) = results.goals();
-    summary.note(format!(
-        "goals: {met} met, {missed} not met; see bench/RESULTS.md"
-    ));
+    for results in pages.values() {
+        let goals = results.goals();
+        (met, missed) = (met + goals.0, missed + goals.1);
+    }
+    summary.note(format!("goals: {met} met, {missed} not met; see bench/"));
     Ok(summary)
 }

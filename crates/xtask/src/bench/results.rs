@@ -1,4 +1,4 @@
-//! `bench/RESULTS.md`: figures beside goals.
+//! `bench/RESULTS.md` and its sisters: figures beside goals.
 
 use super::Options;
 use super::lab::Lab;
@@ -52,14 +52,15 @@ struct Line {
 
 /// Everything measured in this run.
 pub struct Results {
+    page: &'static str,
     head: String,
     lines: Vec<Line>,
     remarks: Vec<String>,
 }
 
 impl Results {
-    /// Notes the machine, the versions and the disk.
-    pub fn new(lab: &Lab, options: &Options) -> Outcome<Self> {
+    /// Notes the machine, the versions and the disk; `page` is the file below `bench/` that it is written to.
+    pub fn new(lab: &Lab, options: &Options, page: &'static str) -> Outcome<Self> {
         let say = |program: &str, args: &[&str]| -> String {
             let said = process::run(Command::new(program).args(args), Duration::from_secs(20));
             said.map(|said: Finished| said.stdout.lines().next().unwrap_or_default().trim().to_owned())
@@ -105,6 +106,7 @@ impl Results {
             quick = if options.quick { " quick" } else { "" },
         );
         Ok(Self {
+            page,
             head,
             lines: Vec::new(),
             remarks: Vec::new(),
@@ -185,7 +187,7 @@ impl Results {
         for remark in &self.remarks {
             out.push_str(&format!("\n{remark}\n"));
         }
-        Ok(std::fs::write(tree::root().join("bench/RESULTS.md"), out)?)
+        Ok(std::fs::write(tree::root().join("bench").join(self.page), out)?)
     }
 }
 
