@@ -112,6 +112,9 @@ pub const ADDRESSES: usize = 4;
 /// For connecting to one address.
 pub const CONNECT: Duration = Duration::from_secs(30);
 
+/// For connecting to an address while one of the other family is left: the first family may have no road that works.
+pub const CONNECT_BEFORE_OTHER_FAMILY: Duration = Duration::from_secs(5);
+
 /// For a TLS handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(60);
 

@@ -219,6 +219,28 @@ async fn q_6_silence_at_each_stage_ends_at_its_deadline() {
 }
 
 #[tokio::test]
+async fn q_6_a_family_whose_packets_vanish_costs_seconds_and_no_attempt() {
+    let mut settings = Settings::new("mail.home.test");
+    settings.v6.address = Some("2001:db8::10".parse().expect("an address"));
+    let house = House::with(settings).await;
+    house
+        .dns
+        .replace(&format!("{}\nmx.there.test AAAA 2001:db8::25", house::ZONE))
+        .expect("a zone");
+    house
+        .network
+        .break_at("[2001:db8::25]:25".parse().expect("an address"), Fault::BlackHole);
+    let peer = Peer::at(&house.network, MX, Script::default(), None);
+    house.start();
+    let id = house.send(&["bob@there.test"]).await;
+    house.until_empty().await;
+    assert_eq!(peer.taken.lock().len(), 1);
+    assert!(house.clock_seconds() <= 6, "{} s", house.clock_seconds());
+    let attempts = house.attempts(id).await;
+    assert_eq!((attempts.len(), attempts[0].talks.len()), (1, 2), "{attempts:?}");
+}
+
+#[tokio::test]
 async fn q_8_a_dead_domain_with_thousands_does_not_hold_up_a_healthy_one() {
     let house = House::new().await;
     house

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use queue::attempt::{AttemptResult, AttemptText, Decisive};
 use smtp::client::{Cannot, ClientName, RcptRequest, RecipientOutcome, Stage};
@@ -161,8 +162,9 @@ impl Carrier<'_> {
         trip: &mut Trip,
         letter: &Letter,
     ) -> Result<(), StoreError> {
-        for address in &host.addresses {
-            let Some(mut target) = target(&self.job.route, self.settings, host, *address) else {
+        for (place, address) in host.addresses.iter().enumerate() {
+            let patience = connect::patience(*address, &host.addresses[place + 1..]);
+            let Some(mut target) = target(&self.job.route, self.settings, host, (*address, patience)) else {
                 let text = "our own name for greeting cannot be sent: look at deliver.ehlo_name";
                 trip.judged(&Judgement {
                     fate: Trouble::later(3, 5, text).fate(),
@@ -319,7 +321,12 @@ fn unreadable(what: &str) -> Fate {
     Trouble::later(3, 0, format!("the message cannot be read from our disk: {what}")).fate()
 }
 
-fn target(route: &Route, settings: &Settings, host: &Candidate, address: IpAddr) -> Option<Target> {
+fn target(
+    route: &Route,
+    settings: &Settings,
+    host: &Candidate,
+    (address, patience): (IpAddr, Duration),
+) -> Option<Target> {
     let (source, hello) = match address {
         IpAddr::V4(_) => (settings.v4.address.map(IpAddr::V4), &settings.v4.hello),
         IpAddr::V6(_) => (settings.v6.address.map(IpAddr::V6), &settings.v6.hello),
@@ -339,6 +346,7 @@ fn target(route: &Route, settings: &Settings, host: &Candidate, address: IpAddr)
     Some(Target {
         host: host.host.clone(),
         address: SocketAddr::new(address, port),
+        patience,
         source,
         hello: ClientName::new(hello)?,
         security,

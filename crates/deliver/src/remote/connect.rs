@@ -10,6 +10,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use queue::attempt::TlsText;
 use smtp::client::{
@@ -22,7 +23,7 @@ use world::net::{Network, TlsClient, TlsFailure, TlsPolicy};
 
 use super::outcome::{self, Broken, Judgement};
 use super::talk::{Notes, Pulse, Wire, flush, in_time, reply, tls_text};
-use crate::limits::{COMMAND, CONNECT, HANDSHAKE};
+use crate::limits::{COMMAND, CONNECT, CONNECT_BEFORE_OTHER_FAMILY, HANDSHAKE};
 use crate::settings::Login;
 
 /// The doors that connecting needs.
@@ -43,6 +44,8 @@ pub struct Target {
     pub host: String,
     /// one of its addresses
     pub address: SocketAddr,
+    /// how long connecting may take ([`patience`])
+    pub patience: Duration,
     /// the address of ours to use
     pub source: Option<IpAddr>,
     /// the name to greet with
@@ -75,6 +78,16 @@ pub fn may_go_in_clear(asked: Security) -> bool {
     }
 }
 
+/// How long connecting to `address` may take when the addresses `left` come after it. One whose packets vanish shall not hold up
+/// mail that the other family would take (RFC 8305 has the idea; mail need not race).
+pub fn patience(address: IpAddr, left: &[IpAddr]) -> Duration {
+    if left.iter().any(|other| other.is_ipv6() != address.is_ipv6()) {
+        CONNECT_BEFORE_OTHER_FAMILY
+    } else {
+        CONNECT
+    }
+}
+
 /// A connection that is ready for mail.
 pub struct Open {
     /// the connection
@@ -102,7 +115,7 @@ pub enum NotOpen {
 /// See [`NotOpen`]. The connection is closed.
 pub async fn open(doors: &Doors, target: &Target, notes: &mut Notes, pulse: &Pulse) -> Result<Open, NotOpen> {
     let clock = &*doors.clock;
-    let deadline = in_time(clock, CONNECT);
+    let deadline = in_time(clock, target.patience);
     let connecting = doors.network.connect(target.address, target.source);
     let connected = tokio::select! {
         connected = connecting => connected,

@@ -194,7 +194,7 @@ fn addresses(found: &Found, choice: Choice<'_>) -> Addresses {
     Addresses::Usable(first)
 }
 
-/// Every address in the answers.
+/// Every address in the answers. An IPv4 address in IPv6 clothes is one of IPv4: it is reached over IPv4, from our address there.
 fn all_of(found: &Found) -> impl Iterator<Item = IpAddr> {
     [&found.v4, &found.v6].into_iter().flat_map(|lookup| {
         let records = match lookup {
@@ -203,7 +203,7 @@ fn all_of(found: &Found) -> impl Iterator<Item = IpAddr> {
         };
         records.iter().filter_map(|record| match record {
             Record::A(address) => Some(IpAddr::V4(*address)),
-            Record::Aaaa(address) => Some(IpAddr::V6(*address)),
+            Record::Aaaa(address) => Some(plain(IpAddr::V6(*address))),
             _ => None,
         })
     })
@@ -447,6 +447,12 @@ mod tests {
                 mx(&[(1, "a.x")]),
                 vec![at(&["203.0.113.25"])],
                 "5.4.6",
+            ),
+            (
+                "IPv4 inside IPv6",
+                mx(&[(1, "a.x")]),
+                vec![at(&["::ffff:192.0.2.1"])],
+                "a.x=[192.0.2.1]",
             ),
             (
                 "ourselves, mapped",
