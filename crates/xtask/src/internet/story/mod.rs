@@ -145,6 +145,10 @@ pub enum What {
     },
     /// SIGKILL and a new start on the same directory
     Kill { host: String },
+    /// SIGTERM, and nobody listens any more
+    Stop { host: String },
+    /// a start on the same directory
+    Start { host: String },
     /// everything that waits becomes due
     TryAgain { host: String },
     /// packets from these hosts are lost

@@ -88,6 +88,8 @@ impl Play<'_> {
                 server.kill();
                 server.launch()
             }
+            What::Stop { host } => self.hosts.hearthpost(host)?.server.borrow_mut().stop().map(drop),
+            What::Start { host } => self.hosts.hearthpost(host)?.server.borrow_mut().launch(),
             What::TryAgain { host } => self.hosts.hearthpost(host)?.server.borrow().retry_all(),
             What::CutOff { host, from, over } => {
                 let others = from.iter().filter_map(|other| self.story.host(other));

@@ -109,6 +109,12 @@ impl Story {
             [host, "is", "killed", "and", "starts", "again"] => What::Kill {
                 host: self.hearthpost(host)?,
             },
+            [host, "is", "stopped"] => What::Stop {
+                host: self.hearthpost(host)?,
+            },
+            [host, "starts", "again"] => What::Start {
+                host: self.hearthpost(host)?,
+            },
             [host, "tries", "everything", "again"] => What::TryAgain {
                 host: self.hearthpost(host)?,
             },
