@@ -30,6 +30,8 @@ pub const PAGE_MESSAGES: usize = 64;
 pub const SEARCH_TEXTS: usize = 64;
 /// Keys that a SEARCH compares before it lets others have the processor.
 pub const SEARCH_KEYS_AT_ONCE: usize = 50_000;
+/// Ranges of UIDs in one VANISHED response.
+pub const VANISHED_RANGES: usize = 500;
 /// Octets of one FETCH response that are made before they are sent; the message is then read again for the rest.
 pub const FETCH_AT_ONCE_BYTES: usize = 1024 * 1024;
 /// Letters of all patterns of one LIST together; more are refused with `NO [LIMIT]`.

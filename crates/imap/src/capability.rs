@@ -100,6 +100,7 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("LIST-STATUS", "RFC 5819", When::AfterSignIn, Enable::No, "status_and_select_agree"),
     extension("STATUS=SIZE", "RFC 8438", When::AfterSignIn, Enable::No, "status_and_select_agree"),
     extension("CONDSTORE", "RFC 7162", When::AfterSignIn, Enable::Yes, "condstore_tells_mod_sequences"),
+    extension("QRESYNC", "RFC 7162", When::AfterSignIn, Enable::Yes, "who_comes_back_is_told_only_what_changed"),
     extension("WITHIN", "RFC 5032", When::AfterSignIn, Enable::No, "search_finds_what_people_look_for"),
     extension("ESEARCH", "RFC 4731", When::AfterSignIn, Enable::No, "results_come_as_asked_for"),
     extension("SEARCHRES", "RFC 5182", When::AfterSignIn, Enable::No, "a_result_is_kept_and_used"),

@@ -173,6 +173,21 @@ pub struct Select {
     pub mailbox: MailboxName,
     /// `(CONDSTORE)`: the client wants MODSEQ in its FETCH responses from now on
     pub condstore: bool,
+    /// `(QRESYNC (…))`: it wants to be told only what changed since it was here
+    pub resync: Option<Resync>,
+}
+
+/// What a client that comes back remembers of a mailbox (RFC 7162 §3.2.5).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resync {
+    /// of the mailbox it remembers; if it is another now, all it remembers is worth nothing
+    pub uidvalidity: NonZeroU32,
+    /// it has seen every change up to here
+    pub modseq: u64,
+    /// the UIDs it remembers; without them it wants to hear of all
+    pub known_uids: Option<SequenceSet>,
+    /// some of its sequence numbers and the UIDs that belonged to them, as two sets of the same size
+    pub matches: Option<(SequenceSet, SequenceSet)>,
 }
 
 /// CREATE (RFC 3501 §6.3.3, RFC 6154 §3).
@@ -369,6 +384,21 @@ pub struct Fetch {
     pub items: Vec<FetchItem>,
     /// `(CHANGEDSINCE n)`: only messages with a larger mod-sequence, and MODSEQ in the response
     pub changed_since: Option<u64>,
+    /// `VANISHED` beside it: also what went since (RFC 7162 §3.2.6)
+    pub vanished: bool,
+    /// `(PARTIAL 1:100)`: only these of the messages that are found (RFC 9394 §3.3)
+    pub partial: Option<Window>,
+}
+
+/// Some of the results of a command, counted from the first or from the last (RFC 9394 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// whether 1 is the last result
+    pub from_end: bool,
+    /// the first that is wanted, counted from 1
+    pub first: u32,
+    /// the last that is wanted, not before `first`
+    pub last: u32,
 }
 
 impl Fetch {

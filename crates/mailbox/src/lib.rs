@@ -38,6 +38,7 @@ mod plants;
 pub mod rows;
 pub mod session;
 pub mod tree;
+mod vanished;
 mod view;
 
 pub use changes::{Copied, Expunged, FlagsSet, Moved};

@@ -229,6 +229,13 @@ impl Opened {
         Some(UidSet::from_ranges(uids))
     }
 
+    /// Those of `uids` that are not there, without those of which the client is still to be told.
+    pub fn missing(&self, uids: &UidSet) -> UidSet {
+        let ranges = uids.ranges().iter();
+        let there = ranges.flat_map(|&(first, last)| self.snapshot.range(first, last).map(|row| row.uid));
+        uids.without(there).without(self.untold.iter().copied())
+    }
+
     /// The known messages that are in `uids`, as (sequence number, row), ascending; expunged ones are left out.
     pub fn select<'a>(&'a self, uids: &'a UidSet) -> impl Iterator<Item = (u32, &'a Row)> + 'a {
         self.select_from(uids, 0)

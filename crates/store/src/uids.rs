@@ -55,8 +55,77 @@ impl UidSet {
             .sum()
     }
 
+    /// What is in both.
+    pub fn intersection(&self, other: &Self) -> Self {
+        let (mut at, mut beside) = (0, 0);
+        let mut ranges = Vec::new();
+        while let (Some(one), Some(two)) = (self.ranges.get(at), other.ranges.get(beside)) {
+            let (first, last) = (one.0.max(two.0), one.1.min(two.1));
+            if first <= last {
+                ranges.push((first, last));
+            }
+            if one.1 <= two.1 {
+                at += 1;
+            } else {
+                beside += 1;
+            }
+        }
+        Self { ranges }
+    }
+
+    /// Without these, which ascend.
+    pub fn without(&self, ascending: impl IntoIterator<Item = u32>) -> Self {
+        let mut out = ascending.into_iter().peekable();
+        let mut ranges = Vec::new();
+        for &(first, last) in &self.ranges {
+            let mut next = Some(first);
+            while let Some(uid) = out.next_if(|&uid| uid <= last) {
+                let Some(from) = next.filter(|&from| from <= uid) else {
+                    continue;
+                };
+                if from < uid {
+                    ranges.push((from, uid - 1));
+                }
+                next = uid.checked_add(1);
+            }
+            ranges.extend(next.filter(|&from| from <= last).map(|from| (from, last)));
+        }
+        Self { ranges }
+    }
+
     /// Every UID, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.ranges.iter().flat_map(|&(first, last)| first..=last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_cut_and_joined() {
+        let set = |ranges: &[(u32, u32)]| UidSet::from_ranges(ranges.iter().copied());
+        let all = set(&[(1, 9), (20, u32::MAX)]);
+        for (one, two, both) in [
+            (set(&[]), all.clone(), set(&[])),
+            (set(&[(5, 25)]), all.clone(), set(&[(5, 9), (20, 25)])),
+            (set(&[(1, u32::MAX)]), all.clone(), all.clone()),
+            (
+                set(&[(3, 4), (6, 7), (30, 31)]),
+                all.clone(),
+                set(&[(3, 4), (6, 7), (30, 31)]),
+            ),
+            (set(&[(10, 19)]), all.clone(), set(&[])),
+        ] {
+            assert_eq!(one.intersection(&two), both);
+            assert_eq!(two.intersection(&one), both);
+        }
+        assert_eq!(all.without([]), all);
+        assert_eq!(
+            all.without([1, 5, 9, 15, 20, u32::MAX]),
+            set(&[(2, 4), (6, 8), (21, u32::MAX - 1)])
+        );
+        assert_eq!(set(&[(3, 3), (7, 8)]).without([3, 7, 8]), set(&[]));
     }
 }

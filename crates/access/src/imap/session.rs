@@ -59,6 +59,8 @@ pub(crate) struct User {
     pub(crate) person: Person,
     /// the client knows mod-sequences (RFC 7162 §3.1)
     pub(crate) condstore: bool,
+    /// the client is told UIDs that went, not sequence numbers (RFC 7162 §3.2)
+    pub(crate) qresync: bool,
 }
 
 /// What a command is given.
@@ -407,6 +409,7 @@ impl<'c> Session<'c> {
             who,
             person,
             condstore: false,
+            qresync: false,
         };
         if let State::Guest(guest) = std::mem::replace(&mut self.state, State::Moving) {
             self.state = State::User(Box::new(guest.signed_in(user)));
@@ -427,7 +430,20 @@ impl<'c> Session<'c> {
         read_only: bool,
         answer: Reading,
     ) -> Result<Next, Stop> {
+        let may_resync = match &self.state {
+            State::User(user) => user.who.qresync,
+            State::Mailbox(selected) => selected.who.qresync,
+            State::Guest(_) | State::Moving => false,
+        };
+        if select.resync.is_some() && !may_resync {
+            answer.bad(&mut cx.io.out, None, "ENABLE QRESYNC first");
+            return Ok(Next::Go);
+        }
         let before = self.leave_mailbox();
+        if before.is_some() {
+            // RFC 7162 §3.2.11: what follows is about the new mailbox.
+            cx.io.out.ok(Some(&Code::Closed), "The mailbox before is closed");
+        }
         if let State::User(user) = &mut self.state {
             let opening = commands::select::run(cx, &mut user.who, select, read_only, answer);
             let opened = Box::pin(opening).await?;
@@ -501,7 +517,7 @@ impl<'c> Session<'c> {
 impl Cx<'_, '_> {
     /// Tells what changed in the open mailbox.
     pub(crate) fn tell(&mut self, user: &User, opened: &mut Opened, expunges: Expunges) -> Result<(), Stop> {
-        if tell(&mut self.io.out, opened, user.condstore, expunges) {
+        if tell(&mut self.io.out, opened, user, expunges) {
             Ok(())
         } else {
             Err(Stop::MailboxGone)

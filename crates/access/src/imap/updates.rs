@@ -3,13 +3,19 @@
 use imap::out::Out;
 use mailbox::{Expunges, Opened, Row};
 use store::flags::{ANSWERED, DELETED, DRAFT, FLAGGED, SEEN};
+use store::uids::UidSet;
 
-/// Writes EXPUNGE (if it may be told), EXISTS, RECENT and changed FLAGS. False when the mailbox is gone: the connection must
+use crate::imap::session::User;
+use crate::limits::VANISHED_RANGES;
+
+/// Writes EXPUNGE or VANISHED (if it may be told), EXISTS, RECENT and changed FLAGS. False when the mailbox is gone: the connection must
 /// end, as IMAP has no other word for it.
-pub(crate) fn tell(out: &mut Out, opened: &mut Opened, condstore: bool, expunges: Expunges) -> bool {
+pub(crate) fn tell(out: &mut Out, opened: &mut Opened, user: &User, expunges: Expunges) -> bool {
     let updates = opened.updates(expunges);
-    for &seq in &updates.expunged {
-        out.expunge(seq);
+    if user.qresync {
+        vanished(out, false, &UidSet::from_uids(updates.vanished.iter().copied()));
+    } else {
+        updates.expunged.iter().for_each(|&seq| out.expunge(seq));
     }
     if let Some(exists) = updates.exists {
         out.exists(exists);
@@ -19,7 +25,7 @@ pub(crate) fn tell(out: &mut Out, opened: &mut Opened, condstore: bool, expunges
         if let Some(row) = opened.snapshot().find(uid) {
             let mut line = out.fetch(seq);
             // With CONDSTORE the client must be able to tell which message it is about (RFC 7162 §3.1).
-            if condstore {
+            if user.condstore {
                 line.uid(uid);
                 line.modseq(row.modseq);
             }
@@ -28,6 +34,13 @@ pub(crate) fn tell(out: &mut Out, opened: &mut Opened, condstore: bool, expunges
         }
     }
     !updates.gone
+}
+
+/// VANISHED, in lines that a client can hold.
+pub(crate) fn vanished(out: &mut Out, earlier: bool, uids: &UidSet) {
+    for some in uids.ranges().chunks(VANISHED_RANGES) {
+        out.vanished(earlier, some);
+    }
 }
 
 /// The flags of a message as they go on the wire.

@@ -7,6 +7,7 @@ mod idle;
 mod mailboxes;
 mod messages;
 mod search;
+mod resync;
 mod sign_in;
 mod support;
 mod threats;

@@ -445,6 +445,7 @@ fn check(response: &[u8]) {
         b"APPENDLIMIT ",
         b"* ID",
         b"* ESEARCH",
+        b"VANISHED",
     ];
     if beyond
         .iter()

@@ -137,6 +137,17 @@ impl Out {
         self.numbered(sequence, b" EXPUNGE\r\n");
     }
 
+    /// `* VANISHED uids`, which takes the place of EXPUNGE, or `* VANISHED (EARLIER) uids`, which moves no sequence number
+    /// (RFC 7162 §3.2.10). Ranges ascend and are not empty.
+    pub fn vanished(&mut self, earlier: bool, uids: &[(u32, u32)]) {
+        self.raw(b"* VANISHED ");
+        if earlier {
+            self.raw(b"(EARLIER) ");
+        }
+        self.ranges(uids);
+        self.crlf();
+    }
+
     fn numbered(&mut self, number: u32, what: &[u8]) {
         self.raw(b"* ");
         self.number(u64::from(number));

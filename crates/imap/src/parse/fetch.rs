@@ -1,10 +1,11 @@
-//! FETCH and UID FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4, RFC 8474 §5).
+//! FETCH and UID FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4, §3.2.6, RFC 8474 §5, RFC 9394 §3.3).
 
 use super::Trouble;
 use super::common::{item_name, sequence_set};
 use super::cursor::{Cursor, Parsed};
 use super::section;
-use crate::command::{Command, Fetch, FetchItem, FetchSection, Numbers};
+use super::window::window;
+use crate::command::{Command, Fetch, FetchItem, FetchSection, Numbers, Window};
 use crate::limits;
 
 /// `fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
@@ -19,12 +20,40 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Com
     } else {
         Vec::new()
     };
-    Ok(Command::Fetch(Fetch {
+    let mut fetch = Fetch {
         numbers,
         set,
         items,
-        changed_since: modifiers.last().copied(),
-    }))
+        changed_since: None,
+        vanished: false,
+        partial: None,
+    };
+    for modifier in modifiers {
+        match modifier {
+            Modifier::ChangedSince(modseq) => fetch.changed_since = Some(modseq),
+            Modifier::Vanished => fetch.vanished = true,
+            Modifier::Partial(window) => fetch.partial = Some(window),
+        }
+    }
+    check(&fetch)?;
+    Ok(Command::Fetch(fetch))
+}
+
+enum Modifier {
+    ChangedSince(u64),
+    Vanished,
+    Partial(Window),
+}
+
+/// RFC 7162 §3.2.6: VANISHED only with UID FETCH and CHANGEDSINCE. RFC 9394 §3.3: PARTIAL only with UID FETCH.
+fn check(fetch: &Fetch) -> Parsed<()> {
+    if fetch.vanished && (fetch.numbers == Numbers::Sequence || fetch.changed_since.is_none()) {
+        return Err(Trouble::bad("VANISHED belongs to UID FETCH with CHANGEDSINCE"));
+    }
+    if fetch.partial.is_some() && fetch.numbers == Numbers::Sequence {
+        return Err(Trouble::bad("PARTIAL belongs to UID FETCH"));
+    }
+    Ok(())
 }
 
 fn items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
@@ -120,12 +149,19 @@ fn plain_item(name: &str) -> Option<FetchItem> {
     })
 }
 
-/// `fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value` (RFC 7162 §7)
-fn modifier(cursor: &mut Cursor<'_>) -> Parsed<u64> {
+/// `fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" / "PARTIAL" SP partial-range` (RFC 7162 §7, RFC 9394 §4)
+fn modifier(cursor: &mut Cursor<'_>) -> Parsed<Modifier> {
     cursor.token()?;
+    if cursor.eat_word("VANISHED") {
+        return Ok(Modifier::Vanished);
+    }
+    if cursor.eat_word("PARTIAL") {
+        cursor.space()?;
+        return window(cursor).map(Modifier::Partial);
+    }
     if !cursor.eat_word("CHANGEDSINCE") {
         return Err(Trouble::bad("Unknown FETCH modifier"));
     }
     cursor.space()?;
-    cursor.number64()
+    cursor.number64().map(Modifier::ChangedSince)
 }

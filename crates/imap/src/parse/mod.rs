@@ -20,6 +20,7 @@ mod id;
 mod list;
 mod login;
 mod lsub;
+mod qresync;
 mod rename;
 mod search;
 mod search_return;
@@ -31,6 +32,7 @@ mod store;
 mod subscribe;
 mod thread;
 mod transfer;
+mod window;
 
 use std::borrow::Cow;
 

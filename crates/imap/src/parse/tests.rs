@@ -155,6 +155,7 @@ fn mailboxes_are_opened_and_named() {
     let select = |mailbox: &str, condstore| Select {
         mailbox: name(mailbox),
         condstore,
+        resync: None,
     };
     assert_eq!(parsed("SELECT inbox"), Command::Select(select("INBOX", false)));
     assert_eq!(
@@ -165,7 +166,45 @@ fn mailboxes_are_opened_and_named() {
         parsed("EXAMINE \"Entw&APw-rfe\""),
         Command::Examine(select("Entwürfe", false))
     );
-    assert!(!refused("SELECT INBOX (QRESYNC (1 2))").is_no);
+    let set = |text: &str| super::sequence_set(text.as_bytes());
+    for (text, known_uids, matches) in [
+        ("", None, None),
+        (" 1:3,9", set("1:3,9"), None),
+        (" (1,5 2,9)", None, set("1,5").zip(set("2,9"))),
+        (" 7 (1 2)", set("7"), set("1").zip(set("2"))),
+    ] {
+        let Command::Select(select) = parsed(&format!(
+            "SELECT INBOX (QRESYNC (67890007 90060115194045000{text}))"
+        )) else {
+            panic!("no SELECT");
+        };
+        let resync = select.resync.unwrap();
+        assert_eq!(
+            (resync.uidvalidity.get(), resync.modseq),
+            (67_890_007, 90_060_115_194_045_000)
+        );
+        assert_eq!(
+            (resync.known_uids, resync.matches),
+            (known_uids, matches),
+            "{text}"
+        );
+        assert!(select.condstore);
+    }
+    for wrong in [
+        "(1 2",
+        "(0 2)",
+        "(1)",
+        "(1 2 *)",
+        "(1 2 (1 *))",
+        "(1 2 (1))",
+        "(1 2  3)",
+        "1 2",
+    ] {
+        assert!(
+            !refused(&format!("SELECT INBOX (QRESYNC {wrong})")).is_no,
+            "{wrong}"
+        );
+    }
     assert!(!refused("SELECT INBOX ()").is_no);
     let create = |mailbox: &str, uses: &[SpecialUse]| {
         Command::Create(Create {

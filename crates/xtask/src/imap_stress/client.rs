@@ -126,7 +126,7 @@ impl Client {
             Kind::Qresync => {
                 let answer = self.must("ENABLE QRESYNC", During::Other)?;
                 if !answer.texts.iter().any(|text| text.contains("QRESYNC")) {
-                    self.seat.kind = Kind::Condstore;
+                    self.truth.wrong("QRESYNC cannot be enabled".to_owned());
                 }
             }
         }

@@ -99,15 +99,24 @@ impl Sight {
             return Err("VANISHED during a command with sequence numbers".to_owned());
         }
         for uid in uids.iter().flat_map(|&(first, last)| first..=last) {
-            let place = self.slots.iter().position(|slot| *slot == Some(uid));
-            let unread = || self.slots.iter().position(Option::is_none);
-            let at = place
-                .or_else(unread)
+            let at = self
+                .place_of(uid)
                 .ok_or_else(|| format!("VANISHED {uid}, which was not there"))?;
             self.slots.remove(at);
             self.bury(uid);
         }
         Ok(())
+    }
+
+    /// Where a UID is, or which unread place it must have: one behind all smaller UIDs and before all larger ones.
+    fn place_of(&self, uid: u32) -> Option<usize> {
+        if let Some(at) = self.slots.iter().position(|slot| *slot == Some(uid)) {
+            return Some(at);
+        }
+        let below = |slot: &Option<u32>| slot.is_some_and(|known| known < uid);
+        let start = self.slots.iter().rposition(below).map_or(0, |at| at + 1);
+        let next = self.slots.get(start)?;
+        next.is_none().then_some(start)
     }
 
     fn vanished_earlier(&mut self, uids: &[(u32, u32)], during: During) -> Result<(), String> {
@@ -216,7 +225,7 @@ impl Sight {
     /// After a quick resynchronisation: what is remembered and did not vanish must be exactly what is there.
     pub fn settle_remembered(&mut self) -> Result<(), String> {
         let remembered: Vec<u32> = self.known.keys().copied().collect();
-        if remembered.len() != self.slots.len() {
+        if remembered.len() > self.slots.len() {
             return Err(format!(
                 "after QRESYNC {} messages are remembered and {} exist",
                 remembered.len(),

@@ -1,4 +1,4 @@
-//! ENABLE (RFC 5161): CONDSTORE is all there is to enable.
+//! ENABLE (RFC 5161).
 
 use mailbox::Opened;
 
@@ -16,7 +16,9 @@ pub(crate) fn run(
     let enabled: Vec<&str> = can_be_enabled()
         .filter(|known| names.iter().any(|name| name.as_str() == *known))
         .collect();
-    if enabled.contains(&"CONDSTORE") {
+    // RFC 7162 §3.2.3: whoever knows QRESYNC knows mod-sequences.
+    user.qresync |= enabled.contains(&"QRESYNC");
+    if user.qresync || enabled.contains(&"CONDSTORE") {
         condstore(cx, user, opened);
     }
     cx.io.out.enabled(enabled);

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use imap::command::{Fetch, FetchItem, Numbers};
+use imap::command::{Fetch, FetchItem, Numbers, Window};
 use imap::out::{Code, FetchLine, Out};
 use mail::ids::MessageId;
 use mailbox::{Expunges, Message, Opened, Row};
@@ -20,7 +20,7 @@ use crate::events::AccessEvent;
 use crate::imap::content::{Content, Needs};
 use crate::imap::io::Stop;
 use crate::imap::session::{Cx, Reading, User};
-use crate::imap::updates::flag_names;
+use crate::imap::updates::{flag_names, vanished};
 use crate::limits::{FETCH_AT_ONCE_BYTES, PAGE_MESSAGES};
 
 pub(crate) async fn run(
@@ -35,6 +35,26 @@ pub(crate) async fn run(
         answer.bad(&mut cx.io.out, None, "There is no message of that number");
         return Ok(());
     };
+    if fetch.vanished && !user.qresync {
+        answer.bad(&mut cx.io.out, None, "ENABLE QRESYNC first");
+        return Ok(());
+    }
+    let uids = match fetch.partial {
+        Some(window) => window_of(opened, &uids, window),
+        None => uids,
+    };
+    if fetch.vanished {
+        let since = fetch.changed_since.unwrap_or(0);
+        // What went last is beyond what `*` means for messages that are there.
+        let asked = UidSet::from_ranges(fetch.set.resolve(opened.uidnext() - 1));
+        match user.person.vanished(opened, &asked, since).await {
+            Ok(gone) => vanished(&mut cx.io.out, true, &gone),
+            Err(error) => {
+                cx.no_reading(user, answer, &error);
+                return Ok(());
+            }
+        }
+    }
     let items = items(fetch);
     if items.contains(&FetchItem::ModSeq) {
         enable::condstore(cx, user, Some(opened));
@@ -57,6 +77,20 @@ pub(crate) async fn run(
         Some((code, sentence)) => answer.no(&mut cx.io.out, Some(code), &sentence),
     }
     Ok(())
+}
+
+/// RFC 9394 §3.3: some of the messages that are there, counted from either end.
+fn window_of(opened: &Opened, uids: &UidSet, window: Window) -> UidSet {
+    let there = opened.select(uids).map(|(_, row)| row.uid);
+    let (skip, take) = (
+        window.first as usize - 1,
+        (window.last - window.first) as usize + 1,
+    );
+    if window.from_end {
+        let there: Vec<u32> = there.collect();
+        return UidSet::from_uids(there.into_iter().rev().skip(skip).take(take));
+    }
+    UidSet::from_uids(there.skip(skip).take(take))
 }
 
 /// What is told of each message: UID with UID FETCH, MODSEQ with CHANGEDSINCE, even if unasked.

@@ -17,6 +17,7 @@ pub(super) mod move_to;
 pub(super) mod noop;
 pub(super) mod numbers;
 pub(super) mod rename;
+pub(super) mod resync;
 pub(super) mod search;
 pub(super) mod select;
 pub(super) mod status;

@@ -1,4 +1,4 @@
-//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2).
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2, RFC 7162 §3.2.5).
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use imap::out::{Code, Out};
 use mailbox::{Opened, Snapshot};
 use store::flags::SEEN;
 
+use super::resync;
 use crate::imap::io::Stop;
 use crate::imap::refusal;
 use crate::imap::session::{Cx, Reading, User};
@@ -24,7 +25,11 @@ pub(crate) async fn run(
         Ok(name) => user.person.open(&name, read_only).await,
         Err(error) => Err(error),
     };
-    let opened = match opened {
+    let found = match (&opened, &select.resync) {
+        (Ok(opened), Some(resync)) => resync::find(user, opened, resync).await,
+        _ => Ok(None),
+    };
+    let (opened, found) = match opened.and_then(|opened| Ok((opened, found?))) {
         Ok(opened) => opened,
         Err(error) => {
             cx.no_reading(user, answer, &error);
@@ -33,6 +38,9 @@ pub(crate) async fn run(
     };
     user.condstore |= select.condstore;
     describe(&mut cx.io.out, &opened);
+    if let Some(found) = found {
+        resync::tell(cx, &opened, &found).await?;
+    }
     let code = if read_only {
         Code::ReadOnly
     } else {
