@@ -387,18 +387,7 @@ pub struct Fetch {
     /// `VANISHED` beside it: also what went since (RFC 7162 §3.2.6)
     pub vanished: bool,
     /// `(PARTIAL 1:100)`: only these of the messages that are found (RFC 9394 §3.3)
-    pub partial: Option<Window>,
-}
-
-/// Some of the results of a command, counted from the first or from the last (RFC 9394 §3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// whether 1 is the last result
-    pub from_end: bool,
-    /// the first that is wanted, counted from 1
-    pub first: u32,
-    /// the last that is wanted, not before `first`
-    pub last: u32,
+    pub partial: Option<PartialRange>,
 }
 
 impl Fetch {

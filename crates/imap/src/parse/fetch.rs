@@ -3,9 +3,9 @@
 use super::Trouble;
 use super::common::{item_name, sequence_set};
 use super::cursor::{Cursor, Parsed};
+use super::search_return::partial_range;
 use super::section;
-use super::window::window;
-use crate::command::{Command, Fetch, FetchItem, FetchSection, Numbers, Window};
+use crate::command::{Command, Fetch, FetchItem, FetchSection, Numbers, PartialRange};
 use crate::limits;
 
 /// `fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
@@ -32,7 +32,7 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Com
         match modifier {
             Modifier::ChangedSince(modseq) => fetch.changed_since = Some(modseq),
             Modifier::Vanished => fetch.vanished = true,
-            Modifier::Partial(window) => fetch.partial = Some(window),
+            Modifier::Partial(range) => fetch.partial = Some(range),
         }
     }
     check(&fetch)?;
@@ -42,7 +42,7 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Com
 enum Modifier {
     ChangedSince(u64),
     Vanished,
-    Partial(Window),
+    Partial(PartialRange),
 }
 
 /// RFC 7162 §3.2.6: VANISHED only with UID FETCH and CHANGEDSINCE. RFC 9394 §3.3: PARTIAL only with UID FETCH.
@@ -157,7 +157,7 @@ fn modifier(cursor: &mut Cursor<'_>) -> Parsed<Modifier> {
     }
     if cursor.eat_word("PARTIAL") {
         cursor.space()?;
-        return window(cursor).map(Modifier::Partial);
+        return partial_range(cursor).map(Modifier::Partial);
     }
     if !cursor.eat_word("CHANGEDSINCE") {
         return Err(Trouble::bad("Unknown FETCH modifier"));

@@ -32,7 +32,6 @@ mod store;
 mod subscribe;
 mod thread;
 mod transfer;
-mod window;
 
 use std::borrow::Cow;
 

@@ -7,7 +7,7 @@ use crate::command::Resync;
 use crate::set::{Bound, SequenceSet};
 
 /// `SP "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"`,
-/// `seq-match-data = "(" known-sequence-set SP known-uid-set ")"`; no set may hold `*`
+/// `seq-match-data = "(" known-sequence-set SP known-uid-set ")"`; no set may hold `*` or be `$`
 pub(super) fn arguments(cursor: &mut Cursor<'_>) -> Parsed<Resync> {
     cursor.space()?;
     cursor.token()?;
@@ -51,8 +51,8 @@ fn pairs(cursor: &mut Cursor<'_>) -> Parsed<(SequenceSet, SequenceSet)> {
 fn plain_set(cursor: &mut Cursor<'_>) -> Parsed<SequenceSet> {
     let set = sequence_set(cursor)?;
     let star = |&(from, to): &(Bound, Bound)| from == Bound::Largest || to == Bound::Largest;
-    if set.as_written().iter().any(star) {
-        Err(Trouble::bad("What a client remembers cannot be *"))
+    if set.is_saved() || set.as_written().iter().any(star) {
+        Err(Trouble::bad("What a client remembers cannot be * or $"))
     } else {
         Ok(set)
     }

@@ -48,7 +48,7 @@ fn option(cursor: &mut Cursor<'_>, returns: &mut Returns) -> Parsed<()> {
 
 /// `partial-range = partial-range-first / partial-range-last`, `partial-range-first = nz-number ":" nz-number`,
 /// `partial-range-last = MINUS nz-number ":" MINUS nz-number`
-fn partial_range(cursor: &mut Cursor<'_>) -> Parsed<PartialRange> {
+pub(super) fn partial_range(cursor: &mut Cursor<'_>) -> Parsed<PartialRange> {
     let from_end = cursor.eat(b'-');
     let one = cursor.nonzero()?;
     cursor.need(b':', "A range looks like 1:100 or -1:-100")?;

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use imap::command::{Fetch, FetchItem, Numbers, Window};
+use imap::command::{Fetch, FetchItem, Numbers, PartialRange};
 use imap::out::{Code, FetchLine, Out};
 use mail::ids::MessageId;
 use mailbox::{Expunges, Message, Opened, Row};
@@ -40,13 +40,16 @@ pub(crate) async fn run(
         return Ok(());
     }
     let uids = match fetch.partial {
-        Some(window) => window_of(opened, &uids, window),
+        Some(range) => some_of(opened, &uids, range),
         None => uids,
     };
     if fetch.vanished {
         let since = fetch.changed_since.unwrap_or(0);
         // What went last is beyond what `*` means for messages that are there.
-        let asked = UidSet::from_ranges(fetch.set.resolve(opened.uidnext() - 1));
+        let asked = match fetch.set.is_saved() {
+            true => opened.saved().clone(),
+            false => UidSet::from_ranges(fetch.set.resolve(opened.uidnext() - 1)),
+        };
         match user.person.vanished(opened, &asked, since).await {
             Ok(gone) => vanished(&mut cx.io.out, true, &gone),
             Err(error) => {
@@ -80,17 +83,9 @@ pub(crate) async fn run(
 }
 
 /// RFC 9394 §3.3: some of the messages that are there, counted from either end.
-fn window_of(opened: &Opened, uids: &UidSet, window: Window) -> UidSet {
-    let there = opened.select(uids).map(|(_, row)| row.uid);
-    let (skip, take) = (
-        window.first as usize - 1,
-        (window.last - window.first) as usize + 1,
-    );
-    if window.from_end {
-        let there: Vec<u32> = there.collect();
-        return UidSet::from_uids(there.into_iter().rev().skip(skip).take(take));
-    }
-    UidSet::from_uids(there.skip(skip).take(take))
+fn some_of(opened: &Opened, uids: &UidSet, range: PartialRange) -> UidSet {
+    let there: Vec<u32> = opened.select(uids).map(|(_, row)| row.uid).collect();
+    UidSet::from_uids(range.of(&there).iter().copied())
 }
 
 /// What is told of each message: UID with UID FETCH, MODSEQ with CHANGEDSINCE, even if unasked.
