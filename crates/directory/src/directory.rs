@@ -1,5 +1,6 @@
 //! The directory itself: what it holds, how it is loaded, and how the count of used bytes stays fresh.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 use mail::address::{Mailbox, Path};
@@ -7,14 +8,15 @@ use mail::ids::{AccountId, Id};
 use parking_lot::RwLock;
 use store::contract::{Notice, Result, Store};
 use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use world::chance::Chance;
-use world::clock::Clock;
+use world::clock::{Clock, Monotonic};
 use world::events::{Event, Events};
 use world::ids::IdSource;
 
 use crate::events::DirectoryEvent;
 use crate::hashing::Hashing;
+use crate::limits::USAGE_REST;
 use crate::quota::{Reservation, Usage};
 use crate::resolve::{LocalRecipient, Resolution};
 use crate::snapshot::{Account, DomainSettings, Snapshot};
@@ -188,30 +190,50 @@ async fn load_accounts(store: &dyn Store, events: &dyn Events, tables: &mut Snap
     }
 }
 
-/// Follows the store's notices for accounts with a quota. Without quotas it only wakes and looks.
+/// Follows the store's notices for accounts with a quota, with rests. Without quotas it only wakes and looks.
 async fn keep_usage_fresh(directory: Weak<Directory>, mut notices: broadcast::Receiver<Notice>) {
-    loop {
-        let notice = match notices.recv().await {
-            Ok(notice) => notice,
-            // Missed some: the next notice of an account, or the next start, corrects its count.
-            Err(RecvError::Lagged(_)) => continue,
-            Err(RecvError::Closed) => return,
-        };
-        let Some(directory) = directory.upgrade() else {
+    while let Some(touched) = touched_accounts(&mut notices).await {
+        let Some(clock) = refresh_usage(&directory, touched).await else {
             return;
         };
-        let tables = directory.tables();
-        let Some(account) = tables.accounts.get(&notice.account).cloned() else {
+        // Whoever waits is woken by every commit, on another core if need be: a rest makes that once in a while. What is
+        // delivered meanwhile is counted by its reservation.
+        let rested = clock.monotonic().0.saturating_add(USAGE_REST);
+        clock.sleep_until(Monotonic(rested)).await;
+    }
+}
+
+/// The accounts of the next notice and of those that wait already; `None` when there will be no more.
+async fn touched_accounts(notices: &mut broadcast::Receiver<Notice>) -> Option<BTreeSet<AccountId>> {
+    let mut touched = BTreeSet::new();
+    match notices.recv().await {
+        Ok(notice) => drop(touched.insert(notice.account)),
+        // Missed some: the next notice of an account, or the next start, corrects its count.
+        Err(RecvError::Lagged(_)) => {}
+        Err(RecvError::Closed) => return None,
+    }
+    loop {
+        match notices.try_recv() {
+            Ok(notice) => drop(touched.insert(notice.account)),
+            Err(TryRecvError::Lagged(_)) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return Some(touched),
+        }
+    }
+}
+
+/// Reads the used bytes of those that have a quota; `None` when the directory is gone.
+async fn refresh_usage(directory: &Weak<Directory>, touched: BTreeSet<AccountId>) -> Option<Arc<dyn Clock>> {
+    let directory = directory.upgrade()?;
+    for id in touched {
+        let account = directory.tables().accounts.get(&id).cloned();
+        let Some(account) = account.filter(|account| account.usage.quota_bytes() > 0) else {
             continue;
         };
-        drop(tables);
-        if account.usage.quota_bytes() == 0 {
-            continue;
-        }
-        if let Ok(Some(row)) = directory.stored_account(account.id).await {
+        if let Ok(Some(row)) = directory.stored_account(id).await {
             account.usage.set(row.used_bytes, row.quota_bytes);
         }
     }
+    Some(directory.doors.clock.clone())
 }
 
 impl Directory {

@@ -1,5 +1,7 @@
 //! Every limit of this crate, with its unit.
 
+use std::time::Duration;
+
 /// Longest SASL response line, in bytes of base64 (RFC 4954 §4 asks for 12,288).
 pub const SASL_LINE_BYTES: usize = 12 * 1024;
 /// Longest password anybody may set, in bytes of UTF-8.
@@ -42,3 +44,5 @@ pub const SRS_HASH_LETTERS: usize = 6;
 pub const SRS_VALID_DAYS: u64 = 21;
 /// Addresses and domains that one account may be allowed to send as.
 pub const SEND_AS_GRANTS: usize = 1000;
+/// The count of used bytes rests this long after it was brought up to date; what is delivered meanwhile counts by its reservation.
+pub const USAGE_REST: Duration = Duration::from_millis(20);

@@ -312,7 +312,5 @@ impl Decoder {
 }
 
 fn position_of_special(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .iter()
-        .position(|&byte| byte <= b'\r' && (byte == b'\r' || byte == b'\n' || byte == 0))
+    memchr::memchr3(b'\r', b'\n', 0, bytes)
 }

@@ -10,6 +10,11 @@ pub const GROUP_BATCHES: usize = 256;
 pub const GROUP_BYTES: usize = 4 << 20;
 /// How long lazy work waits for company, in milliseconds.
 pub const LAZY_MS: u64 = 5;
+/// A lone task that commits by itself blocks its worker of the runtime as it is when its last commit took at most this long,
+/// in milliseconds; on a slower disk it hands its worker's other tasks over first.
+pub const QUICK_MS: u64 = 5;
+/// How often is looked whether a commit got stuck that blocks a worker as it is, in milliseconds.
+pub const WATCH_MS: u64 = 20;
 
 /// Size of the log at which it is copied into the database.
 pub const WAL_CHECKPOINT_BYTES: u64 = 16 << 20;

@@ -51,20 +51,13 @@ impl Stage {
     }
 
     /// Writes the whole chunks that are held, off the async worker.
-    async fn spill_chunks(&mut self, all: bool) -> Result<()> {
-        let whole = if all {
-            self.held.len()
-        } else {
-            self.held.len() / CHUNK_BYTES * CHUNK_BYTES
-        };
+    async fn spill_chunks(&mut self) -> Result<()> {
+        let whole = self.held.len() / CHUNK_BYTES * CHUNK_BYTES;
         let rest = self.held.split_off(whole);
         let chunks = mem::replace(&mut self.held, rest);
         let (spill, shared, blob) = (self.spill.take(), Arc::clone(&self.shared), self.blob.raw());
         let written = spawn_blocking(move || -> Result<Spill> {
-            let mut spill = match spill {
-                Some(spill) => spill,
-                None => Spill::create(shared, blob)?,
-            };
+            let mut spill = Spill::go_on(spill, shared, blob)?;
             spill.append(&chunks)?;
             Ok(spill)
         });
@@ -83,7 +76,7 @@ impl BodyStage for Stage {
                 rest = &rest[take..];
                 let large = self.spill.is_some() || self.held.len() > INLINE_BODY_BYTES;
                 if large && self.held.len() >= WRITE_BYTES {
-                    self.spill_chunks(false).await?;
+                    self.spill_chunks().await?;
                 }
             }
             Ok(())
@@ -103,13 +96,14 @@ impl BodyStage for Stage {
                     place: BodyPlace::Inline(bytes),
                 });
             }
-            self.spill_chunks(true).await?;
-            let spill = self
-                .spill
-                .take()
-                .ok_or_else(|| StoreError::Fatal("no staged body".to_owned()))?;
-            let blob = self.blob;
-            let (size_bytes, hash) = spawn_blocking(move || spill.publish()).await.map_err(stopped)??;
+            let (spill, shared, blob) = (self.spill.take(), Arc::clone(&self.shared), self.blob);
+            let rest = mem::take(&mut self.held);
+            let published = spawn_blocking(move || {
+                let mut spill = Spill::go_on(spill, shared, blob.raw())?;
+                spill.append(&rest)?;
+                spill.publish()
+            });
+            let (size_bytes, hash) = published.await.map_err(stopped)??;
             Ok(Body {
                 blob,
                 size_bytes,
@@ -125,6 +119,11 @@ fn stopped(error: tokio::task::JoinError) -> StoreError {
 }
 
 impl Spill {
+    /// The one there is, or a new one.
+    fn go_on(begun: Option<Self>, shared: Arc<Shared>, blob: u64) -> Result<Self> {
+        begun.map_or_else(|| Self::create(shared, blob), Ok)
+    }
+
     fn create(shared: Arc<Shared>, blob: u64) -> Result<Self> {
         let file = open_private(&shared.layout.staged(blob)).map_err(io_at("staging"))?;
         let end = (pack::HEADER_BYTES + RECORD_HEADER_BYTES) as u64;

@@ -3,20 +3,32 @@
 //! Usually the writer's own thread has it: it takes what queued up while the last sync ran. An urgent batch that comes alone and
 //! finds nobody at work is handed back to its task with the turn ([`Queued::Here`]): a lone sender then waits for the sync and for
 //! no change of threads. Whoever has the turn is alone; it ends with [`CommitLine::next`] or the drop of [`Turn`].
+//!
+//! | who came last | the last sync was | [`Manner`] of the turn |
+//! |---|---|---|
+//! | somebody else, or with company | – | [`Manner::HandedOver`]: the runtime gives this thread's other tasks to another one |
+//! | the same task, alone | slow | [`Manner::HandedOver`] |
+//! | the same task, alone | quick | [`Manner::Plain`]: this worker of the runtime just waits for the disk |
+//!
+//! A plain turn costs no change of threads at all, but nobody looks at the runtime's sockets and timers while the other workers
+//! sleep. So the writer's thread, which has nothing else to do then, looks every [`WATCH_MS`] whether a plain turn got stuck, and
+//! wakes a sleeping worker ([`CommitLine::rest`]).
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
+use tokio::task;
 
 use crate::contract::{Batch, Receipt, Result, StoreError, Urgency};
 use crate::durable::Durable;
 use crate::embedded::apply::inline_bytes;
 use crate::embedded::writer::Writer;
-use crate::limits::{GROUP_BATCHES, GROUP_BYTES, LAZY_MS, QUEUE_BATCHES, QUEUE_BYTES};
+use crate::limits::{GROUP_BATCHES, GROUP_BYTES, LAZY_MS, QUEUE_BATCHES, QUEUE_BYTES, WATCH_MS};
 
 /// A batch and who waits for it.
 pub(crate) struct Job {
@@ -60,13 +72,21 @@ pub fn is_writing_here() -> bool {
 }
 
 /// The writer's turn, taken by a task. A panic in it abandons the line, as the end of the writer's thread would.
-pub(crate) struct Turn<'a>(&'a CommitLine);
+pub(crate) struct Turn<'a> {
+    line: &'a CommitLine,
+    quick: bool,
+}
 
 impl<'a> Turn<'a> {
     /// Begins the turn that [`Queued::Here`] gave.
     pub fn begin(line: &'a CommitLine) -> Self {
         WRITING.set(true);
-        Self(line)
+        Self { line, quick: false }
+    }
+
+    /// Ends it, and says whether the disk was quick enough for the next one to be plain.
+    pub fn end(mut self, quick: bool) {
+        self.quick = quick;
     }
 }
 
@@ -74,9 +94,9 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         WRITING.set(false);
         if std::thread::panicking() {
-            self.0.abandon();
+            self.line.abandon();
         }
-        self.0.leave();
+        self.line.leave(self.quick);
     }
 }
 
@@ -97,15 +117,55 @@ struct State {
     busy: bool,
     /// The last group had no company: whoever comes next may as well do it himself.
     calm: bool,
+    /// The task that committed the last group by itself.
+    lone: Option<task::Id>,
+    /// Its sync was quick.
+    quick: bool,
+    /// The runtime of the task that has a plain turn at this moment.
+    plain: Option<Handle>,
+    /// Plain turns so far.
+    plain_turns: u64,
+    /// The writer's thread looks after plain turns.
+    watched: bool,
     closing: bool,
 }
+
+/// Who asks to commit, and what its thread may do.
+#[derive(Clone)]
+pub(crate) struct Committer {
+    /// a runtime that can hand over a worker's tasks
+    runtime: Handle,
+    task: Option<task::Id>,
+}
+
+impl Committer {
+    /// The task that runs on this thread, if blocking here is allowed.
+    pub fn here() -> Option<Self> {
+        let runtime = Handle::try_current().ok()?;
+        let may_block = runtime.runtime_flavor() == RuntimeFlavor::MultiThread;
+        let task = task::try_id();
+        may_block.then_some(Self { runtime, task })
+    }
+}
+
+/// How a task's thread waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// With its other tasks handed over to another thread.
+    HandedOver,
+    /// As it is.
+    Plain,
+}
+
+/// The answer to a queued batch.
+pub(crate) type Answer = oneshot::Receiver<Result<Durable<Receipt>>>;
 
 /// A batch that was queued, and what its task does with it.
 pub(crate) enum Queued {
     /// The writer's thread answers.
-    Wait(oneshot::Receiver<Result<Durable<Receipt>>>),
+    Wait(Answer),
     /// The writer is idle and nobody else waits: commit this group here, under a [`Turn`].
-    Here(Vec<Job>, oneshot::Receiver<Result<Durable<Receipt>>>),
+    Here(Vec<Job>, Answer, Manner),
 }
 
 impl State {
@@ -127,9 +187,9 @@ impl CommitLine {
         }
     }
 
-    /// Queues a batch. The answer comes after the sync. With `may_commit_here` an urgent batch that finds the writer idle is
+    /// Queues a batch. The answer comes after the sync. With a `committer` an urgent batch that finds the writer idle is
     /// handed back with the turn.
-    pub fn enter(&self, batch: Batch, may_commit_here: bool) -> Result<Queued> {
+    pub fn enter(&self, batch: Batch, committer: Option<&Committer>) -> Result<Queued> {
         let bytes = inline_bytes(&batch);
         let (reply, answer) = oneshot::channel();
         {
@@ -142,9 +202,17 @@ impl CommitLine {
             state.bytes += bytes;
             state.urgent += usize::from(urgent);
             state.jobs.push_back(Job { batch, reply, bytes });
-            if may_commit_here && urgent && state.is_idle_for_one() {
+            if let Some(committer) = committer
+                && urgent
+                && state.is_idle_for_one()
+            {
                 state.busy = true;
-                return Ok(Queued::Here(state.take_group(), answer));
+                let manner = state.manner(committer);
+                if manner == Manner::Plain && !state.watched {
+                    state.watched = true;
+                    self.wake.notify_one();
+                }
+                return Ok(Queued::Here(state.take_group(), answer, manner));
             }
         }
         self.wake.notify_one();
@@ -152,9 +220,11 @@ impl CommitLine {
     }
 
     /// Gives the turn back that [`Queued::Here`] came with.
-    fn leave(&self) {
+    fn leave(&self, quick: bool) {
         let mut state = self.state.lock();
         state.busy = false;
+        state.quick = quick;
+        state.plain = None;
         if !state.jobs.is_empty() || !state.chores.is_empty() || state.closing {
             drop(state);
             self.wake.notify_one();
@@ -185,7 +255,7 @@ impl CommitLine {
         state.busy = false;
         loop {
             if state.busy {
-                self.wake.wait(&mut state);
+                self.rest(&mut state);
                 continue;
             }
             if !state.jobs.is_empty() && !state.must_start() {
@@ -205,12 +275,30 @@ impl CommitLine {
             state.chore_was_last = false;
             if !state.jobs.is_empty() {
                 state.busy = true;
+                state.lone = None;
                 return Next::Group(state.take_group());
             }
             if state.closing {
                 return Next::End;
             }
-            self.wake.wait(&mut state);
+            self.rest(&mut state);
+        }
+    }
+
+    /// The writer's thread sleeps until there may be work. While tasks have plain turns it looks after them: a turn that lasts
+    /// from one look to the next is stuck, and an empty task wakes a worker, which then attends to sockets and timers.
+    fn rest(&self, state: &mut MutexGuard<'_, State>) {
+        if !state.watched {
+            return self.wake.wait(state);
+        }
+        let turns = state.plain_turns;
+        let waited = self.wake.wait_for(state, Duration::from_millis(WATCH_MS));
+        if !waited.timed_out() || state.plain_turns != turns {
+            return;
+        }
+        match &state.plain {
+            Some(runtime) => drop(runtime.spawn(async {})),
+            None => state.watched = false,
         }
     }
 
@@ -230,6 +318,19 @@ impl CommitLine {
 }
 
 impl State {
+    /// How the next turn of this task is taken; remembers it.
+    fn manner(&mut self, committer: &Committer) -> Manner {
+        let same = self.lone.is_some() && self.lone == committer.task;
+        self.lone = committer.task;
+        // With one worker only, nobody else could attend to anything.
+        if !(same && self.quick) || committer.runtime.metrics().num_workers() < 2 {
+            return Manner::HandedOver;
+        }
+        self.plain = Some(committer.runtime.clone());
+        self.plain_turns += 1;
+        Manner::Plain
+    }
+
     fn take_group(&mut self) -> Vec<Job> {
         let mut group = Vec::with_capacity(self.jobs.len().min(GROUP_BATCHES));
         let mut bytes = 0;
@@ -263,44 +364,148 @@ mod tests {
         }
     }
 
+    /// A runtime, and two of its tasks.
+    fn two_tasks(workers: usize) -> (tokio::runtime::Runtime, [Committer; 2]) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(workers)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let committers = [(), ()].map(|()| Committer {
+            runtime: runtime.handle().clone(),
+            task: Some(runtime.spawn(async {}).id()),
+        });
+        (runtime, committers)
+    }
+
     /// A line whose last group had no company.
     fn calm() -> CommitLine {
         let line = CommitLine::new();
         assert!(matches!(
-            line.enter(batch(Urgency::Urgent), false),
+            line.enter(batch(Urgency::Urgent), None),
             Ok(Queued::Wait(_))
         ));
         assert!(matches!(line.next(), Next::Group(jobs) if jobs.len() == 1));
-        line.leave();
+        line.leave(true);
         line
     }
 
-    fn is_here(line: &CommitLine, urgency: Urgency, may: bool) -> bool {
-        matches!(line.enter(batch(urgency), may), Ok(Queued::Here(..)))
+    /// How the turn is taken, if it is.
+    fn manner(line: &CommitLine, urgency: Urgency, committer: Option<&Committer>) -> Option<Manner> {
+        match line.enter(batch(urgency), committer) {
+            Ok(Queued::Here(_, _, manner)) => Some(manner),
+            _ => None,
+        }
     }
 
     #[test]
     fn only_a_lone_urgent_batch_gets_the_turn() {
-        assert!(is_here(&calm(), Urgency::Urgent, true));
-        assert!(!is_here(&calm(), Urgency::Lazy, true), "nobody waits for it");
-        assert!(!is_here(&calm(), Urgency::Urgent, false), "it must not block");
+        let (_runtime, [one, _]) = two_tasks(2);
+        let is_here =
+            |line: &CommitLine, urgency, committer| manner(line, urgency, committer) == Some(Manner::HandedOver);
+        assert!(is_here(&calm(), Urgency::Urgent, Some(&one)));
+        assert!(!is_here(&calm(), Urgency::Lazy, Some(&one)), "nobody waits for it");
+        assert!(!is_here(&calm(), Urgency::Urgent, None), "it must not block");
         assert!(
-            !is_here(&CommitLine::new(), Urgency::Urgent, true),
+            !is_here(&CommitLine::new(), Urgency::Urgent, Some(&one)),
             "nothing is known of the load"
         );
         let line = calm();
-        assert!(!is_here(&line, Urgency::Urgent, false));
-        assert!(!is_here(&line, Urgency::Urgent, true), "somebody else waits");
+        assert!(!is_here(&line, Urgency::Urgent, None));
+        assert!(!is_here(&line, Urgency::Urgent, Some(&one)), "somebody else waits");
+    }
+
+    #[test]
+    fn a_worker_blocks_as_it_is_only_for_a_task_that_comes_again_to_a_quick_disk() {
+        let (_runtime, [one, two]) = two_tasks(2);
+        let (_small, [lone, _]) = two_tasks(1);
+        let nobody = Committer {
+            task: None,
+            ..one.clone()
+        };
+        // First and second committer, whether the first sync was quick, how the second turn is taken.
+        let table = [
+            (&one, &one, true, Manner::Plain),
+            (&one, &one, false, Manner::HandedOver),
+            (&one, &two, true, Manner::HandedOver),
+            (&nobody, &nobody, true, Manner::HandedOver),
+            (&lone, &lone, true, Manner::HandedOver),
+        ];
+        for (first, second, quick, wanted) in table {
+            let line = calm();
+            assert_eq!(
+                manner(&line, Urgency::Urgent, Some(first)),
+                Some(Manner::HandedOver)
+            );
+            line.leave(quick);
+            assert_eq!(manner(&line, Urgency::Urgent, Some(second)), Some(wanted));
+        }
+        let line = calm();
+        assert!(manner(&line, Urgency::Urgent, Some(&one)).is_some());
+        line.leave(true);
+        assert!(manner(&line, Urgency::Urgent, None).is_none());
+        assert!(matches!(line.next(), Next::Group(_)));
+        line.leave(true);
+        let after_the_thread = manner(&line, Urgency::Urgent, Some(&one));
+        assert_eq!(
+            after_the_thread,
+            Some(Manner::HandedOver),
+            "somebody else came between"
+        );
+    }
+
+    /// One of two workers blocks in a plain turn; the other one sleeps and must be woken to attend to a timer.
+    #[test]
+    fn a_plain_turn_that_gets_stuck_does_not_keep_the_runtime_from_its_timers() {
+        let (runtime, [one, _]) = two_tasks(2);
+        let line = std::sync::Arc::new(calm());
+        assert!(manner(&line, Urgency::Urgent, Some(&one)).is_some());
+        line.leave(true);
+        let watcher = {
+            let line = std::sync::Arc::clone(&line);
+            std::thread::spawn(move || matches!(line.next(), Next::End))
+        };
+        let (tell, told) = mpsc::channel();
+        let (stuck_line, committer) = (std::sync::Arc::clone(&line), one);
+        let stuck = runtime.spawn(async move {
+            tokio::spawn(async move {
+                tokio::time::timeout(Duration::from_millis(WATCH_MS / 2), std::future::pending::<()>())
+                    .await
+                    .expect_err("it is pending for ever");
+                tell.send(())
+            });
+            // Once around, so that the other worker registers its timer and goes to sleep.
+            tokio::time::timeout(Duration::from_millis(2), std::future::pending::<()>())
+                .await
+                .expect_err("it is pending for ever");
+            assert_eq!(
+                manner(&stuck_line, Urgency::Urgent, Some(&committer)),
+                Some(Manner::Plain)
+            );
+            let fired = told.recv_timeout(Duration::from_secs(20));
+            stuck_line.leave(true);
+            fired.is_ok()
+        });
+        assert!(
+            runtime.block_on(stuck).expect("the task ends"),
+            "the timer never fired"
+        );
+        line.close();
+        assert!(watcher.join().expect("the watcher ends"));
     }
 
     #[test]
     fn the_turn_is_one_at_a_time_and_what_came_meanwhile_is_next() {
+        let (_runtime, [one, _]) = two_tasks(2);
         let line = calm();
-        assert!(is_here(&line, Urgency::Urgent, true));
+        assert!(manner(&line, Urgency::Urgent, Some(&one)).is_some());
         {
             let _turn = Turn::begin(&line);
             assert!(is_writing_here());
-            assert!(!is_here(&line, Urgency::Urgent, true), "the turn is taken");
+            assert!(
+                manner(&line, Urgency::Urgent, Some(&one)).is_none(),
+                "the turn is taken"
+            );
         }
         assert!(!is_writing_here());
         assert!(matches!(line.next(), Next::Group(jobs) if jobs.len() == 1));
@@ -308,8 +513,9 @@ mod tests {
 
     #[test]
     fn a_panic_in_a_turn_ends_the_line() {
+        let (_runtime, [one, _]) = two_tasks(2);
         let line = calm();
-        assert!(is_here(&line, Urgency::Urgent, true));
+        assert!(manner(&line, Urgency::Urgent, Some(&one)).is_some());
         let panicked = std::thread::scope(|scope| {
             let turn = scope.spawn(|| {
                 let _turn = Turn::begin(&line);
@@ -319,7 +525,7 @@ mod tests {
         });
         assert!(panicked);
         assert!(matches!(
-            line.enter(batch(Urgency::Urgent), true),
+            line.enter(batch(Urgency::Urgent), Some(&one)),
             Err(StoreError::Busy)
         ));
         assert!(matches!(line.next(), Next::End));

@@ -42,6 +42,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use mail::ids::{AccountId, BlobId, MailboxId, MessageId, QueueId};
@@ -57,7 +58,7 @@ use crate::contract::{
 };
 use crate::durable::Durable;
 use crate::events::StoreEvent;
-use crate::limits::NOTICES;
+use crate::limits::{NOTICES, QUICK_MS};
 use crate::uids::UidSet;
 
 pub use line::is_writing_here;
@@ -68,7 +69,7 @@ use bodies::Stage;
 use checkpoint::CheckpointCall;
 use claims::Claims;
 use layout::Layout;
-use line::{CommitLine, Job, Queued, Turn};
+use line::{CommitLine, Committer, Job, Manner, Queued, Turn};
 use readers::Readers;
 use shared::{Shared, Staged};
 use space::Space;
@@ -187,17 +188,15 @@ impl Embedded {
 impl Embedded {
     /// Commits on this thread: a lone committer is spared two changes of threads, which cost more than the commit's own work.
     fn commit_here(&self, jobs: Vec<Job>) {
-        let _turn = Turn::begin(&self.line);
+        let clock = &self.shared.options.clock;
+        let began = clock.monotonic();
+        let turn = Turn::begin(&self.line);
         if let Some(writer) = self.writer.lock().as_mut() {
             writer.work_here(jobs);
         }
+        let took = clock.monotonic().0.saturating_sub(began.0);
+        turn.end(took <= Duration::from_millis(QUICK_MS));
     }
-}
-
-/// Whether this thread is a worker of a runtime that has others, so that blocking here holds up nobody.
-fn may_block_here() -> bool {
-    use tokio::runtime::{Handle, RuntimeFlavor};
-    Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 impl Drop for Embedded {
@@ -264,11 +263,15 @@ impl Store for Embedded {
     }
 
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Durable<Receipt>>> {
-        let answer = match self.line.enter(batch, may_block_here()) {
+        let answer = match self.line.enter(batch, Committer::here().as_ref()) {
             Err(error) => return Box::pin(std::future::ready(Err(error))),
             Ok(Queued::Wait(answer)) => answer,
-            Ok(Queued::Here(jobs, answer)) => {
+            Ok(Queued::Here(jobs, answer, Manner::HandedOver)) => {
                 tokio::task::block_in_place(|| self.commit_here(jobs));
+                answer
+            }
+            Ok(Queued::Here(jobs, answer, Manner::Plain)) => {
+                self.commit_here(jobs);
                 answer
             }
         };

@@ -1,7 +1,7 @@
 //! The one who writes: a thread of its own, or in its stead the task whose batch came alone ([`crate::embedded::line`]).
 //!
 //! 1. [`CommitLine::next`] hands over what queued up while the last sync ran.
-//! 2. [`Writer::commit_group`] carries every batch out in a savepoint of one transaction,
+//! 2. [`Writer::commit_group`] carries every batch out in one transaction, of which each can be taken back alone,
 //! 3. commits it (**the one sync: the moment of responsibility**),
 //! 4. answers everybody with [`Durable`], ends claims, publishes notices.
 //! 5. [`Writer::look_after_log`] keeps room in the log ahead of its end and calls the checkpointer.
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use crate::contract::{Admission, Receipt, Result, StoreError};
+use crate::contract::{Admission, Op, Receipt, Result, StoreError};
 use crate::durable::Durable;
 use crate::embedded::apply::{Work, frees_space};
 use crate::embedded::checkpoint::CheckpointCall;
@@ -162,7 +162,7 @@ impl Writer {
         }
     }
 
-    /// One transaction, one savepoint per batch, one sync.
+    /// One transaction, one sync.
     fn commit_group(&mut self, jobs: &[Job]) -> std::result::Result<Vec<Result<Receipt>>, Failed> {
         let now = self.shared.now();
         let conn = self.conn.as_ref().ok_or_else(closed)?;
@@ -422,6 +422,10 @@ impl Shared {
 }
 
 /// The transaction of a group. An error here means that nothing was committed.
+///
+/// A savepoint makes SQLite copy every page before it is changed. So there is none where nothing will be taken back in all
+/// likelihood: a lone batch is its own transaction, and a group of acceptances only is tried without, then again with savepoints
+/// if one of them has to be refused.
 fn commit_jobs(
     conn: &Connection,
     ledger: &mut Ledger,
@@ -429,46 +433,111 @@ fn commit_jobs(
     now: world::clock::UnixMs,
     jobs: &[Job],
 ) -> std::result::Result<Vec<Result<Receipt>>, Failed> {
-    run(conn, "BEGIN IMMEDIATE")?;
-    let mut results = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        run(conn, "SAVEPOINT batch")?;
-        ledger.begin();
+    let mut group = Group {
+        conn,
+        ledger,
+        shared,
+        now,
+    };
+    if jobs.len() > 1 && !jobs.iter().all(only_accepts) {
+        return group.with_savepoints(jobs);
+    }
+    match group.all_or_none(jobs)? {
+        Ok(receipts) => Ok(receipts.into_iter().map(Ok).collect()),
+        Err(error) if jobs.len() == 1 => Ok(vec![shared.watch(Err(error))]),
+        Err(_) => group.with_savepoints(jobs),
+    }
+}
+
+/// Whether a batch has nothing but acceptances, which are hardly ever refused here.
+fn only_accepts(job: &Job) -> bool {
+    job.batch.ops.iter().all(|op| matches!(op, Op::Accept(_)))
+}
+
+/// What carries out a group.
+struct Group<'a> {
+    conn: &'a Connection,
+    ledger: &'a mut Ledger,
+    shared: &'a Shared,
+    now: world::clock::UnixMs,
+}
+
+impl Group<'_> {
+    /// Every batch, or none: then the transaction is ended and the inner error says why the first of them failed.
+    fn all_or_none(&mut self, jobs: &[Job]) -> std::result::Result<Result<Vec<Receipt>>, Failed> {
+        run(self.conn, "BEGIN IMMEDIATE")?;
+        let mut receipts = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match self.carry_out(job)? {
+                Ok(receipt) => receipts.push(receipt),
+                Err(error) => {
+                    run(self.conn, "ROLLBACK")?;
+                    if jobs.len() == 1 {
+                        self.ledger.take_back();
+                    } else {
+                        self.ledger.forget();
+                    }
+                    return Ok(Err(error));
+                }
+            }
+            self.ledger.keep();
+        }
+        self.end()?;
+        Ok(Ok(receipts))
+    }
+
+    /// Every batch by itself: one that fails is taken back alone.
+    fn with_savepoints(&mut self, jobs: &[Job]) -> std::result::Result<Vec<Result<Receipt>>, Failed> {
+        run(self.conn, "BEGIN IMMEDIATE")?;
+        let mut results = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            run(self.conn, "SAVEPOINT batch")?;
+            let result = self.carry_out(job)?;
+            if result.is_ok() {
+                self.ledger.keep();
+            } else {
+                run(self.conn, "ROLLBACK TO batch")?;
+                self.ledger.take_back();
+            }
+            run(self.conn, "RELEASE batch")?;
+            results.push(self.shared.watch(result));
+        }
+        self.end()?;
+        Ok(results)
+    }
+
+    /// One batch. The outer error ends the whole transaction.
+    fn carry_out(&mut self, job: &Job) -> std::result::Result<Result<Receipt>, Failed> {
+        self.ledger.begin();
         let result = Work {
-            conn,
-            ledger,
-            shared,
-            now,
+            conn: self.conn,
+            ledger: self.ledger,
+            shared: self.shared,
+            now: self.now,
         }
         .run(&job.batch);
-        match &result {
-            Ok(_) => ledger.keep(),
-            Err(StoreError::Full) => {
-                return Err(Failed {
-                    meaning: Meaning::Full,
-                    error: StoreError::Full,
-                });
-            }
-            Err(error) if conn.is_autocommit() => {
-                return Err(Failed {
-                    meaning: Meaning::Untrusted,
-                    error: StoreError::Fatal(error.to_string()),
-                });
-            }
-            Err(_) => {
-                run(conn, "ROLLBACK TO batch")?;
-                ledger.take_back();
-            }
+        match result {
+            Err(StoreError::Full) => Err(Failed {
+                meaning: Meaning::Full,
+                error: StoreError::Full,
+            }),
+            // SQLite has ended the transaction by itself.
+            Err(error) if self.conn.is_autocommit() => Err(Failed {
+                meaning: Meaning::Untrusted,
+                error: StoreError::Fatal(error.to_string()),
+            }),
+            result => Ok(result),
         }
-        run(conn, "RELEASE batch")?;
-        results.push(shared.watch(result));
     }
-    ledger.write_out(conn).map_err(|error| Failed {
-        meaning: meaning_of(&error),
-        error,
-    })?;
-    run(conn, "COMMIT")?;
-    Ok(results)
+
+    /// The rows that are written once a group, and the commit.
+    fn end(&mut self) -> std::result::Result<(), Failed> {
+        self.ledger.write_out(self.conn).map_err(|error| Failed {
+            meaning: meaning_of(&error),
+            error,
+        })?;
+        Ok(run(self.conn, "COMMIT")?)
+    }
 }
 
 fn upkeep_transaction<T>(
