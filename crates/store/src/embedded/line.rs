@@ -401,10 +401,14 @@ mod tests {
     #[test]
     fn only_a_lone_urgent_batch_gets_the_turn() {
         let (_runtime, [one, _]) = two_tasks(2);
-        let is_here =
-            |line: &CommitLine, urgency, committer| manner(line, urgency, committer) == Some(Manner::HandedOver);
+        let is_here = |line: &CommitLine, urgency, committer| {
+            manner(line, urgency, committer) == Some(Manner::HandedOver)
+        };
         assert!(is_here(&calm(), Urgency::Urgent, Some(&one)));
-        assert!(!is_here(&calm(), Urgency::Lazy, Some(&one)), "nobody waits for it");
+        assert!(
+            !is_here(&calm(), Urgency::Lazy, Some(&one)),
+            "nobody waits for it"
+        );
         assert!(!is_here(&calm(), Urgency::Urgent, None), "it must not block");
         assert!(
             !is_here(&CommitLine::new(), Urgency::Urgent, Some(&one)),
@@ -412,7 +416,10 @@ mod tests {
         );
         let line = calm();
         assert!(!is_here(&line, Urgency::Urgent, None));
-        assert!(!is_here(&line, Urgency::Urgent, Some(&one)), "somebody else waits");
+        assert!(
+            !is_here(&line, Urgency::Urgent, Some(&one)),
+            "somebody else waits"
+        );
     }
 
     #[test]
