@@ -15,6 +15,12 @@ pub const HEADER_BYTES: u64 = mail::limits::HEADER_BLOCK_BYTES as u64;
 /// Bytes of all messages larger than [`READ_BYTES`] that are held in memory at one time, in the whole process.
 /// One message larger than this is read alone.
 pub const HEAVY_READ_BYTES: u64 = 64 * 1024 * 1024;
+/// Accounts whose tree of mailboxes is kept in memory until the next commit.
+pub const TREES: usize = 64;
+/// Bytes of a body that is read together with others of its page; longer ones are read alone.
+pub const READ_AHEAD_BODY_BYTES: u64 = 64 * 1024;
+/// Bytes of all bodies that are read together.
+pub const READ_AHEAD_BYTES: u64 = 1024 * 1024;
 /// A view forgets told expunges when its log has this many entries.
 pub const LOG_TRIM_ENTRIES: usize = 1024;
 /// How often a refresh is tried again when the store is busy.

@@ -10,7 +10,7 @@ use store::contract::{MessageRow, PAGE_ROWS, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Error, Result};
-use crate::limits::{HEADER_BYTES, HEAVY_READ_BYTES, READ_BYTES};
+use crate::limits::{HEADER_BYTES, HEAVY_READ_BYTES, READ_AHEAD_BODY_BYTES, READ_AHEAD_BYTES, READ_BYTES};
 use crate::person::{Mailboxes, Person};
 
 /// A message that can be read.
@@ -19,6 +19,8 @@ pub struct Message {
     shared: Arc<Mailboxes>,
     /// what is stored of it
     pub row: MessageRow,
+    /// the body, when it was read ahead
+    ready: Option<Bytes>,
 }
 
 /// The whole bytes of a message. A large one holds its part of the memory budget until it is dropped.
@@ -38,11 +40,30 @@ impl Person {
                     messages.push(Message {
                         shared: Arc::clone(&self.shared),
                         row,
+                        ready: None,
                     });
                 }
             }
         }
         Ok(messages)
+    }
+
+    /// Reads small bodies of these messages in one question. A body that cannot be read is left to whoever reads its message.
+    pub async fn read_ahead(&self, messages: &mut [Message]) -> Result<()> {
+        let (mut wanted, mut bytes) = (Vec::new(), 0);
+        for (at, message) in messages.iter().enumerate() {
+            let length = message.row.body_bytes;
+            if length <= READ_AHEAD_BODY_BYTES && bytes + length <= READ_AHEAD_BYTES {
+                bytes += length;
+                wanted.push((at, message.row.blob, length));
+            }
+        }
+        let bodies = wanted.iter().map(|&(_, blob, length)| (blob, length)).collect();
+        let read = self.shared.store.read_bodies(bodies).await?;
+        for ((at, _, length), body) in wanted.into_iter().zip(read) {
+            messages[at].ready = body.ok().filter(|body| body.len() as u64 == length);
+        }
+        Ok(())
     }
 
     /// One message.
@@ -124,6 +145,9 @@ impl Message {
     }
 
     async fn body(&self, offset: u64, length: u64) -> Result<Bytes> {
+        if let Some(body) = &self.ready {
+            return Ok(body.slice(offset as usize..(offset + length) as usize));
+        }
         let bytes = self.shared.store.read_body(self.row.blob, offset, length).await?;
         if bytes.len() as u64 != length {
             return Err(self.damaged());

@@ -14,7 +14,7 @@ use crate::hub;
 use crate::limits::{HEAVY_READ_BYTES, READ_BYTES};
 use crate::name::MailboxName;
 use crate::session::Opened;
-use crate::tree::Tree;
+use crate::tree::{Tree, Trees};
 use crate::view::Registry;
 
 /// The mailboxes of everybody: one value for the process.
@@ -23,6 +23,7 @@ pub struct Mailboxes {
     pub(crate) ids: Arc<IdSource>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) trees: Trees,
     /// one permit is 1 MiB of a large message in memory
     pub(crate) heavy: Arc<Semaphore>,
 }
@@ -37,6 +38,7 @@ impl Mailboxes {
             ids,
             clock,
             registry: Arc::default(),
+            trees: Trees::default(),
             heavy,
         });
         tokio::spawn(hub::listen(Arc::downgrade(&mailboxes), notices));
@@ -71,8 +73,15 @@ impl Person {
     }
 
     /// All mailboxes by name.
-    pub async fn tree(&self) -> Result<Tree> {
-        Ok(Tree::of(self.shared.store.mailboxes(self.account).await?))
+    pub async fn tree(&self) -> Result<Arc<Tree>> {
+        // Counted before it is read: what is committed meanwhile makes it old, whether it was seen or not.
+        let commits = self.shared.store.commits();
+        if let Some(tree) = self.shared.trees.get(self.account, commits) {
+            return Ok(tree);
+        }
+        let tree = Arc::new(Tree::of(self.shared.store.mailboxes(self.account).await?));
+        self.shared.trees.keep(self.account, commits, &tree);
+        Ok(tree)
     }
 
     /// Opens a mailbox (IMAP SELECT and EXAMINE). Messages that are there are told of at once.

@@ -10,7 +10,7 @@ use store::uids::UidSet;
 
 use crate::limits::CHUNK_ROWS;
 
-/// One message's place in a mailbox, without its rare keywords: 24 bytes.
+/// One message's place in a mailbox, without its rare keywords: 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // as in `store::contract::PlacementRow`
 pub struct Row {
@@ -18,6 +18,8 @@ pub struct Row {
     pub message: MessageId,
     pub uid: u32,
     pub bits: u32,
+    /// RFC822.SIZE; what is larger than 4 GiB, which nothing takes in, counts as that
+    pub size_bytes: u32,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -150,12 +152,14 @@ impl Snapshot {
             message,
             flags,
             modseq,
+            size_bytes,
         } = placement;
         let row = Row {
             modseq,
             message,
             uid,
             bits: flags.bits,
+            size_bytes: u32::try_from(size_bytes).unwrap_or(u32::MAX),
         };
         if self.place(row) {
             self.set_rare(uid, flags.keywords);
@@ -267,12 +271,13 @@ mod tests {
             message: MessageId::from_raw(u64::from(uid)),
             flags: Flags::bits(bits),
             modseq,
+            size_bytes: 0,
         }
     }
 
     #[test]
-    fn a_row_has_24_bytes() {
-        assert_eq!(size_of::<Row>(), 24);
+    fn a_row_has_32_bytes() {
+        assert_eq!(size_of::<Row>(), 32);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The mailboxes of one account by full name.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use mail::ids::MailboxId;
+use mail::ids::{AccountId, MailboxId};
+use parking_lot::Mutex;
 use store::contract::MailboxRow;
 
-use crate::limits::NAME_LEVELS;
+use crate::limits::{NAME_LEVELS, TREES};
 use crate::name::MailboxName;
 
 /// One mailbox of the tree.
@@ -61,6 +63,32 @@ impl Tree {
     pub fn find(&self, name: &MailboxName) -> Option<&Entry> {
         let name = name.to_string();
         self.entries.iter().find(|entry| entry.name == name)
+    }
+}
+
+/// Trees of the accounts that asked last, each as of a commit: STATUS of many mailboxes reads them once.
+#[derive(Default)]
+pub(crate) struct Trees {
+    kept: Mutex<HashMap<AccountId, (u64, Arc<Tree>)>>,
+}
+
+impl Trees {
+    /// The tree, if nothing was committed since it was read.
+    pub(crate) fn get(&self, account: AccountId, commits: u64) -> Option<Arc<Tree>> {
+        let kept = self.kept.lock();
+        let (at, tree) = kept.get(&account)?;
+        (*at == commits).then(|| Arc::clone(tree))
+    }
+
+    /// Keeps a tree that was read after `commits` were counted.
+    pub(crate) fn keep(&self, account: AccountId, commits: u64, tree: &Arc<Tree>) {
+        let mut kept = self.kept.lock();
+        if kept.len() >= TREES {
+            kept.retain(|_, (at, _)| *at == commits);
+        }
+        if kept.len() < TREES {
+            kept.insert(account, (commits, Arc::clone(tree)));
+        }
     }
 }
 

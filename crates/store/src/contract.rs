@@ -616,6 +616,8 @@ pub struct PlacementRow {
     pub message: MessageId,
     pub flags: Flags,
     pub modseq: u64,
+    /// of the whole message, prefix and body
+    pub size_bytes: u64,
 }
 
 /// An entry of metadata (RFC 5464) as stored.
@@ -776,6 +778,9 @@ pub trait Store: Send + Sync + 'static {
     /// Notices of commits, from now on.
     fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Notice>;
 
+    /// Counts the commits: whoever asks, then reads, and finds the same number later has missed nothing since. Cheap.
+    fn commits(&self) -> u64;
+
     /// All mailboxes of an account.
     fn mailboxes(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MailboxRow>>>;
     /// One mailbox, if it exists.
@@ -789,6 +794,8 @@ pub trait Store: Send + Sync + 'static {
     fn messages(&self, ids: Vec<MessageId>) -> BoxFuture<'_, Result<Vec<MessageRow>>>;
     /// Bytes of a body, verified against its checksums. `length` is cut at the body's end and at 1 MiB.
     fn read_body(&self, blob: BlobId, offset: u64, length: u64) -> BoxFuture<'_, Result<Bytes>>;
+    /// The same of many bodies in one question, each from its start; whoever asks bounds the sum of the lengths.
+    fn read_bodies(&self, wanted: Vec<(BlobId, u64)>) -> BoxFuture<'_, Result<Vec<Result<Bytes>>>>;
     /// Names of the rare keywords used in a mailbox.
     fn keywords(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<String>>>;
     /// When messages came into this mailbox (RFC 8514 SAVEDATE): delivered, appended, copied or moved. In UID order, those of

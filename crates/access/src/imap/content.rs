@@ -16,7 +16,7 @@ use mailbox::message::{Bytes, Whole};
 /// How much of each message a FETCH reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Needs {
-    /// its row: size and date
+    /// its row: its date, and where its octets are
     pub(crate) message: bool,
     header: bool,
     /// its octets as they stand, but not what they mean
@@ -29,6 +29,11 @@ impl Needs {
         items.iter().fold(Self::default(), |needs, item| needs.and(item))
     }
 
+    /// Whether octets of messages are read.
+    pub(crate) fn content(self) -> bool {
+        self.header || self.octets || self.structure
+    }
+
     fn and(self, item: &FetchItem) -> Self {
         let message = Self {
             message: true,
@@ -39,8 +44,9 @@ impl Needs {
             | FetchItem::Uid
             | FetchItem::ModSeq
             | FetchItem::EmailId
+            | FetchItem::Rfc822Size
             | FetchItem::ThreadId => self,
-            FetchItem::InternalDate | FetchItem::Rfc822Size => message,
+            FetchItem::InternalDate => message,
             FetchItem::Envelope | FetchItem::Rfc822Header => Self {
                 header: true,
                 ..message
@@ -151,7 +157,6 @@ impl Content {
     pub(crate) fn write<'i>(&self, line: &mut FetchLine<'_>, item: &'i FetchItem) -> Option<Rest<'i>> {
         match item {
             FetchItem::InternalDate => line.internal_date(internal_date(&self.message)),
-            FetchItem::Rfc822Size => line.size(self.message.size_bytes()),
             FetchItem::Envelope => line.envelope(&describe::envelope(self.header_octets())),
             FetchItem::Body => line.body(&self.described()?),
             FetchItem::BodyStructure => line.body_structure(&self.described()?),
@@ -278,7 +283,8 @@ mod tests {
         for (item, needs) in [
             (FetchItem::Flags, Needs::default()),
             (FetchItem::EmailId, Needs::default()),
-            (FetchItem::Rfc822Size, message),
+            (FetchItem::Rfc822Size, Needs::default()),
+            (FetchItem::InternalDate, message),
             (FetchItem::Envelope, header),
             (
                 section(&[], SectionText::HeaderFields(vec!["Subject".to_owned()])),

@@ -196,8 +196,8 @@ impl Key {
 
     fn matches_content(&self, known: &Known<'_>) -> Option<bool> {
         match self {
-            Self::Larger(size) => known.message.map(|message| message.size_bytes() > *size),
-            Self::Smaller(size) => known.message.map(|message| message.size_bytes() < *size),
+            Self::Larger(size) => Some(u64::from(known.row.size_bytes) > *size),
+            Self::Smaller(size) => Some(u64::from(known.row.size_bytes) < *size),
             Self::Arrived(first, last) => known
                 .message
                 .map(|message| (first..=last).contains(&&arrived(message).div_euclid(86_400))),
@@ -325,6 +325,7 @@ mod tests {
             message: MessageId::from_raw(1),
             uid: 3,
             bits: SEEN,
+            size_bytes: 0,
         }
     }
 

@@ -22,6 +22,7 @@ pub struct Model {
     claims: Mutex<(u64, HashMap<(QueueId, u32), u64>)>,
     staged: Arc<Mutex<HashMap<BlobId, Bytes>>>,
     notices: broadcast::Sender<Notice>,
+    commits: std::sync::atomic::AtomicU64,
 }
 
 #[derive(Clone, Default)]
@@ -81,6 +82,7 @@ impl Model {
             claims: Mutex::default(),
             staged: Arc::default(),
             notices: broadcast::channel(1024).0,
+            commits: std::sync::atomic::AtomicU64::new(0),
         }
     }
 
@@ -580,6 +582,7 @@ impl State {
                     message,
                     flags,
                     modseq,
+                    size_bytes: size,
                 },
                 size,
             ),
@@ -998,7 +1001,9 @@ impl Store for Model {
     }
 
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Durable<Receipt>>> {
-        ready(self.run(&batch).map(Durable::synced))
+        let done = self.run(&batch).map(Durable::synced);
+        self.commits.fetch_add(1, std::sync::atomic::Ordering::Release);
+        ready(done)
     }
 
     fn admission(&self) -> Admission {
@@ -1007,6 +1012,10 @@ impl Store for Model {
 
     fn subscribe(&self) -> broadcast::Receiver<Notice> {
         self.notices.subscribe()
+    }
+
+    fn commits(&self) -> u64 {
+        self.commits.load(std::sync::atomic::Ordering::Acquire)
     }
 
     fn mailboxes(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MailboxRow>>> {
@@ -1065,6 +1074,16 @@ impl Store for Model {
             .min(crate::limits::READ_BODY_BYTES)
             .min((body.len() - start) as u64);
         ready(Ok(body.slice(start..start + length as usize)))
+    }
+
+    fn read_bodies(&self, wanted: Vec<(BlobId, u64)>) -> BoxFuture<'_, Result<Vec<Result<Bytes>>>> {
+        Box::pin(async move {
+            let mut read = Vec::new();
+            for (blob, length) in wanted {
+                read.push(self.read_body(blob, 0, length).await);
+            }
+            Ok(read)
+        })
     }
 
     fn keywords(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<String>>> {

@@ -119,6 +119,7 @@ impl Embedded {
             staged: Staged::default(),
             space: Space::new(),
             notices: broadcast::channel(NOTICES).0,
+            commits: AtomicU64::new(0),
             largest_id: AtomicU64::new(floor),
             layout,
             options,
@@ -290,6 +291,10 @@ impl Store for Embedded {
         self.shared.notices.subscribe()
     }
 
+    fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Acquire)
+    }
+
     fn mailboxes(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MailboxRow>>> {
         self.readers.ask(move |reader| reader.mailboxes(account))
     }
@@ -316,6 +321,16 @@ impl Store for Embedded {
     fn read_body(&self, blob: BlobId, offset: u64, length: u64) -> BoxFuture<'_, Result<Bytes>> {
         self.readers
             .ask(move |reader| reader.read_body(blob, offset, length))
+    }
+
+    fn read_bodies(&self, wanted: Vec<(BlobId, u64)>) -> BoxFuture<'_, Result<Vec<Result<Bytes>>>> {
+        self.readers.ask(move |reader| {
+            let read = wanted.into_iter().map(|(blob, length)| {
+                let found = reader.read_body(blob, 0, length);
+                reader.shared.watch(found)
+            });
+            Ok(read.collect())
+        })
     }
 
     fn keywords(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<String>>> {

@@ -71,6 +71,7 @@ impl Reader {
                     message: MessageId::from_raw(placement.message),
                     flags: flags_of(&placement, &names)?,
                     modseq: placement.modseq,
+                    size_bytes: placement.size,
                 })
             })
             .collect()

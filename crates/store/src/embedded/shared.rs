@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub space: Space,
     pub ids: IdSource,
     pub notices: broadcast::Sender<Notice>,
+    /// commits so far, counted when they are visible and before anybody is answered
+    pub commits: AtomicU64,
     /// the largest identifier seen
     pub largest_id: AtomicU64,
 }
@@ -47,6 +49,11 @@ impl Shared {
             self.emit(&StoreEvent::Damaged { what: what.clone() });
         }
         result
+    }
+
+    /// What readers see may have changed.
+    pub fn count_commit(&self) {
+        self.commits.fetch_add(1, Ordering::Release);
     }
 
     /// An identifier is in use.

@@ -167,6 +167,7 @@ impl Writer {
         let now = self.shared.now();
         let conn = self.conn.as_ref().ok_or_else(closed)?;
         let ended = commit_jobs(conn, &mut self.ledger, &self.shared, now, jobs);
+        self.shared.count_commit();
         if ended.is_err() {
             if !conn.is_autocommit() {
                 // When even this fails the connection is opened anew before the next write.
@@ -227,6 +228,7 @@ impl Writer {
         self.ensure_trust()?;
         let conn = self.conn.as_ref().ok_or_else(|| closed().error)?;
         let ended = upkeep_transaction(conn, &mut self.ledger, step);
+        self.shared.count_commit();
         match ended {
             Ok(done) => {
                 self.ledger.committed();

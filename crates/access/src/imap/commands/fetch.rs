@@ -125,6 +125,7 @@ fn row_item(line: &mut FetchLine<'_>, opened: &Opened, row: &Row, item: &FetchIt
         FetchItem::Uid => line.uid(row.uid),
         FetchItem::Flags => line.flags(flag_names(opened, row)),
         FetchItem::ModSeq => line.modseq(row.modseq),
+        FetchItem::Rfc822Size => line.size(u64::from(row.size_bytes)),
         FetchItem::EmailId => line.email_id(&row.message.to_string()),
         FetchItem::ThreadId => line.thread_id(None),
         _ => return false,
@@ -192,7 +193,7 @@ async fn contents(
             return Ok(failed);
         };
         from = last.1.uid.saturating_add(1);
-        let messages = read_rows(cx, user, &page).await;
+        let messages = read_rows(cx, user, &page, needs).await;
         let mut sent = Vec::with_capacity(page.len());
         for (seq, row) in &page {
             // A message that went meanwhile is told as EXPUNGE, in its time. One message may stand here several times.
@@ -222,13 +223,18 @@ async fn read_rows(
     cx: &mut Cx<'_, '_>,
     user: &User,
     page: &[(u32, Row)],
+    needs: Needs,
 ) -> HashMap<MessageId, mailbox::Result<Message>> {
     let ids: Vec<MessageId> = page.iter().map(|(_, row)| row.message).collect();
     match user.person.messages(ids).await {
-        Ok(messages) => messages
-            .into_iter()
-            .map(|message| (message.row.id, Ok(message)))
-            .collect(),
+        Ok(mut messages) => {
+            if needs.content() {
+                // What cannot be read together is read message by message, and told there.
+                let _ahead = user.person.read_ahead(&mut messages).await;
+            }
+            let by_id = messages.into_iter().map(|message| (message.row.id, Ok(message)));
+            by_id.collect()
+        }
         Err(error) => {
             drop(cx.refusal(user, &error));
             page.iter()
