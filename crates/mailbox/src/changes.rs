@@ -15,6 +15,8 @@ use crate::session::Opened;
 /// Flags were set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlagsSet {
+    /// what the mailbox had reached before
+    pub before: u64,
     /// the modseq of the change
     pub modseq: u64,
     /// messages whose flags changed
@@ -92,19 +94,25 @@ impl Person {
                 unchanged_since,
             }])
             .await?;
-        self.refresh(opened).await?;
-        one(receipt, |result| match result {
+        let set = one(receipt, |result| match result {
             OpResult::FlagsSet {
+                before,
                 modseq,
                 changed,
                 modified,
             } => Some(FlagsSet {
+                before,
                 modseq,
                 changed,
                 modified,
             }),
             _ => None,
-        })
+        })?;
+        opened
+            .view()
+            .take_in(set.committed(), self.shared.store.as_ref())
+            .await?;
+        Ok(set)
     }
 
     /// Copies into another mailbox of the same person.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mail::ids::MessageId;
-use store::contract::PlacementRow;
+use store::contract::{FlagsRow, PlacementRow};
 use store::flags::Flags;
 use store::uids::UidSet;
 
@@ -146,6 +146,24 @@ impl Snapshot {
         gone
     }
 
+    /// The snapshot after flags of known rows changed, up to `modseq`. False, and of no use any more, when a row is not known.
+    pub(crate) fn reflag(&mut self, changed: &[FlagsRow], modseq: u64) -> bool {
+        let mut rest = changed;
+        for chunk in &mut self.chunks {
+            let last = chunk.rows.last().map_or(0, |row| row.uid);
+            let (here, later) = rest.split_at(rest.partition_point(|row| row.uid <= last));
+            if !here.is_empty() && !Arc::make_mut(chunk).reflag(here) {
+                return false;
+            }
+            rest = later;
+        }
+        for row in changed {
+            self.set_rare(row.uid, &row.flags.keywords);
+        }
+        self.modseq = self.modseq.max(modseq);
+        rest.is_empty()
+    }
+
     fn upsert(&mut self, placement: PlacementRow) {
         let PlacementRow {
             uid,
@@ -162,7 +180,7 @@ impl Snapshot {
             size_bytes: u32::try_from(size_bytes).unwrap_or(u32::MAX),
         };
         if self.place(row) {
-            self.set_rare(uid, flags.keywords);
+            self.set_rare(uid, &flags.keywords);
         }
     }
 
@@ -193,13 +211,13 @@ impl Snapshot {
         true
     }
 
-    fn set_rare(&mut self, uid: u32, keywords: Vec<String>) {
+    fn set_rare(&mut self, uid: u32, keywords: &[String]) {
         if keywords.is_empty() {
             if self.keywords.contains_key(&uid) {
                 Arc::make_mut(&mut self.keywords).remove(&uid);
             }
-        } else if self.keywords.get(&uid) != Some(&keywords) {
-            Arc::make_mut(&mut self.keywords).insert(uid, keywords);
+        } else if self.keywords.get(&uid).map(Vec::as_slice) != Some(keywords) {
+            Arc::make_mut(&mut self.keywords).insert(uid, keywords.to_vec());
         }
     }
 
@@ -250,6 +268,22 @@ impl Snapshot {
 }
 
 impl Chunk {
+    /// New flags for rows of this chunk, both ascending; false when a row is not here.
+    fn reflag(&mut self, changed: &[FlagsRow]) -> bool {
+        let mut rows = self.rows.iter_mut();
+        for new in changed {
+            let Some(row) = rows
+                .find(|row| row.uid >= new.uid)
+                .filter(|row| row.uid == new.uid)
+            else {
+                return false;
+            };
+            (row.bits, row.modseq) = (new.flags.bits, new.modseq);
+            self.max_modseq = self.max_modseq.max(new.modseq);
+        }
+        true
+    }
+
     fn of(rows: &[Row]) -> Self {
         Self {
             rows: rows.to_vec(),
@@ -278,6 +312,36 @@ mod tests {
     #[test]
     fn a_row_has_32_bytes() {
         assert_eq!(size_of::<Row>(), 32);
+    }
+
+    #[test]
+    fn flags_from_a_receipt_are_as_if_read_again() {
+        let mut snapshot = Snapshot::default();
+        let rows = |bits, modseq| (1..=3000).map(move |uid| placement(uid * 2, bits, modseq));
+        snapshot.apply(rows(0, 1).collect(), &UidSet::new(), 1);
+        let change = |uid, keyword: &str| FlagsRow {
+            uid,
+            flags: Flags {
+                bits: 8,
+                keywords: vec![keyword.to_owned()],
+            },
+            modseq: 5,
+        };
+        let mut read = snapshot.clone();
+        let mut told = snapshot.clone();
+        let changed = vec![change(2, "a"), change(2050, "b"), change(6000, "c")];
+        let again = changed.iter().map(|row| PlacementRow {
+            flags: row.flags.clone(),
+            ..placement(row.uid, 0, 5)
+        });
+        read.apply(again.collect(), &UidSet::new(), 5);
+        assert!(told.reflag(&changed, 5));
+        assert!(read.iter().eq(told.iter()));
+        assert_eq!((read.modseq(), told.modseq()), (5, 5));
+        assert!(read.rare_keywords().eq(told.rare_keywords()));
+        assert_eq!(told.changed_after(1).count(), 3);
+        assert!(!snapshot.clone().reflag(&[change(3, "x")], 5), "not there");
+        assert!(!snapshot.reflag(&[change(7000, "x")], 5), "behind the end");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use store::contract::{Conflict, PAGE_ROWS, Store, StoreError};
 use store::uids::UidSet;
 use tokio::sync::watch;
 
+use crate::changes::FlagsSet;
 use crate::error::Result;
 use crate::limits::LOG_TRIM_ENTRIES;
 use crate::rows::Snapshot;
@@ -151,6 +152,26 @@ impl View {
             return self.load(store).await;
         }
         self.catch_up(store).await
+    }
+
+    /// Takes in a change of flags from its receipt, without reading it again; reads when more than that happened.
+    pub(crate) async fn take_in(&self, set: &FlagsSet, store: &dyn Store) -> Result<()> {
+        let one = self.refreshing.lock().await;
+        let snapshot = Arc::clone(&self.state.lock().snapshot);
+        let (have, loaded) = (snapshot.modseq(), self.state.lock().loaded);
+        if loaded && have >= set.modseq {
+            return Ok(());
+        }
+        if loaded && have >= set.before {
+            let mut next = Snapshot::clone(&snapshot);
+            drop(snapshot);
+            if next.reflag(&set.changed, set.modseq) {
+                self.publish(next, Vec::new());
+                return Ok(());
+            }
+        }
+        drop(one);
+        self.refresh(store).await
     }
 
     /// Reads pages first and then what changed since before the first page: each page is its own snapshot.

@@ -503,8 +503,10 @@ pub enum OpResult {
     Accepted(Accepted),
     Recorded,
     Appended(Placed),
-    /// Changed rows, and those left alone because of `unchanged_since`.
+    /// Changed rows in UID order, and those left alone because of `unchanged_since`. Whoever has seen the mailbox up to `before`
+    /// has, with `changed`, seen it up to `modseq`.
     FlagsSet {
+        before: u64,
         modseq: u64,
         changed: Vec<FlagsRow>,
         modified: UidSet,

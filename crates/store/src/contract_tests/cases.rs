@@ -274,6 +274,7 @@ async fn flags_respect_unchanged_since(store: &dyn Store) {
         unchanged_since: Some(rows[0].modseq),
     };
     let OpResult::FlagsSet {
+        before,
         changed,
         modified,
         modseq,
@@ -284,6 +285,7 @@ async fn flags_respect_unchanged_since(store: &dyn Store) {
     assert_eq!(changed.len(), 1);
     assert_eq!((changed[0].uid, changed[0].modseq), (1, modseq));
     assert_eq!(modified, one(2));
+    assert_eq!(before, rows[1].modseq, "what the mailbox had reached");
     let again = Op::SetFlags {
         mailbox: mailbox(1),
         uids: one(1),

@@ -670,7 +670,7 @@ impl State {
         edit: &crate::flags::FlagEdit,
         unchanged_since: Option<u64>,
     ) -> Result<OpResult> {
-        let account = self.mailbox(id)?.row.account;
+        let (account, before) = (self.mailbox(id)?.row.account, self.mailbox(id)?.row.modseq);
         let (mut changed, mut modified) = (Vec::new(), Vec::new());
         for (row, _) in self.chosen(id, uids)? {
             if unchanged_since.is_some_and(|limit| row.modseq > limit) {
@@ -697,6 +697,7 @@ impl State {
         }
         let modseq = self.mailbox(id)?.row.modseq;
         Ok(OpResult::FlagsSet {
+            before,
             modseq,
             changed,
             modified: UidSet::from_uids(modified),

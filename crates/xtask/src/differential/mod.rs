@@ -2,7 +2,7 @@
 //! compared as values.
 //!
 //! 1. [`mailset::gather`] finds the mail; both servers are given it by APPEND, with the same flags and dates;
-//! 2. [`fetch`] asks for every item of every message, [`search`] for every search;
+//! 2. [`fetch`] asks for every item of every message, [`search`] for every search, [`order::compare`] for every order;
 //! 3. [`compare`] gives the smallest values that differ;
 //! 4. each must fit one of [`classes::CLASSES`], else the test fails and says the first of them.
 //!
@@ -18,6 +18,7 @@ mod classes;
 mod commands;
 mod compare;
 mod mailset;
+mod order;
 mod page;
 mod session;
 mod value;
@@ -101,6 +102,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     append(&mut pair, &letters, &mut found)?;
     fetch(&mut pair, &mut found)?;
     search(&mut pair, &letters, has("--short"), &mut found)?;
+    order::compare(&mut pair, &mut found)?;
     judge(&found, pair.letters.len(), &mut summary);
     if has("--write") {
         let version = process::run(

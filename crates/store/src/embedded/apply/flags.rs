@@ -23,7 +23,8 @@ impl Work<'_> {
         edit: &FlagEdit,
         unchanged_since: Option<u64>,
     ) -> Result<OpResult> {
-        let account = self.ledger.known_mailbox(self.conn, mailbox)?.row.account;
+        let row = &self.ledger.known_mailbox(self.conn, mailbox)?.row;
+        let (account, reached) = (row.account, row.modseq);
         let mut names = load::keyword_names(self.conn, mailbox)?;
         let (mut changed, mut modified) = (Vec::new(), Vec::new());
         self.each_placement(mailbox, uids, |work, placement| {
@@ -75,6 +76,7 @@ impl Work<'_> {
         }
         let modseq = self.ledger.known_mailbox(self.conn, mailbox)?.row.modseq;
         Ok(OpResult::FlagsSet {
+            before: reached,
             modseq,
             changed,
             modified: UidSet::from_uids(modified),
