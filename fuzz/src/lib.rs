@@ -40,6 +40,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("mail-envelope", mail::fuzzing::fuzz_envelope),
     ("mail-header", mail::fuzzing::fuzz_header),
     ("mail-mime", mail::fuzzing::fuzz_mime),
+    ("mail-threads", mail::fuzzing::fuzz_threads),
     ("mail-values", mail::fuzzing::fuzz_values),
     ("mailbox-name", mailbox::fuzzing::fuzz_mailbox_name),
     ("receive-content", receive::fuzzing::fuzz_content),

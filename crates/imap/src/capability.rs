@@ -106,6 +106,11 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("SEARCHRES", "RFC 5182", When::AfterSignIn, Enable::No, "a_result_is_kept_and_used"),
     extension("PARTIAL", "RFC 9394", When::AfterSignIn, Enable::No, "a_window_of_messages_is_counted_from_either_end"),
     extension("I18NLEVEL=1", "RFC 5255", When::AfterSignIn, Enable::No, "texts_are_compared_in_any_charset"),
+    extension("SORT", "RFC 5256", When::AfterSignIn, Enable::No, "messages_are_sorted"),
+    extension("SORT=DISPLAY", "RFC 5957", When::AfterSignIn, Enable::No, "messages_are_sorted"),
+    extension("ESORT", "RFC 5267", When::AfterSignIn, Enable::No, "sorted_results_come_as_asked_for"),
+    extension("THREAD=ORDEREDSUBJECT", "RFC 5256", When::AfterSignIn, Enable::No, "messages_are_threaded"),
+    extension("THREAD=REFERENCES", "RFC 5256", When::AfterSignIn, Enable::No, "messages_are_threaded"),
     extension("APPENDLIMIT", "RFC 7889", When::WithAppendLimit, Enable::No, "status_and_select_agree"),
 ];
 

@@ -149,3 +149,31 @@ pub fn fuzz_downgrade(bytes: &[u8]) {
         }
     }
 }
+
+/// Sort keys and threads of headers, NUL between them.
+pub fn fuzz_threads(bytes: &[u8]) {
+    let mut threads = crate::thread::Threads::default();
+    let headers: Vec<&[u8]> = bytes.split(|byte| *byte == 0).take(200).collect();
+    for header in &headers {
+        let keys = crate::sort_keys::SortKeys::of(header);
+        let links = crate::sort_keys::Links::of(header);
+        threads.add(crate::thread::Threaded {
+            sent_ms: keys.sent_ms.unwrap_or(0),
+            subject: &keys.subject,
+            is_reply: keys.is_reply,
+            id: links.id.as_deref(),
+            references: &links.references,
+        });
+    }
+    for forest in [threads.by_references(), threads.by_subject()] {
+        let mut messages: Vec<u32> = forest
+            .walk()
+            .filter_map(|step| match step {
+                crate::thread::Step::Message(message) => Some(message),
+                _ => None,
+            })
+            .collect();
+        messages.sort_unstable();
+        assert!(messages.iter().copied().eq(0..headers.len() as u32));
+    }
+}

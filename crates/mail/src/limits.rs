@@ -38,3 +38,11 @@ pub const MESSAGE_IDS: usize = 2_000;
 pub const FIELD_VALUE_BYTES: usize = HEADER_BLOCK_BYTES;
 /// Steps (roughly octets looked at) that a parse may take for one octet of message: the passes of one message are few.
 pub const STEPS_PER_BYTE: u64 = 64;
+/// Message identifiers that one threading tells apart; further ones are as if they were not there.
+pub const THREAD_NAMES: usize = 1_000_000;
+/// References that one threading looks at, of all messages together.
+pub const THREAD_REFERENCES: usize = 4_000_000;
+/// Steps up a thread that one threading takes to find loops, for each message and each message that is missing.
+pub const THREAD_STEPS_PER_NODE: u64 = 256;
+/// Octets of a text by which messages are sorted or threaded.
+pub const SORT_KEY_BYTES: usize = 1024;

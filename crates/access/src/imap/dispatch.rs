@@ -26,6 +26,12 @@ pub(crate) async fn in_mailbox(
         (Command::Search(search), Answer::Reading(answer)) => {
             Box::pin(commands::search::run(cx, user, opened, &search, answer)).await?;
         }
+        (Command::Sort(sort), Answer::Reading(answer)) => {
+            Box::pin(commands::sort::run(cx, user, opened, &sort, answer)).await?;
+        }
+        (Command::Thread(thread), Answer::Reading(answer)) => {
+            Box::pin(commands::thread::run(cx, user, opened, &thread, answer)).await?;
+        }
         (Command::Store(store), Answer::Change(answer)) => {
             Box::pin(commands::store::run(cx, user, opened, &store, answer)).await?;
         }

@@ -20,6 +20,7 @@
 
 mod commands;
 mod content;
+mod digests;
 mod dispatch;
 mod find;
 mod io;
@@ -28,6 +29,7 @@ mod refusal;
 mod results;
 pub(crate) mod search;
 mod session;
+mod sort;
 mod updates;
 
 use std::sync::Arc;

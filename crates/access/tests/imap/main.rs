@@ -9,5 +9,6 @@ mod messages;
 mod resync;
 mod search;
 mod sign_in;
+mod sort_thread;
 mod support;
 mod threats;

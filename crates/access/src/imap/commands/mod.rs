@@ -20,6 +20,8 @@ pub(super) mod rename;
 pub(super) mod resync;
 pub(super) mod search;
 pub(super) mod select;
+pub(super) mod sort;
 pub(super) mod status;
 pub(super) mod store;
 pub(super) mod subscribe;
+pub(super) mod thread;

@@ -1,0 +1,70 @@
+//! SORT and UID SORT (RFC 5256 §3, RFC 5267 §3, RFC 5957): found, then ordered.
+
+use imap::command::{Search, Sort, SortCriterion};
+use mailbox::Opened;
+
+use super::search::expunges;
+use crate::imap::digests;
+use crate::imap::find::{Halt, Hit, find, refuse};
+use crate::imap::io::Stop;
+use crate::imap::results::{kept, number_of, tell};
+use crate::imap::session::{Cx, Reading, User};
+use crate::imap::sort::{Sortable, needs, sorted};
+
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    opened: &mut Opened,
+    sort: &Sort,
+    answer: Reading,
+) -> Result<(), Stop> {
+    let saves = sort.returns.is_some_and(|returns| returns.save);
+    let found = find(cx, user, opened, (&sort.search, saves), answer).await?;
+    let Some((hits, answer)) = found else {
+        return Ok(());
+    };
+    let hits = match ordered(cx, user, &hits, &sort.criteria).await {
+        Ok(hits) => hits,
+        Err(halt) => return refuse(cx, user, halt, answer),
+    };
+    let Search { numbers, .. } = sort.search;
+    let with_modseq = sort.search.uses_modseq();
+    match sort.returns {
+        Some(returns) => {
+            if returns.save {
+                opened.save(kept(&hits, returns));
+            }
+            tell(
+                &mut cx.io.out,
+                answer.tag(),
+                &hits,
+                (numbers, returns, with_modseq),
+            );
+        }
+        None => {
+            let highest = hits.iter().map(|hit| hit.modseq).max();
+            let told = hits.iter().map(|hit| number_of(hit, numbers));
+            cx.io.out.sort(told, highest.filter(|_| with_modseq));
+        }
+    }
+    cx.tell(user, opened, expunges(numbers))?;
+    answer.ok(&mut cx.io.out, None);
+    Ok(())
+}
+
+async fn ordered(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    hits: &[Hit],
+    criteria: &[SortCriterion],
+) -> Result<Vec<Hit>, Halt> {
+    let mut messages = Vec::with_capacity(hits.len());
+    digests::each(cx, user, hits, needs(criteria), |hit, digest| {
+        messages.push(Sortable::new(*hit, digest, criteria));
+    })
+    .await?;
+    let criteria = criteria.to_vec();
+    // Comparing very many messages takes its time: not on the threads that serve others.
+    let ordering = tokio::task::spawn_blocking(move || sorted(messages, &criteria));
+    ordering.await.map_err(|_| Halt::Stop(Stop::Gone))
+}

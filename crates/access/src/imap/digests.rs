@@ -1,0 +1,89 @@
+//! What SORT and THREAD need to know of messages, read page by page: the one place where it comes from, whoever keeps it ready.
+
+use std::collections::HashMap;
+
+use mail::ids::MessageId;
+use mail::sort_keys::{Links, SortKeys};
+use mailbox::Message;
+
+use super::find::{Halt, Hit, readable};
+use super::session::{Cx, User};
+use crate::limits::PAGE_MESSAGES;
+
+/// How much must be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// what the store's row says
+    Row,
+    /// the sort keys of the header too
+    Keys,
+    /// and what links it to other messages
+    Links,
+}
+
+/// What is known of a message. One that is gone or cannot be read has no keys: it stands where those without keys stand.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Digest {
+    /// internal date, milliseconds since 1970
+    pub(crate) arrival_ms: i64,
+    pub(crate) size_bytes: u64,
+    pub(crate) keys: SortKeys,
+    pub(crate) links: Links,
+}
+
+impl Digest {
+    /// The sent date (RFC 5256 §2.2).
+    pub(crate) fn sent_ms(&self) -> i64 {
+        self.keys.sent_ms.unwrap_or(self.arrival_ms)
+    }
+}
+
+/// Hands the digest of every hit on, in their order.
+pub(crate) async fn each(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    hits: &[Hit],
+    needs: Needs,
+    mut take: impl FnMut(&Hit, &Digest),
+) -> Result<(), Halt> {
+    for (at, page) in hits.chunks(PAGE_MESSAGES).enumerate() {
+        if at > 0 {
+            cx.io.breathe().await?;
+        }
+        let ids: Vec<MessageId> = page.iter().map(|hit| hit.message).collect();
+        let messages: HashMap<MessageId, Message> = user
+            .person
+            .messages(ids)
+            .await?
+            .into_iter()
+            .map(|message| (message.row.id, message))
+            .collect();
+        for hit in page {
+            let digest = match messages.get(&hit.message) {
+                Some(message) => {
+                    let digest = of(message, needs).await;
+                    readable(cx, user, hit.message, digest)?.unwrap_or_default()
+                }
+                None => Digest::default(),
+            };
+            take(hit, &digest);
+        }
+    }
+    Ok(())
+}
+
+async fn of(message: &Message, needs: Needs) -> mailbox::Result<Digest> {
+    let mut digest = Digest {
+        arrival_ms: i64::try_from(message.row.internal_date.0).unwrap_or(i64::MAX),
+        size_bytes: message.size_bytes(),
+        ..Digest::default()
+    };
+    if needs != Needs::Row {
+        let header = message.header().await?;
+        digest.keys = SortKeys::of(&header);
+        if needs == Needs::Links {
+            digest.links = Links::of(&header);
+        }
+    }
+    Ok(digest)
+}

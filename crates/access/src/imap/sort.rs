@@ -1,0 +1,149 @@
+//! The order of SORT (RFC 5256 §3): a pure function of what is known of the messages.
+
+use std::cmp::Ordering;
+
+use imap::command::{SortCriterion, SortKey};
+
+use super::digests::{Digest, Needs};
+use super::find::Hit;
+
+/// A message with the keys it is sorted by, one for each criterion.
+#[derive(Debug)]
+pub(crate) struct Sortable {
+    hit: Hit,
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Number(i64),
+    Text(Box<str>),
+}
+
+/// What the criteria need to know.
+pub(crate) fn needs(criteria: &[SortCriterion]) -> Needs {
+    let of_row = |criterion: &SortCriterion| matches!(criterion.key, SortKey::Arrival | SortKey::Size);
+    if criteria.iter().all(of_row) {
+        Needs::Row
+    } else {
+        Needs::Keys
+    }
+}
+
+impl Sortable {
+    pub(crate) fn new(hit: Hit, digest: &Digest, criteria: &[SortCriterion]) -> Self {
+        let keys = criteria
+            .iter()
+            .map(|criterion| key(digest, criterion.key))
+            .collect();
+        Self { hit, keys }
+    }
+}
+
+fn key(digest: &Digest, key: SortKey) -> Key {
+    let keys = &digest.keys;
+    let text = match key {
+        SortKey::Arrival => return Key::Number(digest.arrival_ms),
+        SortKey::Date => return Key::Number(digest.sent_ms()),
+        SortKey::Size => return Key::Number(i64::try_from(digest.size_bytes).unwrap_or(i64::MAX)),
+        SortKey::Cc => &keys.cc,
+        SortKey::DisplayFrom => &keys.display_from,
+        SortKey::DisplayTo => &keys.display_to,
+        SortKey::From => &keys.from,
+        SortKey::Subject => &keys.subject,
+        SortKey::To => &keys.to,
+    };
+    Key::Text(text.as_str().into())
+}
+
+/// In the order of the criteria; equal ones in the order of the mailbox, whatever is reversed (RFC 5256 §3).
+pub(crate) fn sorted(mut messages: Vec<Sortable>, criteria: &[SortCriterion]) -> Vec<Hit> {
+    messages.sort_unstable_by(|one, other| {
+        let by_keys = criteria.iter().zip(one.keys.iter().zip(&other.keys));
+        by_keys
+            .map(|(criterion, (one, other))| match criterion.reverse {
+                false => one.cmp(other),
+                true => other.cmp(one),
+            })
+            .find(|order| *order != Ordering::Equal)
+            .unwrap_or_else(|| one.hit.seq.cmp(&other.hit.seq))
+    });
+    messages.into_iter().map(|message| message.hit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mail::ids::{Id as _, MessageId};
+    use mail::sort_keys::SortKeys;
+
+    use super::*;
+
+    fn message(seq: u32, header: &str, arrival_ms: i64) -> (Hit, Digest) {
+        let hit = Hit {
+            seq,
+            uid: seq + 10,
+            modseq: 1,
+            message: MessageId::from_raw(u64::from(seq)),
+        };
+        let digest = Digest {
+            arrival_ms,
+            size_bytes: header.len() as u64,
+            keys: SortKeys::of(header.as_bytes()),
+            ..Digest::default()
+        };
+        (hit, digest)
+    }
+
+    fn order(messages: &[(Hit, Digest)], criteria: &[(bool, SortKey)]) -> Vec<u32> {
+        let criteria: Vec<SortCriterion> = criteria
+            .iter()
+            .map(|&(reverse, key)| SortCriterion { reverse, key })
+            .collect();
+        let sortable = messages
+            .iter()
+            .map(|(hit, digest)| Sortable::new(*hit, digest, &criteria));
+        let hits = sorted(sortable.collect(), &criteria);
+        hits.iter().map(|hit| hit.seq).collect()
+    }
+
+    #[test]
+    fn messages_are_ordered_by_every_key() {
+        use SortKey::{Arrival, Cc, Date, DisplayFrom, DisplayTo, From, Size, Subject, To};
+        let messages = [
+            message(
+                1,
+                "From: Zoe <a@x>\r\nTo: b@x\r\nSubject: Re: beta\r\nDate: Mon, 23 Nov 2026 10:00:00 +0100\r\n\r\n",
+                5000,
+            ),
+            message(
+                2,
+                "From: c@x\r\nTo: Anna <z@x>\r\nCc: m@x\r\nSubject: alpha\r\nDate: Mon, 23 Nov 2026 09:30:00 +0000\r\n\r\n",
+                4000,
+            ),
+            message(
+                3,
+                "From: \"\u{e4}nne\" <b@x>\r\nSubject: BETA (fwd)\r\n\r\n",
+                3000,
+            ),
+            message(4, "Subject: \u{c4}pfel\r\n\r\n", 2000),
+        ];
+        for (criteria, expected) in [
+            (&[(false, Arrival)][..], [4, 3, 2, 1]),
+            (&[(true, Arrival)], [1, 2, 3, 4]),
+            (&[(false, Subject)], [2, 4, 1, 3]),
+            (&[(true, Subject)], [1, 3, 4, 2]),
+            (&[(false, Subject), (true, Date)], [2, 4, 1, 3]),
+            // Without a Date field the internal date counts, which is long ago here.
+            (&[(false, Date)], [4, 3, 1, 2]),
+            (&[(false, From)], [4, 1, 3, 2]),
+            (&[(false, To)], [3, 4, 1, 2]),
+            (&[(false, Cc)], [1, 3, 4, 2]),
+            (&[(true, Cc)], [2, 1, 3, 4]),
+            (&[(false, DisplayFrom)], [4, 3, 2, 1]),
+            (&[(false, DisplayTo)], [3, 4, 2, 1]),
+            (&[(false, Size)], [4, 3, 1, 2]),
+        ] {
+            assert_eq!(order(&messages, criteria), expected, "{criteria:?}");
+        }
+    }
+}
