@@ -516,3 +516,26 @@ async fn a_slow_domain_does_not_hold_up_another() {
         assert_eq!(lookup.await.unwrap(), Lookup::Failed(Failure::Timeout));
     }
 }
+
+#[tokio::test]
+async fn net_1_an_answer_that_comes_by_half_holds_up_nobody_else() {
+    let script = "
+half.example !tcp-half
+half.example TXT \"never whole\"
+long.example !truncated
+long.example TXT \"over TCP\"
+";
+    let (server, dns) = asking(script, Validation::Off).await;
+    let half = tokio::spawn({
+        let dns = dns.clone();
+        async move { dns.lookup("half.example", RecordType::Txt).await }
+    });
+    while !server.asked().iter().any(|question| question.tcp) {
+        tokio::task::yield_now().await;
+    }
+    let began = tokio::time::Instant::now();
+    let long = dns.lookup("long.example", RecordType::Txt).await;
+    assert!(matches!(long, Lookup::Answer { .. }), "{long:?}");
+    assert!(began.elapsed() < TRY / 2, "{:?}", began.elapsed());
+    assert!(matches!(half.await.unwrap(), Lookup::Failed(_)));
+}

@@ -4,22 +4,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverOpts};
+use hickory_resolver::config::{ResolveHosts, ResolverOpts};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::dnssec::DnssecDnsHandle;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer, RetryDnsHandle};
 use hickory_resolver::proto::dnssec::TrustAnchors;
 use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Query};
 use hickory_resolver::proto::rr::{Name, RecordType as Wire};
-use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
+use hickory_resolver::{PoolContext, TlsConfig};
 use world::dns::RecordType;
 
 use super::answer::Believes;
+use super::apart::Apart;
 use super::{DnsSettings, DnsSetupError, Validation};
 use crate::limits::{DNS_ACTIVE_MAX, DNS_NSEC3_ITERATIONS_MAX, DNS_TRIES, DNS_UDP_PAYLOAD_BYTES};
 
-type Pool = RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>;
+type Pool = RetryDnsHandle<Apart>;
 
 /// Sends questions.
 pub(super) struct Asker {
@@ -52,9 +52,7 @@ impl Asker {
             options(settings.try_timeout, believes == Believes::OwnProofs),
             tls,
         ));
-        let configs = servers.iter().copied().map(server);
-        let pool = NameServerPool::from_config(configs, context, TokioRuntimeProvider::default());
-        let pool = RetryDnsHandle::new(pool, DNS_TRIES - 1);
+        let pool = RetryDnsHandle::new(Apart::new(&servers, context), DNS_TRIES - 1);
         Ok(Self {
             handle: match anchors(&settings.validation)? {
                 None => Handle::Plain(pool),
@@ -98,14 +96,6 @@ fn options(try_timeout: Duration, validate: bool) -> ResolverOpts {
     options.edns_payload_len = DNS_UDP_PAYLOAD_BYTES;
     options.max_active_requests = DNS_ACTIVE_MAX;
     options
-}
-
-fn server(at: SocketAddr) -> NameServerConfig {
-    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-        connection.port = at.port();
-        connection
-    });
-    NameServerConfig::new(at.ip(), true, connections.to_vec())
 }
 
 fn system_servers() -> Result<Vec<SocketAddr>, DnsSetupError> {

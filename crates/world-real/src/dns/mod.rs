@@ -15,6 +15,7 @@
 //! [`limits::DNS_LOOKUP_DEADLINE`]: crate::limits::DNS_LOOKUP_DEADLINE
 
 mod answer;
+mod apart;
 mod ask;
 mod cache;
 mod denial;
@@ -117,6 +118,9 @@ struct Current {
     of_system: bool,
 }
 
+/// Checked settings that are not in force yet.
+pub struct Prepared(Current);
+
 impl RealDns {
     /// Checks the settings. Nothing is asked yet.
     pub fn new(settings: &DnsSettings) -> Result<Arc<Self>, DnsSetupError> {
@@ -125,10 +129,20 @@ impl RealDns {
         }))
     }
 
-    /// Goes by other settings from now on, with an empty cache. Also reads `/etc/resolv.conf` again.
-    pub fn replace(&self, settings: &DnsSettings) -> Result<(), DnsSetupError> {
+    /// Other settings, checked, for [`RealDns::put`]. Also reads `/etc/resolv.conf` again.
+    pub fn prepare(&self, settings: &DnsSettings) -> Result<Prepared, DnsSetupError> {
         let new = Current::new(settings).or_else(|error| self.with_known_servers(settings, error))?;
-        *self.current.write() = Arc::new(new);
+        Ok(Prepared(new))
+    }
+
+    /// Goes by other settings from now on, with an empty cache.
+    pub fn put(&self, new: Prepared) {
+        *self.current.write() = Arc::new(new.0);
+    }
+
+    /// Prepares and puts.
+    pub fn replace(&self, settings: &DnsSettings) -> Result<(), DnsSetupError> {
+        self.put(self.prepare(settings)?);
         Ok(())
     }
 
