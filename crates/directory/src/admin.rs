@@ -187,7 +187,9 @@ impl std::error::Error for AdminError {}
 pub type Result<T> = std::result::Result<T, AdminError>;
 
 impl Directory {
-    pub(crate) async fn commit(&self, ops: Vec<Op>, name: &str) -> Result<()> {
+    /// One batch, with the notes about it.
+    pub(crate) async fn commit(&self, mut ops: Vec<Op>, name: &str) -> Result<()> {
+        ops.extend(crate::noted::ops(&self.tables(), &ops));
         let batch = Batch {
             urgency: Urgency::Urgent,
             ops,

@@ -23,6 +23,7 @@ mod forward;
 pub mod hashing;
 pub mod limits;
 mod local;
+pub mod noted;
 pub mod password;
 pub mod quota;
 pub mod resolve;
@@ -35,6 +36,7 @@ pub use admin::{AccountSpec, AccountView, AdminError, AliasView, Credential, Dom
 pub use directory::{Directory, Doors};
 pub use forward::{Forward, Vouched};
 pub use local::{LocalCaller, LocalRules, LocalSender, TrustedUser};
+pub use noted::{Change, noted};
 pub use password::{Password, Verifier};
 pub use quota::Reservation;
 pub use resolve::{LocalRecipient, Reached, Resolution};

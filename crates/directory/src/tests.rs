@@ -4,6 +4,7 @@ mod admin;
 mod domain_alias;
 mod forward;
 mod hashing;
+mod noted;
 mod resolve;
 mod send_as;
 mod sign_in;

@@ -80,13 +80,6 @@ pub enum ProgramEvent {
         /// every problem
         reason: String,
     },
-    /// `program.history-lost`: changes were made, but could not be written down.
-    HistoryLost {
-        /// how many
-        changes: u64,
-        /// why
-        reason: String,
-    },
     /// `program.certificates-read`: new handshakes use them.
     CertificatesRead,
     /// `program.keeper-lost`: the process that keeps the key has ended; the server stops, to be started again.
@@ -136,7 +129,6 @@ impl Event for ProgramEvent {
             Self::Stopped { .. } => "program.stopped",
             Self::Control { .. } => "program.control",
             Self::ControlRefused { .. } => "program.control-refused",
-            Self::HistoryLost { .. } => "program.history-lost",
             Self::SettingsRead { .. } => "program.settings-read",
             Self::SettingsKept { .. } => "program.settings-kept",
             Self::CertificatesRead => "program.certificates-read",
@@ -152,9 +144,7 @@ impl Event for ProgramEvent {
             | Self::PanicPlace { .. }
             | Self::KeeperLost { .. }
             | Self::SettingsKept { .. } => Severity::Alert,
-            Self::ControlRefused { .. } | Self::HistoryLost { .. } | Self::Confined { fully: false, .. } => {
-                Severity::Warning
-            }
+            Self::ControlRefused { .. } | Self::Confined { fully: false, .. } => Severity::Warning,
             _ => Severity::Info,
         }
     }
@@ -186,9 +176,6 @@ impl Event for ProgramEvent {
             }
             Self::Control { command, uid } => format!("User {uid} ran {command} over the control socket"),
             Self::ControlRefused { uid } => format!("User {uid} may not use the control socket"),
-            Self::HistoryLost { changes, reason } => format!(
-                "{changes} changes were made but could not be written down ({reason}): hearthpost history does not have them"
-            ),
             Self::SettingsRead { changed, restart } => match (changed.as_str(), restart.as_str()) {
                 ("", "") => "The settings were read again; nothing changed".to_owned(),
                 (changed, "") => format!("The settings were read again; these count now: {changed}"),
@@ -250,10 +237,6 @@ impl Event for ProgramEvent {
             }
             Self::ControlRefused { uid } => field("uid", Value::Number(*uid)),
             Self::CertificatesRead => {}
-            Self::HistoryLost { changes, reason } => {
-                field("changes", Value::Number(*changes));
-                field("reason", Value::Text(reason));
-            }
             Self::SettingsRead { changed, restart } => {
                 field("changed", Value::Text(changed));
                 field("restart", Value::Text(restart));

@@ -3,7 +3,7 @@
 //! 1. [`Outward::of`] translates the settings and the files they name; the demo makes its own.
 //! 2. [`Outgoing::open`] makes the doors: names, network, TLS.
 //! 3. [`Outgoing::start`] is the two tasks of delivery, for recipients here and elsewhere.
-//! 4. [`Outgoing::follow`] goes by other settings from the next attempt on; what can fail comes first.
+//! 4. [`Outgoing::prepare`] makes all of other settings that can fail, [`Outgoing::put`] goes by them from the next attempt on.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -188,6 +188,13 @@ pub fn smarthost(
     })
 }
 
+/// Settings that are checked and not in force.
+pub struct Prepared {
+    outward: Outward,
+    dns: world_real::dns::Prepared,
+    trust: world_real::tls_client::Trust,
+}
+
 /// The doors of delivery while the server runs.
 pub struct Outgoing {
     queue: Arc<Queue>,
@@ -234,24 +241,30 @@ impl Outgoing {
         deliver::remote::run(self.remote.clone(), stop)
     }
 
-    /// Goes by other settings.
+    /// Makes all of other settings that can fail; nothing is in force yet.
     ///
     /// # Errors
-    /// Why not; everything is as before, then.
-    pub fn follow(&self, outward: &Outward) -> Result<(), String> {
-        ClientTls::new(&outward.extra_roots).map_err(|error| error.to_string())?;
-        let replaced = self.dns.replace(&outward.dns);
-        let replaced = replaced.or_else(|error| match or_this_machine(&outward.dns, &error) {
-            Some(other) => self.dns.replace(&other),
+    /// Why not.
+    pub fn prepare(&self, outward: Outward) -> Result<Prepared, String> {
+        let dns = self.dns.prepare(&outward.dns);
+        let dns = dns.or_else(|error| match or_this_machine(&outward.dns, &error) {
+            Some(other) => self.dns.prepare(&other),
             None => Err(error),
         });
-        replaced.map_err(|error| error.to_string())?;
-        self.tls
-            .replace(&outward.extra_roots)
-            .map_err(|error| error.to_string())?;
-        self.settings.send_replace(Arc::new(outward.delivery.clone()));
-        self.tell_queue(outward);
-        Ok(())
+        Ok(Prepared {
+            trust: ClientTls::prepare(&outward.extra_roots).map_err(|error| error.to_string())?,
+            dns: dns.map_err(|error| error.to_string())?,
+            outward,
+        })
+    }
+
+    /// Goes by them from the next attempt on.
+    pub fn put(&self, prepared: Prepared) {
+        self.dns.put(prepared.dns);
+        self.tls.put(prepared.trust);
+        self.settings
+            .send_replace(Arc::new(prepared.outward.delivery.clone()));
+        self.tell_queue(&prepared.outward);
     }
 
     fn tell_queue(&self, outward: &Outward) {

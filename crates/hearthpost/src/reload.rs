@@ -1,8 +1,8 @@
 //! Settings and certificates are read again while the server runs (SIGHUP, `hearthpost reload`).
 //!
 //! 1. [`Reload::run`] reads and checks the settings file and every file it names. A problem: nothing changes, all are told.
-//! 2. It makes everything that can fail (certificates, domains).
-//! 3. It hands the new values on; sessions that exist go on with what they began with.
+//! 2. It makes everything that can fail, the domains last and in one commit: they stay.
+//! 3. It hands the new values on, which cannot fail: all of them count, or none. Sessions that exist go on with what they began with.
 //! 4. It says what counts now and what takes a restart.
 //!
 //! A server without a settings file (the demo) has nothing to read again.
@@ -18,7 +18,7 @@ use world_real::keeper::Keeper;
 
 use crate::events::ProgramEvent;
 use crate::files::{self, Named, Shelf};
-use crate::outward::{Outgoing, Outward};
+use crate::outward::{Outgoing, Outward, Prepared};
 use crate::serve::{self, Unread};
 use crate::server::{Serving, Tls};
 use crate::services::Services;
@@ -120,26 +120,28 @@ impl Reload {
         let (new, named) =
             read.map_err(|_| Kept::Settings("the settings could not be read. Look at the log.".to_owned()))??;
         let report = report(state, &new, self.tls.is_some());
+        let config = in_effect(&new.config, &state.started.config);
+        let outward = self
+            .outgoing
+            .prepare(Outward::of(&config, &named))
+            .map_err(Kept::Settings)?;
         serve::add_domains(services, &new.config.domains)
             .await
             .map_err(|failure| Kept::Store(failure.to_string()))?;
-        self.apply(&in_effect(&new.config, &state.started.config), named, services)?;
+        self.put(&config, outward, named, services);
         state.now = new;
         Ok(report)
     }
 
-    /// What can fail comes first.
-    fn apply(&self, config: &Config, named: Named, services: &Services) -> Result<(), Kept> {
-        self.outgoing
-            .follow(&Outward::of(config, &named))
-            .map_err(Kept::Settings)?;
+    /// Nothing here can fail.
+    fn put(&self, config: &Config, outward: Prepared, named: Named, services: &Services) {
+        self.outgoing.put(outward);
         if let (Some(tls), Some(identity)) = (&self.tls, named.identity) {
-            tls.replace(identity).map_err(Kept::Settings)?;
+            tls.put(identity);
             services.events.emit(&ProgramEvent::CertificatesRead);
         }
         self.serving
             .resize(config.message_bytes, serve::normalises(config));
-        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use world_real::keeper::Keeper;
 use world_real::log::{Options as LogOptions, Stderr};
 
 use crate::control::history::{About, By, Subject};
-use crate::control::{Answer, domain, history};
+use crate::control::{Answer, history};
 use crate::exit::{Failure, Outcome};
 use crate::files::{self, Shelf};
 use crate::keeper;
@@ -225,26 +225,17 @@ fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {
     }
 }
 
-/// Makes the domains that are missing.
+/// Makes the domains that are missing: all of them or none.
 pub async fn add_domains(services: &Services, domains: &[String]) -> Outcome<()> {
-    let missing = |name: &&String| services.directory.domain_settings(name).is_err();
-    for name in domains.iter().filter(missing) {
-        let add = domain::Request::Add {
-            name: name.clone(),
-            change: domain::Change::default(),
-        };
-        let about = About {
-            by: &By::settings(),
-            subjects: vec![Subject::domain(name)],
-            password: false,
-            undoes: None,
-        };
-        let work = domain::answer(&services.directory, add);
-        match history::around(services, about, work).await {
-            Answer::Done(_) => {}
-            Answer::Refused(text) | Answer::Wrong(text) => return Err(Failure::Usage(text)),
-            Answer::Failed(text) => return Err(Failure::Disk(text)),
-        }
+    let about = About {
+        by: &By::settings(),
+        subjects: domains.iter().map(|name| Subject::domain(name)).collect(),
+        undoes: None,
+    };
+    let work = async { Answer::from_admin(services.directory.add_domains(domains).await) };
+    match history::around(services, about, work).await {
+        Answer::Done(_) => Ok(()),
+        Answer::Refused(text) | Answer::Wrong(text) => Err(Failure::Usage(text)),
+        Answer::Failed(text) => Err(Failure::Disk(text)),
     }
-    Ok(())
 }

@@ -237,13 +237,10 @@ impl Tls {
     }
 
     /// New handshakes use this one.
-    pub fn replace(&self, identity: Identity) -> Result<(), String> {
+    pub fn put(&self, identity: Identity) {
         let until = identity.not_after();
-        self.certificates
-            .replace(vec![identity])
-            .map_err(|error| error.to_string())?;
+        self.certificates.put(identity);
         *self.until.lock() = until;
-        Ok(())
     }
 
     /// When the certificate in use ends.

@@ -168,6 +168,11 @@ impl Certificates {
         }))
     }
 
+    /// New handshakes use this one alone; sessions that exist go on with what they have.
+    pub fn put(&self, identity: Identity) {
+        *self.current.write() = vec![identity].into();
+    }
+
     /// New handshakes use these; sessions that exist go on with what they have.
     pub fn replace(&self, identities: Vec<Identity>) -> Result<(), TlsSetupError> {
         if identities.is_empty() {

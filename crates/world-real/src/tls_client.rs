@@ -41,6 +41,9 @@ struct Current {
     judge: Arc<WebPkiServerVerifier>,
 }
 
+/// Whom to trust, checked and not in force yet.
+pub struct Trust(Current);
+
 impl ClientTls {
     /// Trusts the public authorities (Mozilla's list, compiled in) and those in `extra_roots_pem`: the content of the operator's
     /// PEM file, or nothing.
@@ -50,10 +53,19 @@ impl ClientTls {
         }))
     }
 
+    /// Another file, checked, for [`ClientTls::put`].
+    pub fn prepare(extra_roots_pem: &[u8]) -> Result<Trust, TlsSetupError> {
+        Ok(Trust(Current::new(extra_roots_pem)?))
+    }
+
     /// New handshakes trust these, and resume nothing that was agreed on before; connections that exist go on.
+    pub fn put(&self, trust: Trust) {
+        *self.current.write() = Arc::new(trust.0);
+    }
+
+    /// Prepares and puts.
     pub fn replace(&self, extra_roots_pem: &[u8]) -> Result<(), TlsSetupError> {
-        let new = Arc::new(Current::new(extra_roots_pem)?);
-        *self.current.write() = new;
+        self.put(Self::prepare(extra_roots_pem)?);
         Ok(())
     }
 

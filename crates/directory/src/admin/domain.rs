@@ -54,6 +54,40 @@ impl Directory {
         self.domain(&name)
     }
 
+    /// Adds those that are missing, with the default settings and in one commit: all or none. Gives how many.
+    pub async fn add_domains(&self, names: &[String]) -> Result<usize> {
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| Ok(parse_domain(name)?.as_str().to_owned()))
+            .collect::<Result<_>>()?;
+        let _turn = self.changing.lock().await;
+        let mut missing: Vec<String> = {
+            let tables = self.tables();
+            let is_missing = |name: &String| !tables.domains.contains_key(name);
+            names.into_iter().filter(is_missing).collect()
+        };
+        missing.sort();
+        missing.dedup();
+        let settings = settings_text(&DomainSettings::default());
+        let ops = missing.iter().map(|name| Op::CreateDomain {
+            name: name.clone(),
+            settings: settings.clone(),
+        });
+        let Some(first) = missing.first() else {
+            return Ok(0);
+        };
+        self.commit(ops.collect(), first).await?;
+        for name in &missing {
+            self.apply(|tables| drop(tables.domains.insert(name.clone(), DomainSettings::default())));
+            self.emit(&DirectoryEvent::Changed {
+                noun: "domain",
+                verb: "added",
+                name: name.clone(),
+            });
+        }
+        Ok(missing.len())
+    }
+
     /// Replaces a domain's settings.
     pub async fn set_domain(&self, name: &str, settings: DomainSettings) -> Result<DomainView> {
         let name = parse_domain(name)?.as_str().to_owned();

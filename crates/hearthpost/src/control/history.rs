@@ -1,23 +1,23 @@
 //! Who changed what: every change of domains, accounts and aliases is written down with what was before and after.
 //!
-//! 1. [`around`] looks at what a request is about, does the request, looks again, and writes a [`Record`] for each difference into
-//!    the store's audit.
+//! 1. [`around`] does a request; the directory tells of each change, and the [`Record`] of it goes into the store's audit in the batch of
+//!    the change ([`directory::noted`]).
 //! 2. [`answer`] reads them back; [`super::undo`] takes one back.
 //!
 //! Changes go one at a time, so that what a record says is what its change did. Passwords and their verifiers are never in it,
-//! only that one was set. A crash between a change and its record leaves the change without one.
+//! only that one was set. There is no change without its record, whenever the machine stops.
 
 use std::collections::VecDeque;
 
+use directory::Change;
 use mail::address::Domain;
 use mail::ids::{ChangeId, Id};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use store::contract::{AuditRow, Batch, Op, Store, StoreError, Urgency};
+use serde_json::Value;
+use store::contract::{AuditRow, Store, StoreError};
 
 use super::{Answer, Request as AnyRequest, account, alias, domain};
-use crate::events::ProgramEvent;
-use crate::limits::{HISTORY_ENTRIES, RECORDS_PER_COMMIT};
+use crate::limits::HISTORY_ENTRIES;
 use crate::services::Services;
 
 /// Who asks.
@@ -228,41 +228,38 @@ impl Record {
         })
     }
 
-    fn of(by: &By, subject: &Subject, before: Option<Value>, after: Option<Value>) -> Self {
+    fn of(by: &By, change: &Change, undoes: Option<ChangeId>) -> Self {
         Self {
             by: by.0.clone(),
-            noun: subject.noun.name().to_owned(),
-            verb: match (&before, &after) {
+            noun: change.noun.to_owned(),
+            verb: match (&change.before, &change.after) {
                 (None, _) => "added",
                 (Some(_), Some(_)) => "set",
                 (Some(_), None) => "removed",
             }
             .to_owned(),
-            name: subject.name.clone(),
-            before,
-            after,
-            ..Self::default()
+            name: change.name.clone(),
+            before: change.before.clone(),
+            after: change.after.clone(),
+            password: change.password,
+            lost_bytes: if change.after.is_none() {
+                change.used_bytes
+            } else {
+                0
+            },
+            undoes: undoes.map(|id| id.to_string()),
+            note: None,
         }
     }
 }
 
-impl Noun {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Domain => "domain",
-            Self::Account => "account",
-            Self::Alias => "alias",
-        }
-    }
-}
-
-/// What a request would change, and whether it sets a password.
-pub fn subjects(request: &AnyRequest) -> (Vec<Subject>, bool) {
+/// What a request would change.
+pub fn subjects(request: &AnyRequest) -> Vec<Subject> {
     match request {
-        AnyRequest::Domain(request) => (domains(request), false),
+        AnyRequest::Domain(request) => domains(request),
         AnyRequest::Account(request) => accounts(request),
-        AnyRequest::Alias(request) => (aliases(request), false),
-        _ => (Vec::new(), false),
+        AnyRequest::Alias(request) => aliases(request),
+        _ => Vec::new(),
     }
 }
 
@@ -280,21 +277,18 @@ fn domains(request: &domain::Request) -> Vec<Subject> {
     vec![Subject::domain(name)]
 }
 
-fn accounts(request: &account::Request) -> (Vec<Subject>, bool) {
+fn accounts(request: &account::Request) -> Vec<Subject> {
     match request {
         account::Request::Add { accounts } => {
             let subjects = accounts.iter().map(|new| Subject::account(&new.address));
-            (subjects.collect(), false)
+            subjects.collect()
         }
-        account::Request::Set { address, change } => {
-            let password = change.new_password || change.password.is_some();
-            (vec![Subject::account(address)], password)
-        }
-        account::Request::Remove { address }
+        account::Request::Set { address, .. }
+        | account::Request::Remove { address }
         | account::Request::GrantSendAs { address, .. }
-        | account::Request::RevokeSendAs { address, .. } => (vec![Subject::account(address)], false),
+        | account::Request::RevokeSendAs { address, .. } => vec![Subject::account(address)],
         account::Request::List | account::Request::Show { .. } | account::Request::ListSendAs { .. } => {
-            (Vec::new(), false)
+            Vec::new()
         }
     }
 }
@@ -335,28 +329,13 @@ impl Subject {
     /// Its present state, `None` when it is not there. The name becomes the one that is kept.
     pub fn state(&mut self, services: &Services) -> Option<Value> {
         let directory = &services.directory;
-        match self.noun {
-            Noun::Domain => {
-                let settings = directory.domain_settings(&self.name).ok()?;
-                serde_json::to_value(settings).ok()
-            }
-            Noun::Account => {
-                let view = directory.account(&self.name).ok()?;
-                let send_as = directory.send_as(&self.name).ok()?;
-                self.name = view.address;
-                Some(json!({
-                    "name": view.name.filter(|name| !name.is_empty()),
-                    "enabled": view.enabled,
-                    "quota_bytes": view.quota_bytes,
-                    "send_as": send_as,
-                }))
-            }
-            Noun::Alias => {
-                let view = directory.alias(&self.name).ok()?;
-                self.name = view.address;
-                Some(json!({ "targets": view.targets }))
-            }
-        }
+        let (name, state) = match self.noun {
+            Noun::Domain => directory.domain_known(&self.name),
+            Noun::Account => directory.account_known(&self.name),
+            Noun::Alias => directory.alias_known(&self.name),
+        }?;
+        self.name = name;
+        Some(state)
     }
 }
 
@@ -366,77 +345,23 @@ pub struct About<'a> {
     pub by: &'a By,
     /// what it is about
     pub subjects: Vec<Subject>,
-    /// whether it sets a password
-    pub password: bool,
     /// the change it takes back
     pub undoes: Option<ChangeId>,
 }
 
-/// Does `work` and writes down what it changed.
+/// Does `work` and writes down what it changes.
 pub async fn around(services: &Services, about: About<'_>, work: impl Future<Output = Answer>) -> Answer {
     let _turn = services.changing.lock().await;
-    let About {
-        by,
-        mut subjects,
-        password,
-        undoes,
-    } = about;
-    let before: Vec<(Option<Value>, u64)> = subjects
-        .iter_mut()
-        .map(|subject| (subject.state(services), 0))
-        .collect();
-    let before = with_sizes(services, &subjects, before).await;
-    let answer = work.await;
-    let mut records = Vec::new();
-    for (mut subject, (before, bytes)) in subjects.into_iter().zip(before) {
-        let after = subject.state(services);
-        let password = password && matches!(answer, Answer::Done(_));
-        if before == after && !password {
-            continue;
-        }
-        let lost_bytes = if after.is_none() { bytes } else { 0 };
-        records.push(Record {
-            password,
-            lost_bytes,
-            undoes: undoes.map(|id| id.to_string()),
-            ..Record::of(by, &subject, before, after)
-        });
-    }
-    write(services, &records).await;
-    answer
-}
-
-/// How much mail each account has: what a removal would lose.
-async fn with_sizes(
-    services: &Services,
-    subjects: &[Subject],
-    mut before: Vec<(Option<Value>, u64)>,
-) -> Vec<(Option<Value>, u64)> {
-    let accounts = |subject: &Subject| subject.noun == Noun::Account;
-    let [only] = subjects else { return before };
-    if accounts(only)
-        && services.directory.refresh_usage().await.is_ok()
-        && let Ok(view) = services.directory.account(&only.name)
+    // How much mail an account has: what a removal would lose. When that cannot be read, what was known last is told.
+    if let [only] = about.subjects.as_slice()
+        && only.noun == Noun::Account
     {
-        before[0].1 = view.used_bytes;
+        let _ = services.directory.refresh_usage().await;
     }
-    before
-}
-
-async fn write(services: &Services, records: &[Record]) {
-    for lot in records.chunks(RECORDS_PER_COMMIT) {
-        let ops = lot.iter().map(|record| Op::Audit {
-            text: serde_json::to_string(record).expect("plain values are always JSON"),
-        });
-        let batch = Batch {
-            urgency: Urgency::Urgent,
-            ops: ops.collect(),
-        };
-        if let Err(error) = services.store.commit(batch).await {
-            services.events.emit(&ProgramEvent::HistoryLost {
-                changes: lot.len() as u64,
-                reason: error.to_string(),
-            });
-        }
-    }
+    let (by, undoes) = (about.by.clone(), about.undoes);
+    let write = move |change: &Change| {
+        let record = Record::of(&by, change, undoes);
+        serde_json::to_string(&record).expect("plain values are always JSON")
+    };
+    directory::noted(write, work).await
 }

@@ -127,7 +127,7 @@ impl Answer {
 
 /// Does what is asked, and writes down what that changes.
 pub async fn answer(services: &Services, by: &By, request: Request) -> Answer {
-    let (subjects, password) = history::subjects(&request);
+    let subjects = history::subjects(&request);
     let work = carry_out(services, by, request);
     if subjects.is_empty() {
         return work.await;
@@ -135,7 +135,6 @@ pub async fn answer(services: &Services, by: &By, request: Request) -> Answer {
     let about = About {
         by,
         subjects,
-        password,
         undoes: None,
     };
     history::around(services, about, work).await

@@ -36,7 +36,6 @@ pub async fn undo(services: &Services, by: &By, id: ChangeId) -> Answer {
     let about = About {
         by,
         subjects: vec![subject.clone()],
-        password: false,
         undoes: Some(id),
     };
     around(services, about, restore(services, &subject, now, record.before)).await
