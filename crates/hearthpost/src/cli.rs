@@ -70,10 +70,13 @@ pub enum Command {
     Reload(Common),
     /// What the server is doing.
     Status(Common),
-    /// The life of one message, from its queue id (q…), in order.
+    /// The life of one message, from its queue id (q…), in order; or the newest messages to and from an address.
     Trace {
-        /// The queue id, as in Received and in the reply to the sender.
-        id: String,
+        /// The queue id, as in Received and in the reply to the sender, or an address.
+        what: String,
+        /// Of an address, at most so many messages.
+        #[arg(long, default_value_t = crate::limits::TRACED, value_name = "NUMBER")]
+        limit: usize,
         #[command(flatten)]
         common: Common,
     },

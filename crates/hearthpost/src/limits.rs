@@ -45,9 +45,13 @@ pub const STATUS_DESTINATIONS: usize = 10;
 pub const STATUS_REASON_LETTERS: usize = 200;
 /// Most entries of the history in one answer.
 pub const HISTORY_ENTRIES: usize = 10_000;
-/// Entries of the history written in one commit.
-pub const RECORDS_PER_COMMIT: usize = 500;
 /// Largest message `sendmail` reads, in bytes; the server's own limit is the smaller one.
 pub const SENDMAIL_BYTES: u64 = 1024 * 1024 * 1024;
 /// Largest settings file, in bytes.
 pub const CONFIG_BYTES: u64 = 1024 * 1024;
+
+/// Messages that `trace` shows of an address, unless more are asked for.
+pub const TRACED: usize = 20;
+
+/// Messages that `trace` shows of an address at most.
+pub const TRACED_MOST: usize = 1000;

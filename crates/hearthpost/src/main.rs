@@ -100,7 +100,7 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Undo { id, common } => commands::history::undo(id, &common),
         Command::Reload(common) => commands::reload::run(&common),
         Command::Status(common) => commands::status::run(&common),
-        Command::Trace { id, common } => commands::trace::run(&id, &common),
+        Command::Trace { what, limit, common } => commands::trace::run(&what, limit, &common),
         Command::Config(command) => commands::config::run(command),
         Command::Store(command) => commands::store::run(command),
         Command::SelfTest(cli::SelfTestCommand::Sandbox(common)) => commands::self_test::sandbox(&common),

@@ -76,3 +76,9 @@ pub const DNS_FAILURE_TTL: Duration = Duration::from_secs(1);
 
 /// NSEC3 iterations above which a denial counts as not signed (RFC 9276 §3.2); above five times as many it counts as false.
 pub const DNS_NSEC3_ITERATIONS_MAX: u16 = 100;
+
+/// Lines kept of one message when many are looked at.
+pub const LINES_OF_A_MESSAGE: usize = 500;
+
+/// Octets of the log that are read at once.
+pub const LOG_READ_BYTES: usize = 256 * 1024;

@@ -156,6 +156,45 @@ fn a_message_is_found_although_the_clock_went_back() {
 }
 
 #[test]
+fn the_newest_messages_about_somebody_are_found_across_rotated_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = SimClock::new();
+    let options = Options {
+        file_max_bytes: 20_000,
+        ..Options::files(dir.path())
+    };
+    let log = LogEvents::open(&options, clock.door()).unwrap();
+    let id = |minute: u64| id_made_at(START.0 + minute * 60_000, 0);
+    for minute in 0..200u64 {
+        let whose = if minute % 10 == 0 {
+            "Bob@Y.test"
+        } else {
+            "carol@y.test"
+        };
+        for what in [whose.to_owned(), format!("more of {minute}")] {
+            log.emit(&Step {
+                id: Some(id(minute)),
+                what,
+            });
+        }
+        log.emit(&Step {
+            id: None,
+            what: format!("bob@y.test \",\"queue_id\":\"{}\"", id(5)),
+        });
+        log.flush();
+        clock.jump(Duration::from_secs(60));
+    }
+    log.close();
+    let wanted = |line: &str| line.contains("Bob");
+    let found = world_real::log::about::about(dir.path(), "bob@y.test", wanted, 3).unwrap();
+    let ids: Vec<_> = found.keys().copied().collect();
+    assert_eq!(ids, [id(170), id(180), id(190)]);
+    assert!(found.values().all(|lines| lines.len() == 2), "{found:?}");
+    let all = world_real::log::about::about(dir.path(), "bob@y.test", |_| true, 1000).unwrap();
+    assert_eq!(all.len(), 20, "forged mentions do not count");
+}
+
+#[test]
 fn old_files_are_dropped_beyond_the_number_kept() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options {

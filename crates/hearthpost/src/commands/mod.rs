@@ -13,6 +13,7 @@ mod send_as;
 pub mod status;
 pub mod store;
 pub mod trace;
+mod trace_address;
 
 use std::future::Future;
 use std::io::{Read, Write};

@@ -1,24 +1,40 @@
-//! `hearthpost trace ID`
+//! `hearthpost trace ID`, and the way to `hearthpost trace ADDRESS` ([`trace_address`]).
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use mail::ids::QueueId;
 use world_real::log::{human, trace};
 
 use super::queue::{attempt_json, attempt_lines, attempts};
-use super::{block_on, data_dir, print};
+use super::{block_on, data_dir, print, trace_address};
 use crate::cli::Common;
 use crate::control::client::{connect, flush_log};
 use crate::control::queue::Attempt;
 use crate::exit::{Failure, Outcome};
+use crate::limits::TRACED_MOST;
 use crate::serve;
+
+/// Tells of a message, or with an address of the newest `limit` messages to and from it.
+pub fn run(what: &str, limit: usize, common: &Common) -> Outcome<()> {
+    if !what.contains('@') {
+        return one(what, common);
+    }
+    let dir = log_dir(common)?;
+    let data = data_dir(common)?;
+    block_on(async {
+        flush_log(&data).await;
+        Ok(())
+    })?;
+    trace_address::run(&dir, what, limit.clamp(1, TRACED_MOST), common.json)
+}
 
 /// Prints every line of the log about the message and every attempt to deliver it, in the order of their times. With
 /// `--json` the lines as they are stored.
-pub fn run(id: &str, common: &Common) -> Outcome<()> {
+fn one(id: &str, common: &Common) -> Outcome<()> {
     let id: QueueId = id.parse().map_err(|_| {
         Failure::Usage(format!(
-            "{id:?} is no queue id. It is the word with q behind \"id\" in Received."
+            "{id:?} is neither a queue id nor an address. A queue id is the word with q behind \"id\" in Received."
         ))
     })?;
     let dir = log_dir(common)?;
@@ -62,8 +78,13 @@ fn in_order<'a>(lines: &'a [String], tried: &'a [Attempt]) -> Vec<Part<'a>> {
     let mut tried = tried.iter().peekable();
     let mut parts = Vec::with_capacity(lines.len() + tried.len());
     for line in lines {
-        let time = time_of(line);
-        while let Some(attempt) = tried.next_if(|attempt| attempt.at.as_str() < time.as_str()) {
+        let (time, tells_of_attempts) = time_of(line);
+        let is_before = |attempt: &&Attempt| match attempt.at.cmp(&time) {
+            Ordering::Less => true,
+            Ordering::Equal => tells_of_attempts,
+            Ordering::Greater => false,
+        };
+        while let Some(attempt) = tried.next_if(is_before) {
             parts.push(Part::Attempt(attempt));
         }
         parts.push(Part::Line(line));
@@ -72,9 +93,13 @@ fn in_order<'a>(lines: &'a [String], tried: &'a [Attempt]) -> Vec<Part<'a>> {
     parts
 }
 
-fn time_of(line: &str) -> String {
+/// And whether the line is written after an attempt of the same moment.
+fn time_of(line: &str) -> (String, bool) {
     let value: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
-    value["time"].as_str().unwrap_or_default().to_owned()
+    let text = |name: &str| value[name].as_str().unwrap_or_default();
+    let event = text("event");
+    let after = event.starts_with("deliver.") || event == "queue.operated";
+    (text("time").to_owned(), after)
 }
 
 fn log_dir(common: &Common) -> Outcome<PathBuf> {

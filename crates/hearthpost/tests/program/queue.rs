@@ -170,6 +170,21 @@ fn a_message_is_shown_and_traced_with_what_was_done_to_it() {
     assert!(at("queue.accepted") < at("d@there.test: removed"), "{trace}");
     assert!(at("d@there.test: removed") < at("queue.operated"), "{trace}");
 
+    for address in ["d@there.test", "Bob@example.test"] {
+        let traced = done(&data, &["trace", address, "--limit", "1"]);
+        assert_eq!(traced.as_array().map(Vec::len), Some(1), "{traced}");
+        assert_eq!(traced[0]["id"], id.as_str(), "the newest, {traced}");
+        assert_eq!(traced[0]["what"], "purge", "{traced}");
+    }
+    let text = said(&data, &["trace", "d@there.test"]);
+    assert!(text.starts_with("ID "), "{text}");
+    assert!(text.contains(&id) && text.contains("purge: by uid "), "{text}");
+    assert!(
+        done(&data, &["trace", "nobody@there.test"])
+            .as_array()
+            .is_some_and(Vec::is_empty)
+    );
+
     // A stopped server's queue is worked through its store.
     demo.stop();
     let shown = done(&data, &["queue", "show", &id]);

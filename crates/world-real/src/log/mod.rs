@@ -6,6 +6,7 @@
 //!
 //! The file is `<dir>/hearthpost.jsonl`; older ones are `hearthpost.jsonl.1` (newest) to `hearthpost.jsonl.8`.
 
+pub mod about;
 mod file;
 mod line;
 pub mod trace;
