@@ -203,7 +203,11 @@ impl Worker {
             result: AttemptResult::Delivered,
             // RFC 3463 §3.1: success of which nothing more is told.
             status: "2.0.0".to_owned(),
-            reason: "kept in the mailbox".to_owned(),
+            reason: if params.expanded {
+                "taken for all whom the address stands for".to_owned()
+            } else {
+                "kept in the mailbox".to_owned()
+            },
             ..AttemptText::default()
         };
         let about = About {
@@ -215,7 +219,12 @@ impl Worker {
             expired: false,
             retry_until: None,
         };
-        report::prepare(remote, Kind::Delivered, &[about]).await
+        let kind = if params.expanded {
+            Kind::Expanded
+        } else {
+            Kind::Delivered
+        };
+        report::prepare(remote, kind, &[about]).await
     }
 
     fn tell(&self, row: &WaitingRow, outcome: &Outcome) {

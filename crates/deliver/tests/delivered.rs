@@ -97,8 +97,17 @@ async fn an_alias_of_two_is_reported_once() {
     while worker.round().await.expect("a round") > 0 {}
     assert_eq!(house.inbox("postmaster@home.test").await.len(), 1);
     let alice = house.inbox("alice@home.test").await;
-    let reports = alice.iter().filter(|text| text.contains("Action: delivered"));
-    assert_eq!((alice.len(), reports.count()), (2, 1));
+    let reports: Vec<&String> = alice
+        .iter()
+        .filter(|text| text.contains("Action: expanded\r\n"))
+        .collect();
+    assert_eq!((alice.len(), reports.len()), (2, 1), "{alice:?}");
+    assert!(
+        reports[0].contains("Final-Recipient: rfc822; team@home.test\r\n"),
+        "{}",
+        reports[0]
+    );
+    assert!(!reports[0].contains("postmaster@home.test"), "{}", reports[0]);
 }
 
 #[tokio::test]

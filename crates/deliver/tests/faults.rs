@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deliver::Settings;
-use deliver::settings::{Applies, Fallback, Login, Road, Rule, Smarthost, SmarthostTls, Way};
+use deliver::settings::{Applies, Fallback, Login, Ours, Road, Rule, Smarthost, SmarthostTls, Way};
 use house::peer::{Peer, Script};
 use house::{BODY, House, MX};
 use mail::address::Domain;
@@ -587,4 +587,33 @@ async fn loop_2_a_forward_that_comes_round_again_ends() {
     let inbox = house.inbox("alice@home.test").await;
     assert!(inbox[0].contains("Status: 5.4.6"), "{}", inbox[0]);
     assert!(house.network.tried().is_empty());
+}
+
+#[tokio::test]
+async fn q_9_a_host_that_greets_with_our_name_is_ourselves() {
+    let ours = Ours {
+        names: vec!["mail.home.test".to_owned()],
+        ..Ours::default()
+    };
+    let settings = || Settings {
+        ours: ours.clone(),
+        ..Settings::new("mail.home.test")
+    };
+    let script = || Script::at("hello", "250-Mail.Home.Test at your service\r\n250 PIPELINING");
+    let house = House::with(settings()).await;
+    let peer = Peer::at(&house.network, MX, script(), None);
+    house.start();
+    house.send(&["bob@there.test"]).await;
+    house.until_empty().await;
+    let inbox = house.inbox("alice@home.test").await;
+    assert!(inbox[0].contains("Status: 5.4.6"), "{}", inbox[0]);
+    assert!(!peer.commands.lock().iter().any(|line| line.starts_with("MAIL")));
+
+    // A better host that is down may come back.
+    let house = House::with(settings()).await;
+    Peer::at(&house.network, "192.0.2.32:25", script(), None);
+    house.start();
+    house.send(&["bob@two.test"]).await;
+    house.until_tried(1).await;
+    assert!(house.inbox("alice@home.test").await.is_empty());
 }

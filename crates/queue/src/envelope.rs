@@ -99,10 +99,14 @@ impl<O: Origin> Envelope<O> {
     }
 
     fn add(&mut self, here: Vec<LocalRecipient>, elsewhere: Vec<Forward>, params: &RecipientParams) {
-        // One address, one report of success, however many it stands for: their number is nobody's business. None at all to a
-        // sender that anybody may have written (threat case LOOP-3).
+        // One address, one report of success, however many it stands for: their number is nobody's business; of several it says
+        // "expanded" (RFC 3461 §5.2.7.3). None at all to a sender that anybody may have written (threat case LOOP-3).
         let others = params.without_success();
-        let params = if self.origin.vouched() { params } else { &others };
+        let first = RecipientParams {
+            expanded: params.tells().success && here.len() + elsewhere.len() > 1,
+            ..params.clone()
+        };
+        let params = if self.origin.vouched() { &first } else { &others };
         let mut positions: Vec<u32> = Vec::with_capacity(here.len() + elsewhere.len());
         for recipient in here {
             let params = if positions.is_empty() { params } else { &others };

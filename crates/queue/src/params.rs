@@ -32,6 +32,9 @@ pub struct EnvelopeParams {
     /// FUTURERELEASE: not before this time, in milliseconds since 1970 (RFC 4865)
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_until_unix_ms: Option<u64>,
+    /// the seconds of HOLDFOR, when that was asked for and not HOLDUNTIL
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_for_s: Option<u32>,
 }
 
 /// BODY= (RFC 6152). When nothing is known the bytes may have the eighth bit.
@@ -101,6 +104,9 @@ pub struct RecipientParams {
     /// whether a server refused it for good and only the report of that is missing, because there was no room for one
     #[serde(skip_serializing_if = "is_false")]
     pub refused: bool,
+    /// whether the address that the sender named stands for several, and this recipient's delivery is told as that (RFC 3464 §2.3.3)
+    #[serde(skip_serializing_if = "is_false")]
+    pub expanded: bool,
     /// since when it counts as waiting, when the message was taken under a clock that was ahead
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted_from_unix_ms: Option<u64>,
@@ -368,8 +374,7 @@ mod tests {
                     mode: if notify { ByMode::Notify } else { ByMode::Return },
                     trace,
                 }),
-                hold_until_unix_ms,
-            };
+                hold_until_unix_ms, ..EnvelopeParams::default() };
             prop_assert_eq!(EnvelopeParams::read(&params.json()), params);
         }
 

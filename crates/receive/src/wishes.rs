@@ -36,6 +36,10 @@ pub(crate) fn of_message(mail: &MailFrom, received_at: UnixMs, eight_bit: bool) 
             trace: by.trace,
         }),
         hold_until_unix_ms,
+        hold_for_s: match mail.hold {
+            Some(smtp::timing::Hold::For(seconds)) => Some(seconds),
+            Some(smtp::timing::Hold::Until(_)) | None => None,
+        },
         ..EnvelopeParams::default()
     }
 }

@@ -26,6 +26,12 @@ pub(super) fn part(report: &Report<'_>) -> Body {
         put(&mut out, "Original-Envelope-Id", &form.line(envid));
     }
     put(&mut out, "Arrival-Date", &rfc5322(report.arrived.0));
+    if let Some(by) = report.deliver_by {
+        put(&mut out, "Deliver-By-Date", &rfc5322(by.0));
+    }
+    if let Some(wish) = &report.future_release {
+        put(&mut out, "Future-Release-Request", &form.line(wish));
+    }
     for told in &report.recipients {
         out.push_str("\r\n");
         recipient(&mut out, report.kind, told, form);

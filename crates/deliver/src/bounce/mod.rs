@@ -227,6 +227,10 @@ pub struct Report<'a> {
     pub arrived: UnixMs,
     /// ENVID, decoded
     pub envid: Option<&'a str>,
+    /// by when the sender wanted it delivered (RFC 2852)
+    pub deliver_by: Option<UnixMs>,
+    /// its wish for a later release (RFC 4865), as `for;` or `until;`
+    pub future_release: Option<String>,
     /// at least one
     pub recipients: Vec<Told<'a>>,
     /// the message

@@ -16,7 +16,7 @@ pub(super) fn subject(report: &Report<'_>) -> String {
         Kind::Delayed => "Delayed",
         Kind::Relayed => "Passed on",
         Kind::Delivered => "Delivered",
-        Kind::Expanded => "Delivered to a list",
+        Kind::Expanded => "Delivered",
     };
     match report.recipients.as_slice() {
         [one] => format!("{what}: {}", one.shown()),
@@ -61,7 +61,10 @@ fn opening(report: &Report<'_>) -> String {
         ),
         Kind::Delivered => format!("Your message was delivered to {address}, as you asked to be told:"),
         Kind::Expanded => {
-            format!("Your message was delivered to {address}, and from there to the members of a list:")
+            format!(
+                "Your message was delivered to {address}, which stands for several addresses, and goes on to each of them. \
+                 You are told again only if that fails:"
+            )
         }
     };
     format!("This is the mail server {}. {said}", report.host)

@@ -351,6 +351,11 @@ fn target(
         hello: ClientName::new(hello)?,
         security,
         login,
+        ours: match route {
+            Route::Mx(_) | Route::Literal(_) => settings.ours.names.clone(),
+            // The operator named it: a filter on this machine may go by our name.
+            Route::Smarthost(_) => Vec::new(),
+        },
     })
 }
 

@@ -1,7 +1,7 @@
 //! From an address to a session that is ready for mail.
 //!
 //! 1. [`open`] connects, from the source address of the family.
-//! 2. The banner, then EHLO (or HELO).
+//! 2. The banner, then EHLO (or HELO). Whoever answers with a name of ours is ourselves, and the mail runs in a circle.
 //! 3. STARTTLS where it is offered, or TLS from the first byte at a smarthost; then EHLO again.
 //! 4. AUTH at a smarthost, inside verified TLS only.
 //!
@@ -54,6 +54,8 @@ pub struct Target {
     pub security: Security,
     /// how to sign in
     pub login: Option<Login>,
+    /// names by which it would be ourselves
+    pub ours: Vec<String>,
 }
 
 /// What of TLS a connection asks for.
@@ -158,6 +160,14 @@ pub async fn open(doors: &Doors, target: &Target, notes: &mut Notes, pulse: &Pul
     opening.sign_in(ready).await
 }
 
+/// Which of our names the answer to EHLO or HELO begins with (RFC 5321 §4.1.1.1), if it does: an address leads back to us that no setting
+/// names, because we listen on all of them or behind one that is translated. What many call themselves by mistake is nobody's name.
+fn named_as(answer: &Reply, ours: &[String]) -> Option<String> {
+    let name = answer.lines.first()?.split(' ').next()?.to_ascii_lowercase();
+    let is_a_name = name.contains('.') && !name.starts_with("localhost");
+    (answer.code == 250 && is_a_name && ours.contains(&name)).then_some(name)
+}
+
 /// A session that is being opened.
 struct Opening<'a> {
     doors: &'a Doors,
@@ -193,6 +203,10 @@ impl<'a> Opening<'a> {
         loop {
             self.send(Stage::Hello, &hello.command()).await?;
             let answer = self.reply(Stage::Hello).await?;
+            if let Some(name) = named_as(&answer, &self.target.ours) {
+                let judged = outcome::ourselves(&self.target.host, &name);
+                return Err(told(self.notes, judged));
+            }
             hello = match hello.reply(&answer) {
                 AfterHello::Ready(ready) => return Ok(ready),
                 AfterHello::Again(hello) => hello,

@@ -198,9 +198,15 @@ pub fn path(text: &str) -> Path {
 
 /// What RCPT says.
 pub fn rcpt(mailbox: &Mailbox, params: &RecipientParams) -> RcptRequest {
+    // Of an address that stands for several, success is told here.
+    let asked = if params.expanded {
+        params.without_success().notify
+    } else {
+        params.notify
+    };
     RcptRequest {
         address: mailbox.clone(),
-        notify: params.notify.map(|notify| match notify {
+        notify: asked.map(|notify| match notify {
             Asked::Never => Notify::Never,
             Asked::On(when) => Notify::On {
                 success: when.success,

@@ -130,6 +130,20 @@ pub fn unreachable(host: &str, why: &str) -> Judgement {
     }
 }
 
+/// Judges a host that turned out to be ourselves: it is ours to deliver and not a domain of ours, so no other host will know better (RFC
+/// 5321 §5.1). A better one that only was not there keeps the mail waiting.
+pub fn ourselves(host: &str, name: &str) -> Judgement {
+    let text = format!("{host} is this server, as its greeting {name} shows: the mail would run in a circle");
+    Judgement {
+        fate: Trouble::never(CIRCLE.0, CIRCLE.1, text).about(host).fate(),
+        next: Next::Stop,
+        signal: Signal::Well,
+    }
+}
+
+/// RFC 3463 §3.5: routing loop detected.
+const CIRCLE: (u16, u16) = (4, 6);
+
 /// Judges a TLS handshake that failed where going on in the clear is not allowed.
 pub fn insecure(host: &str, why: &str) -> Judgement {
     let trouble = Trouble::later(7, 5, format!("no secure connection to {host}: {why}"));
@@ -149,13 +163,10 @@ pub fn among_hosts(earlier: Option<Fate>, now: Fate) -> Fate {
 }
 
 fn is_about_us(trouble: &Trouble) -> bool {
-    matches!(
-        &trouble.said,
-        Said::Server {
-            stage: Stage::Banner | Stage::Hello,
-            ..
-        }
-    )
+    match &trouble.said {
+        Said::Server { stage, .. } => matches!(stage, Stage::Banner | Stage::Hello),
+        Said::Ours { .. } => trouble.status.rest() == CIRCLE,
+    }
 }
 
 /// The reply's own code; when it is acted on as temporary, of that class.

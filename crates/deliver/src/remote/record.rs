@@ -139,8 +139,9 @@ async fn commit(remote: &Remote, settled: &[Settled], wanted: Reports) -> Result
     for (kind, concerned) in [
         (Kind::Failed, failed as fn(&Settled) -> bool),
         (Kind::Relayed, relayed),
+        (Kind::Expanded, expanded),
     ] {
-        if kind == Kind::Relayed && wanted == Reports::Failures {
+        if kind != Kind::Failed && wanted == Reports::Failures {
             continue;
         }
         let about: Vec<About<'_>> = settled.iter().filter(|one| concerned(one)).map(about).collect();
@@ -221,9 +222,19 @@ fn failed(settled: &Settled) -> bool {
     matches!(settled.decided.fate, Fate::Failed(_))
 }
 
-/// Handed to a server that will not tell the sender itself (RFC 3461 §5.2.2).
+/// Handed to a server that will not tell the sender itself (RFC 3461 §5.2.2), or on a way that the sender wants to see (RFC 2852 §4).
 fn relayed(settled: &Settled) -> bool {
-    matches!(settled.decided.fate, Fate::Delivered { reports: false })
+    match settled.decided.fate {
+        Fate::Delivered { reports } => {
+            !settled.waiter.params.expanded && (!reports || report::is_traced(&settled.waiter.row))
+        }
+        Fate::Later(_) | Fate::Failed(_) => false,
+    }
+}
+
+/// The first of those for whom an address stands has it.
+fn expanded(settled: &Settled) -> bool {
+    matches!(settled.decided.fate, Fate::Delivered { .. }) && settled.waiter.params.expanded
 }
 
 fn about(settled: &Settled) -> About<'_> {

@@ -52,7 +52,7 @@ pub async fn prepare(remote: &Remote, kind: Kind, about: &[About<'_>]) -> Result
     let to = told(first.row, first.params);
     let wanting: Vec<About<'_>> = about
         .iter()
-        .filter(|one| bounce::wanted(kind, one.params, &to))
+        .filter(|one| bounce::wanted(kind, one.params, &to) || (kind == Kind::Relayed && wants_trace(one)))
         .copied()
         .collect();
     if let (Path::Null, Kind::Failed) = (&to, kind) {
@@ -65,6 +65,16 @@ pub async fn prepare(remote: &Remote, kind: Kind, about: &[About<'_>]) -> Result
         return Ok(None);
     }
     send(remote, kind, (sender, Reader::Sender), &wanting).await
+}
+
+/// Whether the sender asked to be told of each server on the way (DELIVERBY with T).
+pub fn is_traced(row: &WaitingRow) -> bool {
+    let by = EnvelopeParams::read(&row.envelope).deliver_by;
+    by.is_some_and(|by| by.trace)
+}
+
+fn wants_trace(one: &About<'_>) -> bool {
+    is_traced(one.row) && one.params.notify != Some(queue::params::Notify::Never)
 }
 
 /// Whom a failure of this recipient concerns. A forwarded copy's rewritten path leads back to the message's own sender; a
@@ -135,6 +145,8 @@ async fn send(
         queue_id: row.queue_id,
         arrived: row.received_at,
         envid: params.envid.as_deref(),
+        deliver_by: params.deliver_by.map(|by| UnixMs(by.until_unix_ms)),
+        future_release: future_release(&params),
         recipients: about
             .iter()
             .zip(&vias)
@@ -161,6 +173,15 @@ async fn send(
         received: b"",
     };
     Ok(Some(queue::accept::prepare(&remote.queue, &envelope, message)))
+}
+
+/// The sender's wish for a later release, in the words of RFC 4865's report field.
+fn future_release(params: &EnvelopeParams) -> Option<String> {
+    match (params.hold_for_s, params.hold_until_unix_ms) {
+        (Some(seconds), _) => Some(format!("for;{seconds}")),
+        (None, Some(until)) => Some(format!("until;{}", UnixMs(until).rfc3339())),
+        (None, None) => None,
+    }
 }
 
 /// Whether the envelope has a recipient now.
