@@ -617,3 +617,40 @@ async fn q_9_a_host_that_greets_with_our_name_is_ourselves() {
     house.until_tried(1).await;
     assert!(house.inbox("alice@home.test").await.is_empty());
 }
+
+#[tokio::test]
+async fn a_report_says_by_when_and_a_trace_tells_of_the_next_server() {
+    let house = House::new().await;
+    let peer = Peer::at(&house.network, MX, Script::default().offering("DSN"), None);
+    house.start();
+    let until_unix_ms = house.now().0 + 3_600_000;
+    let by = |trace| queue::params::DeliverBy {
+        until_unix_ms,
+        mode: queue::params::ByMode::Notify,
+        trace,
+    };
+    for (trace, reports) in [(false, 0), (true, 1)] {
+        let envelope = EnvelopeParams {
+            deliver_by: Some(by(trace)),
+            hold_for_s: Some(5),
+            hold_until_unix_ms: Some(house.now().0),
+            ..EnvelopeParams::default()
+        };
+        let params = (envelope, RecipientParams::default());
+        house
+            .send_with("alice@home.test", &["bob@there.test"], params, BODY)
+            .await;
+        house.until_empty().await;
+        let inbox = house.inbox("alice@home.test").await;
+        assert_eq!(inbox.len(), reports, "{trace}");
+    }
+    assert_eq!(peer.taken.lock().len(), 2);
+    let report = house.inbox("alice@home.test").await.remove(0);
+    for field in [
+        "Action: relayed\r\n",
+        "\r\nDeliver-By-Date: ",
+        "\r\nFuture-Release-Request: for;5\r\n",
+    ] {
+        assert!(report.contains(field), "{field} in {report}");
+    }
+}

@@ -158,6 +158,14 @@ impl Directory {
         self.hashing().hash(password).await.map_err(|_| AdminError::Busy)
     }
 
+    /// Whether the account has this password; nobody is told that somebody asked. Not for sign-ins: those are
+    /// [`Directory::authenticate`]'s.
+    pub async fn has_password(&self, address: &str, password: &Password) -> Result<bool> {
+        let account = self.found(&parse_address(address)?)?;
+        let checked = self.hashing().check(account.credential.as_deref(), password);
+        checked.await.map_err(|_| AdminError::Busy)
+    }
+
     /// Changes an account. A new password ends what was remembered of the old one.
     pub async fn set_account(&self, address: &str, change: AccountChange) -> Result<AccountView> {
         let address = parse_address(address)?;

@@ -12,6 +12,9 @@ use super::road::Elsewhere;
 use super::state::State;
 use crate::exit::{Failure, Outcome};
 
+/// Stands for a password that only its owner knows.
+const CHANGED: &str = "was changed: hearthpost account password sets another";
+
 /// What there is to print.
 pub struct Facts<'a> {
     /// where everything is
@@ -54,7 +57,7 @@ fn line(facts: &Facts<'_>) -> Value {
         .state
         .users
         .iter()
-        .map(|user| json!({"address": user.address, "password": user.password}));
+        .map(|user| json!({"address": user.address, "password": facts.state.password_of(user)}));
     line.insert("users".to_owned(), users.collect());
     if let Some(bulk) = facts.state.bulk.as_ref().filter(|_| facts.users > 0) {
         let bulk =
@@ -98,7 +101,8 @@ fn card(facts: &Facts<'_>) -> String {
         facts.elsewhere.words()
     ));
     for user in &facts.state.users {
-        say(format_args!("  {}   password {}\n", user.address, user.password));
+        let password = facts.state.password_of(user).unwrap_or(CHANGED);
+        say(format_args!("  {}   password {password}\n", user.address));
     }
     if let Some(bulk) = facts.state.bulk.as_ref().filter(|_| facts.users > 0) {
         let last = facts.users - 1;
@@ -111,6 +115,7 @@ fn card(facts: &Facts<'_>) -> String {
         "\n  certificate authority   {ca}\n  everything is kept in    {dir}\n\n"
     ));
     let (alice, bob) = (&facts.state.users[0], &facts.state.users[1]);
+    let password = |of| facts.state.password_of(of).unwrap_or("PASSWORD");
     say(format_args!("Try:\n"));
     say(format_args!(
         "  curl smtp://localhost:{} --mail-from you@example.net --mail-rcpt {} --crlf -T - <<< $'Subject: hello\\n\\nIt works.'\n",
@@ -121,13 +126,13 @@ fn card(facts: &Facts<'_>) -> String {
         "  curl --cacert {ca} imaps://localhost:{}/INBOX -u '{}:{}' -X 'FETCH 1:* (FLAGS ENVELOPE)'\n",
         port("imaps"),
         alice.address,
-        alice.password
+        password(alice)
     ));
     say(format_args!(
         "  curl --cacert {ca} smtps://localhost:{} -u '{}:{}' --mail-from {} --mail-rcpt {} --crlf -T - <<< $'From: {}\\nSubject: hi\\n\\nFrom bob.'\n\n",
         port("submissions"),
         bob.address,
-        bob.password,
+        password(bob),
         bob.address,
         alice.address,
         bob.address

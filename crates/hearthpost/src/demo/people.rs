@@ -43,6 +43,16 @@ pub async fn prepare(services: &Services, state: &State, users: u32) -> Outcome<
     if !specs.is_empty() {
         accept_existing(services.directory.add_accounts(specs).await.map(drop))?;
     }
+    let mut changed = Vec::new();
+    for user in &state.users {
+        let known = Password::new(user.password.clone());
+        let same = services.directory.has_password(&user.address, &known).await;
+        // When nobody can say, what was true at the last start is printed.
+        if matches!(same, Ok(false)) {
+            changed.push(user.address.clone());
+        }
+    }
+    state.passwords_changed(changed);
     for user in &state.users {
         welcome::ensure(services, &user.address).await?;
     }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use directory::{Password, Verifier};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct State {
     /// ports of the last start; the next one tries them again, so that mail programs need not be told anew
     #[serde(default)]
     ports: BTreeMap<String, u16>,
+    /// users who have another password by now
+    #[serde(skip)]
+    changed: OnceLock<Vec<String>>,
 }
 
 /// Somebody who can sign in.
@@ -95,7 +99,19 @@ impl State {
             users: PEOPLE.into_iter().map(user).collect(),
             bulk: None,
             ports: BTreeMap::new(),
+            changed: OnceLock::new(),
         }
+    }
+
+    /// These users have another password than the one that is remembered.
+    pub fn passwords_changed(&self, of: Vec<String>) {
+        let _ = self.changed.set(of); // once, at the start
+    }
+
+    /// A user's password, unless somebody set another one: that is known to nobody here.
+    pub fn password_of<'a>(&self, user: &'a User) -> Option<&'a str> {
+        let changed = self.changed.get().is_some_and(|of| of.contains(&user.address));
+        (!changed).then_some(&*user.password)
     }
 
     /// The port a door had last time, else 0.
@@ -124,6 +140,7 @@ impl State {
             users: users.collect(),
             bulk,
             ports,
+            changed: OnceLock::new(),
         }
         .write(dir)
     }

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use testkit::talk::Talk;
 
-use crate::help::{Demo, Server, program, run};
+use crate::help::{Demo, Server, done, program, run};
 
 #[test]
 fn a_message_comes_in_is_read_and_outlives_a_kill() {
@@ -29,7 +29,19 @@ fn a_message_comes_in_is_read_and_outlives_a_kill() {
     assert_eq!(second.port("imaps"), ports, "free ports are taken again");
     assert_eq!(second.subjects("alice"), ["Welcome to Hearthpost", "one", "two"]);
     assert_eq!(second.subjects("bob"), ["Welcome to Hearthpost"]);
+    done(
+        &second.dir,
+        &["account", "password", "bob@example.test", "--generate"],
+    );
     assert_eq!(second.stop(), Some(0));
+    let third = Demo::start(dir.path(), &[]);
+    assert_eq!(third.json["users"][0], passwords[0]);
+    assert_eq!(
+        third.json["users"][1]["password"],
+        serde_json::Value::Null,
+        "nobody knows it here"
+    );
+    assert_eq!(third.stop(), Some(0));
 }
 
 #[test]
