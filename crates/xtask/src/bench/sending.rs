@@ -219,7 +219,7 @@ fn hearthpost(place: &Place, field: &Field, name: &str, more: &str) -> Outcome<(
         hostname: "mx.sender.test".into(),
         domains: vec!["sender.test".into()],
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        also: Vec::new(),
+        listen: Vec::new(),
         port_base: 20_000,
         certificate: certificate(&place.authority, &["mx.sender.test"], &dir.join("tls"))?,
         settings: format!(

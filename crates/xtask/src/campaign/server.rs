@@ -31,10 +31,10 @@ pub struct Plan {
     pub hostname: String,
     /// its domains
     pub domains: Vec<String>,
-    /// where its doors are
+    /// where its doors are found
     pub address: IpAddr,
-    /// where else they are, if anywhere
-    pub also: Vec<IpAddr>,
+    /// the addresses that the settings name for them; without any only that one
+    pub listen: Vec<IpAddr>,
     /// added to each door's usual port (25, 587, 993)
     pub port_base: u16,
     /// certificate chain and key
@@ -49,11 +49,17 @@ impl Plan {
         SocketAddr::new(self.address, self.port_base + port)
     }
 
-    /// A door as the settings name it, at every address.
+    /// A door as the settings name it.
     fn doors(&self, port: u16) -> String {
-        let addresses = [self.address].into_iter().chain(self.also.iter().copied());
+        let only = [self.address];
+        let addresses = if self.listen.is_empty() {
+            &only[..]
+        } else {
+            &self.listen
+        };
         let doors: Vec<String> = addresses
-            .map(|address| format!("\"{}\"", SocketAddr::new(address, self.port_base + port)))
+            .iter()
+            .map(|address| format!("\"{}\"", SocketAddr::new(*address, self.port_base + port)))
             .collect();
         doors.join(", ")
     }

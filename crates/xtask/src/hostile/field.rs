@@ -97,7 +97,7 @@ impl Field {
             hostname: "mx.sender.test".into(),
             domains: vec!["sender.test".into()],
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            also: Vec::new(),
+            listen: Vec::new(),
             port_base: PORT_BASE,
             certificate: certificate(&authority, &["mx.sender.test"], &place.join("tls"))?,
             settings,

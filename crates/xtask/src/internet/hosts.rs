@@ -11,7 +11,7 @@ use crate::process::{self, Scratch};
 use crate::report::Outcome;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -102,16 +102,20 @@ impl Hosts {
         let host = net.host(&plan.domains[0], &plan.addresses)?;
         let dir = self.place.path().join(&plan.domains[0]);
         let name = format!("mx.{}", plan.domains[0]);
-        let [address, also @ ..] = &in_dns(plan)[..] else {
-            return Err(format!("{name} has no address").into());
+        let addresses = in_dns(plan);
+        let address = *addresses.first().ok_or("a host without an address")?;
+        let listen = if own.everywhere {
+            addresses.iter().map(|one| everywhere(*one)).collect()
+        } else {
+            addresses
         };
         let server = Server::start(Plan {
             binary: binary.to_owned(),
             wrapper: host.wrapper(),
             hostname: name.clone(),
             domains: plan.domains.clone(),
-            address: *address,
-            also: also.to_vec(),
+            address,
+            listen,
             port_base: 0,
             certificate: certificate(&self.authority, &[&name], &dir.join("tls"))?,
             settings: self.settings(plan, own),
@@ -233,6 +237,14 @@ pub fn in_dns(plan: &HostPlan) -> Vec<IpAddr> {
                 .find(|address| Family::of(*address) == family)
         })
         .collect()
+}
+
+/// All addresses of the family, as settings name them.
+fn everywhere(address: IpAddr) -> IpAddr {
+    match Family::of(address) {
+        Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+        Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+    }
 }
 
 fn route_text(route: &RoutePlan, password_file: &Path) -> String {

@@ -22,7 +22,7 @@ mod story;
 
 use crate::campaign::binary;
 use crate::install::{is_root, missing_is};
-use crate::process::{self, find};
+use crate::process::{self, Scratch, find};
 use crate::report::{Outcome, Summary};
 use crate::tree;
 use hosts::Hosts;
@@ -76,7 +76,27 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
             });
         }
     });
+    match wrong_story_fails(stories.len(), &binary) {
+        Ok(()) => summary.pass("a story that is wrong fails at its line"),
+        Err(why) => summary.fail("a story that is wrong fails at its line", why),
+    }
     Ok(summary)
+}
+
+/// The test of the test: this story is wrong at its last line.
+const WRONG: &str = "host a.test: Hearthpost with alice, bob\nalice@a.test sends \"hello\" to bob@a.test\n\
+                     bob@a.test receives \"hello\" within 15 s\n  lacks: From: <alice@a.test>\n";
+
+/// A story that is wrong has to fail, at its line and for its reason.
+fn wrong_story_fails(number: usize, binary: &Path) -> Outcome<()> {
+    let place = Scratch::new("wrong-story")?;
+    let path = place.path().join("wrong.story");
+    std::fs::write(&path, WRONG)?;
+    match play_apart(number, &path, binary) {
+        Ok(_) => Err("it came out as it was written".into()),
+        Err(why) if why.to_string().contains(":3: it should not have the line") => Ok(()),
+        Err(why) => Err(format!("it failed otherwise: {why}").into()),
+    }
 }
 
 /// Every story, in the order of the names.
@@ -112,7 +132,8 @@ fn play_apart(number: usize, path: &Path, binary: &Path) -> Outcome<String> {
     if finished.status.success() {
         Ok(finished.stdout.trim_end().to_owned())
     } else {
-        Err(finished.both().into())
+        let said = finished.both();
+        Err(said.trim_start_matches("cargo xtask internet-inside: ").into())
     }
 }
 

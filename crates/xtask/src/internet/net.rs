@@ -184,14 +184,14 @@ impl Host {
         command
     }
 
-    /// From now on what these addresses say over TCP is lost. That they are there can still be learnt (ARP, RFC 4861), as it can of a
+    /// From now on what these addresses say over TCP and UDP is lost. That they are there can still be learnt (ARP, RFC 4861), as it can of a
     /// server behind a router: nobody is told that there is no way.
     pub fn cut_off(&self, from: &[IpAddr]) -> Result<(), String> {
         let drops: String = from
             .iter()
             .map(|address| {
                 let family = if address.is_ipv6() { "ip6" } else { "ip" };
-                format!("add rule inet cut in {family} saddr {address} meta l4proto tcp drop\n")
+                format!("add rule inet cut in {family} saddr {address} meta l4proto {{ tcp, udp }} drop\n")
             })
             .collect();
         let rules = format!(

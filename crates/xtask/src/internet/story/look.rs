@@ -236,3 +236,40 @@ fn doubled(doors: &Doors) -> (usize, usize) {
         by_connection.values().copied().max().unwrap_or(0),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(bound: Bound, seen: impl Fn() -> Seen<u8>) -> Result<u8, String> {
+        until(bound, Instant::now(), Duration::ZERO, || Ok(seen()))
+    }
+
+    #[test]
+    fn what_is_expected_has_its_time() {
+        let (none, long) = (Duration::ZERO, Duration::from_secs(3600));
+        let not_yet = || Seen::NotYet("later".into());
+        assert_eq!(wait(Bound::Now, || Seen::There(1)), Ok(1));
+        assert_eq!(wait(Bound::Now, not_yet), Err("later".into()));
+        assert_eq!(wait(Bound::Within(none), not_yet), Err("later".into()));
+        assert_eq!(
+            wait(Bound::Within(long), || Seen::Never("no".into())),
+            Err("no".into())
+        );
+        let too_early = Bound::AfterSending { from: long, to: long };
+        assert!(
+            wait(too_early, || Seen::There(1))
+                .unwrap_err()
+                .starts_with("too early")
+        );
+    }
+
+    #[test]
+    fn one_message_is_not_two() {
+        let mailbox = |count| vec!["x".to_owned(); count];
+        let fits = |message: &str| message == "x";
+        assert!(matches!(one(mailbox(0), fits), Seen::NotYet(_)));
+        assert!(matches!(one(mailbox(1), fits), Seen::There(_)));
+        assert!(matches!(one(mailbox(2), fits), Seen::Never(_)));
+    }
+}

@@ -55,6 +55,8 @@ pub struct HearthpostPlan {
     pub people: Vec<String>,
     /// table, key, value as TOML has it
     pub settings: Vec<(String, String, String)>,
+    /// its doors are at all addresses of the machine, as they are without a setting
+    pub everywhere: bool,
     /// address, target
     pub aliases: Vec<(String, String)>,
     /// other domains' mail that goes through a server with a password
@@ -157,6 +159,8 @@ pub enum What {
         from: Vec<String>,
         over: Option<Family>,
     },
+    /// packets from the name server are lost
+    CutOffNames { host: String },
     /// all packets arrive again
     Reconnect { host: String },
     /// a sink has other rules

@@ -97,6 +97,7 @@ impl Play<'_> {
                 addresses.retain(|address| over.is_none_or(|family| family == Family::of(*address)));
                 self.hosts.hearthpost(host)?.host.cut_off(&addresses)
             }
+            What::CutOffNames { host } => self.hosts.hearthpost(host)?.host.cut_off(&net::DNS),
             What::Reconnect { host } => self.hosts.hearthpost(host)?.host.heal(),
             What::Behave { sink, rules } => {
                 let doors = self.hosts.sink(sink)?;

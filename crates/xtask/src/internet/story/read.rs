@@ -118,6 +118,9 @@ impl Story {
             [host, "tries", "everything", "again"] => What::TryAgain {
                 host: self.hearthpost(host)?,
             },
+            [host, "is", "cut", "off", "from", "the", "name", "server"] => What::CutOffNames {
+                host: self.hearthpost(host)?,
+            },
             [host, "is", "cut", "off", "from", others @ .., "over", family] => {
                 self.cut_off(host, others, Some(read_family(family)?))?
             }
@@ -393,6 +396,7 @@ fn hearthpost_line(plan: &mut HearthpostPlan, text: &str) -> Result<(), String> 
         return Ok(());
     }
     match words(text)?.as_slice() {
+        ["listens", "everywhere"] => plan.everywhere = true,
         ["alias", address, "leads", "to", target] => {
             plan.aliases.push(((*address).to_owned(), (*target).to_owned()));
         }
@@ -581,7 +585,7 @@ mod tests {
 
     #[test]
     fn hosts_have_domains_addresses_and_what_runs_there() {
-        let text = "host a.test at 203.0.113.10, 2001:db8:113::10: Hearthpost with alice\n  set queue.give_up = \"20 s\"\n  \
+        let text = "host a.test at 203.0.113.10, 2001:db8:113::10: Hearthpost with alice\n  listens everywhere\n  set queue.give_up = \"20 s\"\n  \
                     alias x@a.test leads to y@b.test\n  mail to far.test goes through mx.g.test port 587 as joe\n\
                     host p.test: Postfix with grey\n  puts grey@p.test off\n  passes late@p.test on to gone@p.test\n\
                     host s.test: sink on port 587\n  over IPv6: connect: refuse\n  rcpt: reply 550 no\n\
@@ -591,7 +595,10 @@ mod tests {
         let [a, p, s] = &story.hosts[..] else { panic!() };
         assert_eq!(a.addresses.len(), 2);
         let Kind::Hearthpost(plan) = &a.kind else { panic!() };
-        assert_eq!(plan.people, ["alice@a.test"]);
+        assert_eq!(
+            (plan.everywhere, &plan.people[..]),
+            (true, &["alice@a.test".to_owned()][..])
+        );
         assert_eq!(plan.settings[0].2, "\"20 s\"");
         assert_eq!(plan.aliases[0].1, "y@b.test");
         assert_eq!((plan.routes[0].port, plan.routes[0].user.as_str()), (587, "joe"));
