@@ -26,6 +26,8 @@ pub const SIGN_INS: u32 = 3;
 pub const SIGN_IN_PAUSE: Duration = Duration::from_secs(1);
 /// Messages whose rows and bodies FETCH and SEARCH ask for at once.
 pub const PAGE_MESSAGES: usize = 64;
+/// So many messages that rows do not decide are worth asking the index about.
+pub const LOOK_UP_MESSAGES: usize = 16;
 /// Keys of one SEARCH that look into text (HEADER and its kin, BODY, TEXT); more are refused with `NO [LIMIT]`.
 pub const SEARCH_TEXTS: usize = 64;
 /// Keys that a SEARCH compares before it lets others have the processor.

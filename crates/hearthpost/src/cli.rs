@@ -86,6 +86,9 @@ pub enum Command {
     /// What is kept on disk.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// What is kept ready of messages, for searching and listing.
+    #[command(subcommand)]
+    Index(IndexCommand),
     /// Try on this machine what the server relies on.
     #[command(subcommand, name = "self-test")]
     SelfTest(SelfTestCommand),
@@ -487,6 +490,15 @@ pub enum ConfigCommand {
     },
     /// Print the reference of all settings, in Markdown.
     Reference,
+}
+
+/// `hearthpost index …`
+#[derive(Subcommand)]
+pub enum IndexCommand {
+    /// How much is indexed, and what it takes.
+    Status(Common),
+    /// Make it anew, while the server serves. Without a server, the next one does.
+    Rebuild(Common),
 }
 
 /// `hearthpost store …`

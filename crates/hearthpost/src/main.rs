@@ -103,6 +103,7 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Trace { what, limit, common } => commands::trace::run(&what, limit, &common),
         Command::Config(command) => commands::config::run(command),
         Command::Store(command) => commands::store::run(command),
+        Command::Index(command) => commands::index::run(command),
         Command::SelfTest(cli::SelfTestCommand::Sandbox(common)) => commands::self_test::sandbox(&common),
     }
 }

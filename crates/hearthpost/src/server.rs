@@ -20,6 +20,7 @@ use config::Checked;
 use deliver::Worker;
 use directory::LocalRules;
 use guard::{Class, Guard};
+use index::Index;
 use mail::address::Mailbox;
 use mailbox::Mailboxes;
 use parking_lot::Mutex;
@@ -358,11 +359,12 @@ async fn open_doors(
         lifted: plan.unpaced,
     };
     let guard = Guard::new(limits, services.clock.clone(), services.events.clone());
+    let index = open_index(&plan, services)?;
     let serving = Arc::new(Serving::new(
         &plan,
         tls.as_ref(),
         services,
-        (&queue, &guard),
+        (&queue, &guard, &index),
         stop.clone(),
     )?);
     let gate = Gate::new(guard, services.events.clone(), services.clock.clone());
@@ -421,6 +423,7 @@ async fn open_doors(
         control::server::run(control, shared, stop_control).await;
         drop(socket);
     });
+    running.jobs.spawn(index.clone().run(stop.clone()));
     running.jobs.spawn(outgoing.start(stop.clone()));
     running.jobs.spawn(deliver::run(
         Worker {
@@ -437,6 +440,7 @@ async fn open_doors(
         gate,
         log_dir: plan.log.dir.clone(),
         remote: outgoing.remote().clone(),
+        index,
         reload: Reload::new(plan.source, tls, serving, outgoing),
     };
     assert!(services.live.set(live).is_ok(), "doors open once");
@@ -448,6 +452,18 @@ async fn open_doors(
         duration_ms,
     });
     Ok(running)
+}
+
+/// What can be computed again; a file that is not there or damaged is made anew while the server serves.
+fn open_index(plan: &Plan, services: &Services) -> Outcome<Arc<Index>> {
+    let doors = index::Doors {
+        store: services.store.clone(),
+        clock: services.clock.clone(),
+        events: services.events.clone(),
+        describe: Arc::new(access::imap::Ahead),
+    };
+    Index::open(&plan.data, doors)
+        .map_err(|error| Failure::Disk(format!("the index cannot start its thread: {error}.")))
 }
 
 /// Root and the server's own user may send as any address of ours.
@@ -474,7 +490,7 @@ impl Serving {
         plan: &Plan,
         tls: Option<&Tls>,
         services: &Services,
-        (queue, guard): (&Arc<Queue>, &Arc<Guard>),
+        (queue, guard, index): (&Arc<Queue>, &Arc<Guard>, &Arc<Index>),
         stop: watch::Receiver<bool>,
     ) -> Outcome<Self> {
         let receive = ReceiveContext {
@@ -488,10 +504,11 @@ impl Serving {
         let imap = ImapContext {
             guard: guard.clone(),
             directory: services.directory.clone(),
-            mailboxes: Mailboxes::start(
+            mailboxes: Mailboxes::start_indexed(
                 services.store.clone(),
                 services.ids.clone(),
                 services.clock.clone(),
+                index.clone(),
             ),
             clock: services.clock.clone(),
             events: services.events.clone(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use deliver::remote::Remote;
 use directory::{Directory, Doors};
+use index::Index;
 use queue::Queue;
 use store::contract::{Store, StoreError};
 use store::embedded::{Embedded, Options};
@@ -63,6 +64,8 @@ pub struct Live {
     pub log_dir: Option<PathBuf>,
     /// delivers to other servers
     pub remote: Arc<Remote>,
+    /// what is kept ready of messages
+    pub index: Arc<Index>,
     /// reads its settings again
     pub reload: Reload,
 }

@@ -55,6 +55,15 @@ impl SortKeys {
     }
 }
 
+/// The day of the Date field, in days since 1970, "disregarding time and timezone" (RFC 3501 §6.4.4); of a header block or a
+/// whole message.
+pub fn sent_day(header: &[u8]) -> Option<i64> {
+    let field = Fields::new(header).find(|field| field.is("Date"))?;
+    let date = DateTime::parse(field.value())?;
+    let local = date.unix_ms() + i64::from(date.offset_minutes) * 60_000;
+    Some(local.div_euclid(86_400_000))
+}
+
 /// What links a message to others (RFC 5256 §3, REFERENCES).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Links {

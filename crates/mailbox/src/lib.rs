@@ -30,6 +30,7 @@ pub mod changes;
 pub mod error;
 pub mod folders;
 mod hub;
+mod indexed;
 pub mod limits;
 pub mod message;
 pub mod name;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use directory::SignedIn;
+use index::Index;
 use mail::ids::{AccountId, BlobId};
 use store::contract::{BodyStage, Store};
 use tokio::sync::Semaphore;
@@ -26,11 +27,22 @@ pub struct Mailboxes {
     pub(crate) trees: Trees,
     /// one permit is 1 MiB of a large message in memory
     pub(crate) heavy: Arc<Semaphore>,
+    /// what is known of messages without reading them
+    pub(crate) index: Option<Arc<Index>>,
 }
 
 impl Mailboxes {
     /// Begins to listen to the store; must be called inside a runtime. The listener ends when the value is dropped.
     pub fn start(store: Arc<dyn Store>, ids: Arc<IdSource>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Self::start_with(store, ids, clock, None)
+    }
+
+    pub(crate) fn start_with(
+        store: Arc<dyn Store>,
+        ids: Arc<IdSource>,
+        clock: Arc<dyn Clock>,
+        index: Option<Arc<Index>>,
+    ) -> Arc<Self> {
         let notices = store.subscribe();
         let heavy = Arc::new(Semaphore::new((HEAVY_READ_BYTES / READ_BYTES) as usize));
         let mailboxes = Arc::new(Self {
@@ -40,6 +52,7 @@ impl Mailboxes {
             registry: Arc::default(),
             trees: Trees::default(),
             heavy,
+            index,
         });
         tokio::spawn(hub::listen(Arc::downgrade(&mailboxes), notices));
         mailboxes

@@ -12,6 +12,7 @@ use imap::section;
 use mail::mime::Structure;
 use mailbox::Message;
 use mailbox::message::{Bytes, Whole};
+use world::clock::UnixMs;
 
 /// How much of each message a FETCH reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -252,8 +253,13 @@ fn place_of(message: &[u8], octets: &[u8]) -> Option<(u64, u64)> {
 }
 
 fn internal_date(message: &Message) -> DateTime {
+    date_time(message.row.internal_date)
+}
+
+/// A moment as FETCH tells it.
+pub(crate) fn date_time(moment: UnixMs) -> DateTime {
     DateTime {
-        unix_seconds: i64::try_from(message.row.internal_date.0 / 1000).unwrap_or(i64::MAX),
+        unix_seconds: i64::try_from(moment.0 / 1000).unwrap_or(i64::MAX),
         zone_minutes: 0,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use index::Wanted;
 use mail::ids::MessageId;
 use mail::sort_keys::{Links, SortKeys};
 use mailbox::Message;
@@ -38,6 +39,27 @@ impl Digest {
     }
 }
 
+impl Needs {
+    fn wanted(self) -> Wanted {
+        Wanted {
+            keys: self != Self::Row,
+            links: self == Self::Links,
+            ..Wanted::default()
+        }
+    }
+}
+
+impl From<index::Digest> for Digest {
+    fn from(kept: index::Digest) -> Self {
+        Self {
+            arrival_ms: i64::try_from(kept.internal_date.0).unwrap_or(i64::MAX),
+            size_bytes: kept.size_bytes,
+            keys: kept.keys.unwrap_or_default(),
+            links: kept.links.unwrap_or_default(),
+        }
+    }
+}
+
 /// Hands the digest of every hit on, in their order.
 pub(crate) async fn each(
     cx: &mut Cx<'_, '_>,
@@ -50,7 +72,10 @@ pub(crate) async fn each(
         if at > 0 {
             cx.io.breathe().await?;
         }
-        let ids: Vec<MessageId> = page.iter().map(|hit| hit.message).collect();
+        let ids = page.iter().map(|hit| hit.message).collect();
+        let kept = user.person.digests(ids, needs.wanted()).await;
+        let unknown = page.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
+        let ids: Vec<MessageId> = unknown.map(|(hit, _)| hit.message).collect();
         let messages: HashMap<MessageId, Message> = user
             .person
             .messages(ids)
@@ -58,13 +83,14 @@ pub(crate) async fn each(
             .into_iter()
             .map(|message| (message.row.id, message))
             .collect();
-        for hit in page {
-            let digest = match messages.get(&hit.message) {
-                Some(message) => {
+        for (hit, kept) in page.iter().zip(kept) {
+            let digest = match (kept, messages.get(&hit.message)) {
+                (Some(kept), _) => kept.into(),
+                (None, Some(message)) => {
                     let digest = of(message, needs).await;
                     readable(cx, user, hit.message, digest)?.unwrap_or_default()
                 }
-                None => Digest::default(),
+                (None, None) => Digest::default(),
             };
             take(hit, &digest);
         }

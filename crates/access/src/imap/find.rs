@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use imap::command::Search;
 use imap::out::Code;
+use index::Wanted;
 use mail::ids::MessageId;
 use mailbox::{Message, Opened, Row};
-use store::contract::StoreError;
+use store::contract::{PAGE_ROWS, StoreError};
 use store::uids::UidSet;
 
 use super::commands::enable;
@@ -15,7 +16,7 @@ use super::io::Stop;
 use super::search::{Key, Known, Texts, prepare};
 use super::session::{Cx, Reading, User};
 use crate::events::AccessEvent;
-use crate::limits::{PAGE_MESSAGES, SEARCH_KEYS_AT_ONCE, SEARCH_TEXTS};
+use crate::limits::{LOOK_UP_MESSAGES, PAGE_MESSAGES, SEARCH_KEYS_AT_ONCE, SEARCH_TEXTS};
 
 /// A message that matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +58,7 @@ pub(crate) async fn find(
     answer: Reading,
 ) -> Result<Option<(Vec<Hit>, Reading)>, Stop> {
     opened.look();
-    let Some(key) = prepare(&search.keys, opened, cx.ctx.clock.now()) else {
+    let Some(mut key) = prepare(&search.keys, opened, cx.ctx.clock.now()) else {
         answer.bad(&mut cx.io.out, None, "There is no message of that number");
         return Ok(None);
     };
@@ -72,7 +73,7 @@ pub(crate) async fn find(
     if search.uses_modseq() {
         enable::condstore(cx, user, Some(opened));
     }
-    match matching(cx, user, opened, &key).await {
+    match matching(cx, user, opened, &mut key).await {
         Ok(hits) => Ok(Some((hits, answer))),
         Err(halt) => refuse(cx, user, halt, answer).map(|()| None),
     }
@@ -89,23 +90,22 @@ pub(crate) fn refuse(cx: &mut Cx<'_, '_>, user: &User, halt: Halt, answer: Readi
     }
 }
 
-async fn matching(cx: &mut Cx<'_, '_>, user: &User, opened: &Opened, key: &Key) -> Result<Vec<Hit>, Halt> {
+async fn matching(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &Opened,
+    key: &mut Key,
+) -> Result<Vec<Hit>, Halt> {
     let everything = UidSet::from_ranges([(1, u32::MAX)]);
+    let rows = opened.select(&everything).map(|(seq, row)| (seq, *row));
     let mut found = Vec::new();
-    let mut open = Vec::new();
-    let keys = key.cost().keys;
-    let mut compared = 0;
-    for (seq, row) in opened.select(&everything) {
-        compared += keys;
-        if compared > SEARCH_KEYS_AT_ONCE {
-            compared = 0;
-            cx.io.breathe().await?;
-        }
-        match key.matches(&of_row(opened, row)) {
-            Some(true) => found.push(hit(seq, row)),
-            Some(false) => {}
-            None => open.push((seq, *row)),
-        }
+    let mut open = by_rows(cx, opened, key, rows, &mut found).await?;
+    if open.len() >= LOOK_UP_MESSAGES && key.cost().texts > 0 {
+        key.look_up(&user.person).await;
+        open = by_rows(cx, opened, key, open.into_iter(), &mut found).await?;
+    }
+    if open.len() >= LOOK_UP_MESSAGES && key.asks_digest() {
+        open = by_digests(cx, user, opened, key, open, &mut found).await?;
     }
     for (at, page) in open.chunks(PAGE_MESSAGES).enumerate() {
         if at > 0 {
@@ -115,6 +115,61 @@ async fn matching(cx: &mut Cx<'_, '_>, user: &User, opened: &Opened, key: &Key) 
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// Decides by what is known without reading; gives those that must be read.
+async fn by_rows(
+    cx: &mut Cx<'_, '_>,
+    opened: &Opened,
+    key: &Key,
+    rows: impl Iterator<Item = (u32, Row)>,
+    found: &mut Vec<Hit>,
+) -> Result<Vec<(u32, Row)>, Stop> {
+    let mut open = Vec::new();
+    let keys = key.cost().keys;
+    let mut compared = 0;
+    for (seq, row) in rows {
+        compared += keys;
+        if compared > SEARCH_KEYS_AT_ONCE {
+            compared = 0;
+            cx.io.breathe().await?;
+        }
+        match key.matches(&of_row(opened, &row)) {
+            Some(true) => found.push(hit(seq, &row)),
+            Some(false) => {}
+            None => open.push((seq, row)),
+        }
+    }
+    Ok(open)
+}
+
+/// Decides by what the index keeps of messages beside their texts; gives those that must be read.
+async fn by_digests(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &Opened,
+    key: &Key,
+    rows: Vec<(u32, Row)>,
+    found: &mut Vec<Hit>,
+) -> Result<Vec<(u32, Row)>, Stop> {
+    let mut open = Vec::new();
+    for page in rows.chunks(PAGE_ROWS) {
+        cx.io.breathe().await?;
+        let ids = page.iter().map(|(_, row)| row.message).collect();
+        let digests = user.person.digests(ids, Wanted::default()).await;
+        for ((seq, row), digest) in page.iter().zip(&digests) {
+            let known = Known {
+                digest: digest.as_ref(),
+                ..of_row(opened, row)
+            };
+            match key.matches(&known) {
+                Some(true) => found.push(hit(*seq, row)),
+                Some(false) => {}
+                None => open.push((*seq, *row)),
+            }
+        }
+    }
+    Ok(open)
 }
 
 fn hit(seq: u32, row: &Row) -> Hit {
@@ -160,6 +215,7 @@ fn of_row<'m>(opened: &'m Opened, row: &'m Row) -> Known<'m> {
         row,
         rare,
         recent: opened.is_recent(row.uid),
+        digest: None,
         message: None,
         header: None,
         whole: None,

@@ -18,6 +18,7 @@
 //! - A refused command's octets are never parsed as a command (IMP-9).
 //! - A message that cannot be read costs a `NO` that names it; the rest of the mailbox works (DSK-5).
 
+mod ahead;
 mod commands;
 mod content;
 mod digests;
@@ -46,6 +47,8 @@ use world::net::{BoxWire, Peer, TlsServer};
 use crate::events::AccessEvent;
 use crate::limits::BEFORE_SIGN_IN;
 use session::{End, Session};
+
+pub use ahead::Ahead;
 
 /// What the IMAP doors need: one value for all connections.
 #[derive(Clone)]

@@ -7,12 +7,14 @@ use std::sync::OnceLock;
 
 use imap::command::{Numbers, SearchKey};
 use imap::date::Date;
+use index::{Digest, Found, Place, Question, Verdict};
 use mail::collation::fold;
 use mail::header::Fields;
 use mail::ids::MessageId;
 use mail::mime::Structure;
+use mail::sort_keys::sent_day;
 use mail::texts;
-use mailbox::{Message, Opened, Row};
+use mailbox::{Message, Opened, Person, Row};
 use store::flags::{Flags, SEEN};
 use store::uids::UidSet;
 use world::clock::UnixMs;
@@ -50,6 +52,8 @@ pub(crate) enum Key {
     Header(String, String),
     Body(String),
     Text(String),
+    /// a key that looks into text, and what the index says of it
+    Looked(Box<Key>, Found),
     Never,
 }
 
@@ -77,9 +81,26 @@ pub(crate) struct Known<'m> {
     /// rare keywords
     pub(crate) rare: &'m [String],
     pub(crate) recent: bool,
+    /// what the index keeps of it
+    pub(crate) digest: Option<&'m Digest>,
     pub(crate) message: Option<&'m Message>,
     pub(crate) header: Option<&'m [u8]>,
     pub(crate) whole: Option<&'m Texts<'m>>,
+}
+
+impl Known<'_> {
+    /// Internal date, seconds since 1970.
+    fn arrived(&self) -> Option<i64> {
+        let kept = self.digest.map(|digest| digest.internal_date);
+        let date = kept.or_else(|| self.message.map(|message| message.row.internal_date))?;
+        Some(i64::try_from(date.0 / 1000).unwrap_or(i64::MAX))
+    }
+
+    /// The day of the Date field, `Some(None)` without one.
+    fn sent_day(&self) -> Option<Option<i64>> {
+        let kept = self.digest.map(|digest| digest.sent_day);
+        kept.or_else(|| self.header.map(sent_day))
+    }
 }
 
 /// The words of a whole message, without case: decoded when the first key asks, and once however many ask (IMP-3).
@@ -199,17 +220,15 @@ impl Key {
             Self::Larger(size) => Some(u64::from(known.row.size_bytes) > *size),
             Self::Smaller(size) => Some(u64::from(known.row.size_bytes) < *size),
             Self::Arrived(first, last) => known
-                .message
-                .map(|message| (first..=last).contains(&&arrived(message).div_euclid(86_400))),
-            Self::ArrivedAt(first, last) => known
-                .message
-                .map(|message| (first..=last).contains(&&arrived(message))),
+                .arrived()
+                .map(|second| (*first..=*last).contains(&second.div_euclid(86_400))),
+            Self::ArrivedAt(first, last) => known.arrived().map(|second| (*first..=*last).contains(&second)),
             Self::Saved(first, last) => known
                 .message
                 .map(|message| (first..=last).contains(&&saved(message).div_euclid(86_400))),
             Self::Sent(first, last) => known
-                .header
-                .map(|header| sent(header).is_some_and(|day| (*first..=*last).contains(&day))),
+                .sent_day()
+                .map(|day| day.is_some_and(|day| (*first..=*last).contains(&day))),
             Self::Header(name, needle) => known.header.map(|header| header_contains(header, name, needle)),
             Self::Text(needle) => match known.header.map(|header| any_header_contains(header, needle)) {
                 Some(true) => Some(true),
@@ -218,6 +237,11 @@ impl Key {
                     .map(|whole| whole.header_contains(needle) || whole.body_contains(needle)),
             },
             Self::Body(needle) => known.whole.map(|whole| whole.body_contains(needle)),
+            Self::Looked(key, found) => match found.verdict(known.row.message) {
+                Verdict::Yes => Some(true),
+                Verdict::No => Some(false),
+                Verdict::Look => key.matches_content(known),
+            },
             _ => Some(false),
         }
     }
@@ -228,7 +252,7 @@ impl Key {
             Self::And(keys) => keys.iter().map(Self::cost).fold(Cost::ONE, Cost::and),
             Self::Or(one, other) => Cost::ONE.and(one.cost()).and(other.cost()),
             Self::Not(key) => Cost::ONE.and(key.cost()),
-            Self::Header(..) | Self::Body(_) | Self::Text(_) => Cost { keys: 1, texts: 1 },
+            Self::Header(..) | Self::Body(_) | Self::Text(_) | Self::Looked(..) => Cost { keys: 1, texts: 1 },
             _ => Cost::ONE,
         }
     }
@@ -239,8 +263,48 @@ impl Key {
             Self::Or(one, other) => one.needs_header() || other.needs_header(),
             Self::Not(key) => key.needs_header(),
             Self::Sent(..) | Self::Header(..) | Self::Text(_) => true,
+            Self::Looked(key, _) => key.needs_header(),
             _ => false,
         }
+    }
+
+    /// Whether what the index keeps of a message beside its texts may decide.
+    pub(crate) fn asks_digest(&self) -> bool {
+        match self {
+            Self::And(keys) => keys.iter().any(Self::asks_digest),
+            Self::Or(one, other) => one.asks_digest() || other.asks_digest(),
+            Self::Not(key) => key.asks_digest(),
+            Self::Arrived(..) | Self::ArrivedAt(..) | Self::Sent(..) => true,
+            _ => false,
+        }
+    }
+
+    /// Asks the index about every key that looks into text.
+    pub(crate) async fn look_up(&mut self, person: &Person) {
+        let mut texts = Vec::new();
+        self.add_texts(&mut texts);
+        for (key, question) in texts {
+            let found = person.search_text(question).await;
+            let inner = std::mem::replace(key, Self::Never);
+            *key = Self::Looked(Box::new(inner), found);
+        }
+    }
+
+    /// The keys that look into text, each with its question.
+    fn add_texts<'k>(&'k mut self, texts: &mut Vec<(&'k mut Self, Question)>) {
+        let (place, needle) = match self {
+            Self::And(keys) => return keys.iter_mut().for_each(|key| key.add_texts(texts)),
+            Self::Or(one, other) => {
+                one.add_texts(texts);
+                return other.add_texts(texts);
+            }
+            Self::Not(key) => return key.add_texts(texts),
+            Self::Header(name, needle) => (Place::Header(name.clone()), needle.clone()),
+            Self::Body(needle) => (Place::Body, needle.clone()),
+            Self::Text(needle) => (Place::Text, needle.clone()),
+            _ => return,
+        };
+        texts.push((self, Question::of_folded(place, needle)));
     }
 }
 
@@ -267,20 +331,8 @@ fn has(known: &Known<'_>, flags: &Flags) -> bool {
     known.row.bits & flags.bits == flags.bits && flags.keywords.iter().all(rare)
 }
 
-fn arrived(message: &Message) -> i64 {
-    i64::try_from(message.row.internal_date.0 / 1000).unwrap_or(i64::MAX)
-}
-
 fn saved(message: &Message) -> i64 {
     i64::try_from(message.row.saved_at.0 / 1000).unwrap_or(i64::MAX)
-}
-
-/// The day of the Date field, "disregarding time and timezone" (RFC 3501 §6.4.4).
-fn sent(header: &[u8]) -> Option<i64> {
-    let field = Fields::new(header).find(|field| field.is("Date"))?;
-    let date = mail::date::DateTime::parse(field.value())?;
-    let local = date.unix_ms() + i64::from(date.offset_minutes) * 60_000;
-    Some(local.div_euclid(86_400_000))
 }
 
 fn header_contains(header: &[u8], name: &str, needle: &str) -> bool {
@@ -299,7 +351,7 @@ pub(crate) fn look_everywhere(message: &[u8]) {
     let found = any_header_contains(header, "a")
         | header_contains(header, "Subject", "a")
         | Texts::of(message).body_contains("a");
-    let day = sent(header).unwrap_or(0);
+    let day = sent_day(header).unwrap_or(0);
     // Every answer is fine; getting there must not panic.
     std::hint::black_box((found, day));
 }
@@ -336,6 +388,7 @@ mod tests {
             row: &row,
             rare: &[],
             recent: false,
+            digest: None,
             message: None,
             header,
             whole: whole.then_some(&Texts::of(MAIL)),

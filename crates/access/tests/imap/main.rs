@@ -4,6 +4,7 @@
 
 mod abuse;
 mod idle;
+mod indexed;
 mod mailboxes;
 mod messages;
 mod resync;

@@ -197,6 +197,32 @@ impl World {
         }
     }
 
+    /// New connections have an index of everything that is there now.
+    pub async fn indexed(self) -> Self {
+        let doors = index::Doors {
+            store: self.store.clone(),
+            clock: self.clock.door(),
+            events: self.events.clone(),
+            describe: Arc::new(access::imap::Ahead),
+        };
+        let index = index::Index::open(self.dir.path(), doors).unwrap();
+        tokio::spawn(Arc::clone(&index).run(self.stop.subscribe()));
+        while !index.status().complete {
+            tokio::task::yield_now().await;
+        }
+        let (store, ids, clock) = (self.store.clone(), self.ids.clone(), self.clock.door());
+        let mailboxes = Mailboxes::start_indexed(store, ids, clock, index);
+        let ctx = Context {
+            mailboxes: mailboxes.clone(),
+            ..Context::clone(&self.ctx)
+        };
+        Self {
+            mailboxes,
+            ctx: Arc::new(ctx),
+            ..self
+        }
+    }
+
     /// A message arrives for somebody.
     pub async fn deliver(&self, to: &str, message: &[u8]) -> u32 {
         let mut stage = self.store.stage(self.ids.next::<BlobId>());

@@ -6,6 +6,7 @@ pub mod config;
 pub mod domain;
 mod domain_alias;
 pub mod history;
+pub mod index;
 pub mod queue;
 pub mod reload;
 pub mod self_test;

@@ -55,6 +55,12 @@ fn lines(status: &Status) -> Vec<String> {
         )
     }));
     lines.extend(disk(status));
+    lines.extend(
+        status
+            .index
+            .iter()
+            .flat_map(|state| super::index::lines(state).into_iter().take(1)),
+    );
     lines.extend(certificate(status));
     if !status.troubles.is_empty() {
         lines.push("What somebody should look at, newest first:".to_owned());

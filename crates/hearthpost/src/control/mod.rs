@@ -12,6 +12,7 @@ pub mod alias;
 pub mod client;
 pub mod domain;
 pub mod history;
+pub mod index;
 pub mod log;
 pub mod queue;
 pub mod reload;
@@ -57,6 +58,8 @@ pub enum Request {
     Status(status::Request),
     /// of what is kept on disk
     Store(store::Request),
+    /// of what is kept ready of messages
+    Index(index::Request),
     /// of the log
     Log(log::Request),
     /// of the settings
@@ -75,6 +78,7 @@ impl Request {
             Self::Queue(_) => "queue",
             Self::Status(_) => "status",
             Self::Store(_) => "store",
+            Self::Index(_) => "index",
             Self::Log(_) => "log",
             Self::Settings(_) => "reload",
             Self::History(_) => "history",
@@ -151,5 +155,6 @@ async fn carry_out(services: &Services, by: &By, request: Request) -> Answer {
         Request::Settings(request) => reload::answer(services, request).await,
         Request::Log(request) => log::answer(services, request).await,
         Request::Store(request) => store::answer(services, request).await,
+        Request::Index(request) => index::answer(services, request).await,
     }
 }

@@ -58,6 +58,9 @@ pub struct Status {
     pub disk_free_bytes: Option<u64>,
     /// what the log takes, in bytes
     pub log_bytes: u64,
+    /// what is kept ready of messages; `None` when no server runs
+    #[serde(default)]
+    pub index: Option<super::index::State>,
     /// when our certificate ends (RFC 3339)
     pub certificate_until: Option<String>,
     /// the last warnings and alerts since the start, newest first
@@ -154,6 +157,7 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
         admission: admission(services.store.admission()).to_owned(),
         disk_free_bytes: free_bytes(&services.data),
         log_bytes: size_of_files(&log),
+        index: live.map(|live| live.index.status().into()),
         certificate_until: live
             .and_then(|live| live.reload.certificate_until())
             .map(UnixMs::rfc3339),

@@ -11,6 +11,7 @@ mod forwards;
 mod guard;
 mod help;
 mod history;
+mod index;
 mod kill;
 mod privileges;
 mod queue;

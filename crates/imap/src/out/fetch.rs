@@ -8,7 +8,7 @@ use crate::date::DateTime;
 #[derive(Debug)]
 #[must_use = "an unfinished FETCH response breaks the session"]
 pub struct FetchLine<'o> {
-    out: &'o mut Out,
+    pub(super) out: &'o mut Out,
     empty: bool,
     /// octets of a streamed item that are still owed
     owed: u64,
@@ -173,7 +173,7 @@ impl FetchLine<'_> {
         self.out.raw(b" ");
     }
 
-    fn item(&mut self, label: &[u8]) {
+    pub(super) fn item(&mut self, label: &[u8]) {
         debug_assert!(self.owed == 0, "an announced literal was not written");
         if !self.empty {
             self.out.raw(b" ");

@@ -13,6 +13,7 @@ mod code;
 mod data;
 mod envelope;
 mod fetch;
+pub mod ready;
 mod search;
 
 pub use body::{Disposition, Leaf, LeafKind, Multipart, Params, Structure};

@@ -1,7 +1,7 @@
 //! FETCH and UID FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4).
 //!
 //! 1. The rows come from the shared view; with CHANGEDSINCE only the newer ones.
-//! 2. If more than rows is asked, messages are read page by page ([`PAGE_MESSAGES`]); each is sent before the next is read.
+//! 2. What the index keeps is told without reading ([`ahead`]). If more is asked, messages are read page by page ([`PAGE_MESSAGES`]); each is sent before the next is read.
 //! 3. Items that set `\Seen` do so in one commit for each page; the new flags are told at the end, before the `OK`.
 //! 4. A message that cannot be read costs a `NO` that names it; the others are sent (DSK-5).
 
@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use imap::command::{Fetch, FetchItem, Numbers, PartialRange};
 use imap::out::{Code, FetchLine, Out};
+use index::Digest;
 use mail::ids::MessageId;
 use mailbox::{Expunges, Message, Opened, Row};
 use store::contract::StoreError;
@@ -17,6 +18,7 @@ use store::uids::UidSet;
 
 use super::{enable, numbers};
 use crate::events::AccessEvent;
+use crate::imap::ahead;
 use crate::imap::content::{Content, Needs};
 use crate::imap::io::Stop;
 use crate::imap::session::{Cx, Reading, User};
@@ -193,9 +195,16 @@ async fn contents(
             return Ok(failed);
         };
         from = last.1.uid.saturating_add(1);
-        let messages = read_rows(cx, user, &page, needs).await;
+        let digests = known_ahead(user, items, &page).await;
+        let unknown = page.iter().zip(&digests).filter(|(_, digest)| digest.is_none());
+        let unknown: Vec<(u32, Row)> = unknown.map(|(row, _)| *row).collect();
+        let messages = read_rows(cx, user, &unknown, needs).await;
         let mut sent = Vec::with_capacity(page.len());
-        for (seq, row) in &page {
+        for ((seq, row), digest) in page.iter().zip(digests) {
+            if let Some(digest) = digest {
+                send_ahead(cx, opened, (*seq, row), items, &digest).await?;
+                continue;
+            }
             // A message that went meanwhile is told as EXPUNGE, in its time. One message may stand here several times.
             let Some(message) = messages.get(&row.message).cloned() else {
                 continue;
@@ -218,6 +227,35 @@ async fn contents(
     }
 }
 
+/// Digests of a page, if they are all that these items need.
+async fn known_ahead(user: &User, items: &[FetchItem], page: &[(u32, Row)]) -> Vec<Option<Digest>> {
+    match ahead::wanted(items) {
+        Some(wanted) => {
+            let ids = page.iter().map(|(_, row)| row.message).collect();
+            user.person.digests(ids, wanted).await
+        }
+        None => vec![None; page.len()],
+    }
+}
+
+/// One response without reading the message.
+async fn send_ahead(
+    cx: &mut Cx<'_, '_>,
+    opened: &Opened,
+    (seq, row): (u32, &Row),
+    items: &[FetchItem],
+    digest: &Digest,
+) -> Result<(), Stop> {
+    let mut line = cx.io.out.fetch(seq);
+    for item in items {
+        if !row_item(&mut line, opened, row, item) {
+            ahead::write(&mut line, item, digest);
+        }
+    }
+    line.finish();
+    cx.io.send().await
+}
+
 /// The messages of a page by id. If the page cannot be read, every message of it failed.
 async fn read_rows(
     cx: &mut Cx<'_, '_>,
@@ -225,6 +263,9 @@ async fn read_rows(
     page: &[(u32, Row)],
     needs: Needs,
 ) -> HashMap<MessageId, mailbox::Result<Message>> {
+    if page.is_empty() {
+        return HashMap::new();
+    }
     let ids: Vec<MessageId> = page.iter().map(|(_, row)| row.message).collect();
     match user.person.messages(ids).await {
         Ok(mut messages) => {

@@ -1,0 +1,42 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::help::{Demo, done, refused};
+
+/// Asks until everything is indexed.
+fn complete(data: &Path) -> Value {
+    for _ in 0..500 {
+        let state = done(data, &["index", "status"]);
+        if state["state"] == "complete" {
+            return state;
+        }
+    }
+    panic!("{}", done(data, &["index", "status"]));
+}
+
+#[test]
+fn the_index_is_told_of_and_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(dir.path(), &[]);
+    let data = demo.dir.clone();
+    let state = complete(&data);
+    assert!(state["messages"].as_u64() >= Some(1), "{state}");
+    assert_eq!(done(&data, &["status"])["index"]["state"], "complete");
+    let mode = std::fs::metadata(data.join("index.db"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(done(&data, &["index", "rebuild"])["running"], true);
+    assert_eq!(complete(&data)["messages"], state["messages"]);
+    assert_eq!(demo.stop(), Some(0));
+    let (code, text) = refused(&data, &["index", "status"]);
+    assert_eq!(code, 1, "{text}");
+    assert_eq!(done(&data, &["index", "rebuild"])["running"], false);
+    assert!(!data.join("index.db").exists());
+    let again = Demo::start(&data, &[]);
+    assert_eq!(complete(&data)["messages"], state["messages"]);
+    assert_eq!(again.stop(), Some(0));
+}

@@ -1,0 +1,37 @@
+//! The limits of this crate, with their units.
+
+/// Version of the file's format. A file of another version is made anew.
+pub const FORMAT: u32 = 2;
+
+/// Octets of a folded word that stand in a lexicon as one; a longer word stands there in pieces that overlap.
+pub const PIECE_BYTES: usize = 96;
+/// Octets by which two pieces of a word overlap. A longer fragment narrows the choice only, and messages are read.
+pub const OVERLAP_BYTES: usize = 24;
+/// Octets of distinct words of one message that a lexicon takes; a message with more is read at every search.
+pub const MESSAGE_WORD_BYTES: usize = 1 << 20;
+/// Octets of a message that is indexed; a larger one is read at every search.
+pub const MESSAGE_BYTES: u64 = 32 << 20;
+/// Octets of the message bodies in memory while a batch is indexed, unless one message alone is larger.
+pub const BATCH_BYTES: u64 = 8 << 20;
+/// Messages in one segment.
+pub const SEGMENT_MESSAGES: usize = 8192;
+/// Octets of all columns of a segment, unpacked; a merge does not go beyond.
+pub const SEGMENT_BYTES: usize = 32 << 20;
+/// So many segments of one size become one of the next size; the sizes are its powers.
+pub const MERGE_SEGMENTS: usize = 8;
+/// Octets of unpacked columns kept in memory, in the whole process.
+pub const CACHE_BYTES: usize = 64 << 20;
+/// Messages of all accounts together whose ids are kept in memory (16 octets each); one account alone may have more.
+pub const LISTED_MESSAGES: usize = 2 << 20;
+/// Milliseconds from a notice to the work: what arrives meanwhile is indexed together.
+pub const GATHER_MS: u64 = 200;
+/// Milliseconds until what failed is tried again.
+pub const RETRY_MS: u64 = 5_000;
+/// Of fewer messages than this, digests are given only if they are in memory: reading the messages is as fast.
+pub const FEW_DIGESTS: usize = 16;
+/// Pages of the file's log (4 KiB each) after which it is copied into the file, with the file's only syncs.
+pub const LOG_PAGES: u32 = 4096;
+/// Page cache of each connection, in KiB.
+pub const PAGE_CACHE_KIB: u32 = 1024;
+/// How much nicer than the rest of the process the indexing thread is.
+pub const NICE: i32 = 10;
