@@ -84,7 +84,10 @@ impl Snapshot {
 
     /// The row of a UID.
     pub fn find(&self, uid: u32) -> Option<&Row> {
-        self.at(self.rank(uid)).filter(|row| row.uid == uid)
+        let after = self.chunks.partition_point(|chunk| chunk.rows[0].uid <= uid);
+        let rows = &self.chunks[after.checked_sub(1)?].rows;
+        let at = rows.binary_search_by_key(&uid, |row| row.uid).ok()?;
+        rows.get(at)
     }
 
     /// Rows from `first` to `last` (UIDs, inclusive), ascending.

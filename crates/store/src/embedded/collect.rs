@@ -13,7 +13,7 @@ use crate::contract::{ATTEMPT_DAYS, AUDIT_DAYS, Admission, Result, StoreError};
 use crate::embedded::apply::unreference;
 use crate::embedded::ledger::Ledger;
 use crate::embedded::load;
-use crate::embedded::pack::{self, RECORD_HEADER_BYTES, Record};
+use crate::embedded::pack::{self, RECORD_HEADER_BYTES, Record, Unzip};
 use crate::embedded::rows::{int, uint};
 use crate::embedded::settle::{PackWriter, open_pack};
 use crate::embedded::shared::Shared;
@@ -187,13 +187,21 @@ impl Inner {
             .len();
         let reader = self.reader()?;
         let mut writer = PackWriter::create(&self.shared)?;
+        let mut unzip = Unzip::default();
         let mut place = pack::HEADER_BYTES as u64;
         while place < end {
             let record = Record::read(&file, place).map_err(damaged)?;
             let row = load::body(&reader.conn, record.blob)?;
             if let Some(row) = row.filter(|row| (row.pack, row.place) == (old, place)) {
-                let body = pack::read_range(&file, place, (row.blob, row.size, &row.hash), 0, row.size)
-                    .map_err(damaged)?;
+                let body = pack::read_range(
+                    &file,
+                    &mut unzip,
+                    place,
+                    (row.blob, row.size, &row.hash),
+                    0,
+                    row.size,
+                )
+                .map_err(damaged)?;
                 writer.add(row.blob, (old, place), |held| {
                     pack::push_small(held, row.blob, row.hash, &body)
                 })?;

@@ -165,9 +165,24 @@ pub(crate) fn push_small(out: &mut Vec<u8>, blob: u64, hash: [u8; 32], body: &[u
     }
 }
 
+/// What decompression needs, kept from body to body: making it anew costs more than most bodies do.
+#[derive(Default)]
+pub(crate) struct Unzip(Option<zstd::bulk::Decompressor<'static>>);
+
+impl Unzip {
+    fn body(&mut self, bytes: &[u8], size: usize) -> Result<Vec<u8>, PackError> {
+        if self.0.is_none() {
+            self.0 = Some(zstd::bulk::Decompressor::new()?);
+        }
+        let unzip = self.0.as_mut().ok_or(PackError::Damaged)?;
+        unzip.decompress(bytes, size).map_err(|_| PackError::Damaged)
+    }
+}
+
 /// Reads a part of a body, verified. `expected` is what the body's row says.
 pub(crate) fn read_range(
     file: &File,
+    unzip: &mut Unzip,
     place: u64,
     expected: (u64, u64, &[u8; 32]),
     offset: u64,
@@ -187,7 +202,9 @@ pub(crate) fn read_range(
     let data = place + RECORD_HEADER_BYTES as u64;
     match record.codec {
         Codec::Raw => read_raw(file, data, (blob, size), start, end),
-        Codec::Zstd => read_zstd(file, data, &record).map(|body| body.slice(start as usize..end as usize)),
+        Codec::Zstd => {
+            read_zstd(file, unzip, data, &record).map(|body| body.slice(start as usize..end as usize))
+        }
     }
 }
 
@@ -217,7 +234,7 @@ fn read_raw(
     Ok(Bytes::from(out))
 }
 
-fn read_zstd(file: &File, data: u64, record: &Record) -> Result<Bytes, PackError> {
+fn read_zstd(file: &File, unzip: &mut Unzip, data: u64, record: &Record) -> Result<Bytes, PackError> {
     let (stored, size) = (record.stored as usize, record.size as usize);
     if size > INLINE_BODY_BYTES || !(SUM_BYTES..=SUM_BYTES + INLINE_BODY_BYTES).contains(&stored) {
         return Err(PackError::Damaged);
@@ -228,7 +245,7 @@ fn read_zstd(file: &File, data: u64, record: &Record) -> Result<Bytes, PackError
     if sum != chunk_sum(record.blob, 0, bytes) && !plants::no_checksum() {
         return Err(PackError::Damaged);
     }
-    let body = zstd::bulk::decompress(bytes, size).map_err(|_| PackError::Damaged)?;
+    let body = unzip.body(bytes, size)?;
     if body.len() != size {
         return Err(PackError::Damaged);
     }

@@ -15,7 +15,7 @@ use world::clock::BoxFuture;
 
 use crate::contract::{Result, StoreError};
 use crate::embedded::load::{self, BodyRow};
-use crate::embedded::pack::{self, PackError};
+use crate::embedded::pack::{self, PackError, Unzip};
 use crate::embedded::plants;
 use crate::embedded::rows::int;
 use crate::embedded::schema;
@@ -30,6 +30,7 @@ pub(crate) struct Reader {
     pub shared: Arc<Shared>,
     /// the pack that was read last
     open_pack: Option<(u64, File)>,
+    unzip: Unzip,
 }
 
 /// The pool.
@@ -143,6 +144,7 @@ impl Reader {
             conn,
             shared,
             open_pack: None,
+            unzip: Unzip::default(),
         })
     }
 
@@ -205,7 +207,8 @@ impl Reader {
         let Some((_, file)) = &self.open_pack else {
             return Ok(None);
         };
-        match pack::read_range(file, row.place, (row.blob, row.size, &row.hash), offset, length) {
+        let expected = (row.blob, row.size, &row.hash);
+        match pack::read_range(file, &mut self.unzip, row.place, expected, offset, length) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(PackError::Missing) => Ok(None),
             Err(PackError::Damaged) => Err(damaged_body(row, "its pack does not match")),
