@@ -242,7 +242,8 @@ pub const CLASSES: &[Class] = &[
         why: "One boundary begins another, comes back within itself, or stands in the header of a part. We take the longest boundary that is open and \
               end a header only at its empty line; Dovecot decides otherwise, and not always alike.",
         fits: |it| {
-            (it.of_structure() || it.of_part() || it.ours_found()) && it.boundaries_break_the_grammar()
+            let searched = it.of_search() && it.ours_found() && !it.found_in_message_within();
+            (it.of_structure() || it.of_part() || searched) && it.boundaries_break_the_grammar()
         },
     },
     Class {
@@ -264,11 +265,7 @@ pub const CLASSES: &[Class] = &[
         rfc: "RFC 3501 §6.4.4",
         verdict: Verdict::Open,
         why: "The header of a message within is text of the message that holds it. We find words there, with the names of its fields; Dovecot finds some of them.",
-        fits: |it| {
-            let within =
-                it.says("message/rfc822") || it.says("multipart/digest") || it.says("text/rfc822-headers");
-            it.item == "SEARCH BODY" && it.ours_found() && within && it.fields_within().contains(&it.needle())
-        },
+        fits: |it| it.item == "SEARCH BODY" && it.ours_found() && it.found_in_message_within(),
     },
     Class {
         name: "White space in searches of the header",
@@ -276,13 +273,6 @@ pub const CLASSES: &[Class] = &[
         verdict: Verdict::Open,
         why: "We compare folded fields with one space for all white space.",
         fits: |it| it.of_search() && it.needle().contains("  "),
-    },
-    Class {
-        name: "Charsets of searches",
-        rfc: "RFC 3501 §6.4.4",
-        verdict: Verdict::Open,
-        why: "US-ASCII and UTF-8 must be there. For every other we say BADCHARSET and name these two; Dovecot knows more.",
-        fits: |it| it.item == "SEARCH" && it.ours.to_string().contains("[BADCHARSET"),
     },
     Class {
         name: "message/global",
@@ -373,6 +363,12 @@ impl Difference<'_> {
     fn in_addresses(&self) -> bool {
         let fields = self.fields_at_path();
         !fields.is_empty() && !["date", "subject", "in-reply-to", "message-id"].contains(&fields[0])
+    }
+
+    /// What was searched for stands in the header of a message that the message holds.
+    fn found_in_message_within(&self) -> bool {
+        let holders = ["message/rfc822", "multipart/digest", "text/rfc822-headers"];
+        holders.iter().any(|holder| self.says(holder)) && self.fields_within().contains(&self.needle())
     }
 
     /// What was searched for, in small letters.
