@@ -122,6 +122,20 @@ pub enum Command {
     Append(Append),
     /// IDLE; the line `DONE` that ends it is read raw
     Idle,
+    /// UNAUTHENTICATE (RFC 8437)
+    Unauthenticate,
+    /// LANGUAGE: the wanted ranges in the client's order; none asks what there is (RFC 5255 §3)
+    Language(Vec<String>),
+    /// GETQUOTA: the root
+    GetQuota(Vec<u8>),
+    /// GETQUOTAROOT
+    GetQuotaRoot(MailboxName),
+    /// SETQUOTA: the root; what was to be set does not matter, as nobody may
+    SetQuota(Vec<u8>),
+    /// GETMETADATA
+    GetMetadata(GetMetadata),
+    /// SETMETADATA
+    SetMetadata(SetMetadata),
     /// CHECK
     Check,
     /// CLOSE
@@ -290,6 +304,8 @@ pub struct ListReturn {
     pub special_use: bool,
     /// a STATUS response for each mailbox, with these items; empty when not asked
     pub status: Vec<StatusItem>,
+    /// a METADATA response for each mailbox, with these entries (RFC 9590); empty when not asked
+    pub metadata: Vec<String>,
 }
 
 /// STATUS (RFC 3501 §6.3.10).
@@ -324,11 +340,13 @@ pub enum StatusItem {
     AppendLimit,
     /// RFC 8474
     MailboxId,
+    /// sum of RFC822.SIZE of those with `\Deleted` (RFC 9208 §4.1.4)
+    DeletedStorage,
 }
 
 impl StatusItem {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Messages,
         Self::Recent,
         Self::UidNext,
@@ -339,6 +357,7 @@ impl StatusItem {
         Self::HighestModSeq,
         Self::AppendLimit,
         Self::MailboxId,
+        Self::DeletedStorage,
     ];
 
     /// On the wire.
@@ -354,7 +373,50 @@ impl StatusItem {
             Self::HighestModSeq => "HIGHESTMODSEQ",
             Self::AppendLimit => "APPENDLIMIT",
             Self::MailboxId => "MAILBOXID",
+            Self::DeletedStorage => "DELETED-STORAGE",
         }
+    }
+}
+
+/// GETMETADATA (RFC 5464 §4.2).
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetMetadata {
+    /// `None`: the server's own
+    pub mailbox: Option<MailboxName>,
+    /// lower case, at least one
+    pub entries: Vec<String>,
+    /// larger values are left out and counted (octets)
+    pub max_size_bytes: Option<u64>,
+    /// how far below the entries
+    pub depth: MetadataDepth,
+}
+
+/// DEPTH of GETMETADATA (RFC 5464 §4.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetadataDepth {
+    /// these entries alone
+    #[default]
+    Exact,
+    /// and those right below
+    Children,
+    /// and everything below
+    Infinity,
+}
+
+/// SETMETADATA (RFC 5464 §4.3).
+#[derive(Clone, PartialEq)]
+pub struct SetMetadata {
+    /// `None`: the server's own
+    pub mailbox: Option<MailboxName>,
+    /// lower-case names with their values; without one the entry goes
+    pub entries: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl fmt::Debug for SetMetadata {
+    /// Without values: they are somebody's notes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.entries.iter().map(|(name, _)| name.as_str()).collect();
+        write!(f, "SetMetadata({:?}, {names:?})", self.mailbox)
     }
 }
 

@@ -177,6 +177,11 @@ impl Framer {
         self.signed_in = true;
     }
 
+    /// From now on the limits before sign-in hold again (RFC 8437).
+    pub fn signed_out(&mut self) {
+        self.signed_in = false;
+    }
+
     /// Between two commands: nothing is half read. STARTTLS demands it.
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Line) && self.buffer.is_empty()

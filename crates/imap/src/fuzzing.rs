@@ -1,6 +1,7 @@
 //! Entries for fuzz targets; each panics when a promise is broken.
 
 use crate::frame::{Framer, Progress};
+use crate::mode::Mode;
 use crate::{describe, name, out, parse, section};
 
 /// Frames and parses a stream of octets as a session would, in two chunkings that must agree; the first octet chooses the
@@ -24,10 +25,20 @@ pub fn fuzz_names(bytes: &[u8]) {
         assert_eq!(again.as_ref(), Ok(&accepted));
         assert!(accepted.levels().all(|level| !level.is_empty() && level != ".."));
     }
+    if let Ok(accepted) = name::MailboxName::from_utf8_wire(bytes) {
+        let again = name::MailboxName::from_utf8_wire(accepted.as_str().as_bytes());
+        assert_eq!(again.as_ref(), Ok(&accepted));
+        assert!(again.is_ok_and(|again| again.denormalised().is_none()));
+    }
     let (reference, pattern) = bytes.split_at(bytes.len() / 2);
-    if let Some(pattern) = crate::pattern::ListPattern::new(reference, pattern) {
-        let _ = pattern.matches(&name::MailboxName::inbox());
-        let _ = pattern.may_match_below(&name::MailboxName::inbox());
+    for make in [
+        crate::pattern::ListPattern::new,
+        crate::pattern::ListPattern::new_utf8,
+    ] {
+        if let Some(pattern) = make(reference, pattern) {
+            let _ = pattern.matches(&name::MailboxName::inbox());
+            let _ = pattern.may_match_below(&name::MailboxName::inbox());
+        }
     }
 }
 
@@ -57,6 +68,11 @@ pub fn fuzz_sections(bytes: &[u8]) {
 #[doc(hidden)]
 pub fn events(stream: &[u8], signed_in: bool, chunk: usize) -> Vec<String> {
     let mut framer = Framer::default();
+    // Signed in, names are UTF-8 in half of the cases, by the first octet of the stream.
+    let mode = Mode {
+        utf8: signed_in && stream.first().is_some_and(|byte| byte & 1 == 1),
+        rev2: false,
+    };
     if signed_in {
         framer.signed_in();
     }
@@ -81,7 +97,7 @@ pub fn events(stream: &[u8], signed_in: bool, chunk: usize) -> Vec<String> {
                     events.push(append_event(&mut framer, frame.bytes()));
                 }
                 Progress::Command(frame) => {
-                    let command = parse::request(frame.bytes());
+                    let command = parse::request_in(frame.bytes(), mode);
                     events.push(format!("{command:?} {}", frame.bytes().escape_ascii()));
                 }
                 other => events.push(format!("{other:?} after {message_octets}")),

@@ -29,6 +29,7 @@ pub mod describe;
 pub mod flag;
 pub mod frame;
 pub mod limits;
+pub mod mode;
 pub mod name;
 pub mod out;
 pub mod parse;

@@ -50,3 +50,11 @@ pub const HEADER_FIELDS: usize = 200;
 pub const FETCH_ITEMS: usize = 500;
 /// Criteria of one SORT; there are nine keys, and one that stands twice decides nothing the second time.
 pub const SORT_CRITERIA: usize = 32;
+/// Entries in one GETMETADATA, SETMETADATA or LIST with METADATA.
+pub const METADATA_ENTRIES: usize = 100;
+/// The name of one entry of metadata (octets).
+pub const METADATA_ENTRY_BYTES: usize = 1000;
+/// Languages in one LANGUAGE.
+pub const LANGUAGES: usize = 20;
+/// One language range (octets); RFC 5646 §4.4.1 wants at least 35.
+pub const LANGUAGE_BYTES: usize = 64;

@@ -37,7 +37,9 @@ impl fmt::Display for BadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "A mailbox name cannot be empty",
-            Self::Encoding => "Mailbox name is not in canonical modified UTF-7",
+            Self::Encoding => {
+                "Mailbox name is neither canonical modified UTF-7 nor, once that was enabled, UTF-8"
+            }
             Self::EmptyLevel => "A mailbox name cannot start or end with / or have // in it",
             Self::DotLevel => "A mailbox cannot be named . or ..",
             Self::LongLevel => "One level of a mailbox name is at most 255 octets",
@@ -52,13 +54,39 @@ impl std::error::Error for BadName {}
 
 /// A mailbox name: 1..=20 levels, each 1..=255 octets of NFC without control characters. `INBOX` in any case, alone or as first
 /// level, is `INBOX`. Two equal names are the same mailbox.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MailboxName(Box<str>);
+#[derive(Clone)]
+pub struct MailboxName(Box<str>, Option<Box<str>>);
+
+impl PartialEq for MailboxName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for MailboxName {}
+
+impl std::hash::Hash for MailboxName {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl PartialOrd for MailboxName {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for MailboxName {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
 
 impl MailboxName {
     /// `INBOX`
     pub fn inbox() -> Self {
-        Self("INBOX".into())
+        Self("INBOX".into(), None)
     }
 
     /// From an IMAP4rev1 wire: modified UTF-7.
@@ -70,6 +98,17 @@ impl MailboxName {
             return Err(BadName::LongLevel);
         }
         Self::from_utf8(&utf7::decode(wire).ok_or_else(|| why_undecodable(wire))?)
+    }
+
+    /// From a wire on which names are UTF-8 (IMAP4rev2, UTF8=ACCEPT).
+    ///
+    /// # Errors
+    /// [`BadName`] says why it is none.
+    pub fn from_utf8_wire(wire: &[u8]) -> Result<Self, BadName> {
+        if wire.len() > limits::NAME_BYTES * 3 {
+            return Err(BadName::LongLevel);
+        }
+        Self::from_utf8(std::str::from_utf8(wire).map_err(|_| why_undecodable(wire))?)
     }
 
     /// From text; normalised to NFC.
@@ -86,12 +125,19 @@ impl MailboxName {
         if text.starts_with('#') {
             return Err(BadName::Namespace);
         }
+        let given = text;
         let text: String = text.nfc().collect();
         if text.split(SEPARATOR).count() > limits::NAME_LEVELS {
             return Err(BadName::TooDeep);
         }
         text.split(SEPARATOR).try_for_each(check_level)?;
-        Ok(Self(canonical_inbox(text).into()))
+        let given = (text != given).then(|| given.into());
+        Ok(Self(canonical_inbox(text).into(), given))
+    }
+
+    /// As the client wrote it, where that was not NFC: the old name of RFC 9051 §6.3.9.7.
+    pub fn denormalised(&self) -> Option<&str> {
+        self.1.as_deref()
     }
 
     /// As UTF-8 in NFC, levels separated by `/`.
@@ -123,7 +169,7 @@ impl MailboxName {
     pub fn parent(&self) -> Option<Self> {
         self.0
             .rsplit_once(SEPARATOR)
-            .map(|(parent, _)| Self(parent.into()))
+            .map(|(parent, _)| Self(parent.into(), None))
     }
 
     /// The name with one level more.

@@ -22,12 +22,23 @@ impl ListPattern {
     /// The pattern, applied to the reference by putting the reference in front of it. What is not modified UTF-7
     /// matches nothing; `None` when it is longer than [`limits::PATTERN_BYTES`].
     pub fn new(reference: &[u8], pattern: &[u8]) -> Option<Self> {
+        Self::read(reference, pattern, utf7::decode)
+    }
+
+    /// Like `new`, on a wire where names are UTF-8 (IMAP4rev2, UTF8=ACCEPT).
+    pub fn new_utf8(reference: &[u8], pattern: &[u8]) -> Option<Self> {
+        Self::read(reference, pattern, |joined| {
+            std::str::from_utf8(joined).ok().map(str::to_owned)
+        })
+    }
+
+    fn read(reference: &[u8], pattern: &[u8], decode: impl Fn(&[u8]) -> Option<String>) -> Option<Self> {
         if reference.len() + pattern.len() > limits::PATTERN_BYTES {
             return None;
         }
         let joined = [reference, pattern].concat();
         // A NUL is in no name, so this matches none.
-        let text: String = utf7::decode(&joined).map_or_else(|| "\0".to_owned(), |text| text.nfc().collect());
+        let text: String = decode(&joined).map_or_else(|| "\0".to_owned(), |text| text.nfc().collect());
         let first = text.split(SEPARATOR).next().unwrap_or_default();
         Some(Self {
             inbox: first.eq_ignore_ascii_case("INBOX"),

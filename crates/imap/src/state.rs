@@ -102,7 +102,7 @@ enum Kind {
 
 const fn kind(verb: Verb) -> Kind {
     match verb {
-        Verb::Capability | Verb::Noop | Verb::Logout | Verb::Id => Kind::Any,
+        Verb::Capability | Verb::Noop | Verb::Logout | Verb::Id | Verb::Language => Kind::Any,
         Verb::StartTls => Kind::Tls,
         Verb::Authenticate | Verb::Login => Kind::SignIn,
         // RFC 5161 §3.1 wants ENABLE before SELECT; RFC 9051 §6.3.1 lifts that, and clients rely on it.
@@ -119,7 +119,13 @@ const fn kind(verb: Verb) -> Kind {
         | Verb::Namespace
         | Verb::Status
         | Verb::Append
-        | Verb::Idle => Kind::User,
+        | Verb::Idle
+        | Verb::Unauthenticate
+        | Verb::GetQuota
+        | Verb::GetQuotaRoot
+        | Verb::SetQuota
+        | Verb::GetMetadata
+        | Verb::SetMetadata => Kind::User,
         Verb::Check
         | Verb::Close
         | Verb::Unselect
@@ -173,6 +179,11 @@ impl<A> Authenticated<A> {
     /// The row of the table.
     pub const STAGE: Stage = Stage::Authenticated;
 
+    /// UNAUTHENTICATE (RFC 8437): nobody is signed in any more; who it was comes back.
+    pub fn sign_out(self, private: bool) -> (NotAuthenticated, A) {
+        (NotAuthenticated::new(private), self.who)
+    }
+
     /// A mailbox was opened.
     pub fn select<M>(self, mailbox: M) -> Selected<A, M> {
         Selected {
@@ -211,6 +222,7 @@ mod tests {
         NOOP         yes yes yes yes
         LOGOUT       yes yes yes yes
         ID           yes yes yes yes
+        LANGUAGE     yes yes yes yes
         STARTTLS     yes tls in  in
         AUTHENTICATE tls yes in  in
         LOGIN        tls yes in  in
@@ -228,6 +240,12 @@ mod tests {
         STATUS       no  no  yes yes
         APPEND       no  no  yes yes
         IDLE         no  no  yes yes
+        UNAUTHENTICATE no  no  yes yes
+        GETQUOTA       no  no  yes yes
+        GETQUOTAROOT   no  no  yes yes
+        SETQUOTA       no  no  yes yes
+        GETMETADATA    no  no  yes yes
+        SETMETADATA    no  no  yes yes
         CHECK        no  no  mbx yes
         CLOSE        no  no  mbx yes
         UNSELECT     no  no  mbx yes

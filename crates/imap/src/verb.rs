@@ -27,6 +27,13 @@ pub enum Verb {
     Status,
     Append,
     Idle,
+    Unauthenticate,
+    Language,
+    GetQuota,
+    GetQuotaRoot,
+    SetQuota,
+    GetMetadata,
+    SetMetadata,
     Check,
     Close,
     Unselect,
@@ -43,7 +50,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 40] = [
         Self::Capability,
         Self::Noop,
         Self::Logout,
@@ -65,6 +72,13 @@ impl Verb {
         Self::Status,
         Self::Append,
         Self::Idle,
+        Self::Unauthenticate,
+        Self::Language,
+        Self::GetQuota,
+        Self::GetQuotaRoot,
+        Self::SetQuota,
+        Self::GetMetadata,
+        Self::SetMetadata,
         Self::Check,
         Self::Close,
         Self::Unselect,
@@ -103,6 +117,13 @@ impl Verb {
             Self::Status => "STATUS",
             Self::Append => "APPEND",
             Self::Idle => "IDLE",
+            Self::Unauthenticate => "UNAUTHENTICATE",
+            Self::Language => "LANGUAGE",
+            Self::GetQuota => "GETQUOTA",
+            Self::GetQuotaRoot => "GETQUOTAROOT",
+            Self::SetQuota => "SETQUOTA",
+            Self::GetMetadata => "GETMETADATA",
+            Self::SetMetadata => "SETMETADATA",
             Self::Check => "CHECK",
             Self::Close => "CLOSE",
             Self::Unselect => "UNSELECT",
@@ -128,6 +149,7 @@ impl Verb {
             | Self::Subscribe
             | Self::Unsubscribe
             | Self::Append
+            | Self::SetMetadata
             | Self::Close
             | Self::Expunge
             | Self::UidExpunge
@@ -149,6 +171,12 @@ impl Verb {
             | Self::Namespace
             | Self::Status
             | Self::Idle
+            | Self::Unauthenticate
+            | Self::Language
+            | Self::GetQuota
+            | Self::GetQuotaRoot
+            | Self::SetQuota
+            | Self::GetMetadata
             | Self::Check
             | Self::Unselect
             | Self::Search
@@ -184,6 +212,13 @@ impl Command {
             Self::Status(_) => Verb::Status,
             Self::Append(_) => Verb::Append,
             Self::Idle => Verb::Idle,
+            Self::Unauthenticate => Verb::Unauthenticate,
+            Self::Language(_) => Verb::Language,
+            Self::GetQuota(_) => Verb::GetQuota,
+            Self::GetQuotaRoot(_) => Verb::GetQuotaRoot,
+            Self::SetQuota(_) => Verb::SetQuota,
+            Self::GetMetadata(_) => Verb::GetMetadata,
+            Self::SetMetadata(_) => Verb::SetMetadata,
             Self::Check => Verb::Check,
             Self::Close => Verb::Close,
             Self::Unselect => Verb::Unselect,

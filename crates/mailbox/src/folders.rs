@@ -1,7 +1,10 @@
 //! Changes of the tree: create, delete, rename, subscribe. Each is one commit.
 
+use bytes::Bytes;
 use mail::ids::MailboxId;
-use store::contract::{Batch, Conflict, Op, OpResult, Receipt, SpecialUse, StoreError, Urgency};
+use store::contract::{
+    Batch, Conflict, Op, OpResult, Receipt, SUBSCRIBED_NAMES_PER_ACCOUNT, SpecialUse, StoreError, Urgency,
+};
 use store::durable::Durable;
 
 use crate::error::{Error, Result};
@@ -31,12 +34,14 @@ impl Person {
         }
         let (mut ops, parent) = self.missing_parents(&tree, name)?;
         let mailbox = self.shared.ids.next();
-        let name = name.leaf().to_owned();
+        let leaf = name.leaf().to_owned();
+        // The mailbox has its own subscription from here on.
+        ops.insert(0, self.subscription(name, false));
         ops.push(Op::CreateMailbox {
             account: self.account,
             mailbox,
             parent,
-            name,
+            name: leaf,
             special_use,
         });
         let receipt = self.commit(ops).await?;
@@ -56,11 +61,14 @@ impl Person {
         if entry.has_children {
             return Err(conflict(Conflict::HasChildren));
         }
-        let receipt = self
-            .commit(vec![Op::DeleteMailbox {
-                mailbox: entry.row.id,
-            }])
-            .await?;
+        let mut ops = vec![Op::DeleteMailbox {
+            mailbox: entry.row.id,
+        }];
+        // RFC 3501 §6.3.6: the name stays subscribed. With very many such names, tidiness comes first.
+        if entry.row.subscribed && self.subscribed_names().await?.len() < SUBSCRIBED_NAMES_PER_ACCOUNT {
+            ops.push(self.subscription(name, true));
+        }
+        let receipt = self.commit(ops).await?;
         if let Some(view) = self.shared.registry.open_view(entry.row.id) {
             // The view learns that it is gone; sessions that have it open are woken.
             let _gone = view.refresh(self.shared.store.as_ref()).await;
@@ -84,6 +92,7 @@ impl Person {
         let mailbox = entry.row.id;
         let (mut ops, parent) = self.missing_parents(&tree, to)?;
         let name = to.leaf().to_owned();
+        ops.insert(0, self.subscription(to, false));
         ops.push(if from.is_inbox() {
             Op::RenameInbox {
                 account: self.account,
@@ -108,11 +117,50 @@ impl Person {
     /// Subscribes or unsubscribes (RFC 9051 §6.3.7).
     pub async fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<Durable<()>> {
         let tree = self.tree().await?;
-        let mailbox = tree.find(name).ok_or(Error::NoSuchMailbox)?.row.id;
-        let receipt = self
-            .commit(vec![Op::SetSubscribed { mailbox, subscribed }])
-            .await?;
+        let op = match tree.find(name) {
+            Some(entry) => Op::SetSubscribed {
+                mailbox: entry.row.id,
+                subscribed,
+            },
+            None if !subscribed && self.subscribed_names().await?.contains(&name.to_string()) => {
+                self.subscription(name, false)
+            }
+            None => return Err(Error::NoSuchMailbox),
+        };
+        let receipt = self.commit(vec![op]).await?;
         Ok(receipt.narrow(|_| ()))
+    }
+
+    /// Names that are subscribed to and have no mailbox any more.
+    pub async fn subscribed_names(&self) -> Result<Vec<String>> {
+        Ok(self.shared.store.subscribed_names(self.account).await?)
+    }
+
+    /// Sets and removes metadata of a mailbox or of the account, in one commit.
+    pub async fn set_metadata(
+        &self,
+        mailbox: Option<MailboxId>,
+        entries: Vec<(String, Option<Vec<u8>>)>,
+    ) -> Result<Durable<()>> {
+        let account = self.account;
+        let entries = entries
+            .into_iter()
+            .map(|(name, value)| (name, value.map(Bytes::from)))
+            .collect();
+        let op = Op::SetMetadata {
+            account,
+            mailbox,
+            entries,
+        };
+        Ok(self.commit(vec![op]).await?.narrow(|_| ()))
+    }
+
+    fn subscription(&self, name: &MailboxName, subscribed: bool) -> Op {
+        Op::SetSubscribedName {
+            account: self.account,
+            name: name.to_string(),
+            subscribed,
+        }
     }
 
     /// Operations that create the missing levels above `name`, and the id of the level right above it.
@@ -127,6 +175,7 @@ impl Person {
             }
             let mailbox = self.shared.ids.next();
             let name = above.leaf().to_owned();
+            ops.push(self.subscription(&above, false));
             ops.push(Op::CreateMailbox {
                 account: self.account,
                 mailbox,

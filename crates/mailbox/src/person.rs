@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use directory::SignedIn;
 use index::Index;
-use mail::ids::{AccountId, BlobId};
-use store::contract::{BodyStage, Store};
+use mail::ids::{AccountId, BlobId, MailboxId};
+use store::contract::{BodyStage, Conflict, MetadataRow, Store, StoreError};
 use tokio::sync::Semaphore;
 use world::clock::Clock;
 use world::ids::IdSource;
@@ -72,6 +72,17 @@ impl Mailboxes {
     }
 }
 
+/// What an account uses, and may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// bytes of its messages
+    pub used_bytes: u64,
+    /// how many it may have; 0: no limit
+    pub quota_bytes: u64,
+    /// how many mailboxes it has
+    pub mailboxes: u64,
+}
+
 /// One person's mail. Reaches no other account.
 #[derive(Clone)]
 pub struct Person {
@@ -110,6 +121,28 @@ impl Person {
     /// for commands that must not miss anything (NOOP).
     pub async fn refresh(&self, opened: &Opened) -> Result<()> {
         opened.view().refresh(self.shared.store.as_ref()).await
+    }
+
+    /// What the account uses, and may.
+    pub async fn usage(&self) -> Result<Usage> {
+        let account = self.shared.store.account(self.account).await?;
+        let account = account.ok_or(Error::Store(StoreError::Conflict(Conflict::NoSuchAccount)))?;
+        let mailboxes = self.shared.store.mailboxes(self.account).await?;
+        Ok(Usage {
+            used_bytes: account.used_bytes,
+            quota_bytes: account.quota_bytes,
+            mailboxes: mailboxes.len() as u64,
+        })
+    }
+
+    /// Bytes of the messages with `\\Deleted` in a mailbox.
+    pub async fn deleted_bytes(&self, mailbox: MailboxId) -> Result<u64> {
+        Ok(self.shared.store.deleted_bytes(mailbox).await?)
+    }
+
+    /// All metadata of the account and its mailboxes (RFC 5464).
+    pub async fn metadata(&self) -> Result<Vec<MetadataRow>> {
+        Ok(self.shared.store.metadata(self.account).await?)
     }
 
     /// Begins to collect the bytes of a new message.

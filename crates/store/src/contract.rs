@@ -804,6 +804,8 @@ pub trait Store: Send + Sync + 'static {
     /// the set that exist, at most `PAGE_ROWS`: for more, ask for the UIDs above the last. Copies made before dates were kept
     /// have their message's.
     fn save_dates(&self, mailbox: MailboxId, uids: UidSet) -> BoxFuture<'_, Result<Vec<(u32, UnixMs)>>>;
+    /// Bytes of the messages with `\Deleted` in a mailbox; reads all its rows.
+    fn deleted_bytes(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<u64>>;
     /// All metadata of an account, its mailboxes' included; bounded by [`METADATA_BYTES_PER_ACCOUNT`].
     fn metadata(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MetadataRow>>>;
     /// Names an account subscribes to that no mailbox had when it did, in name order.
@@ -811,6 +813,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Domains with their settings, after the given name, in name order, at most `PAGE_ROWS`.
     fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>>;
+    /// One account, if it exists.
+    fn account(&self, account: AccountId) -> BoxFuture<'_, Result<Option<AccountRow>>>;
     /// Accounts after the given id, in id order, at most `PAGE_ROWS`.
     fn accounts(&self, after: Option<AccountId>) -> BoxFuture<'_, Result<Vec<AccountRow>>>;
     /// Aliases after the given key, in key order, at most `PAGE_ROWS`.

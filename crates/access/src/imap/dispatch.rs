@@ -97,6 +97,19 @@ pub(crate) async fn of_user(
         (Command::Unsubscribe(name), Answer::Change(answer)) => {
             Box::pin(commands::subscribe::run(cx, user, &name, false, answer)).await?;
         }
+        (Command::GetQuota(root), Answer::Reading(answer)) => {
+            Box::pin(commands::quota::get(cx, user, &root, answer)).await?;
+        }
+        (Command::GetQuotaRoot(name), Answer::Reading(answer)) => {
+            Box::pin(commands::quota::root_of(cx, user, &name, answer)).await?;
+        }
+        (Command::SetQuota(_), Answer::Reading(answer)) => commands::quota::set(cx, answer),
+        (Command::GetMetadata(get), Answer::Reading(answer)) => {
+            Box::pin(commands::metadata::get(cx, user, &get, answer)).await?;
+        }
+        (Command::SetMetadata(set), Answer::Change(answer)) => {
+            Box::pin(commands::metadata::set(cx, user, &set, answer)).await?;
+        }
         (Command::Idle, Answer::Reading(answer)) => {
             return Box::pin(commands::idle::run(cx, user, opened, answer)).await;
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use imap::frame::{Framer, Progress};
+use imap::mode::Mode;
 use imap::out::Out;
 use tokio::sync::watch;
 use world::clock::Monotonic;
@@ -29,6 +30,8 @@ pub(crate) struct Io<'d> {
     pub(crate) framer: Framer,
     /// responses that are being made; [`Io::send`] hands them on
     pub(crate) out: Out,
+    /// what the client switched on
+    pub(crate) mode: Mode,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -38,8 +41,15 @@ impl<'d> Io<'d> {
             driver,
             framer: Framer::default(),
             out: Out::new(),
+            mode: Mode::default(),
             shutdown,
         }
+    }
+
+    /// From now on octets are read and written so.
+    pub(crate) fn switch(&mut self, mode: Mode) {
+        self.mode = mode;
+        self.out.set_mode(mode);
     }
 
     /// The moment after which a wait that begins now is over.

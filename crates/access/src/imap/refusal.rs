@@ -82,6 +82,8 @@ fn of_conflict(conflict: Conflict) -> Refusal {
             Code::Limit,
             "No more new keywords in this mailbox; use one that is there",
         ),
+        Conflict::TooManyEntries => Refusal::new(Code::Limit, "The account has as many entries as it may"),
+        Conflict::MetadataTooLarge => Refusal::new(Code::Limit, "The metadata is larger than allowed"),
         Conflict::OverQuota => Refusal::new(Code::OverQuota, "The account is full; delete some mail first"),
         Conflict::NoUidsLeft => {
             Refusal::new(Code::Limit, "This mailbox can take no more messages; use another")

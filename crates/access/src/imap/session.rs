@@ -7,6 +7,7 @@ use imap::answer::Answer;
 use imap::capability::{Offer, capabilities};
 use imap::command::{Command, Request, Select};
 use imap::frame::{Frame, Progress};
+use imap::mode::Mode;
 use imap::out::Code;
 use imap::parse;
 use imap::state::{Authenticated, NotAuthenticated, Permit, Selected, Stage, permit};
@@ -84,6 +85,8 @@ pub(crate) struct Session<'c> {
     peer: Peer,
     begun: Monotonic,
     state: State,
+    /// signing in is allowed without going over to TLS first
+    private: bool,
     can_start_tls: bool,
     errors: u32,
     refused_sign_ins: u32,
@@ -105,6 +108,7 @@ impl<'c> Session<'c> {
             peer,
             begun,
             state: State::Guest(NotAuthenticated::new(private)),
+            private,
             can_start_tls,
             errors: 0,
             refused_sign_ins: 0,
@@ -216,7 +220,7 @@ impl<'c> Session<'c> {
             }
             self.keep_pace(io).await?;
         }
-        let request = match parse::request(frame.bytes()) {
+        let request = match parse::request_in(frame.bytes(), io.mode) {
             Ok(request) => request,
             Err(bad) => {
                 bad.write(&mut io.out);
@@ -288,6 +292,9 @@ impl<'c> Session<'c> {
                 let outcome = Box::pin(signing_in).await?;
                 return self.sign_in(io, outcome, answer).await;
             }
+            (Command::Language(ranges), Answer::Reading(answer)) => {
+                commands::language::run(io, &ranges, answer);
+            }
             (Command::Noop, Answer::Reading(answer)) if matches!(self.state, State::Guest(_)) => {
                 answer.ok(&mut io.out, None);
             }
@@ -321,6 +328,10 @@ impl<'c> Session<'c> {
             (Command::Examine(select), Answer::Reading(answer)) => {
                 return self.select(&mut cx, &select, true, answer).await;
             }
+            (Command::Unauthenticate, Answer::Reading(answer)) => {
+                self.sign_out(cx.io);
+                answer.ok(&mut cx.io.out, None);
+            }
             (Command::Unselect, Answer::Reading(answer)) => {
                 self.leave_mailbox();
                 answer.ok(&mut cx.io.out, None);
@@ -352,7 +363,7 @@ impl<'c> Session<'c> {
 
     /// The head of an APPEND; its message is still on the way.
     async fn append(&mut self, io: &mut Io<'_>, frame: &Frame) -> Result<Next, Stop> {
-        let request = match parse::request(frame.bytes()) {
+        let request = match parse::request_in(frame.bytes(), io.mode) {
             Ok(request) => request,
             Err(bad) => {
                 bad.write(&mut io.out);
@@ -420,6 +431,19 @@ impl<'c> Session<'c> {
         let capabilities = self.capabilities();
         answer.ok_with(&mut io.out, Some(Code::Capability(&capabilities)), "Signed in");
         Ok(Next::Go)
+    }
+
+    /// UNAUTHENTICATE (RFC 8437): as after the greeting, with nothing of the one who was signed in, nothing switched on, and
+    /// another minute to sign in. The count of refused sign-ins stays.
+    fn sign_out(&mut self, io: &mut Io<'_>) {
+        drop(self.leave_mailbox());
+        if let State::User(user) = std::mem::replace(&mut self.state, State::Moving) {
+            let (guest, _user) = user.sign_out(self.private);
+            self.state = State::Guest(guest);
+        }
+        io.switch(Mode::default());
+        io.framer.signed_out();
+        self.begun = io.now();
     }
 
     /// SELECT and EXAMINE. What was open stays until the new one is: if it is the same mailbox, its view need not be read again.

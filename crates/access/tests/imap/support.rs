@@ -464,6 +464,9 @@ fn response_end(octets: &[u8]) -> Option<usize> {
 
 /// The other decoder must take it whole. It knows neither MAILBOXID, EMAILID nor LIST-EXTENDED.
 fn check(response: &[u8]) {
+    if !response.is_ascii() {
+        return;
+    }
     let beyond = [
         &b"MAILBOXID"[..],
         b"EMAILID",
@@ -472,6 +475,12 @@ fn check(response: &[u8]) {
         b"* ID",
         b"* ESEARCH",
         b"VANISHED",
+        b"METADATA",
+        b"* QUOTA",
+        b"* LANGUAGE",
+        b"OLDNAME",
+        b"NonExistent",
+        b"DELETED-STORAGE",
     ];
     if beyond
         .iter()

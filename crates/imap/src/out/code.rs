@@ -41,6 +41,12 @@ pub enum Code<'a> {
     Limit,
     /// RFC 8474
     MailboxId(&'a str),
+    /// RFC 5464: so many octets has the largest value that was left out because of MAXSIZE
+    MetadataLongEntries(u64),
+    /// RFC 5464: a value may have at most so many octets
+    MetadataMaxSize(u64),
+    /// RFC 5464: no more entries
+    MetadataTooMany,
     /// RFC 7162: message numbers or UIDs that were left out
     Modified(&'a [(u32, u32)]),
     /// RFC 7162: no mod-sequences here
@@ -146,6 +152,9 @@ impl Code<'_> {
             Self::InUse => ("INUSE", None),
             Self::Limit => ("LIMIT", None),
             Self::MailboxId(_) => ("MAILBOXID", None),
+            Self::MetadataLongEntries(value) => ("METADATA LONGENTRIES", Some(*value)),
+            Self::MetadataMaxSize(value) => ("METADATA MAXSIZE", Some(*value)),
+            Self::MetadataTooMany => ("METADATA TOOMANY", None),
             Self::Modified(_) => ("MODIFIED", None),
             Self::NoModSeq => ("NOMODSEQ", None),
             Self::NonExistent => ("NONEXISTENT", None),

@@ -11,8 +11,10 @@ pub struct ListLine<'a> {
     pub attributes: Vec<&'a str>,
     /// the name
     pub name: &'a MailboxName,
-    /// `("CHILDINFO" ("SUBSCRIBED"))`: a child is subscribed and the name matched because of RECURSIVEMATCH (RFC 5258 §3.5)
-    pub child_info: bool,
+    /// `("CHILDINFO" ("SUBSCRIBED"))`: the selection options that something below meets (RFC 5258 §3.5); empty for none
+    pub child_info: &'a [&'a str],
+    /// `("OLDNAME" (name))`: what it was called before, or by this client (RFC 9051 §6.3.9.7)
+    pub old_name: Option<&'a str>,
 }
 
 /// One value in a `* STATUS` response.
@@ -84,14 +86,105 @@ impl Out {
         self.flags(line.attributes.iter().copied());
         self.raw(b" \"/\" ");
         self.mailbox(line.name);
-        if line.child_info {
-            self.raw(b" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
+        if !line.child_info.is_empty() || line.old_name.is_some() {
+            self.raw(b" ");
+            self.extended(line);
         }
         self.crlf();
     }
 
-    fn mailbox(&mut self, name: &MailboxName) {
-        self.astring(name.to_wire().as_bytes());
+    /// `mbox-list-extended = "(" [mbox-list-extended-item *(SP mbox-list-extended-item)] ")"` (RFC 5258 §6)
+    fn extended(&mut self, line: &ListLine<'_>) {
+        self.raw(b"(");
+        if !line.child_info.is_empty() {
+            self.raw(b"\"CHILDINFO\" ");
+            self.list(line.child_info, |out, option| out.quoted(option.as_bytes()));
+        }
+        if let Some(old) = line.old_name {
+            let between: &[u8] = if line.child_info.is_empty() { b"" } else { b" " };
+            self.raw(between);
+            self.raw(b"\"OLDNAME\" (");
+            self.name(old);
+            self.raw(b")");
+        }
+        self.raw(b")");
+    }
+
+    pub(super) fn mailbox(&mut self, name: &MailboxName) {
+        self.name(name.as_str());
+    }
+
+    /// UTF-8 in quotes (RFC 9755 §3, RFC 9051 §5.1) where the client switched it on, else modified UTF-7.
+    fn name(&mut self, name: &str) {
+        if !self.mode.names_are_utf8() || name.is_ascii() {
+            return self.astring(self.wire_name(name).as_bytes());
+        }
+        if name.contains(['\r', '\n', '\0']) {
+            self.string(name.as_bytes());
+        } else {
+            self.quoted(name.as_bytes());
+        }
+    }
+
+    fn wire_name<'n>(&self, name: &'n str) -> std::borrow::Cow<'n, str> {
+        if self.mode.names_are_utf8() {
+            name.into()
+        } else {
+            crate::utf7::encode(name).into()
+        }
+    }
+
+    /// `* QUOTA root (STORAGE used limit …)` (RFC 9208 §5.1)
+    pub fn quota(&mut self, root: &str, resources: &[(&str, u64, u64)]) {
+        self.raw(b"* QUOTA ");
+        self.astring(root.as_bytes());
+        self.raw(b" ");
+        self.list(resources, |out, (name, used, limit)| {
+            out.raw(name.as_bytes());
+            out.raw(b" ");
+            out.number(*used);
+            out.raw(b" ");
+            out.number(*limit);
+        });
+        self.crlf();
+    }
+
+    /// `* QUOTAROOT mailbox root …` (RFC 9208 §5.2)
+    pub fn quota_root(&mut self, mailbox: &MailboxName, root: &str) {
+        self.raw(b"* QUOTAROOT ");
+        self.mailbox(mailbox);
+        self.raw(b" ");
+        self.astring(root.as_bytes());
+        self.crlf();
+    }
+
+    /// `* LANGUAGE (…)` (RFC 5255 §3.4)
+    pub fn language(&mut self, tags: &[&str]) {
+        self.raw(b"* LANGUAGE ");
+        self.list(tags, |out, tag| out.astring(tag.as_bytes()));
+        self.crlf();
+    }
+
+    /// `* METADATA mailbox (entry value …)` (RFC 5464 §4.4.1); without a mailbox the server's own.
+    pub fn metadata(&mut self, mailbox: Option<&MailboxName>, values: &[(&str, Option<&[u8]>)]) {
+        self.raw(b"* METADATA ");
+        match mailbox {
+            Some(name) => self.mailbox(name),
+            None => self.raw(b"\"\""),
+        }
+        self.raw(b" ");
+        self.list(values, |out, (entry, value)| {
+            out.astring(entry.as_bytes());
+            out.raw(b" ");
+            match value {
+                Some(value) if value.contains(&0) => {
+                    out.raw(b"~");
+                    out.literal(value);
+                }
+                value => out.nstring(*value),
+            }
+        });
+        self.crlf();
     }
 
     /// `* STATUS name (…)`
@@ -127,8 +220,12 @@ impl Out {
         self.numbered(count, b" EXISTS\r\n");
     }
 
-    /// `* n RECENT`
+    /// `* n RECENT`; nothing in IMAP4rev2
     pub fn recent(&mut self, count: u32) {
+        // RFC 9051 appendix E: there is no RECENT.
+        if self.mode.rev2 {
+            return;
+        }
         self.numbered(count, b" RECENT\r\n");
     }
 

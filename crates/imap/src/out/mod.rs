@@ -24,17 +24,30 @@ pub use fetch::{FetchLine, Octets};
 pub use search::{Esearch, ThreadStep};
 
 use crate::command::Tag;
+use crate::mode::Mode;
 
 /// Response octets, not yet written.
 #[derive(Debug, Default)]
 pub struct Out {
     bytes: Vec<u8>,
+    mode: Mode,
 }
 
 impl Out {
     /// Empty; holds no memory.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new() }
+        Self {
+            bytes: Vec::new(),
+            mode: Mode {
+                rev2: false,
+                utf8: false,
+            },
+        }
+    }
+
+    /// What the client switched on: from now on names are written so.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
     }
 
     /// What is there, to be written.
@@ -243,10 +256,13 @@ impl Out {
         self.raw(b")");
     }
 
-    /// Flags that can stand on the wire; others are left out.
+    /// Flags that can stand on the wire; others are left out, and `\Recent` in IMAP4rev2.
     pub(crate) fn flags<'f>(&mut self, flags: impl IntoIterator<Item = &'f str>) {
+        let rev2 = self.mode.rev2;
         self.list(
-            flags.into_iter().filter(|flag| crate::flag::is_flag(flag)),
+            flags
+                .into_iter()
+                .filter(|flag| crate::flag::is_flag(flag) && !(rev2 && *flag == "\\Recent")),
             |out, flag| out.raw(flag.as_bytes()),
         );
     }

@@ -146,35 +146,34 @@ fn answers_say_what_completed() {
 
 #[test]
 fn mailbox_data() {
-    let line = |attributes: &[&'static str], mailbox: &str, child_info| {
+    let line = |attributes: &[&'static str], mailbox: &str| {
         let mailbox = name(mailbox);
         written(|out| {
             out.list_line(&ListLine {
                 attributes: attributes.to_vec(),
                 name: &mailbox,
-                child_info,
+                child_info: &[],
+                old_name: None,
             })
         })
     };
     assert_eq!(
-        line(&["\\HasNoChildren"], "INBOX", false),
+        line(&["\\HasNoChildren"], "INBOX"),
         "* LIST (\\HasNoChildren) \"/\" INBOX\r\n"
     );
+    assert_eq!(line(&[], "a b/\"c\\"), "* LIST () \"/\" \"a b/\\\"c\\\\\"\r\n");
     assert_eq!(
-        line(&[], "a b/\"c\\", false),
-        "* LIST () \"/\" \"a b/\\\"c\\\\\"\r\n"
-    );
-    assert_eq!(
-        line(&["\\Drafts"], "Entwürfe", false),
+        line(&["\\Drafts"], "Entwürfe"),
         "* LIST (\\Drafts) \"/\" Entw&APw-rfe\r\n"
     );
-    assert_eq!(line(&[], "nil", false), "* LIST () \"/\" \"nil\"\r\n");
-    assert_eq!(line(&[], "100%", false), "* LIST () \"/\" \"100%\"\r\n");
+    assert_eq!(line(&[], "nil"), "* LIST () \"/\" \"nil\"\r\n");
+    assert_eq!(line(&[], "100%"), "* LIST () \"/\" \"100%\"\r\n");
     let mut out = Out::new();
     out.list_line(&ListLine {
         attributes: vec![],
         name: &name("a"),
-        child_info: true,
+        child_info: &["SUBSCRIBED"],
+        old_name: None,
     });
     assert_eq!(
         out.take(),
@@ -185,7 +184,8 @@ fn mailbox_data() {
     let lsub = ListLine {
         attributes: vec!["\\Noselect"],
         name: &lsub,
-        child_info: false,
+        child_info: &[],
+        old_name: None,
     };
     assert_eq!(
         written(|out| out.lsub_line(&lsub)),
@@ -342,5 +342,77 @@ fn envelopes() {
          ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) ((NIL NIL \"imap\" \"cac.washington.edu\")) \
          ((NIL NIL \"minutes\" \"CNRI.Reston.VA.US\")(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL \
          \"<B27397-0100000@cac.washington.edu>\"))\r\n"
+    );
+}
+
+#[test]
+fn names_follow_the_mode() {
+    let umlaut = name("Entwürfe");
+    let line = ListLine {
+        attributes: vec![],
+        name: &umlaut,
+        child_info: &["SUBSCRIBED"],
+        old_name: Some("Entwu\u{308}rfe"),
+    };
+    for mode in [
+        crate::mode::Mode {
+            rev2: true,
+            utf8: false,
+        },
+        crate::mode::Mode {
+            rev2: false,
+            utf8: true,
+        },
+    ] {
+        let mut out = Out::new();
+        out.set_mode(mode);
+        out.list_line(&line);
+        assert_eq!(
+            String::from_utf8(out.take()).unwrap(),
+            "* LIST () \"/\" \"Entwürfe\" (\"CHILDINFO\" (\"SUBSCRIBED\") \"OLDNAME\" (\"Entwu\u{308}rfe\"))\r\n"
+        );
+        out.recent(3);
+        out.mailbox_flags(["\\Seen", "\\Recent"]);
+        let told = if mode.rev2 {
+            "* FLAGS (\\Seen)\r\n"
+        } else {
+            "* 3 RECENT\r\n* FLAGS (\\Seen \\Recent)\r\n"
+        };
+        assert_eq!(out.take(), told.as_bytes());
+    }
+}
+
+#[test]
+fn quota_language_and_metadata_are_told() {
+    assert_eq!(
+        written(|out| out.quota("mail", &[("STORAGE", 1, 10), ("MAILBOX", 6, 100)])),
+        "* QUOTA mail (STORAGE 1 10 MAILBOX 6 100)\r\n"
+    );
+    assert_eq!(
+        written(|out| out.quota_root(&name("a b"), "mail")),
+        "* QUOTAROOT \"a b\" mail\r\n"
+    );
+    // The other decoder knows neither LANGUAGE nor METADATA.
+    let written = |write: &dyn Fn(&mut Out)| {
+        let mut out = Out::new();
+        write(&mut out);
+        String::from_utf8(out.take()).unwrap()
+    };
+    assert_eq!(
+        written(&|out| out.language(&["EN", "I-DEFAULT"])),
+        "* LANGUAGE (EN I-DEFAULT)\r\n"
+    );
+    let values: &[(&str, Option<&[u8]>)] = &[
+        ("/private/comment", Some(b"mine")),
+        ("/shared/none", None),
+        ("/private/x", Some(b"a\0b")),
+    ];
+    assert_eq!(
+        written(&|out| out.metadata(None, values)),
+        "* METADATA \"\" (/private/comment \"mine\" /shared/none NIL /private/x ~{3}\r\na\0b)\r\n"
+    );
+    assert_eq!(
+        written(&|out| out.metadata(Some(&name("INBOX")), &values[..1])),
+        "* METADATA INBOX (/private/comment \"mine\")\r\n"
     );
 }

@@ -3,7 +3,6 @@
 use super::Trouble;
 use super::cursor::{Cursor, Parsed};
 use crate::command::{Command, Create, SpecialUse};
-use crate::name::MailboxName;
 
 /// `create = "CREATE" SP mailbox [SP "(" create-param *(SP create-param) ")"]`,
 /// `create-param = "USE" SP "(" [use-attr *(SP use-attr)] ")"`
@@ -15,7 +14,7 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         .strip_suffix(b"/")
         .filter(|name| !name.is_empty())
         .unwrap_or(&wire);
-    let mailbox = MailboxName::from_wire(name).map_err(Trouble::name)?;
+    let mailbox = cursor.name(name)?;
     let parameters = if cursor.more() {
         cursor.filled_list(parameter)?
     } else {

@@ -7,6 +7,7 @@ use super::Trouble;
 use super::chars;
 use crate::frame::announced;
 use crate::limits;
+use crate::mode::Mode;
 use crate::name::MailboxName;
 
 /// What the readers return: a value, or why the command is refused.
@@ -17,15 +18,22 @@ pub(super) struct Cursor<'a> {
     rest: &'a [u8],
     tokens_left: u32,
     depth_left: u32,
+    mode: Mode,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8], mode: Mode) -> Self {
         Self {
             rest: bytes,
             tokens_left: limits::TOKENS,
             depth_left: limits::DEPTH,
+            mode,
         }
+    }
+
+    /// What the client switched on.
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
     }
 
     pub(super) fn rest(&self) -> &'a [u8] {
@@ -206,7 +214,29 @@ impl<'a> Cursor<'a> {
     /// `mailbox = "INBOX" / astring`, a name that can exist.
     pub(super) fn mailbox(&mut self) -> Parsed<MailboxName> {
         let wire = self.astring()?;
-        MailboxName::from_wire(&wire).map_err(Trouble::name)
+        self.name(&wire)
+    }
+
+    /// A name as the session's mode writes it.
+    pub(super) fn name(&self, wire: &[u8]) -> Parsed<MailboxName> {
+        let name = if self.mode.names_are_utf8() {
+            MailboxName::from_utf8_wire(wire)
+        } else {
+            MailboxName::from_wire(wire)
+        };
+        name.map_err(Trouble::name)
+    }
+
+    /// `nstring / literal8` (RFC 5464 §5): the octets may hold NUL in a literal8 alone.
+    pub(super) fn nstring_or_literal8(&mut self) -> Parsed<Option<Cow<'a, [u8]>>> {
+        if !self.eat(b'~') {
+            return self.nstring();
+        }
+        self.token()?;
+        if self.peek() != Some(b'{') {
+            return Err(Trouble::bad("A literal has no size"));
+        }
+        Ok(Some(Cow::Borrowed(self.literal_octets()?)))
     }
 
     /// `quoted = DQUOTE *QUOTED-CHAR DQUOTE`
@@ -246,6 +276,14 @@ impl<'a> Cursor<'a> {
 
     /// `literal = "{" number ["+"] "}" CRLF *CHAR8`; the framer has seen to it that the octets are there.
     fn literal(&mut self) -> Parsed<&'a [u8]> {
+        let octets = self.literal_octets()?;
+        if memchr::memchr(0, octets).is_some() {
+            return Err(Trouble::bad("A literal must not hold NUL"));
+        }
+        Ok(octets)
+    }
+
+    fn literal_octets(&mut self) -> Parsed<&'a [u8]> {
         let header_end =
             memchr::memmem::find(self.rest, b"\r\n").ok_or(Trouble::bad("A literal has no size"))?;
         let header = announced(&self.rest[..header_end]).and_then(Result::ok);
@@ -261,9 +299,6 @@ impl<'a> Cursor<'a> {
         let (octets, rest) = after
             .split_at_checked(size)
             .ok_or(Trouble::bad("A literal is incomplete"))?;
-        if memchr::memchr(0, octets).is_some() {
-            return Err(Trouble::bad("A literal must not hold NUL"));
-        }
         self.rest = rest;
         Ok(octets)
     }

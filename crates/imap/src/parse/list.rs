@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use super::cursor::{Cursor, Parsed};
-use super::status;
+use super::{metadata, status};
 use crate::command::{Command, List, ListReturn, ListSelect};
 use crate::limits;
 use crate::pattern::ListPattern;
@@ -41,7 +41,12 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// `mbox-or-pat = list-mailbox / patterns`
 pub(super) fn pattern(cursor: &mut Cursor<'_>, reference: &[u8]) -> Parsed<ListPattern> {
     let pattern = cursor.list_mailbox()?;
-    ListPattern::new(reference, &pattern).ok_or(Trouble::bad("A mailbox pattern is too long"))
+    let pattern = if cursor.mode().names_are_utf8() {
+        ListPattern::new_utf8(reference, &pattern)
+    } else {
+        ListPattern::new(reference, &pattern)
+    };
+    pattern.ok_or(Trouble::bad("A mailbox pattern is too long"))
 }
 
 /// `patterns = "(" list-mailbox *(SP list-mailbox) ")"`
@@ -76,7 +81,7 @@ fn selection(cursor: &mut Cursor<'_>) -> Parsed<ListSelect> {
 }
 
 /// `list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")"`, `return-option = "SUBSCRIBED" / "CHILDREN" /
-/// "SPECIAL-USE" / "STATUS" SP "(" status-att *(SP status-att) ")"`
+/// "SPECIAL-USE" / "STATUS" SP "(" status-att *(SP status-att) ")" / "METADATA" SP entries` (the last: RFC 9590)
 fn return_options(cursor: &mut Cursor<'_>) -> Parsed<ListReturn> {
     if !cursor.eat_word("RETURN") {
         return Err(Trouble::bad("Only RETURN may follow the patterns of LIST"));
@@ -91,6 +96,10 @@ fn return_options(cursor: &mut Cursor<'_>) -> Parsed<ListReturn> {
             "STATUS" => {
                 cursor.space()?;
                 returns.status = status::items(cursor)?;
+            }
+            "METADATA" => {
+                cursor.space()?;
+                returns.metadata = metadata::entries(cursor)?;
             }
             _ => return Err(Trouble::bad("Unknown LIST return option")),
         }

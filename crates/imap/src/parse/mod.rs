@@ -17,10 +17,13 @@ mod examine;
 mod expunge;
 mod fetch;
 mod id;
+mod language;
 mod list;
 mod login;
 mod lsub;
 mod qresync;
+mod metadata;
+mod quota;
 mod rename;
 mod search;
 mod search_return;
@@ -38,6 +41,7 @@ use std::borrow::Cow;
 pub use authenticate::{SaslLine, sasl_line};
 
 use crate::command::{Command, Numbers, Request, Tag};
+use crate::mode::Mode;
 use crate::name::BadName;
 use crate::out::Code;
 use crate::set::SequenceSet;
@@ -143,6 +147,13 @@ const COMMANDS: &[(&str, Arguments)] = &[
     ("UNSELECT", |_| Ok(Command::Unselect)),
     ("ENABLE", enable::arguments),
     ("ID", id::arguments),
+    ("GETQUOTA", quota::get_arguments),
+    ("GETQUOTAROOT", quota::root_arguments),
+    ("SETQUOTA", quota::set_arguments),
+    ("GETMETADATA", metadata::get_arguments),
+    ("SETMETADATA", metadata::set_arguments),
+    ("LANGUAGE", language::arguments),
+    ("UNAUTHENTICATE", |_| Ok(Command::Unauthenticate)),
 ];
 
 /// What may stand after `UID` (RFC 3501 §6.4.8, RFC 4315, RFC 6851).
@@ -164,7 +175,15 @@ const UID_COMMANDS: &[(&str, Arguments)] = &[
 /// # Errors
 /// [`Fault`] says what to answer.
 pub fn request(frame: &[u8]) -> Result<Request, Fault> {
-    let mut cursor = Cursor::new(frame);
+    request_in(frame, Mode::default())
+}
+
+/// Like [`request`], of a client that has switched something on.
+///
+/// # Errors
+/// [`Fault`] says what to answer.
+pub fn request_in(frame: &[u8], mode: Mode) -> Result<Request, Fault> {
+    let mut cursor = Cursor::new(frame, mode);
     let tag = Tag::new(cursor.take_while(chars::is_astring_char));
     let (Some(tag), true) = (tag, cursor.peek() == Some(b' ')) else {
         let Trouble { is_no, code, text } = Trouble::bad("A command begins with a tag and a space");
@@ -218,7 +237,7 @@ pub fn is_done(line: &[u8]) -> bool {
 
 /// A sequence set that stands alone; for tests and fuzzing.
 pub fn sequence_set(text: &[u8]) -> Option<SequenceSet> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::new(text, Mode::default());
     let set = common::sequence_set(&mut cursor).ok()?;
     cursor.rest().is_empty().then_some(set)
 }

@@ -57,7 +57,8 @@ fn commands_without_arguments() {
 #[test]
 fn every_verb_can_be_said() {
     let lines = "CAPABILITY|NOOP|LOGOUT|STARTTLS|AUTHENTICATE PLAIN|LOGIN a b|ENABLE CONDSTORE|ID NIL|SELECT a|EXAMINE a|CREATE a|DELETE a|\
-         RENAME a b|SUBSCRIBE a|UNSUBSCRIBE a|LIST \"\" *|LSUB \"\" *|NAMESPACE|STATUS a (MESSAGES)|APPEND a {1}|IDLE|CHECK|CLOSE|UNSELECT|\
+         RENAME a b|SUBSCRIBE a|UNSUBSCRIBE a|LIST \"\" *|LSUB \"\" *|NAMESPACE|STATUS a (MESSAGES)|APPEND a {1}|IDLE|UNAUTHENTICATE|LANGUAGE|GETQUOTA m|\
+         GETQUOTAROOT a|SETQUOTA m ()|GETMETADATA a /private/a|SETMETADATA a (/private/a NIL)|CHECK|CLOSE|UNSELECT|\
          EXPUNGE|UID EXPUNGE 1|SEARCH ALL|SORT (SIZE) UTF-8 ALL|THREAD REFERENCES UTF-8 ALL|FETCH 1 UID|STORE 1 FLAGS ()|COPY 1 a|MOVE 1 a";
     let verbs: Vec<Verb> = lines.split('|').map(|line| parsed(line).verb()).collect();
     assert_eq!(verbs, Verb::ALL);

@@ -1111,6 +1111,17 @@ impl Store for Model {
         ready(Ok(dates))
     }
 
+    fn deleted_bytes(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<u64>> {
+        let state = self.state.lock();
+        let placed = state
+            .mailboxes
+            .get(&mailbox)
+            .into_iter()
+            .flat_map(|found| found.placed.values());
+        let deleted = placed.filter(|(row, _)| row.flags.has(DELETED));
+        ready(Ok(deleted.map(|(_, size)| size).sum()))
+    }
+
     fn metadata(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MetadataRow>>> {
         let state = self.state.lock();
         let mine = state
@@ -1141,6 +1152,11 @@ impl Store for Model {
         ready(Ok(page(
             state.domains.iter().filter(|(name, _)| name.as_str() > after),
         )))
+    }
+
+    fn account(&self, account: AccountId) -> BoxFuture<'_, Result<Option<AccountRow>>> {
+        let state = self.state.lock();
+        ready(Ok(state.accounts.get(&account).map(|found| found.row.clone())))
     }
 
     fn accounts(&self, after: Option<AccountId>) -> BoxFuture<'_, Result<Vec<AccountRow>>> {

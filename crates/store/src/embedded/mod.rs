@@ -342,6 +342,10 @@ impl Store for Embedded {
         self.readers.ask(move |reader| reader.save_dates(mailbox, &uids))
     }
 
+    fn deleted_bytes(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<u64>> {
+        self.readers.ask(move |reader| reader.deleted_bytes(mailbox))
+    }
+
     fn metadata(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MetadataRow>>> {
         self.readers.ask(move |reader| reader.metadata(account))
     }
@@ -353,6 +357,11 @@ impl Store for Embedded {
     fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>> {
         let after = after.to_owned();
         self.readers.ask(move |reader| reader.domains(&after))
+    }
+
+    fn account(&self, account: AccountId) -> BoxFuture<'_, Result<Option<AccountRow>>> {
+        self.readers
+            .ask(move |reader| Ok(load::account(&reader.conn, account)?.map(|(row, _)| row)))
     }
 
     fn accounts(&self, after: Option<AccountId>) -> BoxFuture<'_, Result<Vec<AccountRow>>> {

@@ -12,6 +12,7 @@ use crate::embedded::apply::{TARGET_SEPARATOR, flags_of};
 use crate::embedded::load::{self, StoredPlacement};
 use crate::embedded::readers::Reader;
 use crate::embedded::rows::{int, metadata_sum, subscribed_name_sum, text_sum, uint, verify};
+use crate::flags::DELETED;
 use crate::limits::TOMBSTONES_PER_PAGE;
 use crate::uids::UidSet;
 
@@ -185,6 +186,19 @@ impl Reader {
         let missing = || StoreError::Damaged(format!("message {}", MessageId::from_raw(placement.message)));
         let message = load::message(&self.conn, placement.message)?.ok_or_else(missing)?;
         Ok(message.row.saved_at)
+    }
+
+    pub fn deleted_bytes(&mut self, mailbox: MailboxId) -> Result<u64> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum,saved_at FROM placements \
+             WHERE mailbox=? AND flags&?",
+        )?;
+        let mut rows = statement.query(params![int(mailbox.raw()), DELETED])?;
+        let mut bytes = 0;
+        while let Some(row) = rows.next()? {
+            bytes += load::placement_from(row)?.verified()?.size;
+        }
+        Ok(bytes)
     }
 
     pub fn metadata(&mut self, account: AccountId) -> Result<Vec<MetadataRow>> {

@@ -1,7 +1,9 @@
 //! CREATE (RFC 3501 §6.3.3, RFC 6154 §3).
 
 use imap::command::{Create, SpecialUse};
-use imap::out::Code;
+use imap::mode::Mode;
+use imap::name::MailboxName;
+use imap::out::{Code, ListLine, Out};
 use store::contract;
 
 use crate::imap::io::Stop;
@@ -34,11 +36,29 @@ pub(crate) async fn run(
     match created {
         Ok(created) => {
             let id = created.committed().mailbox.to_string();
+            tell_name(
+                &mut cx.io.out,
+                cx.io.mode,
+                &create.mailbox,
+                create.mailbox.denormalised(),
+            );
             answer.ok(&mut cx.io.out, created.narrow(|_| ()), Some(Code::MailboxId(&id)));
         }
         Err(error) => cx.no_change(user, answer, &error),
     }
     Ok(())
+}
+
+/// `* LIST () "/" name ("OLDNAME" (old))`, of which an IMAP4rev2 client learns a mailbox's new name (RFC 9051 §6.3.9.7).
+pub(crate) fn tell_name(out: &mut Out, mode: Mode, name: &MailboxName, old: Option<&str>) {
+    if mode.rev2 && old.is_some() {
+        out.list_line(&ListLine {
+            attributes: vec![],
+            name,
+            child_info: &[],
+            old_name: old,
+        });
+    }
 }
 
 fn stored_use(special_use: SpecialUse) -> contract::SpecialUse {

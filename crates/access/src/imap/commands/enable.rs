@@ -1,4 +1,4 @@
-//! ENABLE (RFC 5161).
+//! ENABLE (RFC 5161): what can be enabled stands in `imap::capability`.
 
 use mailbox::Opened;
 
@@ -14,14 +14,18 @@ pub(crate) fn run(
     answer: Reading,
 ) {
     let enabled: Vec<&str> = can_be_enabled()
-        .filter(|known| names.iter().any(|name| name.as_str() == *known))
+        .filter(|known| names.iter().any(|name| name.eq_ignore_ascii_case(known)))
         .collect();
     // RFC 7162 §3.2.3: whoever knows QRESYNC knows mod-sequences.
     user.qresync |= enabled.contains(&"QRESYNC");
     if user.qresync || enabled.contains(&"CONDSTORE") {
         condstore(cx, user, opened);
     }
+    let mut mode = cx.io.mode;
+    mode.utf8 |= enabled.contains(&"UTF8=ACCEPT");
+    mode.rev2 |= enabled.contains(&"IMAP4rev2");
     cx.io.out.enabled(enabled);
+    cx.io.switch(mode);
     answer.ok(&mut cx.io.out, None);
 }
 

@@ -1,14 +1,14 @@
-//! LIST (RFC 3501 §6.3.8, RFC 5258, RFC 5819, RFC 6154).
+//! LIST (RFC 3501 §6.3.8, RFC 5258, RFC 5819, RFC 6154, RFC 9590).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use imap::command::List;
 use imap::name::MailboxName;
 use imap::out::{Code, ListLine};
 use mailbox::{Entry, Tree};
-use store::contract::SpecialUse;
+use store::contract::{MetadataRow, SpecialUse};
 
-use super::status;
+use super::{metadata, status};
 use crate::imap::io::Stop;
 use crate::imap::session::{Cx, Reading, User};
 use crate::limits::{LIST_PATTERN_LETTERS, LIST_STEPS_AT_ONCE};
@@ -23,32 +23,31 @@ pub(crate) async fn run(cx: &mut Cx<'_, '_>, user: &User, list: &List, answer: R
     if list.patterns.iter().any(|pattern| pattern.asks_separator()) {
         cx.io.out.list_separator();
     }
-    let tree = match user.person.tree().await {
-        Ok(tree) => tree,
+    let found = match gather(user, list).await {
+        Ok(found) => found,
         Err(error) => {
             cx.no_reading(user, answer, &error);
             return Ok(());
         }
     };
     let families = if list.select.recursive_match {
-        with_subscribed_children(&tree)
+        above_selected(list, &found)
     } else {
         HashSet::new()
     };
     let mut compared = 0;
-    for entry in tree.entries() {
-        compared += steps * entry.name.len();
+    for line in found.lines(&families) {
+        compared += steps * line.name.len();
         if compared > LIST_STEPS_AT_ONCE {
             compared = 0;
             tokio::task::yield_now().await;
         }
         // A name that IMAP cannot say was made by another door; it is not shown.
-        let Ok(name) = MailboxName::from_utf8(&entry.name) else {
+        let Ok(name) = MailboxName::from_utf8(line.name) else {
             continue;
         };
         if list.patterns.iter().any(|pattern| pattern.matches(&name)) {
-            let child_info = families.contains(entry.name.as_str());
-            show(cx, user, list, entry, &name, child_info);
+            show(cx, user, list, &found, &line, &name).await?;
         }
         cx.io.send().await?;
     }
@@ -56,49 +55,153 @@ pub(crate) async fn run(cx: &mut Cx<'_, '_>, user: &User, list: &List, answer: R
     Ok(())
 }
 
-fn show(cx: &mut Cx<'_, '_>, user: &User, list: &List, entry: &Entry, name: &MailboxName, child_info: bool) {
-    let subscribed = !list.select.subscribed || entry.row.subscribed || child_info;
-    let special = !list.select.special_use || entry.row.special_use.is_some();
-    if !subscribed || !special {
-        return;
+/// Everything that may be shown.
+struct Found {
+    tree: Tree,
+    /// subscribed names without a mailbox; empty unless they are asked for
+    names: Vec<String>,
+    metadata: Vec<MetadataRow>,
+}
+
+/// One name that may be shown.
+struct Line<'f> {
+    name: &'f str,
+    entry: Option<&'f Entry>,
+    /// it is subscribed to
+    subscribed: bool,
+    /// something below meets the selection options
+    parent: bool,
+}
+
+async fn gather(user: &User, list: &List) -> Result<Found, mailbox::Error> {
+    let tree = user.person.tree().await?;
+    let mut names = Vec::new();
+    if list.select.subscribed {
+        names = user.person.subscribed_names().await?;
     }
-    let attributes = attributes(entry, list.select.subscribed || list.returns.subscribed);
-    cx.io.out.list_line(&ListLine {
-        attributes,
-        name,
-        child_info,
-    });
-    if !list.returns.status.is_empty() {
-        status::line(cx, user, name, &entry.row, &list.returns.status);
+    let mut metadata = Vec::new();
+    if !list.returns.metadata.is_empty() {
+        metadata = user.person.metadata().await?;
+    }
+    Ok(Found {
+        tree,
+        names,
+        metadata,
+    })
+}
+
+impl Found {
+    /// Mailboxes, then subscribed names without one, then names above those that exist no more than they do.
+    fn lines<'f>(&'f self, families: &'f HashSet<&'f str>) -> impl Iterator<Item = Line<'f>> {
+        let exists: HashSet<&str> = self
+            .tree
+            .entries()
+            .iter()
+            .map(|entry| entry.name.as_str())
+            .collect();
+        let entries = self.tree.entries().iter().map(|entry| Line {
+            name: &entry.name,
+            entry: Some(entry),
+            subscribed: entry.row.subscribed,
+            parent: families.contains(entry.name.as_str()),
+        });
+        let without = |name: &&str| !exists.contains(name);
+        let names: BTreeSet<&str> = self.names.iter().map(String::as_str).filter(without).collect();
+        let above: Vec<&str> = families.iter().copied().filter(without).collect();
+        let above = above
+            .into_iter()
+            .filter(|name| !names.contains(name))
+            .collect::<BTreeSet<_>>();
+        let bare = move |name, subscribed| Line {
+            name,
+            entry: None,
+            subscribed,
+            parent: families.contains(name),
+        };
+        entries
+            .chain(names.into_iter().map(move |name| bare(name, true)))
+            .chain(above.into_iter().map(move |name| bare(name, false)))
     }
 }
 
-fn attributes(entry: &Entry, tell_subscribed: bool) -> Vec<&'static str> {
-    let mut attributes = vec![if entry.has_children {
-        "\\HasChildren"
-    } else {
-        "\\HasNoChildren"
-    }];
-    if tell_subscribed && entry.row.subscribed {
+/// Whether a name meets the selection options itself (RFC 5258 §3.1, RFC 6154 §2).
+fn is_selected(list: &List, entry: Option<&Entry>, subscribed: bool) -> bool {
+    let special = entry.is_some_and(|entry| entry.row.special_use.is_some());
+    (!list.select.subscribed || subscribed) && (!list.select.special_use || special)
+}
+
+async fn show(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    list: &List,
+    found: &Found,
+    line: &Line<'_>,
+    name: &MailboxName,
+) -> Result<(), Stop> {
+    if !is_selected(list, line.entry, line.subscribed) && !line.parent {
+        return Ok(());
+    }
+    let options = selection_names(list);
+    cx.io.out.list_line(&ListLine {
+        attributes: attributes(line, list.select.subscribed || list.returns.subscribed),
+        name,
+        child_info: if line.parent { &options } else { &[] },
+        old_name: None,
+    });
+    // A name without a mailbox has no numbers (RFC 5819 §2).
+    let Some(entry) = line.entry else { return Ok(()) };
+    if !list.returns.metadata.is_empty() {
+        metadata::line(cx, &found.metadata, name, entry.row.id, &list.returns.metadata);
+    }
+    if !list.returns.status.is_empty() {
+        status::line(cx, user, name, &entry.row, &list.returns.status).await?;
+    }
+    Ok(())
+}
+
+fn attributes(line: &Line<'_>, tell_subscribed: bool) -> Vec<&'static str> {
+    let mut attributes = Vec::with_capacity(3);
+    match line.entry {
+        Some(entry) if entry.has_children => attributes.push("\\HasChildren"),
+        Some(_) => attributes.push("\\HasNoChildren"),
+        None => attributes.push("\\NonExistent"),
+    }
+    if tell_subscribed && line.subscribed {
         attributes.push("\\Subscribed");
     }
-    attributes.extend(entry.row.special_use.map(special_use_name));
+    attributes.extend(
+        line.entry
+            .and_then(|entry| entry.row.special_use)
+            .map(special_use_name),
+    );
     attributes
 }
 
-/// The names that have a subscribed mailbox below them (RFC 5258 §3.5).
-fn with_subscribed_children(tree: &Tree) -> HashSet<&str> {
-    let subscribed = tree.entries().iter().filter(|entry| entry.row.subscribed);
-    let above = |entry: &'_ Entry| {
-        entry
-            .name
-            .match_indices('/')
-            .map(|(at, _)| at)
-            .collect::<Vec<_>>()
-    };
-    subscribed
-        .flat_map(|entry| above(entry).into_iter().map(|at| &entry.name[..at]))
+/// The selection options that CHILDINFO names.
+fn selection_names(list: &List) -> Vec<&'static str> {
+    let options = [
+        (list.select.subscribed, "SUBSCRIBED"),
+        (list.select.special_use, "SPECIAL-USE"),
+    ];
+    options
+        .into_iter()
+        .filter(|(asked, _)| *asked)
+        .map(|(_, name)| name)
         .collect()
+}
+
+/// The names that have something below them which meets the selection options (RFC 5258 §3.5).
+fn above_selected<'f>(list: &List, found: &'f Found) -> HashSet<&'f str> {
+    let entries = found.tree.entries().iter();
+    let selected = entries
+        .filter(|entry| is_selected(list, Some(entry), entry.row.subscribed))
+        .map(|entry| entry.name.as_str());
+    let bare = found.names.iter().filter(|_| is_selected(list, None, true));
+    let mut above = HashSet::new();
+    for name in selected.chain(bare.map(String::as_str)) {
+        above.extend(name.match_indices('/').map(|(at, _)| &name[..at]));
+    }
+    above
 }
 
 const fn special_use_name(special_use: SpecialUse) -> &'static str {

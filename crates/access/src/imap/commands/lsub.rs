@@ -21,15 +21,22 @@ pub(crate) async fn run(
     if pattern.asks_separator() {
         cx.io.out.list_separator();
     }
-    let tree = match user.person.tree().await {
-        Ok(tree) => tree,
+    let found = match user.person.tree().await {
+        Ok(tree) => user.person.subscribed_names().await.map(|names| (tree, names)),
+        Err(error) => Err(error),
+    };
+    let (tree, bare) = match found {
+        Ok(found) => found,
         Err(error) => {
             cx.no_reading(user, answer, &error);
             return Ok(());
         }
     };
     let subscribed = tree.entries().iter().filter(|entry| entry.row.subscribed);
-    let names = subscribed.filter_map(|entry| MailboxName::from_utf8(&entry.name).ok());
+    let names = subscribed
+        .map(|entry| entry.name.as_str())
+        .chain(bare.iter().map(String::as_str));
+    let names = names.filter_map(|name| MailboxName::from_utf8(name).ok());
     let (mut shown, mut compared) = (BTreeMap::new(), 0);
     for name in names {
         // Each name and each one above it.
@@ -45,7 +52,8 @@ pub(crate) async fn run(
         cx.io.out.lsub_line(&ListLine {
             attributes,
             name: &name,
-            child_info: false,
+            child_info: &[],
+            old_name: None,
         });
         cx.io.send().await?;
     }

@@ -2,6 +2,7 @@
 
 use imap::command::Rename;
 
+use super::create::tell_name;
 use crate::imap::io::Stop;
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, User};
@@ -17,7 +18,13 @@ pub(crate) async fn run(
         (Err(error), _) | (_, Err(error)) => Err(error),
     };
     match renamed {
-        Ok(proof) => answer.ok(&mut cx.io.out, proof, None),
+        Ok(proof) => {
+            if !rename.from.is_inbox() {
+                let old = Some(rename.from.as_str());
+                tell_name(&mut cx.io.out, cx.io.mode, &rename.to, old);
+            }
+            answer.ok(&mut cx.io.out, proof, None);
+        }
         Err(error) => cx.no_change(user, answer, &error),
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use imap::command::Select;
-use imap::out::{Code, Out};
+use imap::out::{Code, ListLine, Out};
 use mailbox::{Opened, Snapshot};
 use store::flags::SEEN;
 
@@ -38,6 +38,15 @@ pub(crate) async fn run(
     };
     user.condstore |= select.condstore;
     describe(&mut cx.io.out, &opened);
+    if cx.io.mode.rev2 {
+        // RFC 9051 §6.3.2 demands the name; it is the old one where the client wrote it otherwise.
+        cx.io.out.list_line(&ListLine {
+            attributes: vec![],
+            name: &select.mailbox,
+            child_info: &[],
+            old_name: select.mailbox.denormalised(),
+        });
+    }
     if let Some(found) = found {
         resync::tell(cx, &opened, &found).await?;
     }

@@ -27,7 +27,7 @@ pub(crate) async fn run(
         Ok(row) => {
             // Asking for it enables it (RFC 7162 §3.1).
             user.condstore |= status.items.contains(&StatusItem::HighestModSeq);
-            line(cx, user, &status.mailbox, &row, &status.items);
+            line(cx, user, &status.mailbox, &row, &status.items).await?;
             answer.ok(&mut cx.io.out, None);
         }
         Err(error) => cx.no_reading(user, answer, &error),
@@ -36,13 +36,21 @@ pub(crate) async fn run(
 }
 
 /// `* STATUS …`; also for LIST with RETURN (STATUS …).
-pub(crate) fn line(
+pub(crate) async fn line(
     cx: &mut Cx<'_, '_>,
     user: &User,
     name: &MailboxName,
     row: &MailboxRow,
     items: &[StatusItem],
-) {
+) -> Result<(), Stop> {
+    let mut deleted_bytes = 0;
+    if items.contains(&StatusItem::DeletedStorage) && row.deleted > 0 {
+        match user.person.deleted_bytes(row.id).await {
+            Ok(bytes) => deleted_bytes = bytes,
+            // The mailbox went, or a row is damaged: the others are told all the same.
+            Err(error) => drop(cx.refusal(user, &error)),
+        }
+    }
     let id = row.id.to_string();
     let number = |item: StatusItem| match item {
         StatusItem::Messages => u64::from(row.messages),
@@ -54,6 +62,7 @@ pub(crate) fn line(
         StatusItem::Size => row.size_bytes,
         StatusItem::HighestModSeq => row.modseq.max(1),
         StatusItem::AppendLimit => cx.ctx.append_limit_bytes,
+        StatusItem::DeletedStorage => deleted_bytes,
         StatusItem::MailboxId => 0,
     };
     let values: Vec<StatusValue<'_>> = items
@@ -64,4 +73,5 @@ pub(crate) fn line(
         })
         .collect();
     cx.io.out.status_line(name, &values);
+    Ok(())
 }

@@ -152,6 +152,7 @@ pub(crate) fn frees_space(batch: &Batch) -> bool {
                 | Op::SetFlags { .. }
                 | Op::Move { .. }
                 | Op::DeleteMailbox { .. }
+                | Op::SetSubscribedName { .. }
                 | Op::RemoveAccount { .. }
                 | Op::RemoveAlias { .. }
                 | Op::RemoveDomain { .. }
