@@ -18,6 +18,7 @@ async fn utf8_accept_takes_names_as_they_are() {
     let lines = client.ok("LIST \"\" \"B\u{fc}*\"").await;
     assert_eq!(lines.len(), 2, "{lines:?}");
     client.ok("SELECT \"Bu\u{308}cher\"").await;
+    client.refused("SEARCH CHARSET UTF-8 ALL", "BAD").await;
     client
         .refused("CREATE \"B\u{fc}cher\"", "NO [ALREADYEXISTS]")
         .await;

@@ -19,6 +19,10 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Com
     let returns = search_return(cursor)?;
     let mut texts = Charset::Utf8;
     if cursor.eat_word("CHARSET") {
+        // RFC 9755 §3: once UTF-8 is agreed on there is nothing to name.
+        if cursor.mode().utf8 {
+            return Err(Trouble::bad("CHARSET has no place after UTF8=ACCEPT"));
+        }
         cursor.space()?;
         texts = charset(cursor)?;
         cursor.space()?;
