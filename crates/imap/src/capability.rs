@@ -12,6 +12,8 @@ pub struct Offer {
     pub can_start_tls: bool,
     /// largest message that APPEND takes (octets); RFC 7889
     pub append_limit_bytes: u64,
+    /// COMPRESS is active
+    pub compressed: bool,
 }
 
 /// When a capability is announced.
@@ -29,6 +31,8 @@ pub enum When {
     NotPrivate,
     /// before sign-in, under TLS (or where the operator permits signing in without)
     Private,
+    /// once somebody signed in, until it is active
+    UntilActive,
     /// once somebody signed in, with the largest message behind it
     WithAppendLimit,
 }
@@ -94,6 +98,9 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("IDLE", "RFC 2177", When::AfterSignIn, Enable::No, "idle_tells_as_it_happens"),
     extension("UIDPLUS", "RFC 4315", When::AfterSignIn, Enable::No, "expunge_renumbers_everybody_in_their_time"),
     extension("MOVE", "RFC 6851", When::AfterSignIn, Enable::No, "copies_and_moves_name_their_uids"),
+    extension("MULTIAPPEND", "RFC 3502", When::AfterSignIn, Enable::No, "several_messages_come_in_one_append"),
+    extension("REPLACE", "RFC 8508", When::AfterSignIn, Enable::No, "a_draft_is_replaced_in_one_step"),
+    extension("COMPRESS=DEFLATE", "RFC 4978", When::UntilActive, Enable::No, "both_directions_are_compressed"),
     extension("UNAUTHENTICATE", "RFC 8437", When::AfterSignIn, Enable::No, "unauthenticate_forgets_who_it_was"),
     extension("LANGUAGE", "RFC 5255", When::Always, Enable::No, "the_language_is_english"),
     extension("QUOTA", "RFC 9208", When::AfterSignIn, Enable::No, "quotas_are_told_and_not_set"),
@@ -142,6 +149,7 @@ fn is_announced(when: When, stage: Stage, offer: Offer) -> bool {
         When::Always => true,
         When::BeforeSignIn => before,
         When::AfterSignIn | When::WithAppendLimit => !before,
+        When::UntilActive => !before && !offer.compressed,
         When::TlsCanBegin => before && offer.can_start_tls,
         When::NotPrivate => stage == Stage::Plaintext,
         When::Private => stage == Stage::Private,
@@ -164,6 +172,7 @@ mod tests {
         let offer = Offer {
             can_start_tls,
             append_limit_bytes: 1000,
+            compressed: false,
         };
         capabilities(stage, offer).split(' ').map(str::to_owned).collect()
     }

@@ -120,6 +120,10 @@ pub enum Command {
     Status(Status),
     /// APPEND up to the announcement of its message; the octets come separately ([`crate::frame`])
     Append(Append),
+    /// REPLACE and UID REPLACE up to the announcement of the message, like APPEND
+    Replace(Replace),
+    /// COMPRESS: the mechanism, upper case (RFC 4978)
+    Compress(String),
     /// IDLE; the line `DONE` that ends it is read raw
     Idle,
     /// UNAUTHENTICATE (RFC 8437)
@@ -376,6 +380,17 @@ impl StatusItem {
             Self::DeletedStorage => "DELETED-STORAGE",
         }
     }
+}
+
+/// REPLACE and UID REPLACE (RFC 8508 §3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replace {
+    /// how `set` is meant
+    pub numbers: Numbers,
+    /// one number
+    pub set: SequenceSet,
+    /// what comes in its place
+    pub append: Append,
 }
 
 /// GETMETADATA (RFC 5464 §4.2).

@@ -56,6 +56,9 @@ pub enum Progress {
     Append(Frame),
     /// The octets just used belong to the message of the APPEND.
     AppendOctets,
+    /// Behind the message of an APPEND another one is announced (RFC 3502): read the line by
+    /// [`crate::parse::another_message`], then call `accept_append` or `refuse_append`.
+    AppendMore(Vec<u8>),
     /// The command line of the APPEND ended after its message; `clean` if with nothing but CR LF. When not clean, answer BAD and
     /// forget the message; the framer drains what may follow.
     AppendEnd {
@@ -131,6 +134,8 @@ pub struct Framer {
     buffer: Vec<u8>,
     /// where in `buffer` the current line began
     line_start: usize,
+    /// the message under way stands in `UTF8 (…)`: a parenthesis follows it
+    in_parentheses: bool,
     state: State,
 }
 
@@ -168,6 +173,7 @@ impl Framer {
             literal_limit_bytes,
             buffer: Vec::new(),
             line_start: 0,
+            in_parentheses: false,
             state: State::Line,
         }
     }
@@ -302,7 +308,7 @@ impl Framer {
     fn literal_announced(&mut self, announced: Announced) -> Option<Progress> {
         if self.signed_in && is_append_message(&self.buffer) {
             let frame = self.take_frame();
-            self.state = State::AppendOffered(announced);
+            self.offer(announced, frame.bytes());
             return Some(Progress::Append(frame));
         }
         if let Err(why) = self.check_literal(announced) {
@@ -323,6 +329,13 @@ impl Framer {
             left: announced.size_bytes as usize,
         };
         announced.synchronising.then_some(Progress::Continue)
+    }
+
+    /// A message was announced at the end of `line`.
+    fn offer(&mut self, announced: Announced, line: &[u8]) {
+        let before = memchr::memrchr(b'{', line).map_or(0, |brace| brace.saturating_sub(2));
+        self.in_parentheses = line[before..].starts_with(b"(~");
+        self.state = State::AppendOffered(announced);
     }
 
     fn check_literal(&self, announced: Announced) -> Result<(), Why> {
@@ -375,24 +388,37 @@ impl Framer {
         (take, Some(Progress::Line(line)))
     }
 
+    /// What stands behind a message: nothing, or another one (RFC 3502 §6.3.11).
     fn append_tail(&mut self, bytes: &[u8]) -> (usize, Option<Progress>) {
         let (take, complete) = up_to_lf(bytes);
-        self.buffer.extend_from_slice(&bytes[..take.min(3)]);
-        if complete && self.buffer == b"\r\n" {
+        if self.buffer.len() + take > limits::LINE_BYTES {
+            let budget = self.drain_limit();
+            let mut drain = Drain::new(0, budget);
+            drain.remember(&self.buffer);
             self.reset();
-            return (take, Some(Progress::AppendEnd { clean: true }));
+            self.state = State::Drain(drain);
+            return (0, Some(Progress::AppendEnd { clean: false }));
         }
-        if b"\r\n".starts_with(&self.buffer) {
+        self.buffer.extend_from_slice(&bytes[..take]);
+        if !complete {
             return (take, None);
         }
-        // What is not just CR LF goes through the drain from its first octet; those of an earlier feed are few and no LF.
-        let earlier = self.buffer.len() - take.min(3);
-        let budget = self.drain_limit();
-        let mut drain = Drain::new(0, budget);
-        drain.remember(&self.buffer[..earlier]);
+        let line = std::mem::take(&mut self.buffer);
+        let closed = line.strip_prefix(b")").filter(|_| self.in_parentheses);
+        let rest = closed.unwrap_or(if self.in_parentheses { b"" } else { &line });
         self.reset();
-        self.state = State::Drain(drain);
-        (0, Some(Progress::AppendEnd { clean: false }))
+        if rest == b"\r\n" {
+            return (take, Some(Progress::AppendEnd { clean: true }));
+        }
+        let another = rest.strip_suffix(b"\r\n").filter(|rest| rest.starts_with(b" "));
+        if let Some(Some(Ok(announced))) = another.map(announced) {
+            self.offer(announced, rest);
+            return (take, Some(Progress::AppendMore(rest.to_vec())));
+        }
+        self.state = State::Drain(Drain::new(0, self.drain_limit()));
+        // Only the end of the line is looked at, and literals it announces are thrown away.
+        let _all = self.drain(&line);
+        (take, Some(Progress::AppendEnd { clean: false }))
     }
 
     fn drain_literal(&mut self, size_bytes: u64, why: Why) {
@@ -498,19 +524,31 @@ pub(crate) fn announced(line: &[u8]) -> Option<Result<Announced, ()>> {
     )
 }
 
-/// Whether the literal announced at the end of `buffer` is the message of an APPEND, not its mailbox name:
-/// `tag SP "APPEND" SP mailbox … SP literal`.
+/// Whether the literal announced at the end of `buffer` is the message of an APPEND or REPLACE, not its mailbox name:
+/// `tag SP "APPEND" SP mailbox … SP literal`, `tag SP ["UID" SP] "REPLACE" SP number SP mailbox … SP literal`.
 fn is_append_message(buffer: &[u8]) -> bool {
     let Some(space) = memchr::memchr(b' ', buffer) else {
         return false;
     };
     let rest = &buffer[space + 1..];
-    let Some((verb, arguments)) = rest.split_at_checked(7) else {
+    let Some(arguments) = after_word(rest, b"APPEND ").or_else(|| replace_arguments(rest)) else {
         return false;
     };
     let names_mailbox =
         arguments.starts_with(b"{") && memchr::memchr(b'\n', arguments) == Some(arguments.len() - 1);
-    verb.eq_ignore_ascii_case(b"APPEND ") && !names_mailbox
+    !names_mailbox
+}
+
+fn replace_arguments(command: &[u8]) -> Option<&[u8]> {
+    let command = after_word(command, b"UID ").unwrap_or(command);
+    let arguments = after_word(command, b"REPLACE ")?;
+    let space = memchr::memchr(b' ', arguments)?;
+    Some(&arguments[space + 1..])
+}
+
+fn after_word<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(word.len())?;
+    start.eq_ignore_ascii_case(word).then_some(rest)
 }
 
 #[cfg(test)]

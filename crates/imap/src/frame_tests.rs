@@ -13,6 +13,10 @@ fn run(framer: &mut Framer, stream: &[u8]) -> Vec<String> {
             Progress::NeedMore => return told,
             Progress::Command(frame) => told.push(format!("command {}", frame.bytes().escape_ascii())),
             Progress::Continue => told.push("continue".to_owned()),
+            Progress::AppendMore(line) => {
+                told.push(format!("more {}", line.escape_ascii()));
+                framer.accept_append();
+            }
             Progress::Append(frame) => {
                 told.push(format!("append {}", frame.bytes().escape_ascii()));
                 if framer.accept_append() {
@@ -338,8 +342,34 @@ fn a_refused_append_is_drained() {
 }
 
 #[test]
+fn another_message_may_follow() {
+    for chunk in [1, 2, 1000] {
+        let mut framer = after_sign_in();
+        let stream = "A1 APPEND INBOX UTF8 (~{2+}\r\nhi) (\\Seen) {3+}\r\nyou ~{1+}\r\n!\r\nA2 UID REPLACE 3 {1+}\r\na {2+}\r\nhi\r\n";
+        let told: Vec<String> = stream
+            .as_bytes()
+            .chunks(chunk)
+            .flat_map(|piece| run(&mut framer, piece))
+            .filter(|line| !line.starts_with("octets"))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "append A1 APPEND INBOX UTF8 (~{2+}\\r\\n",
+                "more  (\\\\Seen) {3+}\\r\\n",
+                "more  ~{1+}\\r\\n",
+                "end true",
+                "append A2 UID REPLACE 3 {1+}\\r\\na {2+}\\r\\n",
+                "end true",
+            ],
+            "{chunk}"
+        );
+    }
+}
+
+#[test]
 fn more_after_the_message_is_not_clean_and_drained() {
-    for tail in ["garbage\r\n", " {3+}\r\nA9 \r\n", "\rx\r\n", " \r\n"] {
+    for tail in ["garbage\r\n", "x {3+}\r\nA9 \r\n", "\rx\r\n", " \r\n", ")\r\n"] {
         for chunk in [1, 2, 1000] {
             let mut framer = after_sign_in();
             let stream = format!("A1 APPEND INBOX {{2+}}\r\nhi{tail}A2 NOOP\r\n");

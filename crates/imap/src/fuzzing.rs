@@ -93,6 +93,9 @@ pub fn events(stream: &[u8], signed_in: bool, chunk: usize) -> Vec<String> {
                     events.push(format!("close {why:?} after {message_octets}"));
                     return events;
                 }
+                Progress::AppendMore(line) => {
+                    events.push(another_event(&mut framer, &line, mode));
+                }
                 Progress::Append(frame) => {
                     events.push(append_event(&mut framer, frame.bytes()));
                 }
@@ -105,6 +108,14 @@ pub fn events(stream: &[u8], signed_in: bool, chunk: usize) -> Vec<String> {
         }
     }
     events
+}
+
+fn another_event(framer: &mut Framer, line: &[u8], mode: Mode) -> String {
+    let tag = crate::command::Tag::new(b"a").expect("a tag");
+    match parse::another_message(line, mode, &tag, &name::MailboxName::inbox()) {
+        Ok(append) => format!("more {append:?}, continue: {}", framer.accept_append()),
+        Err(fault) => format!("more {fault:?}, {:?}", framer.refuse_append()),
+    }
 }
 
 fn append_event(framer: &mut Framer, head: &[u8]) -> String {

@@ -121,6 +121,7 @@ const fn kind(verb: Verb) -> Kind {
         | Verb::Append
         | Verb::Idle
         | Verb::Unauthenticate
+        | Verb::Compress
         | Verb::GetQuota
         | Verb::GetQuotaRoot
         | Verb::SetQuota
@@ -137,6 +138,7 @@ const fn kind(verb: Verb) -> Kind {
         | Verb::Fetch
         | Verb::Store
         | Verb::Copy
+        | Verb::Replace
         | Verb::Move => Kind::Mailbox,
     }
 }
@@ -240,6 +242,8 @@ mod tests {
         STATUS       no  no  yes yes
         APPEND       no  no  yes yes
         IDLE         no  no  yes yes
+        COMPRESS     no  no  yes yes
+        REPLACE      no  no  mbx yes
         UNAUTHENTICATE no  no  yes yes
         GETQUOTA       no  no  yes yes
         GETQUOTAROOT   no  no  yes yes

@@ -27,6 +27,8 @@ pub enum Verb {
     Status,
     Append,
     Idle,
+    Replace,
+    Compress,
     Unauthenticate,
     Language,
     GetQuota,
@@ -50,7 +52,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 42] = [
         Self::Capability,
         Self::Noop,
         Self::Logout,
@@ -72,6 +74,8 @@ impl Verb {
         Self::Status,
         Self::Append,
         Self::Idle,
+        Self::Replace,
+        Self::Compress,
         Self::Unauthenticate,
         Self::Language,
         Self::GetQuota,
@@ -117,6 +121,8 @@ impl Verb {
             Self::Status => "STATUS",
             Self::Append => "APPEND",
             Self::Idle => "IDLE",
+            Self::Replace => "REPLACE",
+            Self::Compress => "COMPRESS",
             Self::Unauthenticate => "UNAUTHENTICATE",
             Self::Language => "LANGUAGE",
             Self::GetQuota => "GETQUOTA",
@@ -150,6 +156,7 @@ impl Verb {
             | Self::Unsubscribe
             | Self::Append
             | Self::SetMetadata
+            | Self::Replace
             | Self::Close
             | Self::Expunge
             | Self::UidExpunge
@@ -172,6 +179,7 @@ impl Verb {
             | Self::Status
             | Self::Idle
             | Self::Unauthenticate
+            | Self::Compress
             | Self::Language
             | Self::GetQuota
             | Self::GetQuotaRoot
@@ -212,6 +220,8 @@ impl Command {
             Self::Status(_) => Verb::Status,
             Self::Append(_) => Verb::Append,
             Self::Idle => Verb::Idle,
+            Self::Replace(_) => Verb::Replace,
+            Self::Compress(_) => Verb::Compress,
             Self::Unauthenticate => Verb::Unauthenticate,
             Self::Language(_) => Verb::Language,
             Self::GetQuota(_) => Verb::GetQuota,

@@ -50,6 +50,17 @@ pub struct Expunged {
     pub modseq: u64,
 }
 
+/// A message that a person brings.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// from [`Person::stage`]
+    pub body: Body,
+    /// its first flags
+    pub flags: Flags,
+    /// now, if absent
+    pub internal_date: Option<UnixMs>,
+}
+
 impl Person {
     /// Adds a message that the person brings (IMAP APPEND). `body` comes from [`Person::stage`].
     pub async fn append(
@@ -75,6 +86,50 @@ impl Person {
             OpResult::Appended(placed) => Some(placed),
             _ => None,
         })
+    }
+
+    /// Adds several messages in one commit, in order (RFC 3502): all of them or none.
+    pub async fn append_all(
+        &self,
+        mailbox: MailboxId,
+        messages: Vec<NewMessage>,
+    ) -> Result<Durable<Vec<Placed>>> {
+        let (account, now) = (self.account, self.shared.clock.now());
+        let ops = messages.into_iter().map(|message| Op::Append {
+            account,
+            mailbox,
+            body: message.body,
+            flags: message.flags,
+            internal_date: message.internal_date.unwrap_or(now),
+        });
+        let receipt = self.commit(ops.collect()).await?;
+        self.refresh_open(mailbox).await?;
+        Ok(receipt.narrow(|receipt| receipt.results.into_iter().filter_map(appended).collect()))
+    }
+
+    /// Puts a new message in the place of one of an open mailbox, there or in another of the same person, in one commit
+    /// (RFC 8508).
+    pub async fn replace(
+        &self,
+        opened: &Opened,
+        uid: u32,
+        mailbox: MailboxId,
+        message: NewMessage,
+    ) -> Result<Durable<Placed>> {
+        let receipt = self
+            .commit(vec![Op::Replace {
+                account: self.account,
+                from: writable(opened)?,
+                uid,
+                mailbox,
+                body: message.body,
+                flags: message.flags,
+                internal_date: message.internal_date.unwrap_or_else(|| self.shared.clock.now()),
+            }])
+            .await?;
+        self.refresh(opened).await?;
+        self.refresh_open(mailbox).await?;
+        one(receipt, appended)
     }
 
     /// Changes flags. Rows above `unchanged_since` are left alone and named (RFC 7162 §3.1.3).
@@ -174,6 +229,13 @@ impl Person {
             Some(view) => view.refresh(self.shared.store.as_ref()).await,
             None => Ok(()),
         }
+    }
+}
+
+fn appended(result: OpResult) -> Option<Placed> {
+    match result {
+        OpResult::Appended(placed) => Some(placed),
+        _ => None,
     }
 }
 

@@ -42,7 +42,7 @@ pub mod tree;
 mod vanished;
 mod view;
 
-pub use changes::{Copied, Expunged, FlagsSet, Moved};
+pub use changes::{Copied, Expunged, FlagsSet, Moved, NewMessage};
 pub use error::{Error, Result};
 pub use message::Message;
 pub use name::MailboxName;

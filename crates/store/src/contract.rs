@@ -68,6 +68,7 @@ impl std::error::Error for StoreError {}
 #[allow(missing_docs)] // the names say it
 pub enum Conflict {
     NoSuchMailbox,
+    NoSuchMessage,
     MailboxExists,
     /// INBOX cannot be deleted; a mailbox cannot move below itself.
     NotAllowed,
@@ -99,6 +100,7 @@ impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoSuchMailbox => "there is no such mailbox",
+            Self::NoSuchMessage => "the message is not there any more",
             Self::MailboxExists => "a mailbox of that name exists",
             Self::NotAllowed => "that mailbox cannot be deleted or moved there",
             Self::HasChildren => "there are mailboxes below it",
@@ -348,6 +350,17 @@ pub enum Op {
     /// IMAP APPEND. `OverQuota` when the account has no room.
     Append {
         account: AccountId,
+        mailbox: MailboxId,
+        body: Body,
+        flags: Flags,
+        internal_date: UnixMs,
+    },
+    /// IMAP REPLACE (RFC 8508): one message goes and another comes, here or in another mailbox of the account, in one transaction.
+    /// `NoSuchMessage` when the first is not there any more. The room it leaves counts for the quota.
+    Replace {
+        account: AccountId,
+        from: MailboxId,
+        uid: u32,
         mailbox: MailboxId,
         body: Body,
         flags: Flags,

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use world::clock::Monotonic;
 use world::line::{Driver, ReadError};
 
+use super::compress::Deflate;
 use crate::limits::{GOODBYE, OUTPUT_BYTES, WRITE};
 
 /// The connection is of no more use.
@@ -32,6 +33,7 @@ pub(crate) struct Io<'d> {
     pub(crate) out: Out,
     /// what the client switched on
     pub(crate) mode: Mode,
+    compression: Option<Box<Deflate>>,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -42,6 +44,7 @@ impl<'d> Io<'d> {
             framer: Framer::default(),
             out: Out::new(),
             mode: Mode::default(),
+            compression: None,
             shutdown,
         }
     }
@@ -64,8 +67,8 @@ impl<'d> Io<'d> {
     /// The next thing the client sent. What waits to be sent goes out before it waits. Cancel-safe.
     pub(crate) async fn next(&mut self, deadline: Monotonic) -> Result<Progress, Stop> {
         loop {
-            let (used, progress) = self.framer.feed(self.driver.buffered());
-            self.driver.consume(used);
+            let (used, progress) = self.feed();
+            self.consume(used);
             match progress {
                 Progress::NeedMore => self.more(deadline).await?,
                 Progress::Continue => self.go_ahead(),
@@ -76,19 +79,34 @@ impl<'d> Io<'d> {
 
     /// Like `next`, inside the message of an APPEND: octets stay in [`Io::buffered`] until [`Io::consume`].
     pub(crate) fn feed(&mut self) -> (usize, Progress) {
-        self.framer.feed(self.driver.buffered())
+        let octets = match &self.compression {
+            Some(deflate) => deflate.plain(),
+            None => self.driver.buffered(),
+        };
+        self.framer.feed(octets)
     }
 
     pub(crate) fn buffered(&self) -> &[u8] {
-        self.driver.buffered()
+        match &self.compression {
+            Some(deflate) => deflate.plain(),
+            None => self.driver.buffered(),
+        }
     }
 
     pub(crate) fn consume(&mut self, used: usize) {
-        self.driver.consume(used);
+        match &mut self.compression {
+            Some(deflate) => deflate.consume(used),
+            None => self.driver.consume(used),
+        }
     }
 
     /// Waits for more octets, or for the order to stop. Cancel-safe.
     pub(crate) async fn more(&mut self, deadline: Monotonic) -> Result<(), Stop> {
+        if self.inflate()? {
+            // Few octets may become very many: others have their turn in between.
+            tokio::task::yield_now().await;
+            return Ok(());
+        }
         self.flush().await?;
         if *self.shutdown.borrow() {
             return Err(Stop::Shutdown);
@@ -129,6 +147,51 @@ impl<'d> Io<'d> {
         }
     }
 
+    /// Decompresses what has come, if that is how it comes. Whether something did.
+    fn inflate(&mut self) -> Result<bool, Stop> {
+        let Some(deflate) = &mut self.compression else {
+            return Ok(false);
+        };
+        let octets = self.driver.buffered();
+        if octets.is_empty() && !deflate.has_more() {
+            return Ok(false);
+        }
+        let used = deflate.inflate(octets).map_err(|_| Stop::Gone)?;
+        self.driver.consume(used);
+        Ok(used > 0 || !deflate.plain().is_empty())
+    }
+
+    /// From here on both directions are compressed (RFC 4978 §3); what was said goes out before.
+    pub(crate) async fn compress(&mut self) -> Result<(), Stop> {
+        self.flush().await?;
+        self.compression = Some(Box::new(Deflate::new()));
+        Ok(())
+    }
+
+    /// From here on they are not any more; what was said goes out before.
+    pub(crate) async fn end_compression(&mut self) -> Result<(), Stop> {
+        self.flush().await?;
+        self.compression = None;
+        Ok(())
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.compression.is_some()
+    }
+
+    /// Gives octets on, to be sent at the next flush.
+    fn put(&mut self, octets: &[u8]) {
+        match &mut self.compression {
+            Some(deflate) => deflate.write(octets),
+            None => self.driver.write(octets),
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        let compressed = self.compression.as_ref().map_or(0, |deflate| deflate.unsent());
+        self.out.len() + compressed + self.driver.unsent()
+    }
+
     /// Asks for the literal (RFC 3501 §4.3).
     pub(crate) fn go_ahead(&mut self) {
         self.out.continuation("OK");
@@ -136,7 +199,7 @@ impl<'d> Io<'d> {
 
     /// Hands responses on; sends when much waits.
     pub(crate) async fn send(&mut self) -> Result<(), Stop> {
-        if self.out.len() + self.driver.unsent() > OUTPUT_BYTES {
+        if self.waiting() > OUTPUT_BYTES {
             self.flush().await
         } else {
             Ok(())
@@ -145,8 +208,9 @@ impl<'d> Io<'d> {
 
     /// Adds octets that were made elsewhere, after what waits; sends when much waits.
     pub(crate) async fn write(&mut self, octets: &[u8]) -> Result<(), Stop> {
-        self.hold();
-        self.driver.write(octets);
+        let responses = self.out.take();
+        self.put(&responses);
+        self.put(octets);
         self.send().await
     }
 
@@ -154,8 +218,9 @@ impl<'d> Io<'d> {
     pub(crate) async fn flush(&mut self) -> Result<(), Stop> {
         if !self.out.is_empty() {
             let responses = self.out.take();
-            self.driver.write(&responses);
+            self.put(&responses);
         }
+        self.deflate();
         if self.driver.unsent() == 0 {
             return Ok(());
         }
@@ -166,7 +231,15 @@ impl<'d> Io<'d> {
     /// Puts responses where `into_tls` finds them, unsent.
     pub(crate) fn hold(&mut self) {
         let responses = self.out.take();
-        self.driver.write(&responses);
+        self.put(&responses);
+        self.deflate();
+    }
+
+    fn deflate(&mut self) {
+        if let Some(deflate) = &mut self.compression {
+            let octets = deflate.flush();
+            self.driver.write(&octets);
+        }
     }
 
     /// The last words, and the end.

@@ -20,6 +20,7 @@
 
 mod ahead;
 mod commands;
+mod compress;
 mod content;
 mod digests;
 mod dispatch;

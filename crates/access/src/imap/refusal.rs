@@ -84,6 +84,7 @@ fn of_conflict(conflict: Conflict) -> Refusal {
         ),
         Conflict::TooManyEntries => Refusal::new(Code::Limit, "The account has as many entries as it may"),
         Conflict::MetadataTooLarge => Refusal::new(Code::Limit, "The metadata is larger than allowed"),
+        Conflict::NoSuchMessage => Refusal::new(Code::NonExistent, "There is no such message any more"),
         Conflict::OverQuota => Refusal::new(Code::OverQuota, "The account is full; delete some mail first"),
         Conflict::NoUidsLeft => {
             Refusal::new(Code::Limit, "This mailbox can take no more messages; use another")

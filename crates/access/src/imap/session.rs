@@ -87,6 +87,8 @@ pub(crate) struct Session<'c> {
     state: State,
     /// signing in is allowed without going over to TLS first
     private: bool,
+    /// COMPRESS is active
+    compressed: bool,
     can_start_tls: bool,
     errors: u32,
     refused_sign_ins: u32,
@@ -109,6 +111,7 @@ impl<'c> Session<'c> {
             begun,
             state: State::Guest(NotAuthenticated::new(private)),
             private,
+            compressed: false,
             can_start_tls,
             errors: 0,
             refused_sign_ins: 0,
@@ -175,6 +178,7 @@ impl<'c> Session<'c> {
         let offer = Offer {
             can_start_tls: self.can_start_tls,
             append_limit_bytes: self.ctx.append_limit_bytes,
+            compressed: self.compressed,
         };
         capabilities(self.stage(), offer)
     }
@@ -331,6 +335,25 @@ impl<'c> Session<'c> {
             (Command::Unauthenticate, Answer::Reading(answer)) => {
                 self.sign_out(cx.io);
                 answer.ok(&mut cx.io.out, None);
+                // RFC 8437 §4: layers that came with the sign-in end with its `OK`.
+                cx.io.end_compression().await?;
+                self.compressed = false;
+            }
+            (Command::Compress(mechanism), Answer::Reading(answer)) => {
+                if mechanism != "DEFLATE" {
+                    answer.no(
+                        &mut cx.io.out,
+                        Some(Code::Cannot),
+                        "DEFLATE is the one mechanism here",
+                    );
+                } else if cx.io.is_compressed() {
+                    let text = "Compression is active already";
+                    answer.no(&mut cx.io.out, Some(Code::CompressionActive), text);
+                } else {
+                    answer.ok_with(&mut cx.io.out, None, "DEFLATE active");
+                    cx.io.compress().await?;
+                    self.compressed = true;
+                }
             }
             (Command::Unselect, Answer::Reading(answer)) => {
                 self.leave_mailbox();
@@ -386,6 +409,16 @@ impl<'c> Session<'c> {
             (Command::Append(append), Answer::Change(answer)) => {
                 Box::pin(commands::append::run(&mut cx, user, opened, &append, answer)).await
             }
+            (Command::Replace(replace), Answer::Change(answer)) => match opened {
+                Some(opened) => {
+                    Box::pin(commands::replace::run(&mut cx, user, opened, &replace, answer)).await
+                }
+                None => {
+                    answer.bad(&mut cx.io.out, None, Permit::NeedsMailbox.text());
+                    let recovery = cx.io.framer.refuse_append();
+                    Ok(commands::append::recover(cx.io, recovery))
+                }
+            },
             _ => Err(Stop::Gone),
         }
     }

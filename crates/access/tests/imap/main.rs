@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "this is all test")]
 
 mod abuse;
+mod changes;
+mod compress;
 mod folders;
 mod idle;
 mod indexed;

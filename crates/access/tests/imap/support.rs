@@ -416,6 +416,18 @@ impl Client {
         self.until(&tag).await.pop().unwrap()
     }
 
+    /// Reads to the end of the connection, whatever comes.
+    pub async fn rest_of_raw(&mut self) {
+        let mut buffer = vec![0; 65_536];
+        loop {
+            let clock = self.clock.clone();
+            tokio::select! {
+                read = self.wire.read(&mut buffer) => if read.unwrap_or(0) == 0 { return },
+                () = pass_time(&clock) => {}
+            }
+        }
+    }
+
     /// Everything up to the end of the connection, while simulated time passes.
     pub async fn rest_of_it(&mut self) -> Vec<String> {
         let mut lines = Vec::new();

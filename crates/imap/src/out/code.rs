@@ -25,6 +25,8 @@ pub enum Code<'a> {
     ClientBug,
     /// RFC 7162: the previously open mailbox is closed
     Closed,
+    /// RFC 4978: compression is active already
+    CompressionActive,
     /// RFC 5530
     ContactAdmin,
     /// RFC 4315: the target's UIDVALIDITY, the source's UIDs, the target's UIDs in the same order
@@ -145,6 +147,7 @@ impl Code<'_> {
             Self::Capability(_) => ("CAPABILITY", None),
             Self::ClientBug => ("CLIENTBUG", None),
             Self::Closed => ("CLOSED", None),
+            Self::CompressionActive => ("COMPRESSIONACTIVE", None),
             Self::ContactAdmin => ("CONTACTADMIN", None),
             Self::CopyUid(..) => ("COPYUID", None),
             Self::Expired => ("EXPIRED", None),

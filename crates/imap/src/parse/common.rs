@@ -28,7 +28,8 @@ pub(super) fn sequence_set(cursor: &mut Cursor<'_>) -> Parsed<SequenceSet> {
     }
 }
 
-fn bound(cursor: &mut Cursor<'_>) -> Parsed<Bound> {
+/// `seq-number = nz-number / "*"`
+pub(super) fn bound(cursor: &mut Cursor<'_>) -> Parsed<Bound> {
     cursor.token()?;
     if cursor.eat(b'*') {
         return Ok(Bound::Largest);

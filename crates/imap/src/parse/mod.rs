@@ -21,8 +21,8 @@ mod language;
 mod list;
 mod login;
 mod lsub;
-mod qresync;
 mod metadata;
+mod qresync;
 mod quota;
 mod rename;
 mod search;
@@ -38,6 +38,7 @@ mod transfer;
 
 use std::borrow::Cow;
 
+pub use append::another_message;
 pub use authenticate::{SaslLine, sasl_line};
 
 use crate::command::{Command, Numbers, Request, Tag};
@@ -128,6 +129,13 @@ const COMMANDS: &[(&str, Arguments)] = &[
     ("LSUB", lsub::arguments),
     ("STATUS", status::arguments),
     ("APPEND", append::arguments),
+    ("REPLACE", |cursor| {
+        append::replace_arguments(cursor, Numbers::Sequence)
+    }),
+    ("COMPRESS", |cursor| {
+        cursor.space()?;
+        Ok(Command::Compress(cursor.word()?))
+    }),
     ("CHECK", |_| Ok(Command::Check)),
     ("CLOSE", |_| Ok(Command::Close)),
     ("EXPUNGE", |_| Ok(Command::Expunge)),
@@ -166,6 +174,9 @@ const UID_COMMANDS: &[(&str, Arguments)] = &[
     ("COPY", |cursor| transfer::copy_arguments(cursor, Numbers::Uid)),
     ("MOVE", |cursor| transfer::move_arguments(cursor, Numbers::Uid)),
     ("EXPUNGE", expunge::uid_arguments),
+    ("REPLACE", |cursor| {
+        append::replace_arguments(cursor, Numbers::Uid)
+    }),
 ];
 
 /// `command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF` (RFC 3501 §9).
@@ -217,7 +228,7 @@ fn command(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     } else {
         look_up(COMMANDS, name)?(cursor)?
     };
-    if !matches!(command, Command::Append(_)) {
+    if !matches!(command, Command::Append(_) | Command::Replace(_)) {
         cursor.end()?;
     }
     Ok(command)

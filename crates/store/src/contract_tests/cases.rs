@@ -31,6 +31,7 @@ cases![
     renaming_inbox_moves_its_messages,
     quota_counts_appends_and_copies,
     each_place_has_its_save_date,
+    a_replacement_takes_the_place_of_one_that_is_there,
     metadata_is_kept_bounded_and_goes_with_its_mailbox,
     names_without_a_mailbox_are_subscribed_to,
     waiting_recipients_are_claimed_once,
@@ -348,6 +349,66 @@ async fn rare_keywords_keep_their_names_and_have_a_limit(store: &dyn Store) {
     commit(store, accept(2, body, vec![plan], Vec::new()))
         .await
         .expect("mail is never refused for a keyword");
+}
+
+async fn a_replacement_takes_the_place_of_one_that_is_there(store: &dyn Store) {
+    begin(store).await;
+    let old = deliver(store, 1, b"the first draft").await.expect("accepted");
+    let replace = |body, uid, from, to| Op::Replace {
+        account: account(1),
+        from,
+        uid,
+        mailbox: to,
+        body,
+        flags: Flags::bits(SEEN),
+        internal_date: UnixMs(START_MS),
+    };
+    let quota = Op::SetAccount {
+        account: account(1),
+        credential: None,
+        quota_bytes: Some(old_size(store).await + 1),
+        enabled: None,
+        settings: None,
+    };
+    commit(store, quota)
+        .await
+        .expect("a quota that has no room for both");
+    let draft = body(store, 2, b"the second draft").await.expect("a body");
+    let said = commit(store, replace(draft, 1, mailbox(1), mailbox(2)))
+        .await
+        .expect("replaced");
+    assert!(matches!(said, OpResult::Appended(placed) if placed.mailbox == mailbox(2) && placed.uid == 1));
+    assert_eq!(store.placements(mailbox(1), 0).await, Ok(Vec::new()));
+    let since = store
+        .changes_since(mailbox(1), old.placed[0].modseq)
+        .await
+        .expect("changes");
+    assert!(since.vanished.contains(1));
+    let draft = body(store, 3, b"the third draft").await.expect("a body");
+    refused(
+        store,
+        replace(draft, 1, mailbox(1), mailbox(1)),
+        Conflict::NoSuchMessage,
+    )
+    .await;
+    let kept = store.placements(mailbox(2), 0).await.expect("placements");
+    assert_eq!(kept.len(), 1, "nothing was added for a message that is gone");
+    let draft = body(store, 4, &[b'x'; 9000]).await.expect("a body");
+    refused(
+        store,
+        replace(draft, 1, mailbox(2), mailbox(2)),
+        Conflict::OverQuota,
+    )
+    .await;
+    assert_eq!(
+        store.placements(mailbox(2), 0).await,
+        Ok(kept),
+        "what was to be replaced is there"
+    );
+}
+
+async fn old_size(store: &dyn Store) -> u64 {
+    store.accounts(None).await.expect("accounts")[0].used_bytes
 }
 
 async fn each_place_has_its_save_date(store: &dyn Store) {

@@ -191,6 +191,31 @@ impl State {
                 let placed = self.place(*mailbox, message, body.size_bytes, flags)?;
                 Ok(OpResult::Appended(placed))
             }
+            Op::Replace {
+                account,
+                from,
+                uid,
+                mailbox,
+                body,
+                flags,
+                internal_date,
+            } => {
+                if self.mailbox(*from)?.row.account != *account
+                    || self.chosen(*from, &UidSet::from_uids([*uid]))?.is_empty()
+                {
+                    return refuse(Conflict::NoSuchMessage);
+                }
+                self.remove(*from, *uid)?;
+                self.bury(*from, vec![*uid])?;
+                let append = Op::Append {
+                    account: *account,
+                    mailbox: *mailbox,
+                    body: body.clone(),
+                    flags: flags.clone(),
+                    internal_date: *internal_date,
+                };
+                self.perform(model, &append)
+            }
             Op::SetFlags {
                 mailbox,
                 uids,

@@ -1,18 +1,27 @@
-//! APPEND (RFC 3501 §6.3.11, RFC 7889): the message goes from the wire into the store's stage as it comes; memory stays flat.
+//! APPEND (RFC 3501 §6.3.11, RFC 3502, RFC 7889): each message goes from the wire into the store's stage as it comes; memory stays flat. All messages of one command
+//! come in one commit.
 
 use imap::command::Append;
 use imap::frame::{Progress, Recovery};
 use imap::out::Code;
 use mail::ids::MailboxId;
-use mailbox::{Error, Expunges, Opened};
-use store::contract::{Body, BodyStage};
+use mailbox::{Error, Expunges, NewMessage, Opened};
+use store::contract::{Body, BodyPlace, BodyStage, Conflict, StoreError};
+use store::uids::UidSet;
 use world::clock::UnixMs;
 
 use crate::imap::io::{Io, Stop};
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, Next, User};
 use crate::imap::updates::stored_flags;
-use crate::limits::APPEND_PAUSE;
+use crate::limits::{APPEND_KEPT_BYTES, APPEND_MESSAGES, APPEND_PAUSE};
+
+/// The messages of one command, whole.
+pub(crate) struct Collected {
+    pub(crate) to: MailboxId,
+    pub(crate) messages: Vec<NewMessage>,
+    pub(crate) answer: Change,
+}
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
@@ -21,73 +30,128 @@ pub(crate) async fn run(
     append: &Append,
     answer: Change,
 ) -> Result<Next, Stop> {
+    match collect(cx, user, append, APPEND_MESSAGES, answer).await? {
+        Ok(collected) => place(cx, user, opened, collected).await,
+        Err(next) => Ok(next),
+    }
+}
+
+/// Takes in what is announced, at most so many messages. `Err`: the answer was given, this comes next.
+pub(crate) async fn collect(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    append: &Append,
+    at_most: usize,
+    answer: Change,
+) -> Result<Result<Collected, Next>, Stop> {
     let to = match target(cx, user, append).await {
         Ok(to) => to,
-        Err((code, text)) => {
-            answer.no(&mut cx.io.out, code, &text);
-            let recovery = cx.io.framer.refuse_append();
-            return Ok(recover(cx.io, recovery));
-        }
+        Err((code, text)) => return Ok(Err(refuse(cx, answer, code, &text))),
     };
-    if cx.io.framer.accept_append() {
-        cx.io.go_ahead();
+    let (mut next, mut messages, mut kept_bytes) = (append.clone(), Vec::new(), 0);
+    loop {
+        if cx.io.framer.accept_append() {
+            cx.io.go_ahead();
+        }
+        let (body, more) = match receive(cx, user.person.stage()).await? {
+            Received::Message(body, more) => (body, more),
+            Received::Refused(code, text) => return Ok(Err(refuse(cx, answer, code, &text))),
+            Received::Unclean => {
+                answer.bad(
+                    &mut cx.io.out,
+                    None,
+                    "After a message comes another one, or the end",
+                );
+                return Ok(Err(Next::Go));
+            }
+        };
+        kept_bytes += match &body.place {
+            BodyPlace::Inline(bytes) => bytes.len(),
+            BodyPlace::Staged => 0,
+        };
+        messages.push(new_message(&next, body));
+        let Some(line) = more else {
+            return Ok(Ok(Collected { to, messages, answer }));
+        };
+        if messages.len() >= at_most || kept_bytes > APPEND_KEPT_BYTES {
+            let text = "Too many messages in one command; send the others in another one";
+            return Ok(Err(refuse(cx, answer, Some(Code::Limit), text)));
+        }
+        next = match imap::parse::another_message(&line, cx.io.mode, answer.tag(), &append.mailbox) {
+            Ok(next) => next,
+            Err(fault) => {
+                fault.write(&mut cx.io.out);
+                let recovery = cx.io.framer.refuse_append();
+                return Ok(Err(recover(cx.io, recovery)));
+            }
+        };
+        if let Err((code, text)) = may_come(cx, &next) {
+            return Ok(Err(refuse(cx, answer, code, &text)));
+        }
     }
-    let body = match receive(cx, user.person.stage()).await? {
-        Received::Message(body) => body,
-        Received::Refused(code, text) => {
-            answer.no(&mut cx.io.out, code, &text);
-            let recovery = cx.io.framer.refuse_append();
-            return Ok(recover(cx.io, recovery));
-        }
-        Received::Unclean => {
-            answer.bad(
-                &mut cx.io.out,
-                None,
-                "One message in each APPEND, and nothing after it",
-            );
-            return Ok(Next::Go);
-        }
-    };
-    place(cx, user, opened, (append, to, body), answer).await
+}
+
+fn refuse(cx: &mut Cx<'_, '_>, answer: Change, code: Option<Code<'static>>, text: &str) -> Next {
+    answer.no(&mut cx.io.out, code, text);
+    let recovery = cx.io.framer.refuse_append();
+    recover(cx.io, recovery)
+}
+
+fn new_message(append: &Append, body: Body) -> NewMessage {
+    let date = append.date;
+    NewMessage {
+        body,
+        flags: stored_flags(&append.flags),
+        internal_date: date
+            .map(|date| UnixMs(u64::try_from(date.unix_seconds).unwrap_or(0).saturating_mul(1000))),
+    }
 }
 
 async fn place(
     cx: &mut Cx<'_, '_>,
     user: &User,
     opened: Option<&mut Opened>,
-    (append, to, body): (&Append, MailboxId, Body),
-    answer: Change,
+    collected: Collected,
 ) -> Result<Next, Stop> {
-    let date = append
-        .date
-        .map(|date| UnixMs(u64::try_from(date.unix_seconds).unwrap_or(0).saturating_mul(1000)));
-    match user
-        .person
-        .append(to, body, stored_flags(&append.flags), date)
-        .await
-    {
+    let Collected { to, messages, answer } = collected;
+    match user.person.append_all(to, messages).await {
         Ok(placed) => {
             if let Some(opened) = opened {
                 cx.tell(user, opened, Expunges::Tell)?;
             }
-            let (validity, uid) = (placed.committed().uidvalidity, placed.committed().uid);
-            answer.ok(
-                &mut cx.io.out,
-                placed.narrow(|_| ()),
-                Some(Code::AppendUid(validity, &[(uid, uid)])),
-            );
+            let uids = UidSet::from_uids(placed.committed().iter().map(|placed| placed.uid));
+            let validity = placed.committed().first().map_or(0, |placed| placed.uidvalidity);
+            let code = Some(Code::AppendUid(validity, uids.ranges()));
+            answer.ok(&mut cx.io.out, placed.narrow(|_| ()), code);
         }
-        // The mailbox went while the message came.
-        Err(Error::NoSuchMailbox) => {
-            answer.no(
-                &mut cx.io.out,
-                Some(Code::TryCreate),
-                "There is no such mailbox; create it first",
-            );
-        }
-        Err(error) => cx.no_change(user, answer, &error),
+        Err(error) => not_placed(cx, user, answer, &error),
     }
     Ok(Next::Go)
+}
+
+pub(crate) fn not_placed(cx: &mut Cx<'_, '_>, user: &User, answer: Change, error: &Error) {
+    match error {
+        // The mailbox went while the message came.
+        Error::NoSuchMailbox | Error::Store(StoreError::Conflict(Conflict::NoSuchMailbox)) => answer.no(
+            &mut cx.io.out,
+            Some(Code::TryCreate),
+            "There is no such mailbox; create it first",
+        ),
+        error => cx.no_change(user, answer, error),
+    }
+}
+
+/// Everything about one message that can be refused before it is sent.
+fn may_come(cx: &Cx<'_, '_>, append: &Append) -> Result<(), (Option<Code<'static>>, String)> {
+    let limit = cx.ctx.append_limit_bytes;
+    if append.size_bytes > limit {
+        let text = format!("Messages of at most {limit} octets are taken");
+        return Err((Some(Code::TooBig), text));
+    }
+    if append.size_bytes == 0 {
+        return Err((Some(Code::Cannot), "A message cannot be empty".to_owned()));
+    }
+    Ok(())
 }
 
 /// Where the message goes, if it may come at all: everything that can be refused before it is sent is.
@@ -97,18 +161,7 @@ async fn target(
     append: &Append,
 ) -> Result<MailboxId, (Option<Code<'static>>, String)> {
     let no = |code, text: &str| Err((Some(code), text.to_owned()));
-    if append.size_bytes > cx.ctx.append_limit_bytes {
-        return no(
-            Code::TooBig,
-            &format!(
-                "Messages of at most {} octets are taken",
-                cx.ctx.append_limit_bytes
-            ),
-        );
-    }
-    if append.size_bytes == 0 {
-        return no(Code::Cannot, "A message cannot be empty");
-    }
+    may_come(cx, append)?;
     let found = match refusal::name(&append.mailbox) {
         Ok(name) => user
             .person
@@ -128,7 +181,8 @@ async fn target(
 }
 
 enum Received {
-    Message(Body),
+    /// with the line that announces another one
+    Message(Body, Option<Vec<u8>>),
     /// it cannot be kept; its rest is still on the way
     Refused(Option<Code<'static>>, String),
     /// something stood behind it
@@ -160,20 +214,29 @@ async fn receive(cx: &mut Cx<'_, '_>, mut stage: Box<dyn BodyStage>) -> Result<R
                 let until = cx.io.after(APPEND_PAUSE);
                 cx.io.more(until).await?;
             }
+            Progress::AppendMore(line) => {
+                cx.io.consume(used);
+                return Ok(finish(stage, Some(line)).await);
+            }
             Progress::AppendEnd { clean } => {
                 cx.io.consume(used);
-                if !clean {
-                    return Ok(Received::Unclean);
-                }
-                return Ok(match stage.finish().await {
-                    Ok(body) => Received::Message(body),
-                    Err(error) => {
-                        let refusal = refusal::Refusal::from(&Error::Store(error));
-                        Received::Refused(refusal.code, refusal.text)
-                    }
+                return Ok(if clean {
+                    finish(stage, None).await
+                } else {
+                    Received::Unclean
                 });
             }
             _ => return Err(Stop::Gone),
+        }
+    }
+}
+
+async fn finish(stage: Box<dyn BodyStage>, more: Option<Vec<u8>>) -> Received {
+    match stage.finish().await {
+        Ok(body) => Received::Message(body, more),
+        Err(error) => {
+            let refusal = refusal::Refusal::from(&Error::Store(error));
+            Received::Refused(refusal.code, refusal.text)
         }
     }
 }

@@ -20,6 +20,7 @@ pub(super) mod noop;
 pub(super) mod numbers;
 pub(super) mod quota;
 pub(super) mod rename;
+pub(super) mod replace;
 pub(super) mod resync;
 pub(super) mod search;
 pub(super) mod select;

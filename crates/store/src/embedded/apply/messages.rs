@@ -44,6 +44,26 @@ impl Work<'_> {
         Ok(OpResult::Appended(placed))
     }
 
+    /// IMAP REPLACE: the old message goes first, so that its room counts.
+    pub(super) fn replace(
+        &mut self,
+        (from, uid): (MailboxId, u32),
+        account: AccountId,
+        mailbox: MailboxId,
+        body: &Body,
+        flags: &Flags,
+        internal_date: UnixMs,
+    ) -> Result<OpResult> {
+        self.own_mailbox(account, from)?;
+        let OpResult::Expunged { uids, .. } = self.expunge(from, &UidSet::from_uids([uid]), false)? else {
+            return Err(StoreError::Conflict(Conflict::NoSuchMessage));
+        };
+        if uids.is_empty() {
+            return Err(StoreError::Conflict(Conflict::NoSuchMessage));
+        }
+        self.append(account, mailbox, body, flags, internal_date)
+    }
+
     /// IMAP COPY.
     pub(super) fn copy(&mut self, from: MailboxId, uids: &UidSet, to: MailboxId) -> Result<OpResult> {
         let (account, uidvalidity) = self.same_owner(from, to)?;

@@ -75,6 +75,15 @@ impl Work<'_> {
                 flags,
                 internal_date,
             } => self.append(*account, *mailbox, body, flags, *internal_date),
+            Op::Replace {
+                account,
+                from,
+                uid,
+                mailbox,
+                body,
+                flags,
+                internal_date,
+            } => self.replace((*from, *uid), *account, *mailbox, body, flags, *internal_date),
             Op::SetFlags {
                 mailbox,
                 uids,
@@ -173,7 +182,7 @@ pub(crate) fn inline_bytes(batch: &Batch) -> usize {
     };
     let ops = batch.ops.iter().map(|op| match op {
         Op::Accept(accept) => body(&accept.body),
-        Op::Append { body: appended, .. } => body(appended),
+        Op::Append { body: appended, .. } | Op::Replace { body: appended, .. } => body(appended),
         _ => 0,
     });
     ops.sum()

@@ -1,0 +1,67 @@
+//! REPLACE and UID REPLACE (RFC 8508): a new message in the place of another, in one commit: a crash leaves the one or the
+//! other, never both, never none.
+
+use imap::command::Replace;
+use imap::out::Code;
+use mailbox::{Error, Expunges, Opened};
+
+use super::append::{Collected, collect, not_placed, recover};
+use super::numbers;
+use crate::imap::io::Stop;
+use crate::imap::session::{Change, Cx, Next, User};
+
+pub(crate) async fn run(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &mut Opened,
+    replace: &Replace,
+    answer: Change,
+) -> Result<Next, Stop> {
+    opened.look();
+    let uid = match old(opened, replace) {
+        Ok(uid) => uid,
+        Err(error) => {
+            // RFC 8508 §3.1: nothing is added in place of what is not there.
+            match error {
+                Some(error) => cx.no_change(user, answer, &error),
+                None => answer.bad(&mut cx.io.out, None, "There is no message of that number"),
+            }
+            let recovery = cx.io.framer.refuse_append();
+            return Ok(recover(cx.io, recovery));
+        }
+    };
+    let Collected {
+        to,
+        mut messages,
+        answer,
+    } = match collect(cx, user, &replace.append, 1, answer).await? {
+        Ok(collected) => collected,
+        Err(next) => return Ok(next),
+    };
+    let Some(message) = messages.pop() else {
+        answer.bad(&mut cx.io.out, None, "A message is missing");
+        return Ok(Next::Go);
+    };
+    match user.person.replace(opened, uid, to, message).await {
+        Ok(placed) => {
+            let (validity, new) = (placed.committed().uidvalidity, placed.committed().uid);
+            // RFC 8508 §3.4: the client learns of the new message before the old one goes.
+            let code = Code::AppendUid(validity, &[(new, new)]);
+            cx.io.out.ok(Some(&code), "The new message is there");
+            cx.tell(user, opened, Expunges::Tell)?;
+            answer.ok(&mut cx.io.out, placed.narrow(|_| ()), None);
+        }
+        Err(error) => not_placed(cx, user, answer, &error),
+    }
+    Ok(Next::Go)
+}
+
+/// The UID of the message that goes. `Err(None)`: there is no such sequence number.
+fn old(opened: &Opened, replace: &Replace) -> Result<u32, Option<Error>> {
+    if opened.read_only() {
+        return Err(Some(Error::ReadOnly));
+    }
+    let wanted = numbers::uids(opened, replace.numbers, &replace.set).ok_or(None)?;
+    let row = opened.select(&wanted).next();
+    row.map(|(_, row)| row.uid).ok_or(Some(Error::NoSuchMessage))
+}
