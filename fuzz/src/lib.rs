@@ -27,6 +27,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("access-search", access::fuzzing::fuzz_search),
     ("config", config::fuzzing::fuzz_config),
     ("directory-sasl", directory::fuzzing::fuzz_sasl),
+    ("directory-scram", directory::fuzzing::fuzz_scram),
     ("directory-srs", directory::fuzzing::fuzz_srs),
     ("directory-verifier", directory::fuzzing::fuzz_verifier),
     ("dns-reply", world_real::fuzzing::fuzz_dns_reply),

@@ -5,7 +5,8 @@
 //! 2. [`Directory::resolve_from`] says to whom an address of an envelope belongs ([`mod@resolve`]): no I/O, so RCPT costs no
 //!    query. What leads to another server is a [`Forward`], with a sender of ours ([`srs`]).
 //! 3. [`Directory::reserve`] holds room in a mailbox for one message ([`quota`]).
-//! 4. [`sasl`] reads PLAIN and LOGIN; [`Directory::authenticate`] checks the password ([`sign_in`], [`hashing`]).
+//! 4. [`sasl`] reads PLAIN and LOGIN; [`Directory::authenticate`] checks the password ([`sign_in`], [`hashing`]). [`scram`] takes a
+//!    proof instead.
 //! 5. [`SignedIn::may_send_as`] says whether an address is somebody's own, or granted.
 //! 6. [`admin`] changes domains, accounts and aliases: one commit, then the memory follows.
 //!
@@ -28,6 +29,7 @@ pub mod password;
 pub mod quota;
 pub mod resolve;
 pub mod sasl;
+pub mod scram;
 pub mod sign_in;
 mod snapshot;
 pub mod srs;
@@ -84,6 +86,26 @@ pub mod fuzzing {
     fn srs_tag(sender: &mail::address::Mailbox, tag: &str) -> bool {
         let start = sender.local().as_str().get(..tag.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(tag))
+    }
+
+    /// Reads both messages of a SCRAM client: one on each line.
+    pub fn fuzz_scram(bytes: &[u8]) {
+        let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
+        let first = crate::scram::ClientFirst::read(lines.next().unwrap_or_default());
+        if let Ok(first) = first {
+            let keys = crate::scram::Keys::nobody([7; 32]);
+            let (_, exchange) = first.answer(keys, &Nothing);
+            let right = exchange.check(lines.next().unwrap_or_default());
+            assert!(!matches!(right, Ok(Some(_))), "nobody signs in as nobody");
+        }
+    }
+
+    struct Nothing;
+
+    impl world::chance::Chance for Nothing {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
     }
 
     /// Reads a stored verifier.

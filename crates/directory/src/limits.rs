@@ -10,6 +10,8 @@ pub const PASSWORD_BYTES: usize = 1024;
 pub const PASSWORD_MIN_CHARS: usize = 8;
 /// Characters of a generated password: 20 of a 32-letter alphabet are 100 bits.
 pub const GENERATED_PASSWORD_CHARS: usize = 20;
+/// Rounds of PBKDF2 in SCRAM keys (RFC 7677 §4 asks for at least 4096); only generated passwords have such keys.
+pub const SCRAM_ROUNDS: u32 = 4096;
 /// argon2id memory of one hash, in KiB: 19 MiB (OWASP Password Storage).
 pub const ARGON2_MEMORY_KIB: u32 = 19 * 1024;
 /// argon2id passes.

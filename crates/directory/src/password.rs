@@ -13,12 +13,20 @@ use crate::limits;
 
 /// A password in the clear. Never printed by `Debug`; its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Password(Zeroizing<String>);
+pub struct Password(Zeroizing<String>, Origin);
+
+/// Who thought of a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Somebody,
+    /// [`Password::generate`]
+    Us,
+}
 
 impl Password {
     /// Takes any text, as a client sent it.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(Zeroizing::new(text.into()), Origin::Somebody)
     }
 
     /// A new one of 100 unpredictable bits, easy to read aloud: 20 letters and digits in five groups.
@@ -33,7 +41,12 @@ impl Password {
             }
             text.push(char::from(ALPHABET[usize::from(byte & 31)]));
         }
-        Self::new(text)
+        Self(Zeroizing::new(text), Origin::Us)
+    }
+
+    /// Whether it was made by [`Password::generate`], and so has 100 bits.
+    pub fn is_generated(&self) -> bool {
+        self.1 == Origin::Us
     }
 
     /// The text. Handle with care: it must reach neither a log nor the disk, except where its owner asked for it.
@@ -96,6 +109,8 @@ impl Verifier {
 
     /// Reads a PHC string. Parameters above ours are refused, so that a stored text cannot ask for any amount of memory.
     pub fn parse(text: &str) -> Result<Self, BadVerifier> {
+        // Keys for SCRAM may stand behind it.
+        let text = text.split(' ').next().unwrap_or_default();
         let mut parts = text
             .strip_prefix("$argon2id$v=19$")
             .ok_or(BadVerifier)?

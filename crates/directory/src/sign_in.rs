@@ -11,6 +11,8 @@ use crate::directory::Directory;
 use crate::events::DirectoryEvent;
 use crate::hashing::Busy;
 use crate::password::Password;
+use crate::sasl::Refusal;
+use crate::scram::{ClientFirst, Exchange, Keys};
 
 /// Where a sign-in comes from, for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +107,65 @@ impl Directory {
             (Ok(false), Ok(_)) => Err("wrong password"),
             (Ok(_), Err(reason)) => Err(reason),
         };
+        self.conclude(outcome, user, origin)
+    }
+
+    /// Whether SCRAM is worth offering: a client that prefers it must not fail where its password would do.
+    pub fn offers_scram(&self) -> bool {
+        self.tables().all_have_keys()
+    }
+
+    /// Answers a SCRAM client's first message. Who is not there gets an answer like everybody (threat case LOG-2).
+    pub fn scram_begin(&self, first: ClientFirst) -> (String, ScramClaim) {
+        let claim = self.claim(&first.user);
+        let keys = match &claim {
+            Ok(claim) => Keys::in_credential(&claim.credential),
+            Err(_) => None,
+        };
+        let claim = match (claim, &keys) {
+            (Ok(_), None) => Err("no keys for SCRAM"),
+            (claim, _) => claim,
+        };
+        let secret = self.srs().derived("scram", &first.user.to_lowercase());
+        let keys = keys.unwrap_or_else(|| Keys::nobody(secret));
+        let user = first.user.clone();
+        let (message, exchange) = first.answer(keys, self.doors.chance.as_ref());
+        (
+            message,
+            ScramClaim {
+                user,
+                claim,
+                exchange,
+            },
+        )
+    }
+
+    /// Checks a SCRAM client's last message. With the sign-in comes the server's own proof, which is to be sent before.
+    ///
+    /// # Errors
+    /// `Err(Ok(failure))`: the proof is wrong; `Err(Err(refusal))`: it is none.
+    pub fn scram_finish(
+        self: &Arc<Self>,
+        claim: ScramClaim,
+        last: &[u8],
+        origin: Origin,
+    ) -> Result<(SignedIn, String), Result<AuthFailure, Refusal>> {
+        let proof = claim.exchange.check(last).map_err(Err)?;
+        let outcome = match (&proof, claim.claim) {
+            (Some(_), Ok(claim)) => self.confirm(claim),
+            (None, Ok(_)) => Err("wrong password"),
+            (_, Err(reason)) => Err(reason),
+        };
+        let signed_in = self.conclude(outcome, &claim.user, origin).map_err(Ok)?;
+        Ok((signed_in, proof.unwrap_or_default()))
+    }
+
+    fn conclude(
+        &self,
+        outcome: Result<SignedIn, &'static str>,
+        user: &str,
+        origin: Origin,
+    ) -> Result<SignedIn, AuthFailure> {
         match outcome {
             Ok(signed_in) => {
                 let address = signed_in.address.to_string();
@@ -173,8 +234,22 @@ impl Directory {
     }
 }
 
+/// A SCRAM exchange that waits for the client's proof.
+#[derive(Debug)]
+pub struct ScramClaim {
+    user: String,
+    claim: Result<Claim, &'static str>,
+    exchange: Exchange,
+}
+
 struct Claim {
     account: AccountId,
     address: Mailbox,
     credential: Arc<str>,
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Claim({})", self.address)
+    }
 }

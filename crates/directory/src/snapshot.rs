@@ -66,6 +66,11 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// Whether there are keys for SCRAM: they stand behind the verifier.
+    pub fn has_keys(&self) -> bool {
+        self.credential.as_deref().is_some_and(|text| text.contains(' '))
+    }
+
     /// From a stored row.
     pub fn from_row(row: AccountRow, usage: Arc<Usage>) -> Option<Self> {
         let address = from_key_text(&row.address)?;
@@ -105,6 +110,9 @@ pub(crate) struct Snapshot {
     pub names: HashMap<String, Name>,
     /// accounts of each domain, oldest first
     pub by_domain: HashMap<String, BTreeSet<AccountId>>,
+    /// accounts with a password, and those of them that have keys for SCRAM
+    with_password: usize,
+    with_keys: usize,
 }
 
 impl Snapshot {
@@ -121,7 +129,22 @@ impl Snapshot {
             .entry(account.key.domain().to_owned())
             .or_default()
             .insert(account.id);
-        self.accounts.insert(account.id, account);
+        let (password, keys) = (account.credential.is_some(), account.has_keys());
+        self.with_password += usize::from(password);
+        self.with_keys += usize::from(keys);
+        if let Some(old) = self.accounts.insert(account.id, account) {
+            self.discount(&old);
+        }
+    }
+
+    fn discount(&mut self, account: &Account) {
+        self.with_password -= usize::from(account.credential.is_some());
+        self.with_keys -= usize::from(account.has_keys());
+    }
+
+    /// Whether everybody who has a password can prove it by SCRAM.
+    pub fn all_have_keys(&self) -> bool {
+        self.with_keys > 0 && self.with_keys == self.with_password
     }
 
     /// Takes an account out.
@@ -130,7 +153,9 @@ impl Snapshot {
         if let Some(ids) = self.by_domain.get_mut(account.key.domain()) {
             ids.remove(&account.id);
         }
-        self.accounts.remove(&account.id);
+        if let Some(old) = self.accounts.remove(&account.id) {
+            self.discount(&old);
+        }
     }
 
     /// Puts an alias in. Targets that cannot be read are left out (`admin` checked them when they were written).

@@ -115,6 +115,14 @@ impl SrsKey {
         }
     }
 
+    /// A secret for another purpose, the same for the same text as long as the key is.
+    pub(crate) fn derived(&self, purpose: &str, text: &str) -> [u8; 32] {
+        let tag = hmac::sign(&self.0, format!("{purpose}\0{text}").as_bytes());
+        let mut octets = [0; 32];
+        octets.copy_from_slice(tag.as_ref());
+        octets
+    }
+
     fn hash(&self, parts: &[&str]) -> String {
         let mut context = hmac::Context::with_key(&self.0);
         for part in parts {

@@ -14,6 +14,8 @@ pub struct Offer {
     pub append_limit_bytes: u64,
     /// COMPRESS is active
     pub compressed: bool,
+    /// everybody can prove their password by SCRAM
+    pub scram: bool,
 }
 
 /// When a capability is announced.
@@ -31,6 +33,8 @@ pub enum When {
     NotPrivate,
     /// before sign-in, under TLS (or where the operator permits signing in without)
     Private,
+    /// like `Private`, if every account can use it
+    PrivateForAll,
     /// once somebody signed in, until it is active
     UntilActive,
     /// once somebody signed in, with the largest message behind it
@@ -92,6 +96,7 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("LOGINDISABLED", "RFC 3501", When::NotPrivate, Enable::No, "signing_in_is_offered_only_in_private"),
     extension("AUTH=PLAIN", "RFC 4616", When::Private, Enable::No, "both_mechanisms_work_with_and_without_an_initial_response"),
     extension("AUTH=LOGIN", "draft-murchison-sasl-login", When::Private, Enable::No, "both_mechanisms_work_with_and_without_an_initial_response"),
+    extension("AUTH=SCRAM-SHA-256", "RFC 7677", When::PrivateForAll, Enable::No, "scram_is_offered_when_everybody_can_use_it"),
     extension("NAMESPACE", "RFC 2342", When::AfterSignIn, Enable::No, "small_commands_answer"),
     extension("CHILDREN", "RFC 3348", When::AfterSignIn, Enable::No, "lists_show_the_tree"),
     extension("UNSELECT", "RFC 3691", When::AfterSignIn, Enable::No, "status_and_select_agree"),
@@ -103,6 +108,7 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("COMPRESS=DEFLATE", "RFC 4978", When::UntilActive, Enable::No, "both_directions_are_compressed"),
     extension("UNAUTHENTICATE", "RFC 8437", When::AfterSignIn, Enable::No, "unauthenticate_forgets_who_it_was"),
     extension("LANGUAGE", "RFC 5255", When::Always, Enable::No, "the_language_is_english"),
+    extension("OBJECTID", "RFC 8474", When::AfterSignIn, Enable::No, "objects_keep_their_identifiers"),
     extension("QUOTA", "RFC 9208", When::AfterSignIn, Enable::No, "quotas_are_told_and_not_set"),
     extension("QUOTA=RES-STORAGE", "RFC 9208", When::AfterSignIn, Enable::No, "quotas_are_told_and_not_set"),
     extension("QUOTA=RES-MAILBOX", "RFC 9208", When::AfterSignIn, Enable::No, "quotas_are_told_and_not_set"),
@@ -152,6 +158,7 @@ fn is_announced(when: When, stage: Stage, offer: Offer) -> bool {
         When::UntilActive => !before && !offer.compressed,
         When::TlsCanBegin => before && offer.can_start_tls,
         When::NotPrivate => stage == Stage::Plaintext,
+        When::PrivateForAll => stage == Stage::Private && offer.scram,
         When::Private => stage == Stage::Private,
     }
 }
@@ -173,6 +180,7 @@ mod tests {
             can_start_tls,
             append_limit_bytes: 1000,
             compressed: false,
+            scram: false,
         };
         capabilities(stage, offer).split(' ').map(str::to_owned).collect()
     }

@@ -179,6 +179,7 @@ impl<'c> Session<'c> {
             can_start_tls: self.can_start_tls,
             append_limit_bytes: self.ctx.append_limit_bytes,
             compressed: self.compressed,
+            scram: self.ctx.directory.offers_scram(),
         };
         capabilities(self.stage(), offer)
     }

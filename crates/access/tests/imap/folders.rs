@@ -278,3 +278,37 @@ async fn unauthenticate_forgets_who_it_was() {
     let lines = client.ok("SELECT INBOX").await;
     assert!(lines.contains(&"* 0 EXISTS".to_owned()));
 }
+
+#[tokio::test]
+async fn objects_keep_their_identifiers() {
+    let world = World::new().await;
+    world
+        .deliver("alice@example.test", b"Subject: x\r\n\r\nx\r\n")
+        .await;
+    let mut client = world.user("alice").await;
+    let id = |text: &str, name: &str| {
+        let from = text.find(&format!("{name} (")).unwrap() + name.len() + 2;
+        text[from..].split(')').next().unwrap().to_owned()
+    };
+    let created = client.ok("CREATE Work").await.pop().unwrap();
+    let work = id(&created, "MAILBOXID");
+    let status = |lines: Vec<String>| id(&lines[0], "MAILBOXID");
+    assert_eq!(status(client.ok("STATUS Work (MAILBOXID)").await), work);
+    client.ok("RENAME Work Play").await;
+    assert_eq!(status(client.ok("STATUS Play (MAILBOXID)").await), work);
+    let lines = client.ok("SELECT INBOX").await;
+    let inbox = lines.iter().find(|line| line.contains("MAILBOXID")).unwrap();
+    assert_ne!(id(inbox, "MAILBOXID"), work);
+    let lines = client.ok("FETCH 1 (EMAILID THREADID)").await;
+    assert!(
+        lines[0].contains("THREADID NIL"),
+        "a server without threads says so: {lines:?}"
+    );
+    let email = id(&lines[0], "EMAILID");
+    client.ok("COPY 1 Play").await;
+    assert!(client.ok(&format!("SEARCH EMAILID {email}")).await[0].ends_with(" 1"));
+    client.ok("SELECT Play").await;
+    let lines = client.ok("FETCH 1 (EMAILID)").await;
+    assert_eq!(id(&lines[0], "EMAILID"), email, "a copy is the same mail");
+    client.ok("DELETE Play").await;
+}

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use access::imap::Security;
 
-use crate::support::{HELLO, PASSWORD, World};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::{Client, HELLO, PASSWORD, World, pass_time};
 
 #[tokio::test]
 async fn log_4_plaintext_sign_in_is_off() {
@@ -196,6 +199,89 @@ async fn plaintext_without_a_certificate_offers_nothing() {
     client.refused("STARTTLS", "BAD").await;
     let mut client = world.connect(Security::ImplicitTls);
     assert_eq!(client.line().await, "");
+}
+
+#[tokio::test]
+async fn scram_is_offered_when_everybody_can_use_it() {
+    use directory::admin::AccountChange;
+    let world = World::new().await;
+    let mut client = world.secure().await;
+    assert!(
+        !client.ok("CAPABILITY").await[0].contains("SCRAM"),
+        "chosen passwords have no keys"
+    );
+    client.refused("AUTHENTICATE SCRAM-SHA-256", "BAD").await;
+    let mut words = Vec::new();
+    for (seed, name) in [(1, "alice"), (2, "bob")] {
+        let password = directory::Password::generate(&testkit::chance::SeededChance::new(seed));
+        words.push(password.reveal().to_owned());
+        let change = AccountChange {
+            password: Some(password),
+            ..AccountChange::default()
+        };
+        let address = format!("{name}@example.test");
+        world.directory.set_account(&address, change).await.unwrap();
+    }
+    let mut client = world.secure().await;
+    assert!(client.ok("CAPABILITY").await[0].contains("AUTH=SCRAM-SHA-256"));
+    client.ok(&format!("LOGIN bob@example.test {}", words[1])).await;
+
+    // Wrong passwords and nobody look alike: the same challenge for the same name, the same refusal.
+    for (user, word) in [("alice", words[1].as_str()), ("nobody", &words[0])] {
+        let mut client = world.secure().await;
+        let (salt, said) = scram(&world, &mut client, user, word, false).await;
+        assert!(said.starts_with("NO [AUTHENTICATIONFAILED]"), "{said}");
+        let mut client = world.secure().await;
+        assert_eq!(scram(&world, &mut client, user, word, true).await.0, salt);
+    }
+    let mut client = world.secure().await;
+    let (_, said) = scram(&world, &mut client, "alice", &words[0], true).await;
+    assert!(said.starts_with("OK [CAPABILITY"), "{said}");
+    client.ok("SELECT INBOX").await;
+    let mut client = world.secure().await;
+    client.send(b"x AUTHENTICATE SCRAM-SHA-256\r\n").await;
+    assert_eq!(client.line().await, "+ ");
+    client.send(b"*\r\n").await;
+    assert!(client.line().await.starts_with("x BAD"));
+}
+
+/// One exchange; the salt that was told, and the tagged answer.
+async fn scram(
+    world: &World,
+    client: &mut Client,
+    user: &str,
+    password: &str,
+    initial: bool,
+) -> (String, String) {
+    let bare = format!("n={user}@example.test,r=fyko+d2lbbFgONRv9qkxdawL");
+    let first = base64(format!("n,,{bare}").as_bytes());
+    if initial {
+        client
+            .send(format!("s AUTHENTICATE SCRAM-SHA-256 {first}\r\n").as_bytes())
+            .await;
+    } else {
+        client.send(b"s AUTHENTICATE SCRAM-SHA-256\r\n").await;
+        assert_eq!(client.line().await, "+ ");
+        client.send(format!("{first}\r\n").as_bytes()).await;
+    }
+    let challenge = client.line().await;
+    let challenge = STANDARD.decode(challenge.strip_prefix("+ ").unwrap()).unwrap();
+    let challenge = String::from_utf8(challenge).unwrap();
+    let salt = challenge.split(',').nth(1).unwrap().to_owned();
+    let last = directory::scram::client_final(password, &bare, &challenge).unwrap();
+    client
+        .send(format!("{}\r\n", base64(last.as_bytes())).as_bytes())
+        .await;
+    // A refusal comes after a pause.
+    let said = tokio::select! {
+        said = client.line() => said,
+        () = async { loop { pass_time(&world.clock).await } } => unreachable!(),
+    };
+    if said.starts_with("+ ") {
+        client.send(b"\r\n").await;
+        return (salt, client.until("s").await.pop().unwrap());
+    }
+    (salt, said.strip_prefix("s ").unwrap().to_owned())
 }
 
 fn base64(bytes: &[u8]) -> String {

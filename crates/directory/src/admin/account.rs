@@ -15,6 +15,7 @@ use crate::events::DirectoryEvent;
 use crate::limits;
 use crate::password::{Password, Verifier};
 use crate::quota::Usage;
+use crate::scram::Keys;
 use crate::snapshot::{Account, AccountSettings, Snapshot};
 
 /// The mailboxes a new account has beside INBOX (RFC 6154).
@@ -126,7 +127,7 @@ impl Directory {
         check_free(&self.tables(), &planned)?;
         for (new, spec) in planned.iter_mut().zip(specs) {
             new.credential = match spec.credential {
-                Credential::Password(password) => Some(self.verifier(&password).await?.to_string()),
+                Credential::Password(password) => Some(self.credential(&password).await?),
                 Credential::Verifier(verifier) => Some(verifier.to_string()),
                 Credential::None => None,
             };
@@ -166,13 +167,23 @@ impl Directory {
         checked.await.map_err(|_| AdminError::Busy)
     }
 
+    /// What is stored of a password: its verifier, and behind it the keys for SCRAM if we generated it.
+    async fn credential(&self, password: &Password) -> Result<String> {
+        let verifier = self.verifier(password).await?;
+        if !password.is_generated() {
+            return Ok(verifier.to_string());
+        }
+        let keys = Keys::of(password, self.doors.chance.as_ref());
+        Ok(format!("{verifier} {keys}"))
+    }
+
     /// Changes an account. A new password ends what was remembered of the old one.
     pub async fn set_account(&self, address: &str, change: AccountChange) -> Result<AccountView> {
         let address = parse_address(address)?;
         let credential = match &change.password {
             Some(password) => {
                 check_text(password)?;
-                Some(self.verifier(password).await?.to_string())
+                Some(self.credential(password).await?)
             }
             None => None,
         };

@@ -1,14 +1,15 @@
-//! AUTHENTICATE (RFC 3501 §6.2.2, RFC 4959) with PLAIN and LOGIN.
+//! AUTHENTICATE (RFC 3501 §6.2.2, RFC 4959) with PLAIN, LOGIN and SCRAM-SHA-256 (RFC 7677).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use directory::sasl::{self, Mechanism, Refusal, Step};
+use directory::scram::{self, ClientFirst};
 use imap::command::Authenticate;
 use imap::frame::Progress;
 use imap::out::Code;
 use world::clock::Monotonic;
 
-use super::login::{Outcome, check};
+use super::login::{Outcome, check, judged, origin};
 use crate::imap::io::Stop;
 use crate::imap::session::Cx;
 
@@ -18,6 +19,9 @@ pub(crate) async fn run(
     plaintext: bool,
     until: Monotonic,
 ) -> Result<Outcome, Stop> {
+    if authenticate.mechanism == scram::NAME && cx.ctx.directory.offers_scram() {
+        return prove(cx, authenticate, plaintext, until).await;
+    }
     let Some(mechanism) = Mechanism::named(&authenticate.mechanism) else {
         return Ok(Outcome::Wrong("This mechanism is not offered"));
     };
@@ -53,4 +57,64 @@ pub(crate) async fn run(
             }
         }
     }
+}
+
+/// SCRAM: the client proves that it knows the password, then the server that it knows the keys; IMAP's `OK` carries no data, so
+/// the server's proof is a challenge of its own (RFC 5802 §5).
+async fn prove(
+    cx: &mut Cx<'_, '_>,
+    authenticate: Authenticate,
+    plaintext: bool,
+    until: Monotonic,
+) -> Result<Outcome, Stop> {
+    let origin = match origin(cx, plaintext) {
+        Ok(origin) => origin,
+        Err(outcome) => return Ok(outcome),
+    };
+    let first = match authenticate.initial {
+        Some(initial) => Ok(initial.expose().to_vec()),
+        None => ask(cx, b"", until).await?,
+    };
+    let first = match first.and_then(|first| ClientFirst::read(&first)) {
+        Ok(first) => first,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
+    let (challenge, claim) = cx.ctx.directory.scram_begin(first);
+    let last = match ask(cx, challenge.as_bytes(), until).await? {
+        Ok(last) => last,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
+    let (who, proof) = match cx.ctx.directory.scram_finish(claim, &last, origin) {
+        Ok(proved) => proved,
+        Err(Ok(failure)) => return Ok(judged(cx, origin, Err(failure))),
+        Err(Err(refusal)) => return Ok(refused(refusal)),
+    };
+    match ask(cx, proof.as_bytes(), until).await? {
+        Ok(_) => Ok(judged(cx, origin, Ok(who))),
+        Err(refusal) => Ok(refused(refusal)),
+    }
+}
+
+fn refused(refusal: Refusal) -> Outcome {
+    match refusal {
+        Refusal::ActingForAnother => Outcome::Refused(Code::AuthorizationFailed, refusal.sentence()),
+        refusal => Outcome::Wrong(refusal.sentence()),
+    }
+}
+
+/// Sends a challenge and decodes the answer.
+async fn ask(
+    cx: &mut Cx<'_, '_>,
+    challenge: &[u8],
+    until: Monotonic,
+) -> Result<Result<Vec<u8>, Refusal>, Stop> {
+    cx.io.out.challenge(challenge);
+    cx.io.framer.expect_line();
+    let Progress::Line(line) = cx.io.next(until).await? else {
+        return Ok(Err(Refusal::TooLong));
+    };
+    if line == b"*" {
+        return Ok(Err(Refusal::Cancelled));
+    }
+    Ok(STANDARD.decode(&line).map_err(|_| Refusal::NotBase64))
 }

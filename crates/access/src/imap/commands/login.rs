@@ -34,19 +34,33 @@ const REJECTED: &str = "Wrong user name or password";
 
 /// Asks the directory.
 pub(crate) async fn check(cx: &mut Cx<'_, '_>, user: &str, password: &Password, plaintext: bool) -> Outcome {
-    let door = if plaintext { "imap" } else { "imaps" };
+    let origin = match origin(cx, plaintext) {
+        Ok(origin) => origin,
+        Err(outcome) => return outcome,
+    };
+    let said = cx.ctx.directory.authenticate(user, password, origin).await;
+    judged(cx, origin, said)
+}
+
+/// Where the sign-in comes from, unless nobody may sign in from there now.
+pub(crate) fn origin(cx: &Cx<'_, '_>, plaintext: bool) -> Result<Origin, Outcome> {
     let origin = Origin {
-        door,
+        door: if plaintext { "imap" } else { "imaps" },
         peer: cx.peer.addr.ip(),
     };
-    let guard = &cx.ctx.guard;
-    if !guard.may_sign_in(origin.peer) {
-        return Outcome::Refused(
-            Code::Unavailable,
-            "Too many wrong passwords came from your address; wait ten minutes",
-        );
+    if cx.ctx.guard.may_sign_in(origin.peer) {
+        return Ok(origin);
     }
-    match cx.ctx.directory.authenticate(user, password, origin).await {
+    Err(Outcome::Refused(
+        Code::Unavailable,
+        "Too many wrong passwords came from your address; wait ten minutes",
+    ))
+}
+
+/// Counts the outcome, and words it.
+pub(crate) fn judged(cx: &Cx<'_, '_>, origin: Origin, said: Result<SignedIn, AuthFailure>) -> Outcome {
+    let guard = &cx.ctx.guard;
+    match said {
         Ok(who) => {
             guard.signed_in(origin.peer);
             Outcome::Welcome(who)
