@@ -46,3 +46,5 @@ pub const APPEND_MESSAGES: usize = 500;
 pub const APPEND_KEPT_BYTES: usize = 8 * 1024 * 1024;
 /// Octets that are decompressed before they are read (RFC 4978): however much a client's octets swell, no more wait.
 pub const INFLATED_BYTES: usize = 16 * 1024;
+/// A command that takes longer tells so, again and again after so long (RFC 9585 §4: not more often than every 10 seconds).
+pub const IN_PROGRESS: Duration = Duration::from_secs(15);

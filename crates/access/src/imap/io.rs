@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use imap::command::Tag;
 use imap::frame::{Framer, Progress};
 use imap::mode::Mode;
-use imap::out::Out;
+use imap::out::{Code, Out};
 use tokio::sync::watch;
 use world::clock::Monotonic;
 use world::line::{Driver, ReadError};
 
 use super::compress::Deflate;
-use crate::limits::{GOODBYE, OUTPUT_BYTES, WRITE};
+use crate::limits::{GOODBYE, IN_PROGRESS, OUTPUT_BYTES, WRITE};
 
 /// The connection is of no more use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,13 @@ pub(crate) enum Stop {
     MailboxGone,
 }
 
+/// The command under way.
+struct Task {
+    tag: Tag,
+    /// when the client heard of it last
+    told: Monotonic,
+}
+
 /// The two directions of one connection.
 pub(crate) struct Io<'d> {
     driver: &'d mut Driver,
@@ -34,6 +42,7 @@ pub(crate) struct Io<'d> {
     /// what the client switched on
     pub(crate) mode: Mode,
     compression: Option<Box<Deflate>>,
+    task: Option<Task>,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -45,6 +54,7 @@ impl<'d> Io<'d> {
             out: Out::new(),
             mode: Mode::default(),
             compression: None,
+            task: None,
             shutdown,
         }
     }
@@ -128,6 +138,7 @@ impl<'d> Io<'d> {
     /// answer any more. What the client sent meanwhile is kept, at most one read of it. Cancel-safe.
     pub(crate) async fn breathe(&mut self) -> Result<(), Stop> {
         tokio::task::yield_now().await;
+        self.tell_progress().await?;
         if *self.shutdown.borrow() {
             return Err(Stop::Shutdown);
         }
@@ -145,6 +156,46 @@ impl<'d> Io<'d> {
             },
             () = std::future::ready(()) => Ok(()),
         }
+    }
+
+    /// A command begins; [`Io::breathe`] and [`Io::patiently`] tell the client when it takes long.
+    pub(crate) fn begin(&mut self, tag: &Tag) {
+        let (tag, told) = (tag.clone(), self.now());
+        self.task = Some(Task { tag, told });
+    }
+
+    /// It is over.
+    pub(crate) fn end(&mut self) {
+        self.task = None;
+    }
+
+    /// Waits for work that may take long, and tells the client now and then that it is under way (RFC 9585).
+    pub(crate) async fn patiently<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let wake = self.driver.clock().sleep_until(self.after(IN_PROGRESS));
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = wake => {}
+            }
+            self.tell_progress().await?;
+        }
+    }
+
+    /// `* OK [INPROGRESS ("tag" NIL NIL)]`, when the last was long enough ago. How much is left nobody knows.
+    async fn tell_progress(&mut self) -> Result<(), Stop> {
+        let now = self.now();
+        let Some(task) = self
+            .task
+            .as_mut()
+            .filter(|task| now.0 >= task.told.0 + IN_PROGRESS)
+        else {
+            return Ok(());
+        };
+        task.told = now;
+        self.out.ok(Some(&Code::InProgress(&task.tag)), "Still at it");
+        self.flush().await
     }
 
     /// Decompresses what has come, if that is how it comes. Whether something did.
@@ -272,5 +323,47 @@ impl<'d> Io<'d> {
 async fn stopping(shutdown: &mut watch::Receiver<bool>) {
     if shutdown.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::clock::SimClock;
+    use testkit::net::{some_peer, wire_pair};
+    use tokio::io::AsyncReadExt as _;
+    use world::line::{Connection, Plain};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn long_commands_tell_that_they_go_on() {
+        let clock = SimClock::new();
+        let (mut client, server) = wire_pair();
+        let mut connection = Connection::<Plain>::new(Box::new(server), some_peer(), clock.door());
+        let (_stop, shutdown) = watch::channel(false);
+        let mut io = Io::new(&mut connection, shutdown);
+        io.begin(&Tag::new(b"a1").unwrap());
+        let (done, work) = tokio::sync::oneshot::channel();
+        let passing = async {
+            for _ in 0..2 {
+                for _ in 0..20 {
+                    tokio::task::yield_now().await;
+                }
+                clock.advance(IN_PROGRESS).await;
+            }
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            done.send(7).unwrap();
+        };
+        let (said, ()) = tokio::join!(io.patiently(work), passing);
+        assert_eq!(said, Ok(Ok(7)));
+        let (quick, ()) = tokio::join!(io.patiently(std::future::ready(1)), std::future::ready(()));
+        assert_eq!(quick, Ok(1));
+        let mut told = vec![0; 1000];
+        let read = client.read(&mut told).await.unwrap();
+        let told = String::from_utf8_lossy(&told[..read]).into_owned();
+        let line = "* OK [INPROGRESS (\"a1\" NIL NIL)] Still at it\r\n";
+        assert_eq!(told, line.repeat(2));
     }
 }

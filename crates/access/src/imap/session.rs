@@ -211,6 +211,7 @@ impl<'c> Session<'c> {
                 Next::Close
             }
         };
+        io.end();
         io.send().await?;
         Ok(next)
     }
@@ -232,6 +233,7 @@ impl<'c> Session<'c> {
                 return Ok(self.mistake(io));
             }
         };
+        io.begin(&request.tag);
         let answer = Answer::<Proof>::to(&request);
         match permit(self.stage(), self.can_start_tls, request.command.verb()) {
             Permit::Yes => {}
@@ -395,6 +397,7 @@ impl<'c> Session<'c> {
                 return Ok(commands::append::recover(io, recovery));
             }
         };
+        io.begin(&request.tag);
         let answer = Answer::<Proof>::to(&request);
         let (ctx, peer) = (self.ctx, self.peer);
         let mut cx = Cx { ctx, io, peer };

@@ -1,6 +1,7 @@
 //! Response codes in brackets (RFC 3501 §7.1, RFC 5530 and the extensions').
 
 use super::Out;
+use crate::command::Tag;
 
 /// A response code. Sets are ascending inclusive ranges and not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum Code<'a> {
     HasChildren,
     /// RFC 7162
     HighestModSeq(u64),
+    /// RFC 9585: the command of this tag is under way
+    InProgress(&'a Tag),
     /// RFC 5530: somebody else holds it; try again
     InUse,
     /// RFC 5530: a limit of the operator's
@@ -113,6 +116,11 @@ impl Code<'_> {
                 out.raw(b"CAPABILITY ");
                 out.text(names);
             }
+            Self::InProgress(tag) => {
+                out.raw(b"INPROGRESS (");
+                out.quoted(tag.as_str().as_bytes());
+                out.raw(b" NIL NIL)");
+            }
             Self::MailboxId(id) => {
                 out.raw(b"MAILBOXID (");
                 out.text(id);
@@ -152,6 +160,7 @@ impl Code<'_> {
             Self::CopyUid(..) => ("COPYUID", None),
             Self::Expired => ("EXPIRED", None),
             Self::HasChildren => ("HASCHILDREN", None),
+            Self::InProgress(_) => ("INPROGRESS", None),
             Self::InUse => ("INUSE", None),
             Self::Limit => ("LIMIT", None),
             Self::MailboxId(_) => ("MAILBOXID", None),

@@ -50,6 +50,11 @@ impl Out {
         self.mode = mode;
     }
 
+    /// What the client switched on.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// What is there, to be written.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

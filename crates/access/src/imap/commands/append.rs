@@ -114,7 +114,7 @@ async fn place(
     collected: Collected,
 ) -> Result<Next, Stop> {
     let Collected { to, messages, answer } = collected;
-    match user.person.append_all(to, messages).await {
+    match cx.io.patiently(user.person.append_all(to, messages)).await? {
         Ok(placed) => {
             if let Some(opened) = opened {
                 cx.tell(user, opened, Expunges::Tell)?;

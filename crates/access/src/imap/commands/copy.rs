@@ -21,7 +21,7 @@ pub(crate) async fn run(
     let Some((uids, to, answer)) = prepare(cx, user, opened, copy, answer).await? else {
         return Ok(());
     };
-    match user.person.copy(opened, uids, to).await {
+    match cx.io.patiently(user.person.copy(opened, uids, to)).await? {
         Ok(copied) => {
             cx.tell(user, opened, Expunges::Tell)?;
             let pairs = &copied.committed().pairs;

@@ -32,7 +32,7 @@ pub(crate) async fn run(
         answer.unchanged(&mut cx.io.out, None);
         return Ok(());
     }
-    match user.person.expunge(opened, uids).await {
+    match cx.io.patiently(user.person.expunge(opened, uids)).await? {
         Ok(expunged) => {
             cx.tell(user, opened, Expunges::Tell)?;
             let highest = Code::HighestModSeq(expunged.committed().modseq);

@@ -22,7 +22,7 @@ pub(crate) async fn run(
     let Some((uids, to, answer)) = prepare(cx, user, opened, moved, answer).await? else {
         return Ok(());
     };
-    match user.person.move_to(opened, uids, to).await {
+    match cx.io.patiently(user.person.move_to(opened, uids, to)).await? {
         Ok(moved) => {
             let done = moved.committed();
             let (from, into) = both_sides(&done.pairs);

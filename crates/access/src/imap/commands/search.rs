@@ -1,6 +1,6 @@
 //! SEARCH and UID SEARCH (RFC 3501 §6.4.4, RFC 4731, RFC 5182, RFC 7162 §3.1.5, RFC 9394 §3.1).
 
-use imap::command::{Numbers, Search};
+use imap::command::{Numbers, Returns, Search};
 use mailbox::{Expunges, Opened};
 
 use crate::imap::find::find;
@@ -21,7 +21,9 @@ pub(crate) async fn run(
         return Ok(());
     };
     let with_modseq = search.uses_modseq();
-    match search.returns {
+    // RFC 9051 §6.4.4: the answer is an ESEARCH, asked for or not.
+    let returns = search.returns.or(cx.io.mode.rev2.then_some(Returns::ALL));
+    match returns {
         Some(returns) => {
             if returns.save {
                 opened.save(kept(&hits, returns));

@@ -66,7 +66,10 @@ fn describe(out: &mut Out, opened: &Opened) {
     out.mailbox_flags(names.iter().copied());
     out.exists(opened.exists());
     out.recent(opened.recent());
-    if let Some(unseen) = snapshot.iter().position(|row| row.bits & SEEN == 0) {
+    // RFC 9051 appendix E has no UNSEEN there any more.
+    if !out.mode().rev2
+        && let Some(unseen) = snapshot.iter().position(|row| row.bits & SEEN == 0)
+    {
         out.ok(Some(&Code::Unseen(unseen as u32 + 1)), "The first unseen message");
     }
     out.ok(Some(&Code::UidValidity(opened.uidvalidity())), "UIDs are valid");
