@@ -1,6 +1,7 @@
 //! LIST (RFC 3501 §6.3.8, RFC 5258, RFC 5819, RFC 6154, RFC 9590).
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use imap::command::List;
 use imap::name::MailboxName;
@@ -57,7 +58,7 @@ pub(crate) async fn run(cx: &mut Cx<'_, '_>, user: &User, list: &List, answer: R
 
 /// Everything that may be shown.
 struct Found {
-    tree: Tree,
+    tree: Arc<Tree>,
     /// subscribed names without a mailbox; empty unless they are asked for
     names: Vec<String>,
     metadata: Vec<MetadataRow>,
