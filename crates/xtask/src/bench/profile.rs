@@ -4,16 +4,31 @@ use super::Options;
 use super::lab::Lab;
 use super::results::Results;
 use super::single::inbound;
+use crate::demo::Demo;
 use crate::process;
 use crate::report::{Outcome, pause};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Messages while samples are taken.
-const SAMPLED: usize = 8_000;
-/// Messages while syncs are timed; strace makes every one slower.
+/// Sessions of each profile, and the messages while samples are taken.
+const PROFILES: [(usize, usize); 2] = [(1, 5_000), (10, 8_000)];
+/// Messages while calls are counted, and while syncs are timed; strace makes every one slower.
 const TIMED: usize = 500;
+/// What is counted: the event's name for perf, and ours.
+const COUNTED: &[(&str, &str)] = &[
+    ("context-switches", "changes of threads"),
+    ("syscalls:sys_enter_futex", "`futex`"),
+    ("syscalls:sys_enter_epoll_wait", "`epoll_wait`"),
+    ("syscalls:sys_enter_recvfrom", "`recvfrom`"),
+    ("syscalls:sys_enter_sendto", "`sendto`"),
+    (
+        "syscalls:sys_enter_pwrite64",
+        "`pwrite64` (two a page of the log)",
+    ),
+    ("syscalls:sys_enter_fcntl", "`fcntl`"),
+];
 /// Samples a second; a prime, so that it beats with nothing.
 const SAMPLES_HZ: &str = "1999";
 const CALL_LIMIT: Duration = Duration::from_secs(120);
@@ -50,27 +65,46 @@ const KINDS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Samples the process under ten sessions of 4 KB, then times its syncs.
+/// What one profile showed.
+struct Profile {
+    sessions: usize,
+    cpu_ms: f64,
+    samples: String,
+    /// name and number a message
+    counts: Vec<(&'static str, f64)>,
+    syncs: f64,
+    sync_ms: f64,
+}
+
+/// Samples the process under one session and under ten, counts its calls, and times its syncs.
 pub fn inbound_path(lab: &Lab, _options: &Options, results: &mut Results) -> Outcome<()> {
     let demo = lab.hearthpost("profile", 100)?;
     inbound(lab, &demo, 500, 10, 100, &[])?;
+    let mut out = String::from("## Profile of the inbound path\n");
+    for (sessions, messages) in PROFILES {
+        let (cpu_ms, samples) = sample(lab, &demo, sessions, messages)?;
+        let counts = count(lab, &demo, sessions)?;
+        let (syncs, sync_ms) = syncs(lab, &demo, sessions)?;
+        out.push_str(&page(&Profile {
+            sessions,
+            cpu_ms,
+            samples,
+            counts,
+            syncs,
+            sync_ms,
+        }));
+    }
+    results.remark(out);
+    Ok(())
+}
+
+/// Milliseconds of CPU a message, and perf's report.
+fn sample(lab: &Lab, demo: &Demo, sessions: usize, messages: usize) -> Outcome<(f64, String)> {
     let data = lab.dir("perf.data");
-    let mut perf = Command::new("perf")
-        .args(["record", "-q", "-F", SAMPLES_HZ, "-o"])
-        .arg(&data)
-        .args(["-p", &demo.pid().to_string()])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("perf is needed for the profile: {error}"))?;
-    pause(Duration::from_millis(300));
-    let measured = inbound(lab, &demo, SAMPLED, 10, 100, &["--settle", "0.1"]);
-    process::must(
-        Command::new("kill").args(["-INT", &perf.id().to_string()]),
-        CALL_LIMIT,
-    )?;
-    process::wait(&mut perf, CALL_LIMIT).ok_or("perf did not end")?;
-    let cpu_ms = measured?["cpu_s_per_1000"].as_f64().unwrap_or(f64::NAN);
+    let output = data.display().to_string();
+    let words = ["record", "-q", "-F", SAMPLES_HZ, "-o", &output];
+    let metrics = under_perf(lab, demo, &words, sessions, messages)?;
+    let cpu_ms = metrics["cpu_s_per_1000"].as_f64().unwrap_or(f64::NAN);
     let mut report = Command::new("perf");
     report
         .args([
@@ -83,15 +117,54 @@ pub fn inbound_path(lab: &Lab, _options: &Options, results: &mut Results) -> Out
             "-i",
         ])
         .arg(&data);
-    let samples = process::must(&mut report, CALL_LIMIT)?.stdout;
-    let shares = by_kind(&samples);
-    let (syncs, each_ms) = syncs(lab, &demo)?;
-    results.remark(page(cpu_ms, &shares, &hottest(&samples), syncs, each_ms));
-    Ok(())
+    Ok((cpu_ms, process::must(&mut report, CALL_LIMIT)?.stdout))
 }
 
-/// Syncs per message and milliseconds each, at ten sessions.
-fn syncs(lab: &Lab, demo: &crate::demo::Demo) -> Outcome<(f64, f64)> {
+/// Calls a message, by the kernel's own counters.
+fn count(lab: &Lab, demo: &Demo, sessions: usize) -> Outcome<Vec<(&'static str, f64)>> {
+    let output = lab.dir("perf.txt").display().to_string();
+    let events: Vec<&str> = COUNTED.iter().map(|(event, _)| *event).collect();
+    let words = ["stat", "-x", ",", "-e", &events.join(","), "-o", &output];
+    under_perf(lab, demo, &words, sessions, TIMED)?;
+    let text = std::fs::read_to_string(&output)?;
+    Ok(counts_of(&text, TIMED))
+}
+
+/// Runs the load while perf looks at the server.
+fn under_perf(lab: &Lab, demo: &Demo, words: &[&str], sessions: usize, messages: usize) -> Outcome<Value> {
+    let mut perf = Command::new("perf")
+        .args(words)
+        .args(["-p", &demo.pid().to_string()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("perf is needed for the profile: {error}"))?;
+    pause(Duration::from_millis(300));
+    let measured = inbound(lab, demo, messages, sessions, 100, &["--settle", "0.1"]);
+    // perf writes what it has when it is interrupted.
+    process::must(
+        Command::new("kill").args(["-INT", &perf.id().to_string()]),
+        CALL_LIMIT,
+    )?;
+    process::wait(&mut perf, CALL_LIMIT).ok_or("perf did not end")?;
+    measured
+}
+
+/// Reads the lines of `perf stat -x ,`: count, unit, event.
+fn counts_of(text: &str, messages: usize) -> Vec<(&'static str, f64)> {
+    let of_event = |event: &str| -> f64 {
+        let line = text.lines().find(|line| line.contains(event));
+        line.and_then(|line| line.split(',').next()?.parse().ok())
+            .unwrap_or(f64::NAN)
+    };
+    COUNTED
+        .iter()
+        .map(|(event, name)| (*name, of_event(event) / messages as f64))
+        .collect()
+}
+
+/// Syncs per message and milliseconds each.
+fn syncs(lab: &Lab, demo: &Demo, sessions: usize) -> Outcome<(f64, f64)> {
     let log = lab.dir("syncs.txt");
     let mut strace = Command::new("strace")
         .args(["-f", "-qq", "-T", "-e", "trace=fsync,fdatasync", "-o"])
@@ -101,7 +174,7 @@ fn syncs(lab: &Lab, demo: &crate::demo::Demo) -> Outcome<(f64, f64)> {
         .stderr(Stdio::null())
         .spawn()?;
     pause(Duration::from_millis(500));
-    let measured = inbound(lab, demo, TIMED, 10, 100, &[]);
+    let measured = inbound(lab, demo, TIMED, sessions, 100, &[]);
     process::stop(&mut strace, Duration::from_secs(5));
     measured?;
     let text = std::fs::read_to_string(&log)?;
@@ -166,21 +239,36 @@ fn hottest(samples: &str) -> Vec<String> {
         .collect()
 }
 
-fn page(cpu_ms: f64, shares: &[(&str, f64)], hottest: &[String], syncs: f64, each_ms: f64) -> String {
+fn page(profile: &Profile) -> String {
+    let Profile {
+        sessions,
+        cpu_ms,
+        syncs,
+        sync_ms,
+        ..
+    } = profile;
     let mut out = format!(
-        "## Profile of the inbound path\n\n\
-         4 KB, 10 sessions, 100 mailboxes: {cpu_ms:.3} ms of CPU a message, by perf's samples of the server:\n\n\
-         | part | share | ms a message |\n|---|---:|---:|\n"
+        "\n### {sessions} {}\n\n\
+         4 KB, 100 mailboxes: {cpu_ms:.3} ms of CPU a message, by perf's samples of the server:\n\n\
+         | part | share | ms a message |\n|---|---:|---:|\n",
+        if *sessions == 1 { "session" } else { "sessions" }
     );
-    for (kind, percent) in shares {
+    for (kind, percent) in by_kind(&profile.samples) {
         out.push_str(&format!(
             "| {kind} | {percent:.1} % | {:.3} |\n",
             cpu_ms * percent / 100.0
         ));
     }
+    let counts: Vec<String> = profile
+        .counts
+        .iter()
+        .map(|(name, number)| format!("{number:.1} {name}"))
+        .collect();
     out.push_str(&format!(
-        "\nWaiting for the disk: {syncs:.2} syncs a message, {each_ms:.2} ms each (strace slows them).\n\nHottest functions: {}.\n",
-        hottest.join(", ")
+        "\nA message: {}.\n\nWaiting for the disk: {syncs:.2} syncs a message, {sync_ms:.2} ms each (strace slows them).\n\n\
+         Hottest functions: {}.\n",
+        counts.join(", "),
+        hottest(&profile.samples).join(", ")
     ));
     out
 }
@@ -198,5 +286,18 @@ mod tests {
         assert_eq!(shares[1], ("kernel: files and syncs", 25.5));
         assert!(shares.contains(&("hash (BLAKE3)", 10.0)) && shares.contains(&("memory", 1.0)));
         assert_eq!(hottest(report)[0], "40.0 % `[.] sqlite3VdbeExec`");
+    }
+
+    #[test]
+    fn counts_are_given_for_each_message() {
+        let text = "# started\n\n1200,,context-switches,1,100.00,,\n250,,syscalls:sys_enter_futex,1,100.00,,\n\
+                    <not supported>,,syscalls:sys_enter_fcntl,0,100.00,,\n";
+        let counts = counts_of(text, 100);
+        assert_eq!(counts[..2], [("changes of threads", 12.0), ("`futex`", 2.5)]);
+        assert!(
+            counts
+                .iter()
+                .all(|(name, number)| *name != "`fcntl`" || number.is_nan())
+        );
     }
 }
