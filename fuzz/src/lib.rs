@@ -42,6 +42,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("mail-envelope", mail::fuzzing::fuzz_envelope),
     ("mail-header", mail::fuzzing::fuzz_header),
     ("mail-mime", mail::fuzzing::fuzz_mime),
+    ("mail-preview", mail::fuzzing::fuzz_preview),
     ("mail-threads", mail::fuzzing::fuzz_threads),
     ("mail-values", mail::fuzzing::fuzz_values),
     ("mailbox-name", mailbox::fuzzing::fuzz_mailbox_name),

@@ -471,7 +471,7 @@ impl Fetch {
     /// Whether some item sets `\Seen` (RFC 3501 §6.4.5).
     pub fn sets_seen(&self) -> bool {
         self.items.iter().any(|item| match item {
-            FetchItem::Section(section) => !section.peek,
+            FetchItem::Section(section) | FetchItem::Binary(section) => !section.peek,
             FetchItem::Rfc822 | FetchItem::Rfc822Text => true,
             _ => false,
         })
@@ -509,6 +509,14 @@ pub enum FetchItem {
     ThreadId,
     /// `BODY[…]<…>` and `BODY.PEEK[…]<…>`
     Section(FetchSection),
+    /// `BINARY[…]<…>` and `BINARY.PEEK[…]<…>`: a part with its transfer encoding undone (RFC 3516)
+    Binary(FetchSection),
+    /// `BINARY.SIZE[…]`: how many octets that is
+    BinarySize(Section),
+    /// PREVIEW, with or without LAZY (RFC 8970): it costs the same here
+    Preview,
+    /// SAVEDATE (RFC 8514)
+    SaveDate,
 }
 
 /// `BODY[section]<partial>`.

@@ -38,6 +38,7 @@ pub mod search;
 pub mod section;
 pub mod set;
 pub mod state;
+mod uid_only;
 pub mod utf7;
 mod verb;
 

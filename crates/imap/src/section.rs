@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use mail::header::{Field, Fields};
-use mail::mime::{Part, Structure};
+use mail::mime::{Kind, Part, Structure};
+use mail::value::Encoding;
 
 use crate::command::{FetchItem, Partial, Section, SectionText};
 use crate::out::Octets;
@@ -24,6 +25,34 @@ pub fn resolve<'m>(message: &'m [u8], structure: &Structure, section: &Section) 
         (SectionText::HeaderFieldsNot(names), _) => return Some(some_fields(message, inner?, names, false)),
     };
     Some(Cow::Borrowed(octets))
+}
+
+/// A part with its transfer encoding undone (RFC 3516 §4.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decoded<'m> {
+    /// its octets; those of a multipart, of a message and of the whole as they stand: nothing is encoded there
+    Octets(Cow<'m, [u8]>),
+    /// the part names an encoding that does not exist
+    UnknownEncoding,
+    /// the message has no such part
+    NoSuchPart,
+}
+
+/// The octets of a part, decoded. `structure` must be that of `message`.
+pub fn decode<'m>(message: &'m [u8], structure: &Structure, section: &Section) -> Decoded<'m> {
+    if section.part.is_empty() {
+        return Decoded::Octets(Cow::Borrowed(message));
+    }
+    let numbers: Vec<u32> = section.part.iter().map(|number| number.get()).collect();
+    let Some(found) = structure.section(&numbers) else {
+        return Decoded::NoSuchPart;
+    };
+    let part = structure.part(found.part);
+    match (part.kind, part.encoding(message)) {
+        (Kind::Leaf(_), Encoding::Other(_)) => Decoded::UnknownEncoding,
+        (Kind::Leaf(_), _) => Decoded::Octets(part.decoded_body(message)),
+        _ => Decoded::Octets(Cow::Borrowed(part.body.of(message))),
+    }
 }
 
 /// Whether a section can be answered from the header block alone, so that the body need not be read: `HEADER` and

@@ -128,6 +128,13 @@ pub fn fuzz_decode(bytes: &[u8]) {
     let _ = crate::decode::charset::to_text(charset, rest);
 }
 
+/// The preview of a message: short, and one line.
+pub fn fuzz_preview(bytes: &[u8]) {
+    let text = crate::preview::preview(bytes, &Structure::parse(bytes));
+    assert!(text.chars().count() <= crate::limits::PREVIEW_LETTERS);
+    assert!(!text.contains(['\r', '\n', '\0']) && text.trim() == text);
+}
+
 /// The envelope of a header block.
 pub fn fuzz_envelope(bytes: &[u8]) {
     let envelope = crate::envelope::Envelope::parse(bytes);

@@ -10,7 +10,7 @@
 //!    counts them as IMAP does, and [`envelope::Envelope::parse`] gives what ENVELOPE shows.
 //! 5. [`decode`] turns bodies, encoded words and parameters into text, when somebody asks.
 //!    [`collation::fold`] makes texts comparable, for everybody who searches or sorts;
-//!    [`texts`] says in which texts of a message they look.
+//!    [`texts`] says in which texts of a message they look; [`preview::preview`] gives its first words.
 //!    [`sort_keys`], [`subject`] and [`thread`] order messages as IMAP's SORT and THREAD do.
 //! 6. [`build::MessageBuilder`] makes messages of our own; [`wire`] holds what may be sent at all.
 //! 7. [`downgrade::to_seven_bit`] encodes a message of ours anew, for a server that takes 7 bits only.
@@ -39,6 +39,7 @@ pub mod ids;
 pub mod limits;
 pub mod mime;
 pub mod path;
+pub mod preview;
 pub mod sort_keys;
 pub mod subject;
 pub mod texts;

@@ -36,6 +36,12 @@ pub const PARAMETERS: usize = 1_000;
 pub const MESSAGE_IDS: usize = 2_000;
 /// Octets of one header field value that the value parsers look at.
 pub const FIELD_VALUE_BYTES: usize = HEADER_BLOCK_BYTES;
+/// Characters of a preview (RFC 8970 §3.2: at most 256, 200 recommended).
+pub const PREVIEW_LETTERS: usize = 200;
+/// Octets of a text part that a preview looks at.
+pub const PREVIEW_PART_BYTES: usize = 64 * 1024;
+/// Octets of a message, from its beginning, that a preview needs.
+pub const PREVIEW_MESSAGE_BYTES: usize = 256 * 1024;
 /// Steps (roughly octets looked at) that a parse may take for one octet of message: the passes of one message are few.
 pub const STEPS_PER_BYTE: u64 = 64;
 /// Message identifiers that one threading tells apart; further ones are as if they were not there.

@@ -37,6 +37,7 @@ pub mod name;
 pub mod person;
 mod plants;
 pub mod rows;
+mod saved;
 pub mod session;
 pub mod tree;
 mod vanished;

@@ -4,12 +4,16 @@
 //! 2. [`Content::load`] reads it: nothing, the row, the header, or the whole (a large one within the budget of all).
 //! 3. [`Content::write`] writes the items that are in memory; of a large message it leaves ranges to be streamed.
 
-use imap::command::{FetchItem, Section, SectionText};
+use std::borrow::Cow;
+
+use imap::command::{FetchItem, FetchSection, Section, SectionText};
 use imap::date::DateTime;
 use imap::describe;
 use imap::out::{FetchLine, Octets};
-use imap::section;
+use imap::section::{self, Decoded};
+use mail::limits::PREVIEW_MESSAGE_BYTES;
 use mail::mime::Structure;
+use mail::preview::preview;
 use mailbox::Message;
 use mailbox::message::{Bytes, Whole};
 use world::clock::UnixMs;
@@ -23,6 +27,10 @@ pub(crate) struct Needs {
     /// its octets as they stand, but not what they mean
     octets: bool,
     structure: bool,
+    /// its beginning, for a preview
+    preview: bool,
+    /// when it came into the mailbox
+    pub(crate) save_date: bool,
 }
 
 impl Needs {
@@ -54,6 +62,18 @@ impl Needs {
             },
             FetchItem::Body | FetchItem::BodyStructure => Self {
                 structure: true,
+                ..message
+            },
+            FetchItem::Binary(_) | FetchItem::BinarySize(_) => Self {
+                structure: true,
+                ..message
+            },
+            FetchItem::Preview => Self {
+                preview: true,
+                ..message
+            },
+            FetchItem::SaveDate => Self {
+                save_date: true,
                 ..message
             },
             FetchItem::Rfc822 => Self {
@@ -116,6 +136,7 @@ pub(crate) struct Content {
     header: Option<(Bytes, Structure)>,
     whole: Option<Whole>,
     structure: Option<Structure>,
+    preview: String,
 }
 
 /// Octets of an item that are still to be read and sent.
@@ -146,11 +167,20 @@ impl Content {
             .as_ref()
             .filter(|_| needs.structure)
             .map(|whole| Structure::parse(&whole.bytes));
+        let preview = match (&whole, &structure) {
+            _ if !needs.preview => String::new(),
+            (Some(whole), Some(structure)) => preview(&whole.bytes, structure),
+            _ => {
+                let start = message.range(0, PREVIEW_MESSAGE_BYTES as u64).await?;
+                preview(&start, &Structure::parse(&start))
+            }
+        };
         Ok(Self {
             message,
             header,
             whole,
             structure,
+            preview,
         })
     }
 
@@ -161,9 +191,39 @@ impl Content {
             FetchItem::Envelope => line.envelope(&describe::envelope(self.header_octets())),
             FetchItem::Body => line.body(&self.described()?),
             FetchItem::BodyStructure => line.body_structure(&self.described()?),
+            FetchItem::Preview => line.preview(&self.preview),
+            FetchItem::Binary(fetched) => match self.decoded(&fetched.section) {
+                Some(octets) => line.binary(fetched, Octets::Of(section::cut(&octets, fetched.partial))),
+                None => line.binary(fetched, Octets::Nil),
+            },
+            FetchItem::BinarySize(section) => {
+                let size = self.decoded(section).map_or(0, |octets| octets.len() as u64);
+                line.binary_size(section, size);
+            }
             _ => return self.write_octets(line, item),
         }
         None
+    }
+
+    /// Whether one of these items is a part whose transfer encoding nobody knows (RFC 3516 §4.3).
+    pub(crate) fn has_unknown_encoding(&self, items: &[FetchItem]) -> bool {
+        let (Some(whole), Some(structure)) = (&self.whole, &self.structure) else {
+            return false;
+        };
+        items.iter().any(|item| match item {
+            FetchItem::Binary(FetchSection { section, .. }) | FetchItem::BinarySize(section) => {
+                section::decode(&whole.bytes, structure, section) == Decoded::UnknownEncoding
+            }
+            _ => false,
+        })
+    }
+
+    fn decoded(&self, section: &Section) -> Option<Cow<'_, [u8]>> {
+        let (whole, structure) = (self.whole.as_ref()?, self.structure.as_ref()?);
+        match section::decode(&whole.bytes, structure, section) {
+            Decoded::Octets(octets) => Some(octets),
+            Decoded::UnknownEncoding | Decoded::NoSuchPart => None,
+        }
     }
 
     /// Lets go of a large message's bytes before the slow part: sending.

@@ -2,11 +2,15 @@
 
 use imap::answer::Answer;
 use imap::command::Command;
+use imap::out::Code;
 use mailbox::{Expunges, Opened};
 
 use super::commands;
 use super::io::Stop;
 use super::session::{Cx, Next, Proof, User};
+
+/// RFC 9586 §3.1.
+pub(crate) const ONLY_UIDS: &str = "UIDONLY is enabled: use UIDs";
 
 /// Commands that need an open mailbox; the others go on to `of_user`.
 pub(crate) async fn in_mailbox(
@@ -16,6 +20,10 @@ pub(crate) async fn in_mailbox(
     command: Command,
     answer: Answer<Proof>,
 ) -> Result<Next, Stop> {
+    if user.uid_only && command.uses_sequence_numbers() {
+        answer.bad(&mut cx.io.out, Some(Code::UidRequired), ONLY_UIDS);
+        return Ok(Next::Go);
+    }
     match (command, answer) {
         (Command::Noop | Command::Check, Answer::Reading(answer)) => {
             Box::pin(commands::noop::run(cx, user, opened, answer)).await?;

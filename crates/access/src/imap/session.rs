@@ -19,7 +19,7 @@ use world::net::Peer;
 
 use super::Context;
 use super::commands;
-use super::dispatch;
+use super::dispatch::{self, ONLY_UIDS};
 use super::io::{Io, Stop};
 use super::other_protocol::is_other_protocol;
 use super::refusal::Refusal;
@@ -62,6 +62,8 @@ pub(crate) struct User {
     pub(crate) condstore: bool,
     /// the client is told UIDs that went, not sequence numbers (RFC 7162 §3.2)
     pub(crate) qresync: bool,
+    /// sequence numbers are neither taken nor told (RFC 9586)
+    pub(crate) uid_only: bool,
 }
 
 /// What a command is given.
@@ -458,6 +460,7 @@ impl<'c> Session<'c> {
             person,
             condstore: false,
             qresync: false,
+            uid_only: false,
         };
         if let State::Guest(guest) = std::mem::replace(&mut self.state, State::Moving) {
             self.state = State::User(Box::new(guest.signed_in(user)));
@@ -491,13 +494,22 @@ impl<'c> Session<'c> {
         read_only: bool,
         answer: Reading,
     ) -> Result<Next, Stop> {
-        let may_resync = match &self.state {
-            State::User(user) => user.who.qresync,
-            State::Mailbox(selected) => selected.who.qresync,
-            State::Guest(_) | State::Moving => false,
+        let (may_resync, uid_only) = match &self.state {
+            State::User(user) => (user.who.qresync, user.who.uid_only),
+            State::Mailbox(selected) => (selected.who.qresync, selected.who.uid_only),
+            State::Guest(_) | State::Moving => (false, false),
         };
         if select.resync.is_some() && !may_resync {
             answer.bad(&mut cx.io.out, None, "ENABLE QRESYNC first");
+            return Ok(Next::Go);
+        }
+        if uid_only
+            && select
+                .resync
+                .as_ref()
+                .is_some_and(|resync| resync.matches.is_some())
+        {
+            answer.bad(&mut cx.io.out, Some(Code::UidRequired), ONLY_UIDS);
             return Ok(Next::Go);
         }
         let before = self.leave_mailbox();

@@ -1,6 +1,6 @@
 //! Telling a client what changed (RFC 3501 §7.3, §7.4).
 
-use imap::out::Out;
+use imap::out::{FetchLine, Out};
 use mailbox::{Expunges, Opened, Row};
 use store::flags::{ANSWERED, DELETED, DRAFT, FLAGGED, SEEN};
 use store::uids::UidSet;
@@ -12,7 +12,7 @@ use crate::limits::VANISHED_RANGES;
 /// end, as IMAP has no other word for it.
 pub(crate) fn tell(out: &mut Out, opened: &mut Opened, user: &User, expunges: Expunges) -> bool {
     let updates = opened.updates(expunges);
-    if user.qresync {
+    if user.qresync || user.uid_only {
         vanished(out, false, &UidSet::from_uids(updates.vanished.iter().copied()));
     } else {
         updates.expunged.iter().for_each(|&seq| out.expunge(seq));
@@ -23,10 +23,12 @@ pub(crate) fn tell(out: &mut Out, opened: &mut Opened, user: &User, expunges: Ex
     }
     for &(seq, uid) in &updates.flags {
         if let Some(row) = opened.snapshot().find(uid) {
-            let mut line = out.fetch(seq);
+            let mut line = fetch_line(out, user, seq, uid);
             // With CONDSTORE the client must be able to tell which message it is about (RFC 7162 §3.1).
             if user.condstore {
-                line.uid(uid);
+                if !user.uid_only {
+                    line.uid(uid);
+                }
                 line.modseq(row.modseq);
             }
             line.flags(flag_names(opened, row));
@@ -34,6 +36,15 @@ pub(crate) fn tell(out: &mut Out, opened: &mut Opened, user: &User, expunges: Ex
         }
     }
     !updates.gone
+}
+
+/// Begins `* n FETCH`, or `* uid UIDFETCH` for a client that speaks of UIDs only (RFC 9586 §3.3).
+pub(crate) fn fetch_line<'o>(out: &'o mut Out, user: &User, seq: u32, uid: u32) -> FetchLine<'o> {
+    if user.uid_only {
+        out.uid_fetch(uid)
+    } else {
+        out.fetch(seq)
+    }
 }
 
 /// VANISHED, in lines that a client can hold.

@@ -6,6 +6,8 @@ mod abuse;
 mod changes;
 mod compress;
 mod folders;
+mod clients;
+mod contents;
 mod idle;
 mod indexed;
 mod mailboxes;

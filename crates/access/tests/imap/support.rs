@@ -493,6 +493,12 @@ fn check(response: &[u8]) {
         b"OLDNAME",
         b"NonExistent",
         b"DELETED-STORAGE",
+        b"PREVIEW",
+        b"SAVEDATE",
+        b"UIDFETCH",
+        b"~{",
+        b"BINARY[1]<",
+        b"UIDREQUIRED",
     ];
     if beyond
         .iter()

@@ -78,6 +78,10 @@ pub enum Code<'a> {
     TooBig,
     /// RFC 3501: the target does not exist; CREATE it
     TryCreate,
+    /// RFC 9586: sequence numbers are not taken any more
+    UidRequired,
+    /// RFC 3516: a part's transfer encoding cannot be undone
+    UnknownCte,
     /// RFC 3501
     UidNext(u32),
     /// RFC 3501
@@ -181,6 +185,8 @@ impl Code<'_> {
             Self::TooBig => ("TOOBIG", None),
             Self::TryCreate => ("TRYCREATE", None),
             Self::Unavailable => ("UNAVAILABLE", None),
+            Self::UnknownCte => ("UNKNOWN-CTE", None),
+            Self::UidRequired => ("UIDREQUIRED", None),
             Self::UseAttr => ("USEATTR", None),
         }
     }

@@ -26,9 +26,18 @@ pub enum Octets<'a> {
 impl Out {
     /// Begins `* n FETCH (`.
     pub fn fetch(&mut self, sequence: u32) -> FetchLine<'_> {
+        self.fetch_of(sequence, b" FETCH (")
+    }
+
+    /// Begins `* uid UIDFETCH (` (RFC 9586 §3.3).
+    pub fn uid_fetch(&mut self, uid: u32) -> FetchLine<'_> {
+        self.fetch_of(uid, b" UIDFETCH (")
+    }
+
+    fn fetch_of(&mut self, number: u32, what: &[u8]) -> FetchLine<'_> {
         self.raw(b"* ");
-        self.number(u64::from(sequence));
-        self.raw(b" FETCH (");
+        self.number(u64::from(number));
+        self.raw(what);
         FetchLine {
             out: self,
             empty: true,
@@ -87,6 +96,47 @@ impl FetchLine<'_> {
             }
             None => self.out.raw(b"NIL"),
         }
+    }
+
+    /// `PREVIEW "…"` (RFC 8970 §3.1): UTF-8
+    pub fn preview(&mut self, text: &str) {
+        self.item(b"PREVIEW ");
+        self.out.string(text.as_bytes());
+    }
+
+    /// `SAVEDATE "…"`, or NIL (RFC 8514 §4.2)
+    pub fn save_date(&mut self, moment: Option<DateTime>) {
+        self.item(b"SAVEDATE ");
+        self.out.nstring(
+            moment
+                .map(|moment| moment.to_string())
+                .as_deref()
+                .map(str::as_bytes),
+        );
+    }
+
+    /// `BINARY[…]<offset>` with its octets, which are decoded and already cut to the partial. With NUL it is a literal8
+    /// (RFC 3516 §4.2).
+    pub fn binary(&mut self, fetched: &FetchSection, octets: Octets<'_>) {
+        self.label(b"BINARY[", &fetched.section);
+        self.offset(fetched);
+        self.out.raw(b" ");
+        match octets {
+            Octets::Nil => self.out.raw(b"NIL"),
+            Octets::Of(octets) => {
+                if octets.contains(&0) {
+                    self.out.raw(b"~");
+                }
+                self.out.literal(octets);
+            }
+        }
+    }
+
+    /// `BINARY.SIZE[…] n`
+    pub fn binary_size(&mut self, section: &Section, size_bytes: u64) {
+        self.label(b"BINARY.SIZE[", section);
+        self.out.raw(b" ");
+        self.out.number(size_bytes);
     }
 
     /// `ENVELOPE (…)`
@@ -162,15 +212,23 @@ impl FetchLine<'_> {
     }
 
     fn section_label(&mut self, fetched: &FetchSection) {
-        self.item(b"BODY[");
-        write_section(self.out, &fetched.section);
+        self.label(b"BODY[", &fetched.section);
+        self.offset(fetched);
+        self.out.raw(b" ");
+    }
+
+    fn label(&mut self, start: &[u8], section: &Section) {
+        self.item(start);
+        write_section(self.out, section);
         self.out.raw(b"]");
+    }
+
+    fn offset(&mut self, fetched: &FetchSection) {
         if let Some(partial) = fetched.partial {
             self.out.raw(b"<");
             self.out.number(u64::from(partial.offset));
             self.out.raw(b">");
         }
-        self.out.raw(b" ");
     }
 
     pub(super) fn item(&mut self, label: &[u8]) {

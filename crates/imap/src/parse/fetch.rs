@@ -112,7 +112,7 @@ const MACROS: [(&str, &[FetchItem]); 3] = [
 
 /// `fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "BODY" ["STRUCTURE"] / "UID" /
 /// "BODY" section ["<" number "." nz-number ">"] / "BODY.PEEK" section ["<" number "." nz-number ">"]`, and `"MODSEQ" / "EMAILID" /
-/// "THREADID"`
+/// "THREADID" / "SAVEDATE"`, `"BINARY" [".PEEK"] section-binary [partial] / "BINARY.SIZE" section-binary` (RFC 3516 §7)
 fn item(cursor: &mut Cursor<'_>) -> Parsed<FetchItem> {
     let name = item_name(cursor)?;
     let sectioned = cursor.peek() == Some(b'[');
@@ -125,9 +125,39 @@ fn item(cursor: &mut Cursor<'_>) -> Parsed<FetchItem> {
                 partial,
             }))
         }
+        ("BINARY" | "BINARY.PEEK", true) => {
+            let (section, partial) = section::section_and_partial(cursor)?;
+            Ok(FetchItem::Binary(FetchSection {
+                peek: name.ends_with("PEEK"),
+                section: section::of_part(section)?,
+                partial,
+            }))
+        }
+        ("BINARY.SIZE", true) => Ok(FetchItem::BinarySize(section::of_part(section::section(
+            cursor,
+        )?)?)),
+        ("PREVIEW", false) => preview(cursor),
         (name, false) => plain_item(name).ok_or(Trouble::bad("Unknown FETCH item")),
         _ => Err(Trouble::bad("Unknown FETCH item")),
     }
+}
+
+/// `"PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"]`, `preview-mod = "LAZY"` (RFC 8970 §4)
+fn preview(cursor: &mut Cursor<'_>) -> Parsed<FetchItem> {
+    // Without a list around the items, a list behind PREVIEW may be that of the FETCH modifiers.
+    let lazy = cursor
+        .rest()
+        .get(..6)
+        .is_some_and(|next| next.eq_ignore_ascii_case(b" (LAZY"));
+    if lazy {
+        cursor.space()?;
+        let modifier = |cursor: &mut Cursor<'_>| match cursor.eat_word("LAZY") {
+            true => Ok(()),
+            false => Err(Trouble::bad("Unknown modifier of PREVIEW")),
+        };
+        cursor.filled_list(modifier)?;
+    }
+    Ok(FetchItem::Preview)
 }
 
 fn plain_item(name: &str) -> Option<FetchItem> {
@@ -145,6 +175,7 @@ fn plain_item(name: &str) -> Option<FetchItem> {
         "MODSEQ" => FetchItem::ModSeq,
         "EMAILID" => FetchItem::EmailId,
         "THREADID" => FetchItem::ThreadId,
+        "SAVEDATE" => FetchItem::SaveDate,
         _ => return None,
     })
 }

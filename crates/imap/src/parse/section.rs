@@ -23,7 +23,7 @@ pub(super) fn section_and_partial(cursor: &mut Cursor<'_>) -> Parsed<(Section, O
 
 /// `section = "[" [section-spec] "]"`, `section-spec = section-msgtext / (section-part ["." section-text])`,
 /// `section-part = nz-number *("." nz-number)`
-fn section(cursor: &mut Cursor<'_>) -> Parsed<Section> {
+pub(super) fn section(cursor: &mut Cursor<'_>) -> Parsed<Section> {
     cursor.need(b'[', "A section in brackets is missing")?;
     if cursor.eat(b']') {
         return Ok(Section::default());
@@ -45,6 +45,15 @@ fn section(cursor: &mut Cursor<'_>) -> Parsed<Section> {
     let text = section_text(cursor, !part.is_empty())?;
     cursor.need(b']', UNKNOWN)?;
     Ok(Section { part, text })
+}
+
+/// `section-binary = "[" [section-part] "]"` (RFC 3516 §7)
+pub(super) fn of_part(section: Section) -> Parsed<Section> {
+    if section.text == SectionText::All {
+        Ok(section)
+    } else {
+        Err(Trouble::bad("BINARY takes the number of a part"))
+    }
 }
 
 const UNKNOWN: &str = "Unknown section";

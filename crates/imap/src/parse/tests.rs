@@ -777,6 +777,13 @@ fn fetches() {
         ("BODY[]", true),
         ("BODY.PEEK[]", false),
         ("BODY", false),
+        ("BINARY[1]", true),
+        ("BINARY.PEEK[1]<0.5>", false),
+        ("BINARY.SIZE[1.2]", false),
+        ("PREVIEW", false),
+        ("PREVIEW (LAZY)", false),
+        ("PREVIEW (CHANGEDSINCE 5)", false),
+        ("SAVEDATE", false),
     ] {
         let Command::Fetch(fetch) = parsed(&format!("FETCH 1 {line}")) else {
             panic!("FETCH")
@@ -793,6 +800,14 @@ fn fetches() {
         "FETCH 1:2:3 FLAGS",
         "FETCH 4294967296 FLAGS",
         "FETCH 1 BODY[MIME]",
+        "FETCH 1 BINARY[1.MIME]",
+        "FETCH 1 BINARY[TEXT]",
+        "FETCH 1 BINARY.SIZE[1]<0.5>",
+        "FETCH 1 (PREVIEW (EAGER))",
+        "UID FETCH 1 FLAGS (VANISHED)",
+        "FETCH 1 FLAGS (CHANGEDSINCE 5 VANISHED)",
+        "FETCH 1 FLAGS (PARTIAL 1:5)",
+        "UID FETCH 1 FLAGS (PARTIAL 1:-5)",
         "FETCH 1 BODY[0]",
         "FETCH 1 BODY[1.]",
         "FETCH 1 BODY[",

@@ -1,5 +1,7 @@
 //! The readers of recipe R1: each works on an account of its own (APPEND, STORE, MOVE, EXPUNGE, RENAME) and keeps a model;
 //! after a crash every acknowledged change must hold, and the one that was under way holds wholly or not at all (DUR-5, DUR-6).
+//! What a client remembers from before the crash, brought up to date by quick resynchronisation (RFC 7162 §3.2), must be what a full
+//! reading finds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub struct Person {
     renamed: usize,
     identity: BTreeMap<(usize, u64), u64>,
     high: BTreeMap<usize, (u64, u64, u64)>,
+    /// each folder as it was read last: which UIDs, and which of them are flagged
+    remembered: BTreeMap<usize, BTreeMap<u64, bool>>,
     chance: Chance,
     /// changes acknowledged
     pub acknowledged: u64,
@@ -57,6 +61,7 @@ impl Person {
             renamed: 0,
             identity: BTreeMap::new(),
             high: BTreeMap::new(),
+            remembered: BTreeMap::new(),
             chance: Chance::new(seed),
             acknowledged: 0,
         }
@@ -186,6 +191,7 @@ impl Person {
     pub fn compare(&mut self, port: u16, password: &str) -> std::io::Result<Vec<String>> {
         let mut wrong = Vec::new();
         let mut imap = Imap::sign_in(port, &self.user, password)?;
+        imap.command("ENABLE QRESYNC")?.or_error()?;
         let mut found: BTreeMap<u64, State> = BTreeMap::new();
         for folder in 0..FOLDERS.len() {
             self.read_folder(&mut imap, folder, &mut found, &mut wrong)?;
@@ -224,6 +230,8 @@ impl Person {
         wrong: &mut Vec<String>,
     ) -> std::io::Result<()> {
         let name = FOLDERS[folder];
+        let resynchronised = self.resynchronise(imap, folder)?;
+        let mut read = BTreeMap::new();
         let selected = imap.command(&format!("EXAMINE {name}"))?.or_error()?;
         let number = |code: &str| selected.code_number(code).unwrap_or_default();
         let now = (number("UIDVALIDITY"), number("UIDNEXT"), number("HIGHESTMODSEQ"));
@@ -243,6 +251,7 @@ impl Person {
             .filter(|line| line.text.contains(" FETCH "))
         {
             let uid = number_after(&line.text, "UID").unwrap_or_default();
+            read.insert(uid, line.text.contains("\\Flagged"));
             let head = line
                 .literals
                 .first()
@@ -267,7 +276,32 @@ impl Person {
                 wrong.push(format!("message {seq} is in two places"));
             }
         }
+        if resynchronised.is_some_and(|resynchronised| resynchronised != read) {
+            wrong.push(format!("{name}: resynchronising leads elsewhere than reading"));
+        }
+        self.remembered.insert(folder, read);
         Ok(())
+    }
+
+    /// What was remembered, with what QRESYNC says of it; `None` the first time.
+    fn resynchronise(&self, imap: &mut Imap, folder: usize) -> std::io::Result<Option<BTreeMap<u64, bool>>> {
+        let (Some(remembered), Some(high)) = (self.remembered.get(&folder), self.high.get(&folder)) else {
+            return Ok(None);
+        };
+        let (name, validity, highest) = (FOLDERS[folder], high.0, high.2);
+        let answer = imap
+            .command(&format!("EXAMINE {name} (QRESYNC ({validity} {highest}))"))?
+            .or_error()?;
+        let mut known = remembered.clone();
+        for line in &answer.untagged {
+            if let Some(set) = line.text.strip_prefix("* VANISHED (EARLIER) ") {
+                known.retain(|uid, _| !is_in(set, *uid));
+            } else if line.text.contains(" FETCH ") {
+                let uid = number_after(&line.text, "UID").unwrap_or_default();
+                known.insert(uid, line.text.contains("\\Flagged"));
+            }
+        }
+        Ok(Some(known))
     }
 
     fn compare_renamed(&mut self, imap: &mut Imap, wrong: &mut Vec<String>) -> std::io::Result<()> {
@@ -315,6 +349,15 @@ fn judge(
     }
 }
 
+/// Whether a set of UIDs holds this one.
+fn is_in(set: &str, uid: u64) -> bool {
+    set.split(',').any(|range| {
+        let (first, last) = range.split_once(':').unwrap_or((range, range));
+        let bounds = first.parse::<u64>().ok().zip(last.parse::<u64>().ok());
+        bounds.is_some_and(|(first, last)| (first..=last).contains(&uid))
+    })
+}
+
 /// The `nth` number (from 0) after a response code's name.
 fn after_code(text: &str, code: &str, nth: usize) -> Option<u64> {
     let rest = &text[text.find(code)? + code.len()..];
@@ -335,6 +378,12 @@ mod tests {
             after_code("* OK [COPYUID 432432 304 3956] x", "COPYUID", 2),
             Some(3956)
         );
+    }
+
+    #[test]
+    fn sets_are_read() {
+        let held: Vec<u64> = (1..10).filter(|&uid| is_in("2,4:6,9", uid)).collect();
+        assert_eq!(held, [2, 4, 5, 6, 9]);
     }
 
     #[test]

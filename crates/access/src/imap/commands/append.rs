@@ -189,7 +189,7 @@ enum Received {
     Unclean,
 }
 
-async fn receive(cx: &mut Cx<'_, '_>, mut stage: Box<dyn BodyStage>) -> Result<Received, Stop> {
+async fn receive(cx: &mut Cx<'_, '_>, mut stage: Box<dyn BodyStage>, binary: bool) -> Result<Received, Stop> {
     loop {
         let (used, progress) = cx.io.feed();
         match progress {
@@ -198,7 +198,8 @@ async fn receive(cx: &mut Cx<'_, '_>, mut stage: Box<dyn BodyStage>) -> Result<R
                 if octets.contains(&0) {
                     cx.io.consume(used);
                     return Ok(Received::Refused(
-                        Some(Code::Cannot),
+                        // RFC 3516 §4.4: what BINARY calls the same.
+                        Some(if binary { Code::UnknownCte } else { Code::Cannot }),
                         "A message cannot hold NUL".to_owned(),
                     ));
                 }

@@ -18,6 +18,7 @@ pub(crate) fn run(
         .collect();
     // RFC 7162 §3.2.3: whoever knows QRESYNC knows mod-sequences.
     user.qresync |= enabled.contains(&"QRESYNC");
+    user.uid_only |= enabled.contains(&"UIDONLY");
     if user.qresync || enabled.contains(&"CONDSTORE") {
         condstore(cx, user, opened);
     }

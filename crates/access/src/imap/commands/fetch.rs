@@ -15,14 +15,15 @@ use mailbox::{Expunges, Message, Opened, Row};
 use store::contract::StoreError;
 use store::flags::{FlagEdit, Flags, SEEN};
 use store::uids::UidSet;
+use world::clock::UnixMs;
 
 use super::{enable, numbers};
 use crate::events::AccessEvent;
 use crate::imap::ahead;
-use crate::imap::content::{Content, Needs};
+use crate::imap::content::{Content, Needs, date_time};
 use crate::imap::io::Stop;
 use crate::imap::session::{Cx, Reading, User};
-use crate::imap::updates::{flag_names, vanished};
+use crate::imap::updates::{fetch_line, flag_names, vanished};
 use crate::limits::{FETCH_AT_ONCE_BYTES, PAGE_MESSAGES};
 
 pub(crate) async fn run(
@@ -60,7 +61,7 @@ pub(crate) async fn run(
             }
         }
     }
-    let items = items(fetch);
+    let items = items(fetch, user.uid_only);
     if items.contains(&FetchItem::ModSeq) {
         enable::condstore(cx, user, Some(opened));
     }
@@ -68,7 +69,7 @@ pub(crate) async fn run(
     let failed = if needs.message {
         contents(cx, user, opened, (fetch, &items, needs), &uids).await?
     } else {
-        rows(cx, opened, (fetch, &items), &uids).await?;
+        rows(cx, (user, opened), (fetch, &items), &uids).await?;
         Failed::default()
     };
     let expunges = if fetch.numbers == Numbers::Uid {
@@ -91,9 +92,10 @@ fn some_of(opened: &Opened, uids: &UidSet, range: PartialRange) -> UidSet {
 }
 
 /// What is told of each message: UID with UID FETCH, MODSEQ with CHANGEDSINCE, even if unasked.
-fn items(fetch: &Fetch) -> Vec<FetchItem> {
+fn items(fetch: &Fetch, uid_only: bool) -> Vec<FetchItem> {
     let mut items = fetch.items.clone();
-    if fetch.numbers == Numbers::Uid && !items.contains(&FetchItem::Uid) {
+    // With UIDONLY every response begins with it.
+    if fetch.numbers == Numbers::Uid && !uid_only && !items.contains(&FetchItem::Uid) {
         items.insert(0, FetchItem::Uid);
     }
     if fetch.changed_since.is_some() && !items.contains(&FetchItem::ModSeq) {
@@ -105,13 +107,13 @@ fn items(fetch: &Fetch) -> Vec<FetchItem> {
 /// Only what the view knows: nothing is read.
 async fn rows(
     cx: &mut Cx<'_, '_>,
-    opened: &Opened,
+    (user, opened): (&User, &Opened),
     (fetch, items): (&Fetch, &[FetchItem]),
     uids: &UidSet,
 ) -> Result<(), Stop> {
     let since = fetch.changed_since.unwrap_or(0);
     for (seq, row) in opened.select(uids).filter(|(_, row)| row.modseq > since) {
-        let mut line = cx.io.out.fetch(seq);
+        let mut line = fetch_line(&mut cx.io.out, user, seq, row.uid);
         for item in items {
             row_item(&mut line, opened, row, item);
         }
@@ -141,6 +143,8 @@ struct Failed {
     messages: Vec<String>,
     /// why the first one could not
     first: Option<mailbox::Error>,
+    /// a part is encoded in a way that nobody knows
+    unknown_encoding: bool,
 }
 
 impl Failed {
@@ -157,7 +161,10 @@ impl Failed {
     }
 
     fn sentence(&self) -> Option<(Code<'static>, String)> {
-        let first = self.messages.first()?;
+        let Some(first) = self.messages.first() else {
+            let text = "A part has a transfer encoding that does not exist; fetch it with BODY instead";
+            return self.unknown_encoding.then(|| (Code::UnknownCte, text.to_owned()));
+        };
         let text = match (&self.first, self.messages.len()) {
             (Some(mailbox::Error::Store(StoreError::Busy)), _) => {
                 return Some((
@@ -199,6 +206,7 @@ async fn contents(
         let unknown = page.iter().zip(&digests).filter(|(_, digest)| digest.is_none());
         let unknown: Vec<(u32, Row)> = unknown.map(|(row, _)| *row).collect();
         let messages = read_rows(cx, user, &unknown, needs).await;
+        let dates = save_dates(cx, user, opened, &page, needs).await;
         let mut sent = Vec::with_capacity(page.len());
         for ((seq, row), digest) in page.iter().zip(digests) {
             if let Some(digest) = digest {
@@ -214,8 +222,16 @@ async fn contents(
                 Err(error) => Err(error),
             };
             match loaded {
+                Ok(content) if content.has_unknown_encoding(items) => failed.unknown_encoding = true,
                 Ok(content) => {
-                    send(cx, opened, (*seq, row), (items, needs), content).await?;
+                    send(
+                        cx,
+                        (user, opened),
+                        (*seq, row, dates.get(&row.uid).copied()),
+                        (items, needs),
+                        content,
+                    )
+                    .await?;
                     sent.push(*row);
                 }
                 Err(error) => failed.add(cx, user, row, error),
@@ -285,16 +301,37 @@ async fn read_rows(
     }
 }
 
+/// When the messages of a page came into the mailbox; nothing, if nobody asked or it cannot be read now.
+async fn save_dates(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &Opened,
+    page: &[(u32, Row)],
+    needs: Needs,
+) -> HashMap<u32, UnixMs> {
+    if !needs.save_date {
+        return HashMap::new();
+    }
+    let uids = UidSet::from_uids(page.iter().map(|(_, row)| row.uid));
+    match user.person.save_dates(opened, uids).await {
+        Ok(dates) => dates,
+        Err(error) => {
+            drop(cx.refusal(user, &error));
+            HashMap::new()
+        }
+    }
+}
+
 /// One response. What is large is read and sent piece by piece, after the rest.
 async fn send(
     cx: &mut Cx<'_, '_>,
-    opened: &Opened,
-    (seq, row): (u32, &Row),
+    (user, opened): (&User, &Opened),
+    (seq, row, saved): (u32, &Row, Option<UnixMs>),
     (items, needs): (&[FetchItem], Needs),
     mut content: Content,
 ) -> Result<(), Stop> {
     let mut out = Out::new();
-    let mut line = out.fetch(seq);
+    let mut line = fetch_line(&mut out, user, seq, row.uid);
     let mut rest = Vec::new();
     for item in items {
         // Many items of one message can be far larger than it is: what piles up goes out, and nothing is held meanwhile.
@@ -304,7 +341,9 @@ async fn send(
             cx.io.flush().await?;
             content = Content::load(message, needs).await.map_err(|_| Stop::Gone)?;
         }
-        if !row_item(&mut line, opened, row, item) {
+        if *item == FetchItem::SaveDate {
+            line.save_date(saved.map(date_time));
+        } else if !row_item(&mut line, opened, row, item) {
             rest.extend(content.write(&mut line, item));
         }
     }

@@ -9,7 +9,7 @@ use store::uids::UidSet;
 
 use crate::imap::io::Stop;
 use crate::imap::session::{Cx, User};
-use crate::imap::updates::{flag_names, vanished};
+use crate::imap::updates::{fetch_line, flag_names, vanished};
 
 /// What a client that comes back must be told.
 pub(crate) struct Found {
@@ -53,14 +53,21 @@ fn last_same(opened: &Opened, resync: &Resync) -> u32 {
 }
 
 /// Writes it.
-pub(crate) async fn tell(cx: &mut Cx<'_, '_>, opened: &Opened, found: &Found) -> Result<(), Stop> {
+pub(crate) async fn tell(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &Opened,
+    found: &Found,
+) -> Result<(), Stop> {
     vanished(&mut cx.io.out, true, &found.vanished);
     for row in opened.snapshot().changed_after(found.since) {
         let Some(seq) = opened.seq_of(row.uid).filter(|_| found.wanted.contains(row.uid)) else {
             continue;
         };
-        let mut line = cx.io.out.fetch(seq);
-        line.uid(row.uid);
+        let mut line = fetch_line(&mut cx.io.out, user, seq, row.uid);
+        if !user.uid_only {
+            line.uid(row.uid);
+        }
         line.flags(flag_names(opened, row));
         line.modseq(row.modseq);
         line.finish();

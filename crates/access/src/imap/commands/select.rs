@@ -37,7 +37,7 @@ pub(crate) async fn run(
         }
     };
     user.condstore |= select.condstore;
-    describe(&mut cx.io.out, &opened);
+    describe(&mut cx.io.out, user, &opened);
     if cx.io.mode.rev2 {
         // RFC 9051 §6.3.2 demands the name; it is the old one where the client wrote it otherwise.
         cx.io.out.list_line(&ListLine {
@@ -48,7 +48,7 @@ pub(crate) async fn run(
         });
     }
     if let Some(found) = found {
-        resync::tell(cx, &opened, &found).await?;
+        resync::tell(cx, user, &opened, &found).await?;
     }
     let code = if read_only {
         Code::ReadOnly
@@ -59,15 +59,16 @@ pub(crate) async fn run(
     Ok(Some(opened))
 }
 
-fn describe(out: &mut Out, opened: &Opened) {
+fn describe(out: &mut Out, user: &User, opened: &Opened) {
     let snapshot = opened.snapshot();
     let flags = flags_in_use(snapshot);
     let names: Vec<&str> = flags.iter().map(String::as_str).collect();
     out.mailbox_flags(names.iter().copied());
     out.exists(opened.exists());
     out.recent(opened.recent());
-    // RFC 9051 appendix E has no UNSEEN there any more.
+    // RFC 9051 appendix E has no UNSEEN there any more; with UIDONLY a sequence number means nothing (RFC 9586 §3.4).
     if !out.mode().rev2
+        && !user.uid_only
         && let Some(unseen) = snapshot.iter().position(|row| row.bits & SEEN == 0)
     {
         out.ok(Some(&Code::Unseen(unseen as u32 + 1)), "The first unseen message");

@@ -12,7 +12,7 @@ use store::uids::UidSet;
 use super::{enable, numbers};
 use crate::imap::io::Stop;
 use crate::imap::session::{Change, Cx, User};
-use crate::imap::updates::{flag_names, stored_flags};
+use crate::imap::updates::{fetch_line, flag_names, stored_flags};
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
@@ -91,8 +91,8 @@ async fn report(
         .select(uids)
         .filter(|(_, row)| !set.modified.contains(row.uid))
     {
-        let mut line = cx.io.out.fetch(seq);
-        if command.numbers == Numbers::Uid || user.condstore {
+        let mut line = fetch_line(&mut cx.io.out, user, seq, row.uid);
+        if !user.uid_only && (command.numbers == Numbers::Uid || user.condstore) {
             line.uid(row.uid);
         }
         if user.condstore {
