@@ -16,6 +16,8 @@ pub const LASTING: [&str; 3] = ["INBOX", "Archive", "Junk"];
 const PASSING: [&str; 3] = ["Pass-a", "Pass-b", "Pass-c"];
 /// More messages than this are thinned out.
 const MANY: usize = 60;
+/// After so many questions a new message must have been told or be gone.
+const CATCH_UP_ROUNDS: u32 = 40;
 /// How long an IDLE lasts.
 const IDLE: Duration = Duration::from_millis(60);
 
@@ -738,11 +740,18 @@ impl Client {
         } else {
             " MODSEQ"
         };
-        while let Some(first) = self.open.as_ref().and_then(|open| open.sight.first_unread()) {
-            self.must(
-                &format!("FETCH {first}:* (UID FLAGS{modseq} BODY.PEEK[HEADER.FIELDS (X-STRESS)])"),
-                During::Numbered,
-            )?;
+        for round in 0_u32.. {
+            let unread = self.open.as_ref().and_then(|open| open.sight.first_unread());
+            let Some(first) = unread else { break };
+            if round == CATCH_UP_ROUNDS {
+                let number = self.seat.number;
+                self.truth.wrong(format!(
+                    "client {number}: message {first} is neither there nor gone"
+                ));
+                return Err(ErrorKind::NotConnected.into());
+            }
+            let items = format!("(UID FLAGS{modseq} BODY.PEEK[HEADER.FIELDS (X-STRESS)])");
+            self.must(&format!("FETCH {first}:* {items}"), During::Numbered)?;
             if self
                 .open
                 .as_ref()
