@@ -660,7 +660,12 @@ impl Client {
             } else {
                 uids.binary_search(&number).is_ok()
             };
-            if !known {
+            // What came while the client caught up was told and not read yet.
+            let unread = self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.sight.first_unread().is_some());
+            if !known && !unread {
                 self.truth
                     .wrong(format!("{prefix}SEARCH {key} found {number} of {count}"));
             }
