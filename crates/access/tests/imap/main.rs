@@ -4,10 +4,10 @@
 
 mod abuse;
 mod changes;
-mod compress;
-mod folders;
 mod clients;
+mod compress;
 mod contents;
+mod folders;
 mod idle;
 mod indexed;
 mod mailboxes;

@@ -53,7 +53,7 @@ pub(crate) async fn collect(
         if cx.io.framer.accept_append() {
             cx.io.go_ahead();
         }
-        let (body, more) = match receive(cx, user.person.stage()).await? {
+        let (body, more) = match receive(cx, user.person.stage(), next.binary).await? {
             Received::Message(body, more) => (body, more),
             Received::Refused(code, text) => return Ok(Err(refuse(cx, answer, code, &text))),
             Received::Unclean => {

@@ -210,7 +210,7 @@ async fn contents(
         let mut sent = Vec::with_capacity(page.len());
         for ((seq, row), digest) in page.iter().zip(digests) {
             if let Some(digest) = digest {
-                send_ahead(cx, opened, (*seq, row), items, &digest).await?;
+                send_ahead(cx, (user, opened), (*seq, row), items, &digest).await?;
                 continue;
             }
             // A message that went meanwhile is told as EXPUNGE, in its time. One message may stand here several times.
@@ -257,12 +257,12 @@ async fn known_ahead(user: &User, items: &[FetchItem], page: &[(u32, Row)]) -> V
 /// One response without reading the message.
 async fn send_ahead(
     cx: &mut Cx<'_, '_>,
-    opened: &Opened,
+    (user, opened): (&User, &Opened),
     (seq, row): (u32, &Row),
     items: &[FetchItem],
     digest: &Digest,
 ) -> Result<(), Stop> {
-    let mut line = cx.io.out.fetch(seq);
+    let mut line = fetch_line(&mut cx.io.out, user, seq, row.uid);
     for item in items {
         if !row_item(&mut line, opened, row, item) {
             ahead::write(&mut line, item, digest);
