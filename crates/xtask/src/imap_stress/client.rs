@@ -716,7 +716,13 @@ impl Client {
                 self.truth.may_be_gone((self.seat.account, open.validity, uid));
             }
         }
-        self.command(if unselect { "UNSELECT" } else { "CLOSE" }, During::Other)?;
+        let command = if unselect { "UNSELECT" } else { "CLOSE" };
+        let answer = self.command(command, During::Other)?;
+        if !answer.ok() {
+            // It stays open: the next command says that it was deleted.
+            self.refused(command, &answer);
+            return Ok(());
+        }
         self.remember();
         self.open = None;
         self.truth.count("CLOSE and UNSELECT");
