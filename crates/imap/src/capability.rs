@@ -87,6 +87,7 @@ const fn extension(
 #[rustfmt::skip] // one line each: it is a table
 pub const EXTENSIONS: &[Extension] = &[
     extension("IMAP4rev1", "RFC 3501", When::Always, Enable::No, "status_and_select_agree"),
+    extension("IMAP4rev2", "RFC 9051", When::Always, Enable::Yes, "rev2_changes_what_appendix_e_says"),
     extension("LITERAL-", "RFC 7888", When::BeforeSignIn, Enable::No, "literals_follow_the_state"),
     extension("LITERAL+", "RFC 7888", When::AfterSignIn, Enable::No, "literals_follow_the_state"),
     extension("SASL-IR", "RFC 4959", When::BeforeSignIn, Enable::No, "both_mechanisms_work_with_and_without_an_initial_response"),

@@ -13,6 +13,7 @@ mod indexed;
 mod mailboxes;
 mod messages;
 mod resync;
+mod rev2;
 mod search;
 mod sign_in;
 mod sort_thread;
