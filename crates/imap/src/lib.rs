@@ -1,9 +1,6 @@
 //! IMAP: frames, codec, session states, response building. Pure: no I/O, no clock, no async.
 //!
-//! IMAP4rev1 (RFC 3501) with LITERAL-/LITERAL+ (RFC 7888), SASL-IR (4959), ID (2971), ENABLE (5161), NAMESPACE (2342), CHILDREN
-//! (3348), UNSELECT (3691), IDLE (2177), UIDPLUS (4315), MOVE (6851), SPECIAL-USE and CREATE-SPECIAL-USE (6154), LIST-EXTENDED
-//! (5258), LIST-STATUS (5819), STATUS=SIZE (8438), CONDSTORE and QRESYNC (7162), APPENDLIMIT (7889), ESEARCH (4731), SEARCHRES (5182), SORT and THREAD (5256),
-//! SORT=DISPLAY (5957), ESORT (5267), PARTIAL (9394), SAVEDATE (8514).
+//! IMAP4rev1 (RFC 3501) and, as a mode ([`mode`]), IMAP4rev2 (RFC 9051), with the extensions of one table ([`capability::EXTENSIONS`]).
 //!
 //! The journey of one command:
 //! 1. [`frame::Framer::feed`] takes octets off the wire and says when a whole command is there, when a literal wants its

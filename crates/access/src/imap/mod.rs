@@ -1,4 +1,4 @@
-//! IMAP4rev1 for one client at a time.
+//! IMAP4rev1 and, for who enables it, IMAP4rev2, for one client at a time.
 //!
 //! # The journey of a connection
 //!
