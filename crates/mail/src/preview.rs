@@ -161,6 +161,20 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_octets_have_a_short_preview(
+            page in proptest::prelude::any::<bool>(),
+            words in proptest::collection::vec("[<>&;/!a-z# \\-\u{ad}\u{fc}]{0,6}", 0..80),
+            octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+        ) {
+            let kind = if page { "html" } else { "plain" };
+            let mut message = format!("Content-Type: text/{kind}\r\n\r\n{}", words.concat()).into_bytes();
+            message.extend_from_slice(&octets);
+            crate::fuzzing::fuzz_preview(&message);
+        }
+    }
+
     #[test]
     fn there_is_an_end() {
         let long = of(&format!("Subject: x\n\n{}", "wörter ".repeat(100)));
