@@ -650,7 +650,16 @@ fn dsk_9(options: &Options) -> Result<String, String> {
     let mut demo = Demo::start(&launch(options), &dir)?;
     further_deliveries(&demo, &ledger, 60)?;
     let mut done = Vec::new();
-    for pattern in ["*-shm", "reserve", "LOCK", "control.sock", "log/*", "staging"] {
+    for pattern in [
+        "*-shm",
+        "reserve",
+        "LOCK",
+        "control.sock",
+        "log/*",
+        "staging",
+        "index.db",
+        "index.db*",
+    ] {
         demo.kill();
         sh(&format!(
             "cd {} && find . -path './{pattern}' -o -path './*/{pattern}' | xargs -r rm -rf",
