@@ -133,6 +133,7 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("SEARCHRES", "RFC 5182", When::AfterSignIn, Enable::No, "a_result_is_kept_and_used"),
     extension("PARTIAL", "RFC 9394", When::AfterSignIn, Enable::No, "a_window_of_messages_is_counted_from_either_end"),
     extension("I18NLEVEL=1", "RFC 5255", When::AfterSignIn, Enable::No, "texts_are_compared_in_any_charset"),
+    extension("MULTISEARCH", "RFC 7377", When::AfterSignIn, Enable::No, "several_mailboxes_are_searched_at_once"),
     extension("SORT", "RFC 5256", When::AfterSignIn, Enable::No, "messages_are_sorted"),
     extension("SORT=DISPLAY", "RFC 5957", When::AfterSignIn, Enable::No, "messages_are_sorted"),
     extension("ESORT", "RFC 5267", When::AfterSignIn, Enable::No, "sorted_results_come_as_asked_for"),

@@ -12,7 +12,8 @@ use crate::pattern::ListPattern;
 use crate::set::SequenceSet;
 
 pub use crate::search::{
-    PartialRange, Returns, Search, SearchKey, Sort, SortCriterion, SortKey, Thread, ThreadAlgorithm,
+    MultiSearch, PartialRange, Returns, Search, SearchKey, Sort, SortCriterion, SortKey, Source, Thread,
+    ThreadAlgorithm,
 };
 pub use crate::verb::Verb;
 
@@ -156,6 +157,8 @@ pub enum Command {
     Sort(Sort),
     /// THREAD and UID THREAD
     Thread(Thread),
+    /// ESEARCH: a search in several mailboxes
+    MultiSearch(MultiSearch),
     /// FETCH and UID FETCH
     Fetch(Fetch),
     /// STORE and UID STORE

@@ -58,3 +58,5 @@ pub const METADATA_ENTRY_BYTES: usize = 1000;
 pub const LANGUAGES: usize = 20;
 /// One language range (octets); RFC 5646 §4.4.1 wants at least 35.
 pub const LANGUAGE_BYTES: usize = 64;
+/// Sources of one search in several mailboxes, and names in them.
+pub const SEARCH_SOURCES: usize = 200;

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use crate::command::Numbers;
 use crate::date::Date;
 use crate::flag::Flag;
+use crate::name::MailboxName;
 use crate::set::SequenceSet;
 
 /// SEARCH (RFC 3501 §6.4.4).
@@ -91,6 +92,41 @@ impl PartialRange {
             &result[before..until]
         }
     }
+}
+
+/// ESEARCH: a search in several mailboxes, whose answers hold UIDs (RFC 7377).
+#[derive(Debug, Clone, PartialEq)]
+pub struct MultiSearch {
+    /// where; at least one
+    pub sources: Vec<Source>,
+    /// what is asked; `returns` is there
+    pub search: Search,
+}
+
+impl MultiSearch {
+    /// Whether only the open mailbox is searched: what is about sequence numbers or `$` makes sense there only (RFC 7377 §2.2).
+    pub fn only_selected(&self) -> bool {
+        self.sources.iter().all(|source| *source == Source::Selected)
+    }
+}
+
+/// Mailboxes to be searched (RFC 5465 §6, RFC 7377 §2.2). Names that do not exist are none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// `selected`: the open one
+    Selected,
+    /// `inboxes`: those in which mail arrives
+    Inboxes,
+    /// `personal`: all of this person's
+    Personal,
+    /// `subscribed`
+    Subscribed,
+    /// `subtree`: these and all below them
+    Subtree(Vec<MailboxName>),
+    /// `subtree-one`: these and those right below them
+    SubtreeOne(Vec<MailboxName>),
+    /// `mailboxes`: these
+    Mailboxes(Vec<MailboxName>),
 }
 
 /// SORT (RFC 5256 §3).
@@ -222,6 +258,18 @@ pub enum SearchKey {
 }
 
 impl SearchKey {
+    /// Whether it is about sequence numbers, or about what was saved of the open mailbox.
+    pub fn is_of_selected(&self) -> bool {
+        match self {
+            Self::Sequence(_) => true,
+            Self::Uid(set) => set.is_saved(),
+            Self::Not(key) => key.is_of_selected(),
+            Self::Or(one, other) => one.is_of_selected() || other.is_of_selected(),
+            Self::And(keys) => keys.iter().any(Self::is_of_selected),
+            _ => false,
+        }
+    }
+
     /// Whether it needs mod-sequences.
     pub fn uses_modseq(&self) -> bool {
         match self {

@@ -118,6 +118,7 @@ const fn kind(verb: Verb) -> Kind {
         | Verb::Lsub
         | Verb::Namespace
         | Verb::Status
+        | Verb::MultiSearch
         | Verb::Append
         | Verb::Idle
         | Verb::Unauthenticate
@@ -258,6 +259,7 @@ mod tests {
         SEARCH       no  no  mbx yes
         SORT         no  no  mbx yes
         THREAD       no  no  mbx yes
+        ESEARCH      no  no  yes yes
         FETCH        no  no  mbx yes
         STORE        no  no  mbx yes
         COPY         no  no  mbx yes

@@ -44,6 +44,7 @@ pub enum Verb {
     Search,
     Sort,
     Thread,
+    MultiSearch,
     Fetch,
     Store,
     Copy,
@@ -52,7 +53,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Capability,
         Self::Noop,
         Self::Logout,
@@ -91,6 +92,7 @@ impl Verb {
         Self::Search,
         Self::Sort,
         Self::Thread,
+        Self::MultiSearch,
         Self::Fetch,
         Self::Store,
         Self::Copy,
@@ -138,6 +140,7 @@ impl Verb {
             Self::Search => "SEARCH",
             Self::Sort => "SORT",
             Self::Thread => "THREAD",
+            Self::MultiSearch => "ESEARCH",
             Self::Fetch => "FETCH",
             Self::Store => "STORE",
             Self::Copy => "COPY",
@@ -190,6 +193,7 @@ impl Verb {
             | Self::Search
             | Self::Sort
             | Self::Thread
+            | Self::MultiSearch
             | Self::Fetch => false,
         }
     }
@@ -237,6 +241,7 @@ impl Command {
             Self::Search(_) => Verb::Search,
             Self::Sort(_) => Verb::Sort,
             Self::Thread(_) => Verb::Thread,
+            Self::MultiSearch(_) => Verb::MultiSearch,
             Self::Fetch(_) => Verb::Fetch,
             Self::Store(_) => Verb::Store,
             Self::Copy(_) => Verb::Copy,

@@ -40,6 +40,16 @@ pub(crate) async fn in_mailbox(
         (Command::Thread(thread), Answer::Reading(answer)) => {
             Box::pin(commands::thread::run(cx, user, opened, &thread, answer)).await?;
         }
+        (Command::MultiSearch(asked), Answer::Reading(answer)) => {
+            Box::pin(commands::multi_search::run(
+                cx,
+                user,
+                Some(opened),
+                &asked,
+                answer,
+            ))
+            .await?;
+        }
         (Command::Store(store), Answer::Change(answer)) => {
             Box::pin(commands::store::run(cx, user, opened, &store, answer)).await?;
         }
@@ -89,6 +99,9 @@ pub(crate) async fn of_user(
         }
         (Command::Status(status), Answer::Reading(answer)) => {
             Box::pin(commands::status::run(cx, user, &status, answer)).await?;
+        }
+        (Command::MultiSearch(asked), Answer::Reading(answer)) => {
+            Box::pin(commands::multi_search::run(cx, user, None, &asked, answer)).await?;
         }
         (Command::Create(create), Answer::Change(answer)) => {
             Box::pin(commands::create::run(cx, user, &create, answer)).await?;

@@ -90,7 +90,8 @@ pub(crate) fn refuse(cx: &mut Cx<'_, '_>, user: &User, halt: Halt, answer: Readi
     }
 }
 
-async fn matching(
+/// What matches a key that is ready, ascending.
+pub(crate) async fn matching(
     cx: &mut Cx<'_, '_>,
     user: &User,
     opened: &Opened,

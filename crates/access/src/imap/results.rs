@@ -1,15 +1,21 @@
 //! Telling and keeping what SEARCH and SORT found (RFC 4731 §3, RFC 5182 §2, RFC 7162 §3.1.10, RFC 9394 §3.1).
 
 use imap::command::{Numbers, Returns, Tag};
+use imap::name::MailboxName;
 use imap::out::{Esearch, Out};
 use store::uids::UidSet;
 
 use super::find::Hit;
 
 /// Writes the ESEARCH response that `returns` asks for, of hits in their order; none when it only asks to keep them.
-pub(crate) fn tell(
+pub(crate) fn tell(out: &mut Out, tag: &Tag, hits: &[Hit], how: (Numbers, Returns, bool)) {
+    tell_of(out, (tag, None), hits, how);
+}
+
+/// The same, which says of which mailbox, with its UIDVALIDITY (RFC 7377 §2.1).
+pub(crate) fn tell_of(
     out: &mut Out,
-    tag: &Tag,
+    (tag, mailbox): (&Tag, Option<(&MailboxName, u32)>),
     hits: &[Hit],
     (numbers, returns, with_modseq): (Numbers, Returns, bool),
 ) {
@@ -25,6 +31,7 @@ pub(crate) fn tell(
     let highest = chosen(hits, returns).map(|hit| hit.modseq).max();
     out.esearch(&Esearch {
         tag,
+        mailbox,
         uid: numbers == Numbers::Uid,
         min: hits.first().filter(|_| returns.min).map(number),
         max: hits.last().filter(|_| returns.max).map(number),

@@ -12,6 +12,7 @@ mod idle;
 mod indexed;
 mod mailboxes;
 mod messages;
+mod multi_search;
 mod resync;
 mod rev2;
 mod search;

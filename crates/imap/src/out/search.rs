@@ -2,12 +2,15 @@
 
 use super::Out;
 use crate::command::{PartialRange, Tag};
+use crate::name::MailboxName;
 
 /// One `* ESEARCH` response (RFC 4731 §3.1, RFC 9394 §3.1). What is `None` is not told.
 #[derive(Debug, Clone, Copy)]
 pub struct Esearch<'a> {
     /// whose command it answers
     pub tag: &'a Tag,
+    /// of which mailbox, and its UIDVALIDITY: in the answer to a search in several (RFC 7377 §2.1)
+    pub mailbox: Option<(&'a MailboxName, u32)>,
     /// the numbers are UIDs
     pub uid: bool,
     /// the first message
@@ -65,6 +68,12 @@ impl Out {
     pub fn esearch(&mut self, found: &Esearch<'_>) {
         self.raw(b"* ESEARCH (TAG ");
         self.string(found.tag.as_str().as_bytes());
+        if let Some((name, uidvalidity)) = found.mailbox {
+            self.raw(b" MAILBOX ");
+            self.mailbox(name);
+            self.raw(b" UIDVALIDITY ");
+            self.number(u64::from(uidvalidity));
+        }
         self.raw(if found.uid { b") UID" } else { b")" });
         self.named_number(b" MIN ", found.min.map(u64::from));
         self.named_number(b" MAX ", found.max.map(u64::from));
@@ -154,6 +163,7 @@ mod tests {
         let tag = Tag::new(b"A282").expect("a tag");
         let nothing = Esearch {
             tag: &tag,
+            mailbox: None,
             uid: false,
             min: None,
             max: None,
@@ -218,6 +228,17 @@ mod tests {
             let expected = format!("* ESEARCH (TAG \"A282\"){line}\r\n");
             assert_eq!(written(|out| out.esearch(&found)), expected);
         }
+        let name = MailboxName::from_utf8("Entw\u{fc}rfe").expect("a name");
+        let found = Esearch {
+            mailbox: Some((&name, 42)),
+            uid: true,
+            count: Some(2),
+            ..nothing
+        };
+        assert_eq!(
+            written(|out| out.esearch(&found)),
+            "* ESEARCH (TAG \"A282\" MAILBOX Entw&APw-rfe UIDVALIDITY 42) UID COUNT 2\r\n"
+        );
         assert_eq!(written(|out| out.sort([2, 84, 882], None)), "* SORT 2 84 882\r\n");
         assert_eq!(written(|out| out.sort([2], Some(9))), "* SORT 2 (MODSEQ 9)\r\n");
     }

@@ -22,6 +22,7 @@ mod list;
 mod login;
 mod lsub;
 mod metadata;
+mod multi_search;
 mod qresync;
 mod quota;
 mod rename;
@@ -142,6 +143,7 @@ const COMMANDS: &[(&str, Arguments)] = &[
     ("SEARCH", |cursor| search::arguments(cursor, Numbers::Sequence)),
     ("SORT", |cursor| sort::arguments(cursor, Numbers::Sequence)),
     ("THREAD", |cursor| thread::arguments(cursor, Numbers::Sequence)),
+    ("ESEARCH", multi_search::arguments),
     ("FETCH", |cursor| fetch::arguments(cursor, Numbers::Sequence)),
     ("STORE", |cursor| store::arguments(cursor, Numbers::Sequence)),
     ("COPY", |cursor| {

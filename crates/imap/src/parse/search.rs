@@ -16,6 +16,11 @@ use crate::out::Code;
 /// Without CHARSET texts are read as UTF-8.
 pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Command> {
     cursor.space()?;
+    program(cursor, numbers).map(Command::Search)
+}
+
+/// `["RETURN" SP search-return-opts SP] search-program`
+pub(super) fn program(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Search> {
     let returns = search_return(cursor)?;
     let mut texts = Charset::Utf8;
     if cursor.eat_word("CHARSET") {
@@ -28,11 +33,11 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Com
         cursor.space()?;
     }
     let keys = keys(cursor, texts)?;
-    Ok(Command::Search(Search {
+    Ok(Search {
         numbers,
         returns,
         keys,
-    }))
+    })
 }
 
 /// `search-criteria = charset 1*(SP search-key)` (RFC 5256 §5): of SORT and THREAD, where the charset must be said.

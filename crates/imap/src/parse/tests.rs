@@ -59,7 +59,7 @@ fn every_verb_can_be_said() {
     let lines = "CAPABILITY|NOOP|LOGOUT|STARTTLS|AUTHENTICATE PLAIN|LOGIN a b|ENABLE CONDSTORE|ID NIL|SELECT a|EXAMINE a|CREATE a|DELETE a|\
          RENAME a b|SUBSCRIBE a|UNSUBSCRIBE a|LIST \"\" *|LSUB \"\" *|NAMESPACE|STATUS a (MESSAGES)|APPEND a {1}|IDLE|REPLACE 1 a {1}|COMPRESS DEFLATE|UNAUTHENTICATE|LANGUAGE|GETQUOTA m|\
          GETQUOTAROOT a|SETQUOTA m ()|GETMETADATA a /private/a|SETMETADATA a (/private/a NIL)|CHECK|CLOSE|UNSELECT|\
-         EXPUNGE|UID EXPUNGE 1|SEARCH ALL|SORT (SIZE) UTF-8 ALL|THREAD REFERENCES UTF-8 ALL|FETCH 1 UID|STORE 1 FLAGS ()|COPY 1 a|MOVE 1 a";
+         EXPUNGE|UID EXPUNGE 1|SEARCH ALL|SORT (SIZE) UTF-8 ALL|THREAD REFERENCES UTF-8 ALL|ESEARCH IN (personal) ALL|FETCH 1 UID|STORE 1 FLAGS ()|COPY 1 a|MOVE 1 a";
     let verbs: Vec<Verb> = lines.split('|').map(|line| parsed(line).verb()).collect();
     assert_eq!(verbs, Verb::ALL);
 }
@@ -677,6 +677,65 @@ fn sorts_and_threads() {
     ] {
         let fault = refused(bad);
         assert!(!fault.is_no || fault.code == Some(Code::BadCharset), "{bad}");
+    }
+}
+
+#[test]
+fn searches_in_several_mailboxes() {
+    let names = |all: &[&str]| all.iter().map(|text| name(text)).collect::<Vec<_>>();
+    for (line, sources) in [
+        ("ESEARCH ALL", vec![Source::Selected]),
+        (
+            "ESEARCH IN (selected inboxes PERSONAL subscribed) ALL",
+            vec![
+                Source::Selected,
+                Source::Inboxes,
+                Source::Personal,
+                Source::Subscribed,
+            ],
+        ),
+        (
+            "ESEARCH IN (mailboxes \"folder1\" subtree \"folder2\") UNSEEN",
+            vec![
+                Source::Mailboxes(names(&["folder1"])),
+                Source::Subtree(names(&["folder2"])),
+            ],
+        ),
+        (
+            "ESEARCH IN (mailboxes (a b/c) subtree-one INBOX) RETURN (COUNT) CHARSET UTF-8 TEXT x",
+            vec![
+                Source::Mailboxes(names(&["a", "b/c"])),
+                Source::SubtreeOne(names(&["INBOX"])),
+            ],
+        ),
+        (
+            "ESEARCH IN (selected) RETURN (SAVE) $ 1:3",
+            vec![Source::Selected],
+        ),
+    ] {
+        let Command::MultiSearch(asked) = parsed(line) else {
+            panic!("ESEARCH")
+        };
+        assert_eq!(asked.sources, sources, "{line}");
+        assert!(asked.search.returns.is_some() && asked.search.numbers == Numbers::Uid);
+    }
+    let many = format!("ESEARCH IN (mailboxes ({})) ALL", vec!["a"; 201].join(" "));
+    for bad in [
+        "ESEARCH",
+        "ESEARCH IN () ALL",
+        "ESEARCH IN personal ALL",
+        "ESEARCH IN (selected-delayed) ALL",
+        "ESEARCH IN (mailboxes) ALL",
+        "ESEARCH IN (mailboxes ()) ALL",
+        "ESEARCH IN (personal)",
+        "ESEARCH IN (personal (x)) ALL",
+        "ESEARCH IN (personal) RETURN (SAVE) ALL",
+        "ESEARCH IN (personal) NOT 1",
+        "ESEARCH IN (personal) OR SEEN (UID $)",
+        "UID ESEARCH ALL",
+        &many,
+    ] {
+        assert!(!refused(bad).is_no, "{bad}");
     }
 }
 

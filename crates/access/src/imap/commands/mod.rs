@@ -16,6 +16,7 @@ pub(super) mod login;
 pub(super) mod lsub;
 pub(super) mod metadata;
 pub(super) mod move_to;
+pub(super) mod multi_search;
 pub(super) mod noop;
 pub(super) mod numbers;
 pub(super) mod quota;
