@@ -43,8 +43,9 @@ async fn found(client: &mut Client, command: &str) -> Vec<String> {
 #[tokio::test]
 async fn several_mailboxes_are_searched_at_once() {
     let (world, mut client) = folders().await;
-    client.ok("SUBSCRIBE worker").await;
-    client.ok("SUBSCRIBE INBOX").await;
+    for name in ["work", "work/a", "work/a/deep"] {
+        client.ok(&format!("UNSUBSCRIBE {name}")).await;
+    }
     for (command, expected) in [
         (
             "ESEARCH IN (mailboxes (INBOX work)) SUBJECT two",

@@ -150,3 +150,164 @@ async fn a_search_ends_with_its_client() {
     assert!(client.until("a").await.last().unwrap().starts_with("OK"));
     assert!(client.until("b").await.last().unwrap().starts_with("OK"));
 }
+
+const MIXED: [(&str, &str); 6] = [
+    (
+        "\\Seen",
+        "Subject: alpha beta\r\nFrom: Anna <anna@x.test>\r\nTo: bob@x.test\r\nDate: Wed, 1 Jan 2020 10:00:00 +0000\r\n\r\nred green\r\n",
+    ),
+    (
+        "\\Flagged",
+        "Subject: beta\r\nFrom: Ben <ben@x.test>\r\nCc: carol@x.test\r\nDate: Thu, 2 Jan 2020 10:00:00 +0000\r\n\r\nLONG\r\n",
+    ),
+    ("\\Deleted $Junk", "X-None: 1\r\n\r\nGREEN\r\n"),
+    (
+        "\\Answered \\Seen",
+        "Subject: =?utf-8?q?=C3=A9t=C3=A9?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+         --b\r\n\r\nplain\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: nested\r\n\r\nhidden Red\r\n--b--\r\n",
+    ),
+    (
+        "",
+        "Subject:\r\nBcc: dora@x.test\r\nX-Spam: Yes\r\nDate: Thu, 2 Jan 2020 23:30:00 -1200\r\n\r\nx\r\n",
+    ),
+    ("\\Draft", "Subject: beta gamma\r\n\r\nx\r\n"),
+];
+
+/// Keys, and which of the messages above they match.
+const KEYS: &[(&str, &[u32])] = &[
+    ("ALL", &[1, 2, 3, 4, 5, 6]),
+    ("SEEN", &[1, 4]),
+    ("UNSEEN", &[2, 3, 5, 6]),
+    ("FLAGGED", &[2]),
+    ("UNFLAGGED", &[1, 3, 4, 5, 6]),
+    ("DELETED", &[3]),
+    ("ANSWERED", &[4]),
+    ("DRAFT", &[6]),
+    ("UNDRAFT", &[1, 2, 3, 4, 5]),
+    ("KEYWORD $junk", &[3]),
+    ("UNKEYWORD $Junk", &[1, 2, 4, 5, 6]),
+    ("KEYWORD other", &[]),
+    ("RECENT", &[1, 2, 3, 4, 5, 6]),
+    ("OLD", &[]),
+    ("NEW", &[2, 3, 5, 6]),
+    ("SUBJECT beta", &[1, 2, 6]),
+    ("SUBJECT \"\"", &[1, 2, 4, 5, 6]),
+    ("SUBJECT \"a b\"", &[1]),
+    ("SUBJECT \"ÉTÉ\"", &[4]),
+    ("SUBJECT nested", &[]),
+    ("FROM anna@", &[1]),
+    ("FROM \"<b\"", &[2]),
+    ("TO BOB", &[1]),
+    ("CC carol", &[2]),
+    ("BCC dora", &[5]),
+    ("HEADER X-Spam \"\"", &[5]),
+    ("HEADER x-spam YES", &[5]),
+    ("HEADER X-Absent \"\"", &[]),
+    ("BODY green", &[1, 3]),
+    ("BODY subject:", &[4]),
+    ("BODY hidden", &[4]),
+    ("TEXT red", &[1, 4]),
+    ("TEXT beta", &[1, 2, 6]),
+    ("TEXT x-spam:", &[5]),
+    ("SENTON 1-Jan-2020", &[1]),
+    ("SENTON 2-Jan-2020", &[2, 5]),
+    ("SENTSINCE 2-Jan-2020", &[2, 5]),
+    ("SENTBEFORE 2-Jan-2020", &[1]),
+    ("ON 23-Nov-2026", &[1, 2, 3, 4, 5, 6]),
+    ("BEFORE 23-Nov-2026", &[]),
+    ("SINCE 23-Nov-2026", &[1, 2, 3, 4, 5, 6]),
+    ("YOUNGER 3600", &[1, 2, 3, 4, 5, 6]),
+    ("OLDER 3600", &[]),
+    ("LARGER 4000", &[2]),
+    ("SMALLER 4000", &[1, 3, 4, 5, 6]),
+    ("2:4,6", &[2, 3, 4, 6]),
+    ("*", &[6]),
+    ("UID 5:*", &[5, 6]),
+    ("UID 99:*", &[6]),
+];
+
+/// A small generator: the same searches in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % most as u64) as usize
+    }
+
+    /// Keys, and whether they match messages 1 to 6.
+    fn search(&mut self, depth: usize) -> (String, [bool; 6]) {
+        let how = if depth == 0 { 0 } else { self.below(4) };
+        if how == 0 {
+            let (key, found) = KEYS[self.below(KEYS.len())];
+            return (
+                key.to_owned(),
+                std::array::from_fn(|at| found.contains(&(at as u32 + 1))),
+            );
+        }
+        let (one, of_one) = self.search(depth - 1);
+        let (other, of_other) = self.search(depth - 1);
+        match how {
+            1 => (format!("NOT ({one})"), of_one.map(|matches| !matches)),
+            2 => (
+                format!(
+                    "OR ({one}) {}",
+                    if other.contains(' ') {
+                        format!("({other})")
+                    } else {
+                        other
+                    }
+                ),
+                std::array::from_fn(|at| of_one[at] || of_other[at]),
+            ),
+            _ => (
+                format!("({one} {other})"),
+                std::array::from_fn(|at| of_one[at] && of_other[at]),
+            ),
+        }
+    }
+}
+
+/// What a search finds is what its parts find, put together by hand.
+#[tokio::test]
+async fn any_combination_of_keys_is_what_its_parts_say() {
+    let world = World::new().await;
+    let mut client = world.user("alice").await;
+    for (flags, message) in MIXED {
+        let message = message.replace("LONG", &"long ".repeat(1000));
+        let arguments = format!("INBOX ({flags})");
+        assert!(
+            client
+                .append(&arguments, message.as_bytes())
+                .await
+                .starts_with("OK")
+        );
+    }
+    client.ok("SELECT INBOX").await;
+    let told = |matches: [bool; 6]| {
+        let found: Vec<String> = (1..=6)
+            .filter(|at| matches[at - 1])
+            .map(|at| at.to_string())
+            .collect();
+        format!("* SEARCH {}", found.join(" ")).trim_end().to_owned()
+    };
+    for (key, found) in KEYS {
+        let matches = std::array::from_fn(|at| found.contains(&(at as u32 + 1)));
+        assert_eq!(
+            client.ok(&format!("SEARCH {key}")).await[0],
+            told(matches),
+            "{key}"
+        );
+    }
+    let mut dice = Dice(0x5eed_0f5e_a5c4);
+    for _ in 0..400 {
+        let (keys, matches) = dice.search(4);
+        assert_eq!(
+            client.ok(&format!("SEARCH {keys}")).await[0],
+            told(matches),
+            "{keys}"
+        );
+    }
+}
