@@ -116,14 +116,14 @@ async fn in_mailbox(
     opened.look();
     let returns = asked.search.returns.unwrap_or(Returns::ALL);
     let key = prepare(&asked.search.keys, opened, cx.ctx.clock.now());
-    let key = key.ok_or(Failure::NoSuchNumber)?;
+    let mut key = key.ok_or(Failure::NoSuchNumber)?;
     if returns.save {
         opened.save(UidSet::new());
     }
     if key.cost().texts > SEARCH_TEXTS {
         return Err(Failure::TooManyTexts);
     }
-    let hits: Vec<Hit> = matching(cx, user, opened, &key).await?;
+    let hits: Vec<Hit> = matching(cx, user, opened, &mut key).await?;
     if returns.save {
         opened.save(kept(&hits, returns));
     }
