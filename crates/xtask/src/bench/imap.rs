@@ -191,6 +191,10 @@ pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<(
         };
         peers.push(measure(lab, options, &mut peer)?);
     }
+    results.remark(format!(
+        "One mailbox of {} messages of 4 KB; the goals are for 50,000.",
+        options.mailbox
+    ));
     for (row, name, aim) in ROWS {
         let better = |one: f64, other: f64| {
             if row.ends_with("per_s") {
