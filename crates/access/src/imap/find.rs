@@ -97,6 +97,7 @@ pub(crate) async fn matching(
     opened: &Opened,
     key: &mut Key,
 ) -> Result<Vec<Hit>, Halt> {
+    key.look_up_save_dates(&user.person, opened).await?;
     let everything = UidSet::from_ranges([(1, u32::MAX)]);
     let rows = opened.select(&everything).map(|(seq, row)| (seq, *row));
     let mut found = Vec::new();

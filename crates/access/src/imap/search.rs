@@ -44,7 +44,7 @@ pub(crate) enum Key {
     Arrived(i64, i64),
     /// internal date: seconds since 1970, first to last
     ArrivedAt(i64, i64),
-    /// save date: days since 1970, first to last
+    /// save date: days since 1970, first to last; matches nothing before [`Key::look_up_save_dates`]
     Saved(i64, i64),
     /// Date field: days since 1970, first to last
     Sent(i64, i64),
@@ -223,9 +223,6 @@ impl Key {
                 .arrived()
                 .map(|second| (*first..=*last).contains(&second.div_euclid(86_400))),
             Self::ArrivedAt(first, last) => known.arrived().map(|second| (*first..=*last).contains(&second)),
-            Self::Saved(first, last) => known
-                .message
-                .map(|message| (first..=last).contains(&&saved(message).div_euclid(86_400))),
             Self::Sent(first, last) => known
                 .sent_day()
                 .map(|day| day.is_some_and(|day| (*first..=*last).contains(&day))),
@@ -279,6 +276,45 @@ impl Key {
         }
     }
 
+    /// Puts the messages that they match in the place of keys about save dates: these belong to a message's place in this mailbox, not to
+    /// the message (RFC 8514 §2).
+    pub(crate) async fn look_up_save_dates(
+        &mut self,
+        person: &Person,
+        opened: &Opened,
+    ) -> mailbox::Result<()> {
+        let mut keys = Vec::new();
+        self.add_saved(&mut keys);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let everything = UidSet::from_ranges([(1, u32::MAX)]);
+        let dates = person.save_dates(opened, everything).await?;
+        let day = |date: &UnixMs| i64::try_from(date.0 / 86_400_000).unwrap_or(i64::MAX);
+        for (key, (first, last)) in keys {
+            let of_days = dates
+                .iter()
+                .filter(|(_, date)| (first..=last).contains(&day(date)));
+            *key = Self::Uids(UidSet::from_uids(of_days.map(|(&uid, _)| uid)));
+        }
+        Ok(())
+    }
+
+    /// The keys about save dates, each with its days.
+    fn add_saved<'k>(&'k mut self, saved: &mut Vec<(&'k mut Self, (i64, i64))>) {
+        let days = match self {
+            Self::And(keys) => return keys.iter_mut().for_each(|key| key.add_saved(saved)),
+            Self::Or(one, other) => {
+                one.add_saved(saved);
+                return other.add_saved(saved);
+            }
+            Self::Not(key) => return key.add_saved(saved),
+            Self::Saved(first, last) => (*first, *last),
+            _ => return,
+        };
+        saved.push((self, days));
+    }
+
     /// Asks the index about every key that looks into text.
     pub(crate) async fn look_up(&mut self, person: &Person) {
         let mut texts = Vec::new();
@@ -329,10 +365,6 @@ fn has(known: &Known<'_>, flags: &Flags) -> bool {
             .any(|keyword| keyword.eq_ignore_ascii_case(wanted))
     };
     known.row.bits & flags.bits == flags.bits && flags.keywords.iter().all(rare)
-}
-
-fn saved(message: &Message) -> i64 {
-    i64::try_from(message.row.saved_at.0 / 1000).unwrap_or(i64::MAX)
 }
 
 fn header_contains(header: &[u8], name: &str, needle: &str) -> bool {

@@ -97,6 +97,16 @@ async fn a_save_date_is_when_it_came_here() {
     world.clock.jump(std::time::Duration::from_secs(86_400));
     client.ok("MOVE 1 Archive").await;
     client.ok("EXAMINE Archive").await;
+    for (keys, found) in [
+        ("SAVEDON 24-Nov-2026", "* SEARCH 1"),
+        ("SAVEDON 23-Nov-2026", "* SEARCH"),
+        ("SAVEDSINCE 24-Nov-2026 BEFORE 24-Nov-2026", "* SEARCH 1"),
+        ("SAVEDBEFORE 24-Nov-2026", "* SEARCH"),
+        ("OR SAVEDBEFORE 24-Nov-2026 NOT SAVEDON 23-Nov-2026", "* SEARCH 1"),
+        ("SAVEDATESUPPORTED", "* SEARCH 1"),
+    ] {
+        assert_eq!(client.ok(&format!("SEARCH {keys}")).await[0], found, "{keys}");
+    }
     let lines = client.ok("FETCH 1 (SAVEDATE INTERNALDATE)").await;
     assert_eq!(
         lines[0],
