@@ -48,6 +48,8 @@ pub const ID_VALUE_BYTES: usize = 1024;
 pub const HEADER_FIELDS: usize = 200;
 /// Items in one FETCH.
 pub const FETCH_ITEMS: usize = 500;
+/// Different `BINARY` items in one FETCH: each has its part decoded.
+pub const FETCH_BINARIES: usize = 16;
 /// Criteria of one SORT; there are nine keys, and one that stands twice decides nothing the second time.
 pub const SORT_CRITERIA: usize = 32;
 /// Entries in one GETMETADATA, SETMETADATA or LIST with METADATA.

@@ -48,11 +48,23 @@ pub fn decode<'m>(message: &'m [u8], structure: &Structure, section: &Section) -
         return Decoded::NoSuchPart;
     };
     let part = structure.part(found.part);
-    match (part.kind, part.encoding(message)) {
-        (Kind::Leaf(_), Encoding::Other(_)) => Decoded::UnknownEncoding,
-        (Kind::Leaf(_), _) => Decoded::Octets(part.decoded_body(message)),
+    match (part.kind, is_unknown(message, part)) {
+        (_, true) => Decoded::UnknownEncoding,
+        (Kind::Leaf(_), false) => Decoded::Octets(part.decoded_body(message)),
         _ => Decoded::Octets(Cow::Borrowed(part.body.of(message))),
     }
+}
+
+/// Whether [`decode`] says [`Decoded::UnknownEncoding`]; nothing is decoded. `structure` must be that of `message`.
+pub fn has_unknown_encoding(message: &[u8], structure: &Structure, section: &Section) -> bool {
+    let numbers: Vec<u32> = section.part.iter().map(|number| number.get()).collect();
+    let found = structure.section(&numbers).filter(|_| !numbers.is_empty());
+    found.is_some_and(|found| is_unknown(message, structure.part(found.part)))
+}
+
+/// Whether a part names an encoding that does not exist.
+fn is_unknown(message: &[u8], part: &Part) -> bool {
+    matches!(part.kind, Kind::Leaf(_)) && matches!(part.encoding(message), Encoding::Other(_))
 }
 
 /// Whether a section can be answered from the header block alone, so that the body need not be read: `HEADER` and

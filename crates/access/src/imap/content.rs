@@ -137,6 +137,8 @@ pub(crate) struct Content {
     whole: Option<Whole>,
     structure: Option<Structure>,
     preview: String,
+    /// the section that was decoded last, and its octets: items with different partials share them
+    decoded: Option<(Section, Vec<u8>)>,
 }
 
 /// Octets of an item that are still to be read and sent.
@@ -181,11 +183,12 @@ impl Content {
             whole,
             structure,
             preview,
+            decoded: None,
         })
     }
 
     /// Writes what is in memory of an item; or says what is to be streamed.
-    pub(crate) fn write<'i>(&self, line: &mut FetchLine<'_>, item: &'i FetchItem) -> Option<Rest<'i>> {
+    pub(crate) fn write<'i>(&mut self, line: &mut FetchLine<'_>, item: &'i FetchItem) -> Option<Rest<'i>> {
         match item {
             FetchItem::InternalDate => line.internal_date(internal_date(&self.message)),
             FetchItem::Envelope => line.envelope(&describe::envelope(self.header_octets())),
@@ -193,7 +196,7 @@ impl Content {
             FetchItem::BodyStructure => line.body_structure(&self.described()?),
             FetchItem::Preview => line.preview(&self.preview),
             FetchItem::Binary(fetched) => match self.decoded(&fetched.section) {
-                Some(octets) => line.binary(fetched, Octets::Of(section::cut(&octets, fetched.partial))),
+                Some(octets) => line.binary(fetched, Octets::Of(section::cut(octets, fetched.partial))),
                 None => line.binary(fetched, Octets::Nil),
             },
             FetchItem::BinarySize(section) => {
@@ -212,18 +215,27 @@ impl Content {
         };
         items.iter().any(|item| match item {
             FetchItem::Binary(FetchSection { section, .. }) | FetchItem::BinarySize(section) => {
-                section::decode(&whole.bytes, structure, section) == Decoded::UnknownEncoding
+                section::has_unknown_encoding(&whole.bytes, structure, section)
             }
             _ => false,
         })
     }
 
-    fn decoded(&self, section: &Section) -> Option<Cow<'_, [u8]>> {
-        let (whole, structure) = (self.whole.as_ref()?, self.structure.as_ref()?);
-        match section::decode(&whole.bytes, structure, section) {
-            Decoded::Octets(octets) => Some(octets),
-            Decoded::UnknownEncoding | Decoded::NoSuchPart => None,
+    fn decoded(&mut self, section: &Section) -> Option<&[u8]> {
+        if self.decoded.as_ref().is_none_or(|(of, _)| of != section) {
+            let (whole, structure) = (self.whole.as_ref()?, self.structure.as_ref()?);
+            match section::decode(&whole.bytes, structure, section) {
+                Decoded::Octets(Cow::Borrowed(octets)) => return Some(octets),
+                Decoded::Octets(Cow::Owned(octets)) => self.decoded = Some((section.clone(), octets)),
+                Decoded::UnknownEncoding | Decoded::NoSuchPart => return None,
+            }
         }
+        self.decoded.as_ref().map(|(_, octets)| octets.as_slice())
+    }
+
+    /// Whether writing an item of it may take the processor for long.
+    pub(crate) fn is_large(&self) -> bool {
+        self.message.size_bytes() > mailbox::limits::READ_BYTES
     }
 
     /// Lets go of a large message's bytes before the slow part: sending.

@@ -34,6 +34,11 @@ async fn parts_come_decoded() {
     assert!(refused.contains("BODY"), "says what to do: {refused}");
     client.refused("FETCH 1 BINARY.SIZE[3]", "NO [UNKNOWN-CTE]").await;
     client.refused("FETCH 1 BINARY[1.MIME]", "BAD").await;
+    // Partials of one part, and other parts between them.
+    let several = "BINARY.PEEK[1]<0.2> BINARY.PEEK[1]<6.1> BINARY.SIZE[2] BINARY.PEEK[1]<1.1> BINARY.SIZE[1]";
+    let lines = client.ok(&format!("FETCH 1 ({several})")).await;
+    let wanted = "BINARY[1]<0> {2}\r\ngr BINARY[1]<6> {1}\r\ne BINARY.SIZE[2] 4 BINARY[1]<1> {1}\r\nr BINARY.SIZE[1] 12";
+    assert_eq!(lines[0], format!("* 1 FETCH ({wanted})"));
     // Without PEEK it is read.
     let lines = client.ok("FETCH 1 BINARY[1]<0.1>").await;
     assert!(lines.iter().any(|line| line.contains("\\Seen")), "{lines:?}");

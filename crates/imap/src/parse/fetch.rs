@@ -80,6 +80,12 @@ fn each_once(asked: Vec<FetchItem>) -> Parsed<Vec<FetchItem>> {
             items.push(item);
         }
     }
+    let decodes = |item: &&FetchItem| matches!(item, FetchItem::Binary(_));
+    if items.iter().filter(decodes).count() > limits::FETCH_BINARIES {
+        return Err(Trouble::bad(
+            "Too many BINARY items; ask for at most 16 in one FETCH",
+        ));
+    }
     Ok(items)
 }
 

@@ -985,6 +985,15 @@ fn imp_3_nesting_and_lists_are_bounded() {
     assert_eq!(refused(&fields).text, "Too many header fields");
     let items = format!("FETCH 1 ({})", vec!["BODY[]"; 501].join(" "));
     assert_eq!(refused(&items).text, "Too many FETCH items");
+    let binaries = |count: usize| {
+        let items: Vec<String> = (0..count).map(|at| format!("BINARY.PEEK[1]<{at}.9>")).collect();
+        format!("FETCH 1 ({} {})", items.join(" "), items.join(" "))
+    };
+    assert!(matches!(parsed(&binaries(16)), Command::Fetch(_)));
+    assert_eq!(
+        refused(&binaries(17)).text,
+        "Too many BINARY items; ask for at most 16 in one FETCH"
+    );
     let Command::Fetch(fetch) = parsed("FETCH 1 (UID BODY[] uid BODY[])") else {
         panic!("FETCH")
     };

@@ -88,6 +88,28 @@ fn sections_name_what_rfc_3501_says() {
 }
 
 #[test]
+fn an_unknown_encoding_is_seen_without_decoding() {
+    let message = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n\
+        --b\r\nContent-Transfer-Encoding: base64\r\n\r\nYQ==\r\n\
+        --b\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nabc\r\n\
+        --b\r\n\r\nplain\r\n--b--\r\n";
+    let structure = Structure::parse(message);
+    for (part, unknown) in [("", false), ("1", false), ("2", true), ("3", false), ("4", false)] {
+        let item = items(&format!("BINARY.SIZE[{part}]"));
+        let [FetchItem::BinarySize(section)] = item.as_slice() else {
+            panic!("{item:?}")
+        };
+        assert_eq!(
+            has_unknown_encoding(message, &structure, section),
+            unknown,
+            "{part}"
+        );
+        let decoded = decode(message, &structure, section);
+        assert_eq!(decoded == Decoded::UnknownEncoding, unknown, "{part}");
+    }
+}
+
+#[test]
 fn a_message_without_parts_has_part_one() {
     let message = b"Subject: x\r\n\r\ntext\r\n";
     assert_eq!(fetched(message, "BODY[1]").as_deref(), Some("text\r\n"));
