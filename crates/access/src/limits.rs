@@ -30,6 +30,11 @@ pub const PAGE_MESSAGES: usize = 64;
 pub const LOOK_UP_MESSAGES: usize = 16;
 /// Keys of one SEARCH that look into text (HEADER and its kin, BODY, TEXT); more are refused with `NO [LIMIT]`.
 pub const SEARCH_TEXTS: usize = 64;
+/// Octets that a client sends ahead while a long command runs, beyond which they are not read any more until it is over. (When the
+/// client then leaves, that is noticed at the next `INPROGRESS`.)
+pub const SENT_AHEAD_BYTES: usize = 64 * 1024;
+/// Keys of one SEARCH, lists, `NOT` and `OR` counted as keys; more are refused with `NO [LIMIT]`.
+pub const SEARCH_KEYS: usize = 1000;
 /// Keys that a SEARCH compares before it lets others have the processor.
 pub const SEARCH_KEYS_AT_ONCE: usize = 50_000;
 /// Ranges of UIDs in one VANISHED response.

@@ -70,7 +70,7 @@ pub struct Opened {
     /// (UID, modseq) of own changes whose results the client knows already; ascending
     quiet: Vec<(u32, u64)>,
     /// what the client had us keep of a search
-    saved: UidSet,
+    saved: Arc<UidSet>,
 }
 
 impl Opened {
@@ -91,7 +91,7 @@ impl Opened {
             untold: Vec::new(),
             recent: Vec::new(),
             quiet: Vec::new(),
-            saved: UidSet::new(),
+            saved: Arc::default(),
             snapshot,
         };
         opened.learn_new();
@@ -133,13 +133,13 @@ impl Opened {
     }
 
     /// The messages of a search that the client had us keep (RFC 5182); expunged ones may still be in it, and nothing selects them.
-    pub fn saved(&self) -> &UidSet {
+    pub fn saved(&self) -> &Arc<UidSet> {
         &self.saved
     }
 
     /// Keeps these instead.
     pub fn save(&mut self, uids: UidSet) {
-        self.saved = uids;
+        self.saved = Arc::new(uids);
     }
 
     /// Whether the mailbox was deleted.

@@ -16,7 +16,7 @@ use super::io::Stop;
 use super::search::{Key, Known, Texts, prepare};
 use super::session::{Cx, Reading, User};
 use crate::events::AccessEvent;
-use crate::limits::{LOOK_UP_MESSAGES, PAGE_MESSAGES, SEARCH_KEYS_AT_ONCE, SEARCH_TEXTS};
+use crate::limits::{LOOK_UP_MESSAGES, PAGE_MESSAGES, SEARCH_KEYS_AT_ONCE};
 
 /// A message that matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,8 +65,7 @@ pub(crate) async fn find(
     if saves {
         opened.save(UidSet::new());
     }
-    if key.cost().texts > SEARCH_TEXTS {
-        let text = format!("At most {SEARCH_TEXTS} texts are looked for at once; ask in several commands");
+    if let Some(text) = key.cost().too_much() {
         answer.no(&mut cx.io.out, Some(Code::Limit), &text);
         return Ok(None);
     }

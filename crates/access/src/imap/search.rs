@@ -3,7 +3,7 @@
 //! Each key is asked with what is known so far: the row, then the message's row, its header, its whole. `None` means that
 //! more must be read. So a search reads only what decides it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use imap::command::{Numbers, SearchKey};
 use imap::date::Date;
@@ -21,6 +21,7 @@ use world::clock::UnixMs;
 
 use super::commands::numbers;
 use super::updates::stored_flags;
+use crate::limits::{SEARCH_KEYS, SEARCH_TEXTS};
 
 /// A key, ready to be asked of many messages.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ pub(crate) enum Key {
     Has(Flags),
     Recent,
     Unseen,
-    Uids(UidSet),
+    Uids(Arc<UidSet>),
     /// changed at this mod-sequence or later
     ModSeq(u64),
     EmailId(MessageId),
@@ -72,6 +73,18 @@ impl Cost {
             keys: self.keys + more.keys,
             texts: self.texts + more.texts,
         }
+    }
+
+    /// What is said to a search that costs too much.
+    pub(crate) fn too_much(self) -> Option<String> {
+        if self.texts > SEARCH_TEXTS {
+            return Some(format!(
+                "At most {SEARCH_TEXTS} texts are looked for at once; ask in several commands"
+            ));
+        }
+        // The list that holds them all is none of them.
+        (self.keys > SEARCH_KEYS + 1)
+            .then(|| format!("A search may have at most {SEARCH_KEYS} keys; ask in several commands"))
     }
 }
 
@@ -179,8 +192,8 @@ fn ready(key: &SearchKey, opened: &Opened, now: UnixMs) -> Option<Key> {
         SearchKey::Smaller(size) => Key::Smaller(*size),
         SearchKey::Older(count) => Key::ArrivedAt(i64::MIN, ago(count)),
         SearchKey::Younger(count) => Key::ArrivedAt(ago(count), i64::MAX),
-        SearchKey::Sequence(set) => Key::Uids(numbers::uids(opened, Numbers::Sequence, set)?),
-        SearchKey::Uid(set) => Key::Uids(numbers::uids_of(opened, set)),
+        SearchKey::Sequence(set) => Key::Uids(numbers::shared(opened, Numbers::Sequence, set)?),
+        SearchKey::Uid(set) => Key::Uids(numbers::shared(opened, Numbers::Uid, set)?),
         SearchKey::ModSeq(modseq) => Key::ModSeq(*modseq),
         SearchKey::EmailId(id) => id.parse().map_or(Key::Never, Key::EmailId),
         // There are no threads yet (RFC 8474 §5.2: THREADID is NIL).
@@ -295,7 +308,7 @@ impl Key {
             let of_days = dates
                 .iter()
                 .filter(|(_, date)| (first..=last).contains(&day(date)));
-            *key = Self::Uids(UidSet::from_uids(of_days.map(|(&uid, _)| uid)));
+            *key = Self::Uids(Arc::new(UidSet::from_uids(of_days.map(|(&uid, _)| uid))));
         }
         Ok(())
     }
@@ -485,8 +498,8 @@ mod tests {
     #[test]
     fn rows_are_compared() {
         for (key, expected) in [
-            (Key::Uids(UidSet::from_uids([1, 3])), true),
-            (Key::Uids(UidSet::from_uids([4])), false),
+            (Key::Uids(Arc::new(UidSet::from_uids([1, 3]))), true),
+            (Key::Uids(Arc::new(UidSet::from_uids([4]))), false),
             (Key::ModSeq(7), true),
             (Key::ModSeq(8), false),
             (

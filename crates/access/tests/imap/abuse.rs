@@ -232,10 +232,25 @@ async fn imp_3_a_search_for_very_many_texts_is_refused() {
     client.refused(&search(65), "NO [LIMIT]").await;
     assert_eq!(
         client
-            .ok(&format!("SEARCH {}", vec!["SEEN"; 5_000].join(" ")))
+            .ok(&format!("SEARCH {}", vec!["SEEN"; 1_000].join(" ")))
             .await[0],
         "* SEARCH"
     );
+}
+
+/// The number of keys of one SEARCH is bounded, and what was kept of a search costs nothing to name again.
+#[tokio::test]
+async fn imp_3_a_search_of_very_many_keys_is_refused() {
+    let world = World::new().await;
+    world
+        .deliver("alice@example.test", b"Subject: x\r\n\r\nabc\r\n")
+        .await;
+    let mut client = world.inbox().await;
+    client.ok("SEARCH RETURN (SAVE) ALL").await;
+    let search = |keys: usize| format!("SEARCH {}", vec!["$"; keys].join(" "));
+    assert_eq!(client.ok(&search(1000)).await[0], "* SEARCH 1");
+    let refused = client.refused(&search(1001), "NO [LIMIT]").await;
+    assert!(refused.contains("1000"), "says what is allowed: {refused}");
 }
 
 /// The work that the patterns of one LIST make is bounded.

@@ -50,7 +50,7 @@ pub(crate) async fn run(
         let since = fetch.changed_since.unwrap_or(0);
         // What went last is beyond what `*` means for messages that are there.
         let asked = match fetch.set.is_saved() {
-            true => opened.saved().clone(),
+            true => opened.saved().as_ref().clone(),
             false => UidSet::from_ranges(fetch.set.resolve(opened.uidnext() - 1)),
         };
         match user.person.vanished(opened, &asked, since).await {
@@ -345,6 +345,9 @@ async fn send(
             line.save_date(saved.map(date_time));
         } else if !row_item(&mut line, opened, row, item) {
             rest.extend(content.write(&mut line, item));
+            if content.is_large() || matches!(item, FetchItem::Binary(_) | FetchItem::BinarySize(_)) {
+                tokio::task::yield_now().await;
+            }
         }
     }
     let message = content.into_message();

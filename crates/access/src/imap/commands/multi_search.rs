@@ -13,7 +13,6 @@ use crate::imap::io::Stop;
 use crate::imap::results::{kept, tell_of};
 use crate::imap::search::prepare;
 use crate::imap::session::{Cx, Reading, User};
-use crate::limits::SEARCH_TEXTS;
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
@@ -36,9 +35,7 @@ pub(crate) async fn run(
             answer.bad(&mut cx.io.out, None, "There is no message of that number");
             return Ok(());
         }
-        Err(Failure::TooManyTexts) => {
-            let text =
-                format!("At most {SEARCH_TEXTS} texts are looked for at once; ask in several commands");
+        Err(Failure::TooMuch(text)) => {
             answer.no(&mut cx.io.out, Some(Code::Limit), &text);
             return Ok(());
         }
@@ -53,7 +50,7 @@ pub(crate) async fn run(
 enum Failure {
     Halt(Halt),
     NoSuchNumber,
-    TooManyTexts,
+    TooMuch(String),
 }
 
 impl<E: Into<Halt>> From<E> for Failure {
@@ -120,8 +117,8 @@ async fn in_mailbox(
     if returns.save {
         opened.save(UidSet::new());
     }
-    if key.cost().texts > SEARCH_TEXTS {
-        return Err(Failure::TooManyTexts);
+    if let Some(text) = key.cost().too_much() {
+        return Err(Failure::TooMuch(text));
     }
     let hits: Vec<Hit> = matching(cx, user, opened, &mut key).await?;
     if returns.save {
