@@ -11,7 +11,7 @@ use world::clock::Monotonic;
 use world::line::{Driver, ReadError};
 
 use super::compress::Deflate;
-use crate::limits::{GOODBYE, IN_PROGRESS, OUTPUT_BYTES, WRITE};
+use crate::limits::{GOODBYE, IN_PROGRESS, OUTPUT_BYTES, SENT_AHEAD_BYTES, WRITE};
 
 /// The connection is of no more use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,14 +135,14 @@ impl<'d> Io<'d> {
     }
 
     /// Between two steps of a long command: lets others have the processor, and ends the command when nobody waits for its
-    /// answer any more. What the client sent meanwhile is kept, at most one read of it. Cancel-safe.
+    /// answer any more. What the client sent meanwhile is kept, up to [`SENT_AHEAD_BYTES`]. Cancel-safe.
     pub(crate) async fn breathe(&mut self) -> Result<(), Stop> {
         tokio::task::yield_now().await;
         self.tell_progress().await?;
         if *self.shutdown.borrow() {
             return Err(Stop::Shutdown);
         }
-        if !self.driver.buffered().is_empty() {
+        if self.driver.buffered().len() >= SENT_AHEAD_BYTES {
             return Ok(());
         }
         let deadline = self.after(WRITE);
@@ -330,10 +330,29 @@ async fn stopping(shutdown: &mut watch::Receiver<bool>) {
 mod tests {
     use testkit::clock::SimClock;
     use testkit::net::{some_peer, wire_pair};
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use world::line::{Connection, Plain};
 
     use super::*;
+
+    /// Sending ahead does not make a command go on for a client that left.
+    #[tokio::test]
+    async fn imp_3_a_client_that_left_is_noticed_behind_what_it_sent_ahead() {
+        let clock = SimClock::new();
+        let (mut client, server) = wire_pair();
+        let mut connection = Connection::<Plain>::new(Box::new(server), some_peer(), clock.door());
+        let (_stop, shutdown) = watch::channel(false);
+        let mut io = Io::new(&mut connection, shutdown);
+        client.write_all(b"x").await.unwrap();
+        assert_eq!(io.breathe().await, Ok(()));
+        assert_eq!(io.buffered(), b"x");
+        assert_eq!(io.breathe().await, Ok(()), "it is still there");
+        client.write_all(b"y").await.unwrap();
+        drop(client);
+        assert_eq!(io.breathe().await, Ok(()));
+        assert_eq!(io.buffered(), b"xy");
+        assert_eq!(io.breathe().await, Err(Stop::Gone));
+    }
 
     #[tokio::test]
     async fn long_commands_tell_that_they_go_on() {
