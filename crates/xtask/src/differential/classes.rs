@@ -59,7 +59,8 @@ pub const CLASSES: &[Class] = &[
                 .next()
                 .unwrap_or_default()
                 .trim_end_matches('.');
-            it.of_part() && number.ends_with(".1") && it.ours == Value::Nil && it.theirs.octets().is_some()
+            let none = it.ours == Value::Nil || it.ours == Value::Atom(b"0".to_vec());
+            it.of_part() && number.ends_with(".1") && none && it.theirs.octets().is_some() && !it.not_told()
         },
     },
     Class {
@@ -124,7 +125,7 @@ pub const CLASSES: &[Class] = &[
                 .iter()
                 .any(|word| theirs.to_lowercase().contains(word));
             (it.of_structure() && encoded && theirs.to_lowercase().starts_with("(\"message\" \"rfc822\""))
-                || (it.of_part() && it.ours == Value::Nil && it.holds_encoded_message())
+                || (it.of_part() && (it.ours == Value::Nil || it.of_binary()) && it.holds_encoded_message())
         },
     },
     Class {
@@ -149,7 +150,7 @@ pub const CLASSES: &[Class] = &[
             (it.of_structure()
                 && it.theirs.to_string().contains(hollow)
                 && !it.ours.to_string().contains(hollow))
-                || (it.of_part() && it.theirs == Value::Text(Vec::new()) && it.boundary_never_comes())
+                || (it.of_part() && it.theirs_is_empty() && it.boundary_never_comes())
                 || (it.of_search() && it.ours_found() && it.boundary_never_comes())
         },
     },
@@ -176,7 +177,8 @@ pub const CLASSES: &[Class] = &[
                 |ours: &[u8], theirs: &[u8]| theirs.strip_prefix(ours).is_some_and(|rest| rest == b"\r\n");
             let texts = matches!((it.ours.octets(), it.theirs.octets()), (Some(ours), Some(theirs)) if more(ours, theirs));
             let sizes = matches!((it.ours.number(), it.theirs.number()), (Some(ours), Some(theirs)) if (1..=2).contains(&(theirs - ours)));
-            (it.of_part() && texts && !it.item.contains("MIME")) || (it.of_structure() && sizes)
+            (it.of_part() && texts && !it.item.contains("MIME"))
+                || ((it.of_structure() || it.of_binary()) && sizes)
         },
     },
     Class {
@@ -275,20 +277,60 @@ pub const CLASSES: &[Class] = &[
         fits: |it| it.of_search() && it.needle().contains("  "),
     },
     Class {
+        name: "Orders by texts outside ASCII",
+        rfc: "RFC 5256 §2.1, RFC 2047 §5",
+        verdict: Verdict::Open,
+        why: "Octets above 127 stand in a header without a charset. We read those that are not UTF-8 as windows-1252, so they sort and thread with the \
+              same words in encoded form; Dovecot does not read them.",
+        fits: |it| it.of_order() && it.has_words_outside_ascii(),
+    },
+    Class {
+        name: "Orders by addresses that break the grammar",
+        rfc: "RFC 5256 §3, RFC 5957",
+        verdict: Verdict::Open,
+        why: "What ENVELOPE tells as empty sorts first; MISSING_MAILBOX sorts under M. Names behind an address or within broken quotes differ likewise.",
+        fits: |it| it.of_order() && it.sorted_address_is_odd(),
+    },
+    Class {
+        name: "Orders by dates that cannot be",
+        rfc: "RFC 5256 §2.2",
+        verdict: Verdict::Open,
+        why: "A year that is neither 19xx nor 20xx is a date to one server and none to the other; without one the date of arrival counts.",
+        fits: |it| it.item.starts_with("SORT") && it.item.contains("DATE") && it.year_is_odd(),
+    },
+    Class {
+        name: "BINARY of a part with parts",
+        rfc: "RFC 3516 §4.2",
+        verdict: Verdict::Ours,
+        why: "BINARY undoes the encoding of the part that is named, and a multipart or a message has none. Dovecot decodes the parts within too, \
+              so that their header lines say what is not so any more, and tells sizes below zero.",
+        fits: |it| {
+            it.of_binary()
+                && it.says("multipart/")
+                && !it.not_told()
+                && (it.ours_is_longer() || it.theirs_is_below_zero())
+        },
+    },
+    Class {
+        name: "BINARY of what is not well encoded",
+        rfc: "RFC 3516 §4.3",
+        verdict: Verdict::Open,
+        why: "We give what can be decoded; Dovecot refuses the command.",
+        fits: |it| it.of_binary() && it.not_told(),
+    },
+    Class {
         name: "message/global",
         rfc: "RFC 6532 §3.7, RFC 9051 §7.5.2",
         verdict: Verdict::Ours,
         why: "It has a header and a text like message/rfc822; Dovecot does not look into it.",
-        fits: |it| it.of_part() && it.theirs == Value::Text(Vec::new()) && it.says("message/global"),
+        fits: |it| it.of_part() && it.theirs_is_empty() && it.says("message/global"),
     },
 ];
 
 impl Difference<'_> {
     fn of_part(&self) -> bool {
-        let section = self
-            .item
-            .strip_prefix("BODY[")
-            .or_else(|| self.item.strip_prefix("BINARY["));
+        let starts = ["BODY[", "BINARY[", "BINARY.SIZE["];
+        let section = starts.iter().find_map(|start| self.item.strip_prefix(start));
         section.is_some_and(|section| section.starts_with(|c: char| c.is_ascii_digit()))
     }
 
@@ -298,6 +340,93 @@ impl Difference<'_> {
 
     fn of_search(&self) -> bool {
         self.item.starts_with("SEARCH ")
+    }
+
+    /// Dovecot refused the item.
+    fn not_told(&self) -> bool {
+        self.theirs == Value::Atom(b"not told".to_vec())
+    }
+
+    /// By octets, or by the size that is told.
+    fn ours_is_longer(&self) -> bool {
+        let text = |value: &Value| value.octets().map_or(0, <[u8]>::len);
+        match (self.ours.number(), self.theirs.number()) {
+            (Some(ours), Some(theirs)) => ours > theirs,
+            _ => text(&self.ours) > text(&self.theirs),
+        }
+    }
+
+    /// A size that was counted below zero, as an unsigned number.
+    fn theirs_is_below_zero(&self) -> bool {
+        let told = self
+            .theirs
+            .octets()
+            .and_then(|octets| std::str::from_utf8(octets).ok());
+        told.and_then(|number| number.parse::<u64>().ok())
+            .is_some_and(|number| number > i64::MAX as u64)
+    }
+
+    fn theirs_is_empty(&self) -> bool {
+        self.theirs == Value::Text(Vec::new()) || self.theirs.number() == Some(0)
+    }
+
+    fn of_binary(&self) -> bool {
+        self.item.starts_with("BINARY")
+    }
+
+    fn of_order(&self) -> bool {
+        self.item.starts_with("SORT ") || self.item.starts_with("THREAD ")
+    }
+
+    fn year_is_odd(&self) -> bool {
+        let header = self.header();
+        let date = header
+            .lines()
+            .find_map(|line| line.strip_prefix("date:"))
+            .unwrap_or_default();
+        let year = date
+            .split_whitespace()
+            .find(|word| word.len() == 4 && word.bytes().all(|octet| octet.is_ascii_digit()));
+        year.is_none_or(|year| !year.starts_with("19") && !year.starts_with("20"))
+    }
+
+    /// The header of the message, in small letters, unfolded.
+    fn header(&self) -> String {
+        let message = String::from_utf8_lossy(self.message()).to_lowercase();
+        let header = message.split("\r\n\r\n").next().unwrap_or_default();
+        header.replace("\r\n\t", " ").replace("\r\n ", " ")
+    }
+
+    /// Subject, From or To with encoded words or octets above 127.
+    fn has_words_outside_ascii(&self) -> bool {
+        let header = self.header();
+        let mut fields = header.lines().filter(|line| {
+            ["subject:", "from:", "to:"]
+                .iter()
+                .any(|name| line.starts_with(name))
+        });
+        fields.any(|field| field.contains("=?") || !field.is_ascii())
+    }
+
+    /// The field that is sorted by has an address without local part or domain, or with quotes, commas or comments where none belong.
+    fn sorted_address_is_odd(&self) -> bool {
+        let field = match self.item.as_str() {
+            "SORT FROM" | "SORT DISPLAYFROM" => "from:",
+            "SORT TO" | "SORT DISPLAYTO" => "to:",
+            "SORT CC" => "cc:",
+            _ => return false,
+        };
+        let header = self.header();
+        let value = header
+            .lines()
+            .find_map(|line| line.strip_prefix(field))
+            .unwrap_or_default()
+            .trim();
+        let angle = value
+            .split_once('<')
+            .map_or("", |(_, rest)| rest.split('>').next().unwrap_or_default());
+        let odd = [",", "@", "\"\""].iter().any(|start| value.starts_with(start));
+        odd || !value.contains('@') || angle.contains(' ') || value.contains("<>") || value.contains('(')
     }
 
     fn ours_found(&self) -> bool {

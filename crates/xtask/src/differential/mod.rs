@@ -2,8 +2,8 @@
 //! compared as values.
 //!
 //! 1. [`mailset::gather`] finds the mail; both servers are given it by APPEND, with the same flags and dates;
-//! 2. [`fetch`] asks for every item of every message, [`search`] for every search, with `--orders` also [`order::compare`]
-//!    for every order (their differences are not judged yet);
+//! 2. [`fetch`] asks for every item of every message, [`search`] for every search, [`order::compare`]
+//!    for every order;
 //! 3. [`compare`] gives the smallest values that differ;
 //! 4. each must fit one of [`classes::CLASSES`], else the test fails and says the first of them.
 //!
@@ -103,9 +103,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     append(&mut pair, &letters, &mut found)?;
     fetch(&mut pair, &mut found)?;
     search(&mut pair, &letters, has("--short"), &mut found)?;
-    if has("--orders") {
-        order::compare(&mut pair, &mut found)?;
-    }
+    order::compare(&mut pair, &mut found)?;
     judge(&found, pair.letters.len(), &mut summary);
     if has("--write") {
         let version = process::run(
@@ -201,14 +199,22 @@ fn fetch(pair: &mut Pair<'_>, found: &mut Found) -> Outcome<()> {
     Ok(())
 }
 
-/// One FETCH; a refusal leaves what was told before it.
+/// One FETCH. After a refusal each message is asked for alone: one that cannot be told hides the others.
 fn ask(session: &mut Session, uids: impl Iterator<Item = u32>, items: &str) -> Outcome<compare::Fetched> {
     let uids: Vec<String> = uids.map(|uid| uid.to_string()).collect();
     let answer = session.command(format!("UID FETCH {} ({items})", uids.join(",")))?;
-    if answer.status.starts_with("BAD") {
-        return Err(format!("UID FETCH ({items}): {}", answer.status).into());
+    if answer.status.starts_with("OK") {
+        return Ok(compare::fetched(&answer.untagged)?);
     }
-    Ok(compare::fetched(&answer.untagged)?)
+    let mut found = compare::Fetched::new();
+    for uid in &uids {
+        let answer = session.command(format!("UID FETCH {uid} ({items})"))?;
+        if answer.status.starts_with("BAD") {
+            return Err(format!("UID FETCH ({items}): {}", answer.status).into());
+        }
+        found.extend(compare::fetched(&answer.untagged)?);
+    }
+    Ok(found)
 }
 
 fn search(pair: &mut Pair<'_>, letters: &[Letter], short: bool, found: &mut Found) -> Outcome<()> {
