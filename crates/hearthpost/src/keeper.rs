@@ -5,7 +5,7 @@
 //! 2. [`run`]: it gives up everything but reading, then answers until the server is gone. Which files it reads, only the
 //!    settings say.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -37,13 +37,8 @@ pub fn start(file: &Path) -> Outcome<(Keeper, Pulse)> {
 
 /// Is it, until the server's end.
 pub fn run(file: &Path) -> Outcome<()> {
-    let line = std::io::stdin()
-        .as_fd()
-        .try_clone_to_owned()
-        .map(UnixStream::from);
-    let line = line.ok().filter(|line| line.peer_addr().is_ok()).ok_or_else(|| {
-        Failure::Usage("this command is for the server itself: start it with hearthpost serve.".to_owned())
-    })?;
+    let signing = line(std::io::stdin().as_fd())?;
+    let reading = line(std::io::stdout().as_fd())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     let ears = runtime.and_then(|runtime| {
         let entered = runtime.enter();
@@ -62,12 +57,21 @@ pub fn run(file: &Path) -> Outcome<()> {
         duty: Duty::Keep,
     })
     .map_err(|error| Failure::Disk(error.to_string()))?;
-    keeper::serve(line, || reading(file))
+    let file = file.to_owned();
+    keeper::serve(signing, reading, move || look(&file))
         .map_err(|error| Failure::Disk(format!("the server's line: {error}.")))
 }
 
+/// A line to the server.
+fn line(end: BorrowedFd<'_>) -> Outcome<UnixStream> {
+    let line = end.try_clone_to_owned().map(UnixStream::from).ok();
+    line.filter(|line| line.peer_addr().is_ok()).ok_or_else(|| {
+        Failure::Usage("this command is for the server itself: start it with hearthpost serve.".to_owned())
+    })
+}
+
 /// The settings, and what they name. Settings that are wrong name nothing; whoever asked will see what is wrong with them.
-fn reading(file: &Path) -> Reading {
+fn look(file: &Path) -> Reading {
     let mut files = vec![read(file, CONFIG_BYTES)];
     let settings = serve::check(file, &Shelf::Disk).ok();
     if let Some(settings) = &settings {

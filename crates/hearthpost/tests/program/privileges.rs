@@ -218,7 +218,7 @@ fn ops_2_the_key_is_with_the_keeper_which_can_do_nothing_else() {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap().split_whitespace().next().unwrap().to_owned()
     };
-    assert_eq!(field("Threads:"), "1");
+    assert_eq!(field("Threads:"), "2", "one signs, one reads");
     assert_eq!(field("NoNewPrivs:"), "1");
     assert_eq!(field("Seccomp:"), "2");
     // Reading, of whatever owner, is the one right of root that is left to it.

@@ -1,8 +1,8 @@
 //! The keeper: a second process that holds the private key and reads settings, so that the process which reads strangers' bytes
 //! can open neither (OPS-2).
 //!
-//! 1. [`Keeper::spawn`] starts this program once more, before anything is given up, with a socket as its standard input.
-//! 2. There [`serve`] answers until the socket closes: `read` reads the settings, the files they name and the key anew; `sign`
+//! 1. [`Keeper::spawn`] starts this program once more, before anything is given up, with two sockets as its standard input and output.
+//! 2. There [`serve`] answers until they close, each in its own thread, so that no handshake waits for a slow disk: `read` reads the settings, the files they name and the key anew; `sign`
 //!    signs with a key that it keeps ([`KEYS_KEPT`] of them: a handshake may still be under way with an older one).
 //! 3. [`Keeper::read`] brings the files here, never the key: a [`KeptKey`] is a number, its public half and what it signs with.
 //!    rustls signs through it, in the middle of a handshake: one message each way on the socket.

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,29 +15,38 @@ use parking_lot::Mutex;
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::sign::{Signer, SigningKey};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
-use tokio::io::AsyncReadExt;
+use tokio::sync::oneshot;
 
 use super::{ANSWER_BYTES, Bundle, Contents, FileRead, wire};
 
-/// How long the keeper may take for an answer. Signing takes it less than a millisecond.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the keeper may take for a signature. It takes it less than a millisecond.
+const TO_SIGN: Duration = Duration::from_secs(10);
+/// How long it may take to read files, which may lie on a slow disk or a network.
+const TO_READ: Duration = Duration::from_secs(60);
 
-/// The server's line to its keeper.
+/// Stack of the thread that waits for the keeper's end.
+const WATCH_STACK_BYTES: usize = 64 * 1024;
+
+/// The server's lines to its keeper: signatures never wait for files.
 #[derive(Debug, Clone)]
 pub struct Keeper {
-    line: Arc<Mutex<UnixStream>>,
+    signing: Line,
+    reading: Line,
 }
+
+#[derive(Debug, Clone)]
+struct Line(Arc<Mutex<UnixStream>>);
 
 /// Tells of the keeper's end.
 #[derive(Debug)]
-pub struct Pulse(UnixStream);
+pub struct Pulse(Child);
 
 impl Keeper {
     /// Starts this program again with `args`; the variable `keep` of the environment is all it gets of ours. It is in a
     /// process group of its own: an interrupt from the terminal is for the server alone.
     pub fn spawn<A: AsRef<OsStr>>(args: &[A], keep: &str) -> io::Result<(Self, Pulse)> {
-        let (line, their_line) = UnixStream::pair()?;
-        let (pulse, their_pulse) = UnixStream::pair()?;
+        let (signing, their_signing) = UnixStream::pair()?;
+        let (reading, their_reading) = UnixStream::pair()?;
         let mut command = Command::new("/proc/self/exe");
         command
             .arg0("hearthpost")
@@ -45,24 +54,24 @@ impl Keeper {
             .env_clear()
             .envs(std::env::var_os(keep).map(|value| (keep.to_owned(), value)))
             .current_dir("/")
-            .stdin(OwnedFd::from(their_line))
-            .stdout(OwnedFd::from(their_pulse))
+            .stdin(OwnedFd::from(their_signing))
+            .stdout(OwnedFd::from(their_reading))
             .process_group(0);
-        drop(command.spawn()?); // it ends with its line
-        Ok((Self::over(line)?, Pulse(pulse)))
+        let child = command.spawn()?; // it ends with its lines
+        Ok((Self::over(signing, reading)?, Pulse(child)))
     }
 
-    /// With a keeper at the other end of `line`.
-    pub(super) fn over(line: UnixStream) -> io::Result<Self> {
-        line.set_read_timeout(Some(PATIENCE))?;
-        line.set_write_timeout(Some(PATIENCE))?;
-        let line = Arc::new(Mutex::new(line));
-        Ok(Self { line })
+    /// With a keeper at the other end of both lines.
+    pub(super) fn over(signing: UnixStream, reading: UnixStream) -> io::Result<Self> {
+        Ok(Self {
+            signing: Line::new(signing, TO_SIGN)?,
+            reading: Line::new(reading, TO_READ)?,
+        })
     }
 
     /// Has everything read anew. Blocks for as long as the disk does.
     pub fn read(&self) -> io::Result<Bundle> {
-        let mut parts = self.ask(&[b"read"])?.into_iter();
+        let mut parts = self.reading.ask(&[b"read"])?.into_iter();
         let key = parts.next().ok_or_else(garbled)?;
         let key = if key.is_empty() {
             None
@@ -84,7 +93,7 @@ impl Keeper {
             [b"ok", number, [algorithm], schemes, public] => {
                 let (schemes, _) = schemes.as_chunks::<2>();
                 Ok(Ok(KeptKey {
-                    keeper: self.clone(),
+                    line: self.signing.clone(),
                     number: u64::from_be_bytes((*number).try_into().map_err(|_| garbled())?),
                     algorithm: SignatureAlgorithm::from(*algorithm),
                     schemes: schemes
@@ -97,10 +106,18 @@ impl Keeper {
             _ => Err(garbled()),
         }
     }
+}
+
+impl Line {
+    fn new(line: UnixStream, patience: Duration) -> io::Result<Self> {
+        line.set_read_timeout(Some(patience))?;
+        line.set_write_timeout(Some(patience))?;
+        Ok(Self(Arc::new(Mutex::new(line))))
+    }
 
     /// The parts of a good answer.
     fn ask(&self, parts: &[&[u8]]) -> io::Result<Vec<Vec<u8>>> {
-        let mut line = self.line.lock();
+        let mut line = self.0.lock();
         let asked = wire::send(&mut *line, parts).and_then(|()| wire::receive(&mut *line, ANSWER_BYTES));
         let answered = asked.inspect_err(|_| {
             // A late answer must not be taken for that to the next question.
@@ -118,16 +135,15 @@ impl Keeper {
 }
 
 impl Pulse {
-    /// Waits for the keeper's end.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
+    /// Waits for the keeper's end, in a small thread of its own.
     pub async fn lost(self) -> io::Result<()> {
-        self.0.set_nonblocking(true)?;
-        let mut pulse = tokio::net::UnixStream::from_std(self.0)?;
-        // It never writes, so whatever comes is the end.
-        let _ = pulse.read(&mut [0]).await;
-        Ok(())
+        let Self(mut keeper) = self;
+        let (told, ended) = oneshot::channel();
+        let watch = std::thread::Builder::new().name("keeper-watch".to_owned());
+        watch.stack_size(WATCH_STACK_BYTES).spawn(move || {
+            let _ = told.send(keeper.wait()); // nobody listens any more when the server has ended before
+        })?;
+        ended.await.map_or(Ok(()), |waited| waited.map(drop))
     }
 }
 
@@ -155,7 +171,7 @@ fn garbled() -> io::Error {
 /// A key whose private half the keeper has.
 #[derive(Debug, Clone)]
 pub(crate) struct KeptKey {
-    keeper: Keeper,
+    line: Line,
     number: u64,
     algorithm: SignatureAlgorithm,
     schemes: Vec<SignatureScheme>,
@@ -166,7 +182,7 @@ impl SigningKey for KeptKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
         let scheme = self.schemes.iter().find(|scheme| offered.contains(scheme))?;
         Some(Box::new(KeptSigner {
-            keeper: self.keeper.clone(),
+            line: self.line.clone(),
             number: self.number,
             scheme: *scheme,
         }))
@@ -183,7 +199,7 @@ impl SigningKey for KeptKey {
 
 #[derive(Debug)]
 struct KeptSigner {
-    keeper: Keeper,
+    line: Line,
     number: u64,
     scheme: SignatureScheme,
 }
@@ -192,7 +208,7 @@ impl Signer for KeptSigner {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let scheme = u16::from(self.scheme).to_be_bytes();
         let asked: [&[u8]; 4] = [b"sign", &self.number.to_be_bytes(), &scheme, message];
-        let answered = self.keeper.ask(&asked);
+        let answered = self.line.ask(&asked);
         let made = answered.map_err(|error| Error::General(format!("the keeper of the key: {error}")))?;
         made.into_iter()
             .next()

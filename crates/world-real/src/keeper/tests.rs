@@ -11,9 +11,10 @@ use crate::tls::Identity;
 
 /// A keeper in a thread instead of a process.
 fn keeper(read: impl Fn() -> Reading + Send + 'static) -> Keeper {
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    std::thread::spawn(move || serve(theirs, read));
-    Keeper::over(ours).unwrap()
+    let (signing, their_signing) = UnixStream::pair().unwrap();
+    let (reading, their_reading) = UnixStream::pair().unwrap();
+    std::thread::spawn(move || serve(their_signing, their_reading, read));
+    Keeper::over(signing, reading).unwrap()
 }
 
 fn made() -> (String, String) {
@@ -120,22 +121,56 @@ fn older_keys_sign_until_there_are_too_many_newer_ones() {
 
 #[test]
 fn what_is_no_question_is_refused_and_the_next_one_is_answered() {
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
-    std::thread::spawn(move || serve(theirs, nothing));
-    for asked in [vec![b"key".as_slice()], vec![], vec![b"sign", b"1", b"22", b"m"]] {
-        wire::send(&mut ours, &asked).unwrap();
-        let answer = wire::receive(&mut ours, 100).unwrap().unwrap();
-        assert_eq!(answer, [b"no".to_vec(), b"this is no question".to_vec()]);
+    let (mut signing, their_signing) = UnixStream::pair().unwrap();
+    let (mut reading, their_reading) = UnixStream::pair().unwrap();
+    std::thread::spawn(move || serve(their_signing, their_reading, nothing));
+    let ask = |line: &mut UnixStream, asked: &[&[u8]]| {
+        wire::send(line, asked).unwrap();
+        wire::receive(line, 100).unwrap().unwrap()
+    };
+    let no = [b"no".to_vec(), b"this is no question".to_vec()];
+    for asked in [
+        vec![b"key".as_slice()],
+        vec![],
+        vec![b"sign", b"1", b"22", b"m"],
+        vec![b"read"],
+    ] {
+        assert_eq!(ask(&mut signing, &asked), no);
     }
-    wire::send(&mut ours, &[b"read"]).unwrap();
-    assert_eq!(wire::receive(&mut ours, 100).unwrap().unwrap()[0], b"ok");
+    assert_eq!(ask(&mut reading, &[b"sign", b"1", b"22", b"m"]), no);
+    assert_eq!(ask(&mut reading, &[b"read"])[0], b"ok");
+}
+
+#[test]
+fn a_signature_does_not_wait_for_a_slow_disk() {
+    let key = made().1;
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = parking_lot::Mutex::new((wait, false));
+    let keeper = keeper(move || {
+        let mut wait = wait.lock();
+        if wait.1 {
+            wait.0.recv().unwrap();
+        }
+        wait.1 = true;
+        Reading {
+            files: Vec::new(),
+            key: Some(Ok(key.clone().into_bytes())),
+        }
+    });
+    let kept = keeper.read().unwrap().key.unwrap().unwrap();
+    let slow = std::thread::spawn(move || keeper.read().is_ok());
+    let signer = kept
+        .choose_scheme(&[SignatureScheme::ECDSA_NISTP256_SHA256])
+        .unwrap();
+    signer.sign(b"meanwhile").unwrap();
+    go.send(()).unwrap();
+    assert!(slow.join().unwrap());
 }
 
 #[test]
 fn a_keeper_that_is_gone_is_an_error_and_stays_one() {
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    drop(theirs);
-    let keeper = Keeper::over(ours).unwrap();
+    let [ours, more] = [(); 2].map(|()| UnixStream::pair().unwrap().0);
+    let keeper = Keeper::over(ours, more).unwrap();
     assert!(keeper.read().is_err());
     assert!(keeper.read().is_err());
 }

@@ -6,12 +6,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustls::SignatureScheme;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::sign::SigningKey;
 
 use super::{ANSWER_BYTES, ASKED_BYTES, FileRead, KEYS_KEPT, Reading, wire};
+
+const NO_QUESTION: &str = "this is no question";
 
 /// What TLS may ask a key to sign with, the best first.
 const SCHEMES: [SignatureScheme; 9] = [
@@ -26,28 +29,67 @@ const SCHEMES: [SignatureScheme; 9] = [
     SignatureScheme::RSA_PKCS1_SHA256,
 ];
 
-/// Answers until the other side is gone. `read` reads everything anew.
-pub fn serve(mut line: UnixStream, read: impl Fn() -> Reading) -> io::Result<()> {
-    let mut keys = Keys::default();
-    while let Some(asked) = wire::receive(&mut line, ASKED_BYTES)? {
+/// Answers on both lines until the other side is gone: signatures here, files in a thread of their own. `read` reads everything
+/// anew.
+pub fn serve(
+    mut signing: UnixStream,
+    mut reading: UnixStream,
+    read: impl Fn() -> Reading + Send + 'static,
+) -> io::Result<()> {
+    let keys = Arc::new(Mutex::new(Keys::default()));
+    let signers = keys.clone();
+    let reader = std::thread::Builder::new().name("reading".to_owned());
+    // It ends with the process: the server closes both lines by its own end.
+    drop(reader.spawn(move || answer(&mut reading, |asked| read_files(&keys, asked, &read)))?);
+    answer(&mut signing, |asked| sign(&signers, asked))
+}
+
+fn answer(
+    line: &mut UnixStream,
+    answer: impl Fn(&[&[u8]]) -> Result<Vec<Vec<u8>>, String>,
+) -> io::Result<()> {
+    while let Some(asked) = wire::receive(line, ASKED_BYTES)? {
         let asked: Vec<&[u8]> = asked.iter().map(Vec::as_slice).collect();
-        let answer = match asked.as_slice() {
-            [b"read"] => Ok(bundle(&mut keys, read())),
-            [b"sign", number, scheme, message] => keys.sign(number, scheme, message).map(|made| vec![made]),
-            _ => Err("this is no question".to_owned()),
-        };
+        let answer = answer(&asked);
         match &answer {
             Ok(parts) if parts.iter().map(|part| part.len() + 4).sum::<usize>() < ANSWER_BYTES => {
                 let parts: Vec<&[u8]> = std::iter::once(b"ok".as_slice())
                     .chain(parts.iter().map(Vec::as_slice))
                     .collect();
-                wire::send(&mut line, &parts)?;
+                wire::send(line, &parts)?;
             }
-            Ok(_) => wire::send(&mut line, &[b"no", b"the settings name too many large files"])?,
-            Err(why) => wire::send(&mut line, &[b"no", why.as_bytes()])?,
+            Ok(_) => wire::send(line, &[b"no", b"the settings name too many large files"])?,
+            Err(why) => wire::send(line, &[b"no", why.as_bytes()])?,
         }
     }
     Ok(())
+}
+
+fn read_files(
+    keys: &Mutex<Keys>,
+    asked: &[&[u8]],
+    read: &impl Fn() -> Reading,
+) -> Result<Vec<Vec<u8>>, String> {
+    match asked {
+        [b"read"] => {
+            let reading = read();
+            Ok(bundle(&mut keys.lock(), reading))
+        }
+        _ => Err(NO_QUESTION.to_owned()),
+    }
+}
+
+fn sign(keys: &Mutex<Keys>, asked: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+    match asked {
+        [b"sign", number, scheme, message] => {
+            let (key, scheme) = keys.lock().find(number, scheme)?;
+            let signer = key
+                .choose_scheme(&[scheme])
+                .ok_or("the key does not sign that way")?;
+            Ok(vec![signer.sign(message).map_err(|error| error.to_string())?])
+        }
+        _ => Err(NO_QUESTION.to_owned()),
+    }
 }
 
 /// The key's public half first, then for each file its path, what the system said of it, and what is in it.
@@ -105,18 +147,11 @@ impl Keys {
         Ok(wire::pack(&[b"ok", &number, &algorithm, &schemes, &public]))
     }
 
-    fn sign(&self, number: &[u8], scheme: &[u8], message: &[u8]) -> Result<Vec<u8>, String> {
-        let wrong = || "this is no question".to_owned();
-        let number = u64::from_be_bytes(number.try_into().map_err(|_| wrong())?);
-        let scheme = u16::from_be_bytes(scheme.try_into().map_err(|_| wrong())?);
-        let (_, key) = self
-            .kept
-            .iter()
-            .find(|(kept, _)| *kept == number)
-            .ok_or("that key is not kept any more")?;
-        key.choose_scheme(&[SignatureScheme::from(scheme)])
-            .ok_or("the key does not sign that way")?
-            .sign(message)
-            .map_err(|error| error.to_string())
+    fn find(&self, number: &[u8], scheme: &[u8]) -> Result<(Arc<dyn SigningKey>, SignatureScheme), String> {
+        let number = u64::from_be_bytes(number.try_into().map_err(|_| NO_QUESTION)?);
+        let scheme = u16::from_be_bytes(scheme.try_into().map_err(|_| NO_QUESTION)?);
+        let found = self.kept.iter().find(|(kept, _)| *kept == number);
+        let (_, key) = found.ok_or("that key is not kept any more")?;
+        Ok((key.clone(), SignatureScheme::from(scheme)))
     }
 }
