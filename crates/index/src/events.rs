@@ -20,7 +20,7 @@ pub enum IndexEvent {
         /// since the beginning of that work
         duration_ms: u64,
     },
-    /// `index.damaged`: something in the file is not what was written. It is made anew.
+    /// `index.damaged`: something in the file is not what was written. That part is made anew.
     Damaged {
         /// what
         what: String,
@@ -73,7 +73,7 @@ impl Event for IndexEvent {
             } => format!("Everything is indexed: {messages} messages in {duration_ms} ms."),
             Self::Damaged { what } => {
                 format!(
-                    "The index is damaged ({what}) and is made anew. No mail is affected; check the disk."
+                    "The index is damaged ({what}); that part is made anew. No mail is affected; check the disk."
                 )
             }
             Self::Refused { reason } => {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use mail::ids::{AccountId, Id as _, MailboxId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::limits::{FORMAT, LOG_PAGES, PAGE_CACHE_KIB, SEGMENT_BYTES};
+use crate::limits::{COLUMN_BYTES, FORMAT, LOG_PAGES, PAGE_CACHE_KIB};
 use crate::segment::{Column, Columns, ids_of};
 
 /// The file's name in the data directory.
@@ -44,6 +44,8 @@ pub fn remove(dir: &Path) -> std::io::Result<()> {
 pub(crate) enum FileError {
     /// What was read is not what was written: make the file anew.
     Damaged(String),
+    /// A segment is not what was written: forget it.
+    Segment(u64, String),
     /// A segment is not there (any more): it may have become part of another one.
     Missing,
     /// The disk refused, or is full: try again later.
@@ -84,15 +86,16 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    pub(crate) fn new(messages: usize, columns: &Columns) -> Self {
-        Self {
+    /// `None` when a column is larger than what is read again.
+    pub(crate) fn new(messages: usize, columns: &Columns) -> Option<Self> {
+        let packed = columns
+            .iter()
+            .map(|(column, octets)| Some((*column, pack(octets)?)));
+        Some(Self {
             messages,
             bytes: columns.iter().map(|(_, octets)| octets.len() as u64).sum(),
-            columns: columns
-                .iter()
-                .map(|(column, octets)| (*column, pack(octets)))
-                .collect(),
-        }
+            columns: packed.collect::<Option<_>>()?,
+        })
     }
 }
 
@@ -102,6 +105,8 @@ pub(crate) struct Change<'c> {
     pub(crate) new: Option<Packed>,
     pub(crate) replaced: &'c [u64],
     pub(crate) marks: &'c Marks,
+    /// mailboxes that are no more
+    pub(crate) gone: &'c [MailboxId],
 }
 
 /// Where the file is.
@@ -283,11 +288,16 @@ impl File {
                 .prepare_cached("DELETE FROM columns WHERE key>=? AND key<?")?
                 .execute([int(old * COLUMNS), int((old + 1) * COLUMNS)])?;
         }
-        let mut mark = transaction.prepare_cached("INSERT OR REPLACE INTO marks VALUES(?,?,?)")?;
+        let mut mark = transaction.prepare_cached(MARK)?;
         for (mailbox, modseq) in change.marks {
             mark.execute(params![account, int(mailbox.raw()), int(*modseq)])?;
         }
         drop(mark);
+        for mailbox in change.gone {
+            transaction
+                .prepare_cached("DELETE FROM marks WHERE account=? AND mailbox=?")?
+                .execute([account, int(mailbox.raw())])?;
+        }
         transaction.commit()?;
         if !change.replaced.is_empty() {
             self.give_back()?;
@@ -295,18 +305,39 @@ impl File {
         Ok(segment)
     }
 
+    /// Forgets a segment that is damaged, and up to where its account was indexed: its messages are looked at again.
+    pub(crate) fn forget_segment(&mut self, segment: u64) -> Result<Option<AccountId>> {
+        let account = self
+            .conn
+            .query_row("SELECT account FROM segments WHERE id=?", [int(segment)], |row| {
+                Ok(AccountId::from_raw(number(row.get(0)?)))
+            })
+            .optional()?;
+        let Some(account) = account else { return Ok(None) };
+        let marked: Vec<MailboxId> = self.marks(account)?.into_keys().collect();
+        self.commit(&Change {
+            account,
+            new: None,
+            replaced: &[segment],
+            marks: &Marks::new(),
+            gone: &marked,
+        })?;
+        Ok(Some(account))
+    }
+
     /// Forgets an account.
     pub(crate) fn forget(&mut self, account: AccountId) -> Result<()> {
         let segments: Vec<u64> = self
-            .segments(account)?
-            .into_iter()
-            .map(|listed| listed.segment)
-            .collect();
+            .conn
+            .prepare_cached("SELECT id FROM segments WHERE account=?")?
+            .query_map([int(account.raw())], |row| Ok(number(row.get(0)?)))?
+            .collect::<rusqlite::Result<_>>()?;
         self.commit(&Change {
             account,
             new: None,
             replaced: &segments,
             marks: &Marks::new(),
+            gone: &[],
         })?;
         self.conn
             .execute("DELETE FROM marks WHERE account=?", [int(account.raw())])?;
@@ -327,6 +358,11 @@ impl File {
     }
 }
 
+/// Only a mark that changed is written.
+const MARK: &str =
+    "INSERT INTO marks VALUES(?,?,?) ON CONFLICT(account,mailbox) DO UPDATE SET modseq=excluded.modseq
+    WHERE modseq<>excluded.modseq";
+
 /// Keys of one segment.
 const COLUMNS: u64 = 16;
 
@@ -335,7 +371,7 @@ fn key_of(segment: u64, column: Column) -> u64 {
 }
 
 fn damaged(segment: u64, column: Column) -> FileError {
-    FileError::Damaged(format!("column {column:?} of segment {segment}"))
+    FileError::Segment(segment, format!("column {column:?} of segment {segment}"))
 }
 
 /// How hard columns are packed: quick, for half the size.
@@ -344,15 +380,19 @@ const ZSTD_LEVEL: i32 = 1;
 const SUM_BYTES: usize = 8;
 const HEAD_BYTES: usize = SUM_BYTES + 4;
 
-fn pack(octets: &[u8]) -> Vec<u8> {
-    let size = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+/// `None` for what [`unpack`] would refuse.
+fn pack(octets: &[u8]) -> Option<Vec<u8>> {
+    let size = u32::try_from(octets.len()).ok()?;
+    if octets.len() > COLUMN_BYTES {
+        return None;
+    }
     let mut packed = size.to_le_bytes().to_vec();
     // Packing fails only without memory; then the size says that the octets stand as they are.
     match zstd::bulk::compress(octets, ZSTD_LEVEL) {
         Ok(small) if small.len() < octets.len() => packed.extend_from_slice(&small),
         _ => packed.extend_from_slice(octets),
     }
-    packed
+    Some(packed)
 }
 
 /// With the checksum in front, which binds the octets to their place.
@@ -380,7 +420,7 @@ fn unpack(key: u64, stored: &[u8]) -> Option<Vec<u8>> {
     if octets.len() == size {
         return Some(octets.to_vec());
     }
-    let unpacked = zstd::bulk::decompress(octets, size.min(2 * SEGMENT_BYTES)).ok()?;
+    let unpacked = zstd::bulk::decompress(octets, size.min(COLUMN_BYTES)).ok()?;
     (unpacked.len() == size).then_some(unpacked)
 }
 
@@ -390,4 +430,22 @@ const fn int(value: u64) -> i64 {
 
 const fn number(value: i64) -> u64 {
     value as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_can_be_unpacked() {
+        for size in [0, 1, 100_000, COLUMN_BYTES] {
+            let packed = pack(&vec![b'x'; size]).unwrap();
+            assert_eq!(
+                unpack(7, &sealed(7, &packed)).map(|octets| octets.len()),
+                Some(size)
+            );
+            assert!(unpack(8, &sealed(7, &packed)).is_none());
+        }
+        assert!(pack(&vec![b'x'; COLUMN_BYTES + 1]).is_none());
+    }
 }

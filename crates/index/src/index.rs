@@ -1,6 +1,6 @@
 //! The index as others use it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use crate::cache::Cache;
 use crate::events::IndexEvent;
 use crate::file::{self, Change, File, FileError, Listed, Marks};
 use crate::keys::{keys_of, links_of};
-use crate::limits::{FEW_DIGESTS, LISTED_MESSAGES};
+use crate::limits::{FEW_DIGESTS, LEFT_OUT_MESSAGES, LISTED_MESSAGES};
 use crate::question::{Found, Question};
 use crate::segment::{Column, Columns, Facts};
 use crate::strings::Strings;
@@ -46,9 +46,15 @@ pub struct Index {
     writer: Mutex<Option<File>>,
     reader: Mutex<Option<File>>,
     accounts: Mutex<HashMap<AccountId, Arc<Account>>>,
+    /// commits so far; counted under the lock of the accounts
+    commits: AtomicU64,
     cache: Mutex<Cache>,
     /// the file is to be made anew, for this reason
     renew: Mutex<Option<String>>,
+    /// segments that are damaged and to be forgotten
+    broken: Mutex<BTreeSet<u64>>,
+    /// messages left out since the start
+    left_out: Mutex<HashSet<u64>>,
     pub(crate) wake: Notify,
     pub(crate) progress: Progress,
 }
@@ -151,8 +157,11 @@ impl Index {
             writer: Mutex::default(),
             reader: Mutex::default(),
             accounts: Mutex::default(),
+            commits: AtomicU64::new(0),
             cache: Mutex::default(),
             renew: Mutex::default(),
+            broken: Mutex::default(),
+            left_out: Mutex::default(),
             wake: Notify::new(),
             progress: Progress::default(),
             doors,
@@ -245,7 +254,7 @@ impl Index {
             let columns = columns.collect::<Option<Vec<Bytes>>>()?;
             let octets: Vec<&[u8]> = columns.iter().map(|column| &column[..]).collect();
             let Some((found, maybe)) = question.answer(&octets, segment.ids.len()) else {
-                self.damaged(&format!("segment {}", segment.id));
+                self.damaged_segment(segment.id, &format!("segment {}", segment.id));
                 return None;
             };
             yes.extend(found.iter().map(|place| segment.ids[place]));
@@ -263,9 +272,10 @@ impl Index {
         messages: &[MessageId],
         wanted: Wanted,
     ) -> Option<Vec<Option<Digest>>> {
-        let account = self.accounts.lock().get(&account).cloned()?;
+        // On a thread that serves others: who would have to wait has nothing at hand.
+        let account = self.accounts.try_lock()?.get(&account).cloned()?;
         self.digests_of(&account, messages, wanted, |segment, column| {
-            self.cache.lock().get((segment.id, column))
+            self.cache.try_lock()?.get((segment.id, column))
         })
     }
 
@@ -299,19 +309,32 @@ impl Index {
 
     /// The segments of an account; `None` when the file does not say.
     pub(crate) fn account(&self, account: AccountId) -> Option<Arc<Account>> {
-        // The lock is held while the file is read, so that a commit meanwhile is not missed: it comes afterwards, or is in the file.
-        let mut accounts = self.accounts.lock();
-        if let Some(known) = accounts.get(&account) {
-            return Some(Arc::clone(known));
+        // No lock is held while the file is read; what was read before a commit that came meanwhile is read anew.
+        for _ in 0..TRIES {
+            let commits = {
+                let accounts = self.accounts.lock();
+                if let Some(known) = accounts.get(&account) {
+                    return Some(Arc::clone(known));
+                }
+                self.commits.load(Ordering::Relaxed)
+            };
+            let listed = self.read(|file| file.segments(account))?;
+            let known = Arc::new(Account::new(listed));
+            let mut accounts = self.accounts.lock();
+            if self.commits.load(Ordering::Relaxed) == commits {
+                Self::list(&mut accounts, account, &known);
+                return Some(known);
+            }
         }
-        let listed = self.read(|file| file.segments(account))?;
-        let known = Arc::new(Account::new(listed));
+        None
+    }
+
+    fn list(accounts: &mut HashMap<AccountId, Arc<Account>>, account: AccountId, known: &Arc<Account>) {
         let held: usize = accounts.values().map(|account| account.messages()).sum();
         if held + known.messages() > LISTED_MESSAGES {
             accounts.clear();
         }
-        accounts.insert(account, Arc::clone(&known));
-        Some(known)
+        accounts.insert(account, Arc::clone(known));
     }
 
     /// A column, from memory or from the file. `None` when it cannot be had now.
@@ -344,6 +367,10 @@ impl Index {
                 self.damaged(&what);
                 None
             }
+            Err(FileError::Segment(segment, what)) => {
+                self.damaged_segment(segment, &what);
+                None
+            }
             Err(FileError::Missing | FileError::Refused(_)) => None,
         }
     }
@@ -358,9 +385,12 @@ impl Index {
         match committed {
             Ok(segment) => {
                 let new = segment.map(|segment| Listed { segment, ids, bytes });
-                if let Some(known) = self.accounts.lock().get_mut(&change.account) {
+                let mut accounts = self.accounts.lock();
+                self.commits.fetch_add(1, Ordering::Relaxed);
+                if let Some(known) = accounts.get_mut(&change.account) {
                     *known = Arc::new(known.changed(new, change.replaced));
                 }
+                drop(accounts);
                 let mut cache = self.cache.lock();
                 change
                     .replaced
@@ -384,12 +414,57 @@ impl Index {
             .into_iter()
             .filter(|account| accounts.binary_search(account).is_err())
         {
-            self.accounts.lock().remove(&gone);
-            let forgotten = self.writer.lock().as_mut().map(|writer| writer.forget(gone));
-            if let Some(Err(error)) = forgotten {
-                self.failed(error);
-            }
+            self.forget(gone);
         }
+    }
+
+    /// Forgets an account.
+    pub(crate) fn forget(&self, gone: AccountId) {
+        let forgotten = self.writer.lock().as_mut().map(|writer| writer.forget(gone));
+        self.unlist(gone);
+        if let Some(Err(error)) = forgotten {
+            self.failed(error);
+        }
+    }
+
+    fn unlist(&self, account: AccountId) {
+        let mut accounts = self.accounts.lock();
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        accounts.remove(&account);
+    }
+
+    /// Forgets the segments that are damaged; gives their accounts, which are to be looked at again.
+    pub(crate) fn mend(&self) -> BTreeSet<AccountId> {
+        let broken = std::mem::take(&mut *self.broken.lock());
+        let mut accounts = BTreeSet::new();
+        for segment in broken {
+            let forgotten = self
+                .writer
+                .lock()
+                .as_mut()
+                .map(|writer| writer.forget_segment(segment));
+            match forgotten {
+                Some(Ok(account)) => accounts.extend(account),
+                Some(Err(error)) => self.failed(error),
+                None => {}
+            }
+            self.cache.lock().forget_segment(segment);
+        }
+        accounts.iter().for_each(|&account| self.unlist(account));
+        accounts
+    }
+
+    /// Remembers a message that is left out; true when that is new.
+    pub(crate) fn leave_out(&self, message: u64) -> bool {
+        let mut left_out = self.left_out.lock();
+        if left_out.len() >= LEFT_OUT_MESSAGES {
+            left_out.clear();
+        }
+        left_out.insert(message)
+    }
+
+    pub(crate) fn is_left_out(&self, message: u64) -> bool {
+        self.left_out.lock().contains(&message)
     }
 
     /// Makes the file anew if that is to be done, and opens it if it is not open. True when it is empty now.
@@ -412,7 +487,9 @@ impl Index {
         let (mut writer, mut reader) = (self.writer.lock(), self.reader.lock());
         (*writer, *reader) = (None, None);
         accounts.clear();
+        self.commits.fetch_add(1, Ordering::Relaxed);
         self.cache.lock().clear();
+        self.broken.lock().clear();
         let opened = open(&self.place).and_then(|(file, anew)| Ok((file, anew, self.place.reader()?)));
         match opened {
             Ok((file, anew, read)) => {
@@ -433,9 +510,20 @@ impl Index {
     fn failed(&self, error: FileError) {
         match error {
             FileError::Damaged(what) => self.damaged(&what),
+            FileError::Segment(segment, what) => self.damaged_segment(segment, &what),
             FileError::Missing => {}
             FileError::Refused(reason) => self.doors.events.emit(&IndexEvent::Refused { reason }),
         }
+    }
+
+    /// Raises it once, and has the segment forgotten and its messages indexed again.
+    pub(crate) fn damaged_segment(&self, segment: u64, what: &str) {
+        if self.broken.lock().insert(segment) {
+            self.doors.events.emit(&IndexEvent::Damaged {
+                what: what.to_owned(),
+            });
+        }
+        self.wake.notify_one();
     }
 
     /// Raises it once, and has the file made anew.

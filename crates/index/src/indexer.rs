@@ -7,6 +7,7 @@
 //! 4. `merge`: small segments become larger ones; messages the store has no more are left out.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,11 +19,11 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::watch;
 use world::clock::Monotonic;
 
-use crate::account::Segment;
+use crate::account::{Account, Segment};
 use crate::events::IndexEvent;
 use crate::file::{Change, Marks, Packed};
 use crate::index::Index;
-use crate::limits::{BATCH_BYTES, GATHER_MS, MESSAGE_BYTES, RETRY_MS};
+use crate::limits::{BATCH_BYTES, GATHER_MS, MESSAGE_BYTES, MESSAGE_COLUMN_BYTES, RETRY_MS, SEGMENT_BYTES};
 use crate::segment::{Builder, Part, merge};
 
 /// Why an account is not up to date: it is tried again later.
@@ -86,11 +87,10 @@ impl Work {
         let index = Arc::clone(&self.index);
         self.failed = false;
         let preparing = Arc::clone(&index);
-        self.all |= index
-            .worker
-            .run(move || preparing.prepare())
-            .await
-            .unwrap_or(false);
+        let prepared = index.worker.run(move || (preparing.prepare(), preparing.mend()));
+        let (anew, mended) = prepared.await.unwrap_or_default();
+        self.all |= anew;
+        self.behind.extend(mended);
         if self.all && self.everybody().await.is_err() {
             self.failed = true;
             return;
@@ -191,7 +191,9 @@ async fn catch_up(index: &Arc<Index>, account: AccountId, stop: &watch::Receiver
     let marks = index.worker.run(move || reading.marks(account)).await.flatten();
     let mut marks = marks.ok_or(Later)?;
     let before = marks.clone();
-    for mailbox in store.mailboxes(account).await? {
+    let mailboxes = store.mailboxes(account).await?;
+    marks.retain(|marked, _| mailboxes.iter().any(|mailbox| mailbox.id == *marked));
+    for mailbox in mailboxes {
         let mark = marks.get(&mailbox.id).copied().unwrap_or(0);
         // A store brought back from a copy may be older than the index.
         let mut mark = if mark > mailbox.modseq { 0 } else { mark };
@@ -215,7 +217,9 @@ async fn catch_up(index: &Arc<Index>, account: AccountId, stop: &watch::Receiver
         }
     }
     if marks != before {
-        write_marks(index, account, marks).await?;
+        let gone = before.into_keys().filter(|marked| !marks.contains_key(marked));
+        let gone = gone.collect();
+        write_marks(index, account, marks, gone).await?;
     }
     merge_small(index, account).await
 }
@@ -248,8 +252,8 @@ async fn take_in(
     mut messages: Vec<MessageId>,
     marks: &Marks,
 ) -> Result<(), Later> {
-    let known = index.account(account).ok_or(Later)?;
-    messages.retain(|message| !known.covers(message.raw()));
+    let known = known(index, account).await?;
+    messages.retain(|message| !known.covers(message.raw()) && !index.is_left_out(message.raw()));
     messages.sort_unstable();
     messages.dedup();
     if messages.is_empty() {
@@ -275,14 +279,28 @@ async fn take_in(
     write(index, account, batch, marks.clone()).await
 }
 
-/// The octets of a message; `None` when it is left out.
-async fn read(index: &Index, row: &MessageRow, size: u64) -> Result<Option<Vec<u8>>, Later> {
-    let leave_out = |reason: String| {
-        let message = row.id.to_string();
+/// An account's segments; the file is read on the thread for that.
+async fn known(index: &Arc<Index>, account: AccountId) -> Result<Arc<Account>, Later> {
+    let reading = Arc::clone(index);
+    let known = index.worker.run(move || reading.account(account)).await;
+    known.flatten().ok_or(Later)
+}
+
+/// Says it once: the message is not tried again before the next start.
+fn leave_out(index: &Index, message: MessageId, reason: String) {
+    if index.leave_out(message.raw()) {
+        let message = message.to_string();
         index
             .doors
             .events
             .emit(&IndexEvent::MessageLeftOut { message, reason });
+    }
+}
+
+/// The octets of a message; `None` when it is left out.
+async fn read(index: &Index, row: &MessageRow, size: u64) -> Result<Option<Vec<u8>>, Later> {
+    let leave_out = |reason: String| {
+        leave_out(index, row.id, reason);
         Ok(None)
     };
     if size > MESSAGE_BYTES {
@@ -306,52 +324,110 @@ async fn read(index: &Index, row: &MessageRow, size: u64) -> Result<Option<Vec<u
     Ok(Some(octets))
 }
 
-async fn write(
-    index: &Arc<Index>,
-    account: AccountId,
-    batch: Vec<(MessageRow, Vec<u8>)>,
-    marks: Marks,
-) -> Result<(), Later> {
+/// A message as it was read.
+type Read = (MessageRow, Vec<u8>);
+
+/// Indexes messages. When that panics, they are indexed one by one, and the one at fault is left out.
+async fn write(index: &Arc<Index>, account: AccountId, batch: Vec<Read>, marks: Marks) -> Result<(), Later> {
     if batch.is_empty() {
         return Ok(());
     }
-    let writing = Arc::clone(index);
-    let written = index.worker.run(move || {
-        let mut builder = Builder::new();
-        let mut bytes = 0;
-        for (row, message) in &batch {
-            builder.add(
-                row.id,
-                row.internal_date.0,
-                message,
-                writing.doors.describe.as_ref(),
+    let (batch, marks) = (Arc::new(batch), Arc::new(marks));
+    if let Some(written) = write_some(index, account, &batch, 0..batch.len(), &marks).await {
+        return if written { Ok(()) } else { Err(Later) };
+    }
+    for at in 0..batch.len() {
+        match write_some(index, account, &batch, at..at + 1, &marks).await {
+            Some(true) => {}
+            Some(false) => return Err(Later),
+            None => leave_out(index, batch[at].0.id, "it cannot be taken apart".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+/// Whether they were written; `None` when the work panicked.
+async fn write_some(
+    index: &Arc<Index>,
+    account: AccountId,
+    batch: &Arc<Vec<Read>>,
+    which: Range<usize>,
+    marks: &Arc<Marks>,
+) -> Option<bool> {
+    let (writing, batch, marks) = (Arc::clone(index), Arc::clone(batch), Arc::clone(marks));
+    let written = index
+        .worker
+        .run(move || write_now(&writing, account, &batch[which], &marks));
+    written.await
+}
+
+fn write_now(index: &Index, account: AccountId, messages: &[Read], marks: &Marks) -> bool {
+    // The marks are before these messages, so they hold for each of several segments.
+    let mut builder = Builder::new();
+    let mut bytes = 0;
+    for (row, message) in messages {
+        let describe = index.doors.describe.as_ref();
+        if !builder.add(row.id, row.internal_date.0, message, describe) {
+            let reason = format!(
+                "what is kept of it is more than {} MiB",
+                MESSAGE_COLUMN_BYTES >> 20
             );
-            bytes += message.len() as u64;
+            leave_out(index, row.id, reason);
+            continue;
         }
-        let messages = batch.len();
-        drop(batch);
-        let (ids, columns) = builder.finish();
-        let change = Change {
-            account,
-            new: Some(Packed::new(messages, &columns)),
-            replaced: &[],
-            marks: &marks,
-        };
-        let written = writing.commit(&change, ids);
-        if written {
-            writing
-                .progress
-                .messages
-                .fetch_add(messages as u64, Ordering::Relaxed);
-            writing.progress.bytes.fetch_add(bytes, Ordering::Relaxed);
+        bytes += message.len() as u64;
+        if builder.bytes() >= SEGMENT_BYTES {
+            if !write_segment(
+                index,
+                account,
+                std::mem::replace(&mut builder, Builder::new()),
+                bytes,
+                marks,
+            ) {
+                return false;
+            }
+            bytes = 0;
         }
-        written
-    });
-    written.await.filter(|written| *written).map(|_| ()).ok_or(Later)
+    }
+    builder.messages() == 0 || write_segment(index, account, builder, bytes, marks)
+}
+
+fn write_segment(index: &Index, account: AccountId, builder: Builder, bytes: u64, marks: &Marks) -> bool {
+    let (ids, columns) = builder.finish();
+    let messages = ids.len();
+    let Some(packed) = Packed::new(messages, &columns) else {
+        for id in ids {
+            leave_out(
+                index,
+                MessageId::from_raw(id),
+                "its columns are too large".to_owned(),
+            );
+        }
+        return true;
+    };
+    let change = Change {
+        account,
+        new: Some(packed),
+        replaced: &[],
+        marks,
+        gone: &[],
+    };
+    let written = index.commit(&change, ids);
+    if written {
+        let progress = &index.progress;
+        progress.messages.fetch_add(messages as u64, Ordering::Relaxed);
+        progress.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+    written
 }
 
 /// What was looked at needs not be looked at again, though nothing in it was new.
-async fn write_marks(index: &Arc<Index>, account: AccountId, marks: Marks) -> Result<(), Later> {
+async fn write_marks(
+    index: &Arc<Index>,
+    account: AccountId,
+    marks: Marks,
+    gone: Vec<MailboxId>,
+) -> Result<(), Later> {
     let writing = Arc::clone(index);
     let written = index.worker.run(move || {
         let change = Change {
@@ -359,6 +435,7 @@ async fn write_marks(index: &Arc<Index>, account: AccountId, marks: Marks) -> Re
             new: None,
             replaced: &[],
             marks: &marks,
+            gone: &gone,
         };
         writing.commit(&change, Vec::new())
     });
@@ -368,7 +445,7 @@ async fn write_marks(index: &Arc<Index>, account: AccountId, marks: Marks) -> Re
 /// Merges until no segments of one size are too many.
 async fn merge_small(index: &Arc<Index>, account: AccountId) -> Result<(), Later> {
     loop {
-        let known = index.account(account).ok_or(Later)?;
+        let known = known(index, account).await?;
         let Some(chosen) = known.merge() else {
             return Ok(());
         };
@@ -407,16 +484,23 @@ fn merge_now(index: &Index, account: AccountId, chosen: &[Segment], there: &Hash
         return false;
     };
     let Some((ids, columns)) = merge(&parts) else {
-        index.damaged("a segment that was to be merged");
+        for segment in chosen {
+            index.damaged_segment(segment.id, "a segment that was to be merged");
+        }
         return false;
     };
     drop(parts);
+    let new = Packed::new(ids.len(), &columns);
+    if new.is_none() {
+        return false;
+    }
     let replaced: Vec<u64> = chosen.iter().map(|segment| segment.id).collect();
     let change = Change {
         account,
-        new: (!ids.is_empty()).then(|| Packed::new(ids.len(), &columns)),
+        new: new.filter(|_| !ids.is_empty()),
         replaced: &replaced,
         marks: &Marks::new(),
+        gone: &[],
     };
     index.commit(&change, ids)
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use memchr::memmem;
 
 use crate::bits::Bits;
-use crate::limits::MESSAGE_WORD_BYTES;
+use crate::limits::{MESSAGE_WORD_BYTES, WORD_COST_BYTES};
 use crate::needle::Needle;
 use crate::octets::{put_u32, put_varint, u32_at, varint};
 use crate::words::{pieces, runs};
@@ -27,9 +27,15 @@ const HEAD_BYTES: usize = 16;
 pub(crate) struct Builder {
     words: HashMap<Box<[u8]>, Vec<u32>>,
     unsure: Vec<u32>,
+    bytes: usize,
 }
 
 impl Builder {
+    /// Octets of memory it takes, which are more than those of its column.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Adds a message. Places come in ascending order.
     pub(crate) fn add(&mut self, place: u32, texts: impl Iterator<Item = String>) {
         let mut taken = 0;
@@ -47,8 +53,14 @@ impl Builder {
     fn note(&mut self, place: u32, piece: &[u8]) -> usize {
         match self.words.get_mut(piece) {
             Some(places) if places.last() == Some(&place) => return 0,
-            Some(places) => places.push(place),
-            None => drop(self.words.insert(piece.into(), vec![place])),
+            Some(places) => {
+                places.push(place);
+                self.bytes += size_of::<[u32; 2]>();
+            }
+            None => {
+                self.words.insert(piece.into(), vec![place]);
+                self.bytes += piece.len() + WORD_COST_BYTES;
+            }
         }
         piece.len()
     }

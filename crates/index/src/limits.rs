@@ -1,7 +1,7 @@
 //! The limits of this crate, with their units.
 
 /// Version of the file's format. A file of another version is made anew.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Octets of a folded word that stand in a lexicon as one; a longer word stands there in pieces that overlap.
 pub const PIECE_BYTES: usize = 96;
@@ -17,6 +17,14 @@ pub const BATCH_BYTES: u64 = 8 << 20;
 pub const SEGMENT_MESSAGES: usize = 8192;
 /// Octets of all columns of a segment, unpacked; a merge does not go beyond.
 pub const SEGMENT_BYTES: usize = 32 << 20;
+/// Octets of one column, unpacked: a larger one is neither written nor read.
+pub const COLUMN_BYTES: usize = 2 * SEGMENT_BYTES;
+/// Octets that one message may take in the columns with one string for each message; one with more is read at every search.
+pub const MESSAGE_COLUMN_BYTES: usize = 4 << 20;
+/// Octets of memory that a word of a segment in the making takes beside its own.
+pub const WORD_COST_BYTES: usize = 64;
+/// Messages left out that are remembered, so that they are not tried again before the next start.
+pub const LEFT_OUT_MESSAGES: usize = 1 << 16;
 /// So many segments of one size become one of the next size; the sizes are its powers.
 pub const MERGE_SEGMENTS: usize = 8;
 /// Octets of unpacked columns kept in memory, in the whole process.

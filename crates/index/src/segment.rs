@@ -6,12 +6,14 @@
 
 use mail::header::Fields;
 use mail::ids::{Id as _, MessageId};
+use mail::limits::HEADER_BLOCK_BYTES;
 use mail::mime::{Kind, Leaf, Structure};
 use mail::sort_keys::{Links, SortKeys, sent_day};
 use mail::texts;
 
 use crate::keys::{put_keys, put_links};
 use crate::lexicon::{self, Lexicon};
+use crate::limits::MESSAGE_COLUMN_BYTES;
 use crate::octets::{ascending, put_ascending};
 use crate::strings::{self, Strings};
 use crate::{Describe, Described};
@@ -106,35 +108,60 @@ impl Builder {
         }
     }
 
-    /// Adds a message with its internal date (milliseconds since 1970). Ids ascend.
-    pub(crate) fn add(&mut self, id: MessageId, internal_date: u64, message: &[u8], describe: &dyn Describe) {
+    /// Octets of memory that the columns take.
+    pub(crate) fn bytes(&self) -> usize {
+        let strings: usize = self.strings.iter().map(strings::Builder::bytes).sum();
+        strings + self.header.bytes() + self.body.bytes()
+    }
+
+    pub(crate) fn messages(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Adds a message with its internal date (milliseconds since 1970). Ids ascend. False when it would take too much: it is
+    /// left out.
+    pub(crate) fn add(
+        &mut self,
+        id: MessageId,
+        internal_date: u64,
+        message: &[u8],
+        describe: &dyn Describe,
+    ) -> bool {
         let place = self.ids.len() as u32;
-        self.ids.push(id.raw());
         let structure = Structure::parse(message);
-        let header = structure.root().header.of(message);
+        let whole = structure.root().header.of(message);
+        // Who reads the header alone reads so much of it.
+        let header = &whole[..whole.len().min(HEADER_BLOCK_BYTES)];
         let facts = Facts {
             size_bytes: message.len() as u64,
-            header_bytes: header.len() as u64,
+            header_bytes: whole.len() as u64,
             internal_date,
             attachments: has_attachments(message, &structure),
             sent_day: sent_day(header),
         };
         let described = describe.describe(message, &structure);
         let fields = Column::FIELDS.map(|(column, name)| (column, field_texts(header, name)));
-        for (at, column) in Column::STRINGS.into_iter().enumerate() {
+        let strings = Column::STRINGS.map(|column| {
             let field = fields.iter().find(|(kept, _)| *kept == column);
-            let string = match field {
-                Some((_, texts)) => texts,
+            match field {
+                Some((_, texts)) => texts.clone(),
                 None => match column {
-                    Column::Keys => &put_keys(&SortKeys::of(header)),
-                    Column::Links => &put_links(&Links::of(header)),
-                    _ => &of_described(column, &described, &facts),
+                    Column::Keys => put_keys(&SortKeys::of(header)),
+                    Column::Links => put_links(&Links::of(header)),
+                    _ => of_described(column, &described, &facts),
                 },
-            };
-            self.strings[at].push(string);
+            }
+        });
+        if strings.iter().map(Vec::len).sum::<usize>() > MESSAGE_COLUMN_BYTES {
+            return false;
+        }
+        self.ids.push(id.raw());
+        for (column, string) in self.strings.iter_mut().zip(&strings) {
+            column.push(string);
         }
         self.header.add(place, texts::header_lines(header));
         self.body.add(place, texts::body(message, &structure));
+        true
     }
 
     pub(crate) fn finish(self) -> (Vec<u64>, Columns) {

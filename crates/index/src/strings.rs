@@ -22,6 +22,11 @@ impl Builder {
         put_u32(&mut self.ends, self.octets.len());
     }
 
+    /// Octets of the column.
+    pub(crate) fn bytes(&self) -> usize {
+        4 + self.ends.len() + self.octets.len()
+    }
+
     pub(crate) fn finish(self) -> Vec<u8> {
         let mut column = Vec::with_capacity(4 + self.ends.len() + self.octets.len());
         put_u32(&mut column, self.ends.len() / 4);
