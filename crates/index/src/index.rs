@@ -329,6 +329,12 @@ impl Index {
         None
     }
 
+    /// Keeps the list of accounts busy; for tests.
+    #[cfg(test)]
+    pub(crate) fn hold_accounts(&self) -> impl Sized + '_ {
+        self.accounts.lock()
+    }
+
     fn list(accounts: &mut HashMap<AccountId, Arc<Account>>, account: AccountId, known: &Arc<Account>) {
         let held: usize = accounts.values().map(|account| account.messages()).sum();
         if held + known.messages() > LISTED_MESSAGES {

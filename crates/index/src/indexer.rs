@@ -5,8 +5,9 @@
 //!    nothing but time: whoever searches reads what is not indexed.
 //! 3. `take_in`: messages that are not indexed are read, a batch at a time, and become a segment.
 //! 4. `merge`: small segments become larger ones; messages the store has no more are left out.
+//! 5. `check_one`: now and then one segment is looked at, and written anew if much of it is gone.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,7 +24,10 @@ use crate::account::{Account, Segment};
 use crate::events::IndexEvent;
 use crate::file::{Change, Marks, Packed};
 use crate::index::Index;
-use crate::limits::{BATCH_BYTES, GATHER_MS, MESSAGE_BYTES, MESSAGE_COLUMN_BYTES, RETRY_MS, SEGMENT_BYTES};
+use crate::limits::{
+    BATCH_BYTES, CHECK_MS, GATHER_MS, GONE_ONE_IN, MESSAGE_BYTES, MESSAGE_COLUMN_BYTES, RETRY_MS,
+    SEGMENT_BYTES,
+};
 use crate::segment::{Builder, Part, merge};
 
 /// Why an account is not up to date: it is tried again later.
@@ -69,6 +73,9 @@ struct Work {
     failed: bool,
     /// when this stretch of work began
     began: Option<Monotonic>,
+    /// when a segment was looked at last, and which of each account
+    checked_at: Option<Monotonic>,
+    checked: BTreeMap<AccountId, u64>,
 }
 
 impl Work {
@@ -79,6 +86,8 @@ impl Work {
             all: false,
             failed: false,
             began: None,
+            checked_at: None,
+            checked: BTreeMap::new(),
         }
     }
 
@@ -102,7 +111,7 @@ impl Work {
             if *stop.borrow() {
                 return;
             }
-            if catch_up(&index, account, stop).await.is_err() {
+            if catch_up(&index, account, stop).await.is_err() || self.check_one(account).await.is_err() {
                 again.insert(account);
             }
             self.note(notices);
@@ -114,6 +123,25 @@ impl Work {
         if !self.failed && !self.all {
             self.completed();
         }
+    }
+
+    /// Looks, not too often, at the next segment of an account, whether the store still has its messages.
+    async fn check_one(&mut self, account: AccountId) -> Result<(), Later> {
+        let now = self.index.doors.clock.monotonic();
+        let due = |last: Monotonic| now.0.saturating_sub(last.0) >= Duration::from_millis(CHECK_MS);
+        if !self.checked_at.is_none_or(due) {
+            return Ok(());
+        }
+        let known = known(&self.index, account).await?;
+        let after = self.checked.get(&account).copied().unwrap_or(0);
+        let later = known.segments.iter().find(|segment| segment.id > after);
+        let Some(segment) = later.or(known.segments.first()) else {
+            self.checked.remove(&account);
+            return Ok(());
+        };
+        self.checked_at = Some(now);
+        self.checked.insert(account, segment.id);
+        shrink(&self.index, account, segment.clone()).await
     }
 
     fn completed(&mut self) {
@@ -192,6 +220,11 @@ async fn catch_up(index: &Arc<Index>, account: AccountId, stop: &watch::Receiver
     let mut marks = marks.ok_or(Later)?;
     let before = marks.clone();
     let mailboxes = store.mailboxes(account).await?;
+    if mailboxes.is_empty() && store.account(account).await?.is_none() {
+        let forgetting = Arc::clone(index);
+        let forgotten = index.worker.run(move || forgetting.forget(account)).await;
+        return forgotten.ok_or(Later);
+    }
     marks.retain(|marked, _| mailboxes.iter().any(|mailbox| mailbox.id == *marked));
     for mailbox in mailboxes {
         let mark = marks.get(&mailbox.id).copied().unwrap_or(0);
@@ -458,6 +491,21 @@ async fn merge_small(index: &Arc<Index>, account: AccountId) -> Result<(), Later
     }
 }
 
+/// Writes a segment anew when much of it is gone.
+async fn shrink(index: &Arc<Index>, account: AccountId, segment: Segment) -> Result<(), Later> {
+    let chosen = [segment];
+    let there = still_there(index, &chosen).await?;
+    let all = chosen[0].ids.len();
+    if (all - there.len().min(all)) * GONE_ONE_IN < all {
+        return Ok(());
+    }
+    let merging = Arc::clone(index);
+    let merged = index
+        .worker
+        .run(move || merge_now(&merging, account, &chosen, &there));
+    merged.await.filter(|merged| *merged).map(|_| ()).ok_or(Later)
+}
+
 /// Which of their messages the store still has.
 async fn still_there(index: &Index, segments: &[Segment]) -> Result<HashSet<u64>, Later> {
     let ids: Vec<MessageId> = segments
@@ -514,5 +562,15 @@ pub(crate) async fn once(index: &Arc<Index>) {
     work.all = true;
     work.round(&mut notices, &stop).await;
     // What was damaged is noticed while it is read, and made anew in the next round.
+    work.round(&mut notices, &stop).await;
+}
+
+/// Looks at one account, as after a notice; for tests.
+#[cfg(test)]
+pub(crate) async fn one(index: &Arc<Index>, account: AccountId) {
+    let mut notices = index.doors.store.subscribe();
+    let (_stopping, stop) = watch::channel(false);
+    let mut work = Work::new(Arc::clone(index));
+    work.behind.insert(account);
     work.round(&mut notices, &stop).await;
 }

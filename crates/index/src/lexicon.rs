@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 
+use mail::texts::Text;
 use memchr::memmem;
 
 use crate::bits::Bits;
@@ -37,16 +38,28 @@ impl Builder {
     }
 
     /// Adds a message. Places come in ascending order.
-    pub(crate) fn add(&mut self, place: u32, texts: impl Iterator<Item = String>) {
+    pub(crate) fn add(&mut self, place: u32, texts: impl Iterator<Item = Text>) {
         let mut taken = 0;
         for text in texts {
-            for piece in runs(&text).flat_map(|run| pieces(run.word)) {
-                taken += self.note(place, piece);
-                if taken > MESSAGE_WORD_BYTES {
+            for window in text.windows() {
+                let words = window.and_then(|window| self.note_all(place, &window, taken));
+                let Some(words) = words else {
                     return self.unsure.push(place);
-                }
+                };
+                taken = words;
             }
         }
+    }
+
+    /// Octets taken with those of this text; `None` when they are too many.
+    fn note_all(&mut self, place: u32, text: &str, mut taken: usize) -> Option<usize> {
+        for piece in runs(text).flat_map(|run| pieces(run.word)) {
+            taken += self.note(place, piece);
+            if taken > MESSAGE_WORD_BYTES {
+                return None;
+            }
+        }
+        Some(taken)
     }
 
     /// Octets that were new.

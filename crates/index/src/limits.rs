@@ -33,6 +33,10 @@ pub const CACHE_BYTES: usize = 64 << 20;
 pub const LISTED_MESSAGES: usize = 2 << 20;
 /// Milliseconds from a notice to the work: what arrives meanwhile is indexed together.
 pub const GATHER_MS: u64 = 200;
+/// Milliseconds from one look for segments of which much is gone to the next.
+pub const CHECK_MS: u64 = 10_000;
+/// A segment of which one message in so many is gone is written anew without them.
+pub const GONE_ONE_IN: usize = 4;
 /// Milliseconds until what failed is tried again.
 pub const RETRY_MS: u64 = 5_000;
 /// Of fewer messages than this, digests are given only if they are in memory: reading the messages is as fast.

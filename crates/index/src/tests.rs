@@ -465,3 +465,127 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_damaged_column_costs_its_segment_alone() {
+    let world = World::new().await;
+    let index = world.index();
+    let mut messages = mailbox_of(&world, 20).await;
+    once(&index).await;
+    messages.push(world.deliver(&message(20)).await.message);
+    once(&index).await;
+    assert_eq!(index.status().segments, 2);
+    drop(index);
+    let database = rusqlite::Connection::open(world.dir.path().join(FILE)).unwrap();
+    let first = "UPDATE columns SET bytes=zeroblob(99) WHERE key>=16 AND key<32";
+    assert!(database.execute(first, []).unwrap() > 10);
+    drop(database);
+    let index = world.index();
+    check(&world, &index, &messages, Place::Body, "world1").await;
+    once(&index).await;
+    let found = world.ask(&index, Place::Body, "world2", &messages).await;
+    assert_eq!(found, verdicts(21, |n| n == 2 || n == 20));
+    let status = index.status();
+    assert_eq!(
+        (status.messages, status.indexed),
+        (21, 20),
+        "the other segment stays"
+    );
+    assert_eq!(named(&world, "index.made-anew"), 1);
+    assert_eq!(named(&world, "index.damaged"), 1);
+}
+
+#[tokio::test]
+async fn a_segment_of_which_much_is_gone_is_written_anew() {
+    let world = World::new().await;
+    let index = world.index();
+    let mut uids = Vec::new();
+    for n in 0..8 {
+        uids.push(world.deliver(&message(n)).await.uid);
+    }
+    once(&index).await;
+    // A message of eight is gone, then two.
+    for (gone, left) in [(1, 8), (2, 6)] {
+        world.expunge(uids[gone]).await;
+        world.clock.jump(std::time::Duration::from_secs(60));
+        world.store.upkeep().collect().unwrap();
+        once(&index).await;
+        assert_eq!(index.status().messages, left, "{gone} gone");
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_forgotten_while_the_server_runs() {
+    let world = World::new().await;
+    let index = world.index();
+    mailbox_of(&world, 3).await;
+    once(&index).await;
+    let account = world.account;
+    let op = Op::RemoveAccount { account };
+    world.store.commit(Batch::urgent(op)).await.unwrap().committed();
+    crate::indexer::one(&index, account).await;
+    assert_eq!(index.status().messages, 0);
+}
+
+#[tokio::test]
+async fn marks_of_mailboxes_that_are_gone_go() {
+    let world = World::new().await;
+    let index = world.index();
+    mailbox_of(&world, 3).await;
+    once(&index).await;
+    let database = rusqlite::Connection::open(world.dir.path().join(FILE)).unwrap();
+    let inbox = world.inbox.raw() as i64;
+    let marks = || -> Vec<i64> {
+        let mut asked = database.prepare("SELECT mailbox FROM marks").unwrap();
+        asked
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
+    };
+    assert_eq!(marks(), [inbox]);
+    let old = "INSERT INTO marks VALUES(?,4711,9)";
+    database.execute(old, [world.account.raw() as i64]).unwrap();
+    once(&index).await;
+    assert_eq!(marks(), [inbox]);
+}
+
+#[tokio::test]
+async fn a_message_that_makes_it_panic_is_left_out_alone() {
+    let world = World::new().await;
+    let index = world.index();
+    let mut messages = mailbox_of(&world, 2).await;
+    messages.push(
+        world
+            .deliver(b"Subject: panic, please\r\n\r\nworld1\r\n")
+            .await
+            .message,
+    );
+    messages.push(world.deliver(&message(1)).await.message);
+    once(&index).await;
+    let found = world.ask(&index, Place::Body, "world1", &messages).await;
+    assert_eq!(found, [Verdict::No, Verdict::Yes, Verdict::Look, Verdict::Yes]);
+    // Said once, however often its mailbox is looked at.
+    world.deliver(&message(2)).await;
+    once(&index).await;
+    assert_eq!(named(&world, "index.message-left-out"), 1);
+    assert!(index.status().complete);
+}
+
+#[tokio::test]
+async fn who_would_have_to_wait_has_nothing_at_hand() {
+    let world = World::new().await;
+    let index = world.index();
+    let messages = mailbox_of(&world, 3).await;
+    once(&index).await;
+    let wanted = Wanted::default();
+    // More than a few are read from the file, and are in memory then.
+    let many = [messages.clone(), vec![messages[0]; 20]].concat();
+    index.digests(world.account, many, wanted).await;
+    let ask = || index.digests(world.account, messages.clone(), wanted);
+    assert!(ask().await.iter().all(Option::is_some));
+    let busy = index.hold_accounts();
+    assert_eq!(ask().await, [None, None, None]);
+    drop(busy);
+    assert!(ask().await.iter().all(Option::is_some));
+}

@@ -11,9 +11,10 @@ use index::{Digest, Found, Place, Question, Verdict};
 use mail::collation::fold;
 use mail::header::Fields;
 use mail::ids::MessageId;
+use mail::limits::HEADER_BLOCK_BYTES;
 use mail::mime::Structure;
 use mail::sort_keys::sent_day;
-use mail::texts;
+use mail::texts::{self, Text};
 use mailbox::{Message, Opened, Person, Row};
 use store::flags::{Flags, SEEN};
 use store::uids::UidSet;
@@ -119,8 +120,8 @@ impl Known<'_> {
 /// The words of a whole message, without case: decoded when the first key asks, and once however many ask (IMP-3).
 pub(crate) struct Texts<'m> {
     message: &'m [u8],
-    header: OnceLock<Vec<String>>,
-    body: OnceLock<Vec<String>>,
+    header: OnceLock<Vec<Text>>,
+    body: OnceLock<Vec<Text>>,
 }
 
 impl<'m> Texts<'m> {
@@ -134,9 +135,9 @@ impl<'m> Texts<'m> {
     }
 
     fn header_contains(&self, needle: &str) -> bool {
-        let lines = self
-            .header
-            .get_or_init(|| texts::header_lines(self.message).collect());
+        // As much of it as whoever reads the header alone.
+        let header = &self.message[..self.message.len().min(HEADER_BLOCK_BYTES)];
+        let lines = self.header.get_or_init(|| texts::header_lines(header).collect());
         needle.is_empty() || lines.iter().any(|line| line.contains(needle))
     }
 

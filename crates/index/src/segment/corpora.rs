@@ -48,8 +48,10 @@ impl Read {
         let subjects = Fields::new(header).filter(|field| field.is("Subject"));
         Self {
             subjects: subjects.map(|field| texts::value(&field)).collect(),
-            header: texts::header_lines(header).collect(),
-            body: texts::body(message, &structure).collect(),
+            header: texts::header_lines(header).map(|line| line.folded()).collect(),
+            body: texts::body(message, &structure)
+                .map(|text| text.folded())
+                .collect(),
         }
     }
 

@@ -12,6 +12,7 @@ impl Describe for Plain {
         1
     }
     fn describe(&self, message: &[u8], _: &Structure) -> Described {
+        assert!(memchr::memmem::find(message, b"panic, please").is_none());
         let text = |name: &str| format!("({name} {})", message.len()).into_bytes();
         Described {
             envelope: text("envelope"),
@@ -159,6 +160,46 @@ fn too_many_words_are_not_decided_by_words() {
     let last = format!("{:020}", number - 1);
     let answers = by_columns(&columns, 2, &Question::new(Place::Body, &last));
     assert_eq!(answers, [None, Some(false)]);
+}
+
+#[test]
+fn a_message_that_would_take_too_much_is_left_out() {
+    struct Long;
+    impl Describe for Long {
+        fn version(&self) -> u16 {
+            1
+        }
+        fn describe(&self, message: &[u8], _: &Structure) -> Described {
+            let envelope = vec![b'x'; message.len() / 20 * MESSAGE_COLUMN_BYTES];
+            Described {
+                envelope,
+                ..Described::default()
+            }
+        }
+    }
+    let mut builder = Builder::new();
+    assert!(builder.add(MessageId::from_raw(1), 7, b"Subject: a\r\n\r\n", &Long));
+    assert!(!builder.add(
+        MessageId::from_raw(2),
+        7,
+        b"Subject: a\r\n\r\nand more words",
+        &Long
+    ));
+    assert!(builder.add(MessageId::from_raw(3), 7, b"Subject: b\r\n\r\n", &Long));
+    assert_eq!(builder.finish().0, [1, 3]);
+}
+
+#[test]
+fn a_header_is_looked_at_as_far_as_a_reader_of_it_looks() {
+    let message = format!(
+        "Subject: first\r\nX-Long: {}\r\nX-Last: late\r\n\r\n",
+        "y".repeat(HEADER_BLOCK_BYTES)
+    );
+    let (_, columns) = segment_of(1, &[message.into_bytes()]);
+    for (text, there) in [("first", true), ("late", false)] {
+        let answers = by_columns(&columns, 1, &Question::new(Place::Text, text));
+        assert_eq!(answers, [Some(there)], "{text}");
+    }
 }
 
 #[test]
