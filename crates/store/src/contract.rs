@@ -817,7 +817,8 @@ pub trait Store: Send + Sync + 'static {
     /// the set that exist, at most `PAGE_ROWS`: for more, ask for the UIDs above the last. Copies made before dates were kept
     /// have their message's.
     fn save_dates(&self, mailbox: MailboxId, uids: UidSet) -> BoxFuture<'_, Result<Vec<(u32, UnixMs)>>>;
-    /// Bytes of the messages with `\Deleted` in a mailbox; reads all its rows.
+    /// Bytes of the messages with `\Deleted` in a mailbox; reads all its rows, page by page: other questions have their turn between
+    /// them, and what is committed meanwhile may be counted or not.
     fn deleted_bytes(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<u64>>;
     /// All metadata of an account, its mailboxes' included; bounded by [`METADATA_BYTES_PER_ACCOUNT`].
     fn metadata(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MetadataRow>>>;

@@ -26,6 +26,7 @@ cases![
     copy_and_move_answer_in_uid_order,
     expunge_leaves_tombstones,
     changes_come_in_pages_that_advance,
+    deleted_bytes_are_counted_over_all_pages,
     uids_and_uidvalidity_are_never_reused,
     mailboxes_form_a_tree,
     renaming_inbox_moves_its_messages,
@@ -624,6 +625,47 @@ async fn changes_come_in_pages_that_advance(store: &dyn Store) {
         .await
         .expect("placements");
     assert_eq!((first.len(), second.len()), (PAGE_ROWS, 400 - PAGE_ROWS));
+}
+
+async fn deleted_bytes_are_counted_over_all_pages(store: &dyn Store) {
+    begin(store).await;
+    assert_eq!(store.deleted_bytes(mailbox(1)).await, Ok(0));
+    for n in 1..=60 {
+        let body = body(store, n, &vec![b'x'; n as usize]).await.expect("a body");
+        let many = (0..10).map(|recipient| delivery(recipient, account(1))).collect();
+        commit(store, accept(n, body, many, Vec::new()))
+            .await
+            .expect("accepted");
+    }
+    let mut rows = store.placements(mailbox(1), 0).await.expect("placements");
+    while let more @ [_, ..] = store
+        .placements(mailbox(1), rows[rows.len() - 1].uid)
+        .await
+        .expect("placements")
+        .as_slice()
+    {
+        rows.extend_from_slice(more);
+    }
+    let page = PAGE_ROWS as u32;
+    // The last of a page, the first of the next, some in the middle, the very last.
+    for uids in [
+        vec![page, page + 1],
+        vec![1, 2 * page, 2 * page + 1, 599],
+        vec![600],
+    ] {
+        let op = Op::SetFlags {
+            mailbox: mailbox(1),
+            uids: UidSet::from_uids(uids.iter().copied()),
+            edit: FlagEdit::Replace(Flags::bits(DELETED)),
+            unchanged_since: None,
+        };
+        commit(store, op).await.expect("flags");
+    }
+    let deleted = [1, page, page + 1, 2 * page, 2 * page + 1, 599, 600];
+    let wanted = rows.iter().filter(|row| deleted.contains(&row.uid));
+    let wanted: u64 = wanted.map(|row| row.size_bytes).sum();
+    assert_eq!(store.deleted_bytes(mailbox(1)).await, Ok(wanted));
+    assert_eq!(store.deleted_bytes(mailbox(2)).await, Ok(0));
 }
 
 async fn uids_and_uidvalidity_are_never_reused(store: &dyn Store) {

@@ -343,7 +343,18 @@ impl Store for Embedded {
     }
 
     fn deleted_bytes(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<u64>> {
-        self.readers.ask(move |reader| reader.deleted_bytes(mailbox))
+        Box::pin(async move {
+            let (mut bytes, mut next) = (0, Some(0));
+            // Page by page, so that other questions have their turn.
+            while let Some(after) = next {
+                let page = self
+                    .readers
+                    .ask(move |reader| reader.deleted_bytes(mailbox, after));
+                let (more, last) = page.await?;
+                (bytes, next) = (bytes + more, last);
+            }
+            Ok(bytes)
+        })
     }
 
     fn metadata(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MetadataRow>>> {

@@ -188,17 +188,22 @@ impl Reader {
         Ok(message.row.saved_at)
     }
 
-    pub fn deleted_bytes(&mut self, mailbox: MailboxId) -> Result<u64> {
+    /// Of the next messages behind `after_uid`: the bytes of those that are deleted, and the last UID; none when there are no more.
+    pub fn deleted_bytes(&mut self, mailbox: MailboxId, after_uid: u32) -> Result<(u64, Option<u32>)> {
         let mut statement = self.conn.prepare_cached(
             "SELECT mailbox,uid,message,flags,keywords,modseq,size,sum,saved_at FROM placements \
-             WHERE mailbox=? AND flags&?",
+             WHERE mailbox=? AND uid>? ORDER BY uid LIMIT ?",
         )?;
-        let mut rows = statement.query(params![int(mailbox.raw()), DELETED])?;
-        let mut bytes = 0;
+        let mut rows = statement.query(params![int(mailbox.raw()), after_uid, PAGE])?;
+        let (mut bytes, mut seen, mut last) = (0, 0, after_uid);
         while let Some(row) = rows.next()? {
-            bytes += load::placement_from(row)?.verified()?.size;
+            let placement = load::placement_from(row)?;
+            (seen, last) = (seen + 1, placement.uid);
+            if placement.bits & DELETED != 0 {
+                bytes += placement.verified()?.size;
+            }
         }
-        Ok(bytes)
+        Ok((bytes, (seen == PAGE_ROWS).then_some(last)))
     }
 
     pub fn metadata(&mut self, account: AccountId) -> Result<Vec<MetadataRow>> {
