@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use imap::command::Search;
 use imap::out::Code;
-use index::Wanted;
+use index::{Found, Wanted};
 use mail::ids::MessageId;
 use mailbox::{Message, Opened, Row};
 use store::contract::{PAGE_ROWS, StoreError};
@@ -72,7 +72,7 @@ pub(crate) async fn find(
     if search.uses_modseq() {
         enable::condstore(cx, user, Some(opened));
     }
-    match matching(cx, user, opened, &mut key).await {
+    match matching(cx, user, opened, (&mut key, &mut Vec::new())).await {
         Ok(hits) => Ok(Some((hits, answer))),
         Err(halt) => refuse(cx, user, halt, answer).map(|()| None),
     }
@@ -89,12 +89,12 @@ pub(crate) fn refuse(cx: &mut Cx<'_, '_>, user: &User, halt: Halt, answer: Readi
     }
 }
 
-/// What matches a key that is ready, ascending.
+/// What matches a key that is ready, ascending. `asked` is what the index said of the same keys for other mailboxes; it grows.
 pub(crate) async fn matching(
     cx: &mut Cx<'_, '_>,
     user: &User,
     opened: &Opened,
-    key: &mut Key,
+    (key, asked): (&mut Key, &mut Vec<Found>),
 ) -> Result<Vec<Hit>, Halt> {
     key.look_up_save_dates(&user.person, opened).await?;
     let everything = UidSet::from_ranges([(1, u32::MAX)]);
@@ -102,7 +102,7 @@ pub(crate) async fn matching(
     let mut found = Vec::new();
     let mut open = by_rows(cx, opened, key, rows, &mut found).await?;
     if open.len() >= LOOK_UP_MESSAGES && key.cost().texts > 0 {
-        key.look_up(&user.person).await;
+        key.look_up(&user.person, cx.io, asked).await?;
         open = by_rows(cx, opened, key, open.into_iter(), &mut found).await?;
     }
     if open.len() >= LOOK_UP_MESSAGES && key.asks_digest() {

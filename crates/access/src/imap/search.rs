@@ -21,6 +21,7 @@ use store::uids::UidSet;
 use world::clock::UnixMs;
 
 use super::commands::numbers;
+use super::io::{Io, Stop};
 use super::updates::stored_flags;
 use crate::limits::{SEARCH_KEYS, SEARCH_TEXTS};
 
@@ -329,15 +330,30 @@ impl Key {
         saved.push((self, days));
     }
 
-    /// Asks the index about every key that looks into text.
-    pub(crate) async fn look_up(&mut self, person: &Person) {
+    /// Asks the index about every key that looks into text. An answer covers all mailboxes: those that other mailboxes gave to the same
+    /// keys are in `asked`, in their order, and are not asked for again.
+    pub(crate) async fn look_up(
+        &mut self,
+        person: &Person,
+        io: &mut Io<'_>,
+        asked: &mut Vec<Found>,
+    ) -> Result<(), Stop> {
         let mut texts = Vec::new();
         self.add_texts(&mut texts);
-        for (key, question) in texts {
-            let found = person.search_text(question).await;
+        for (at, (key, question)) in texts.into_iter().enumerate() {
+            let found = match asked.get(at) {
+                Some(found) => found.clone(),
+                None => {
+                    io.breathe().await?;
+                    let found = person.search_text(question).await;
+                    asked.push(found.clone());
+                    found
+                }
+            };
             let inner = std::mem::replace(key, Self::Never);
             *key = Self::Looked(Box::new(inner), found);
         }
+        Ok(())
     }
 
     /// The keys that look into text, each with its question.

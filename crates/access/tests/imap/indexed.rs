@@ -96,3 +96,36 @@ async fn answers_are_the_same() {
         );
     }
 }
+
+/// A search in several mailboxes asks the index once for all of them.
+#[tokio::test]
+async fn answers_for_several_mailboxes_are_the_same() {
+    let world = World::new().await;
+    for n in 0..40 {
+        world.deliver(ADDRESS, &message(n)).await;
+    }
+    let mut plain = world.inbox().await;
+    for (name, set) in [("Even", "2:40"), ("Few", "1:3"), ("Late", "20:40")] {
+        plain.ok(&format!("CREATE {name}")).await;
+        plain.ok(&format!("COPY {set} {name}")).await;
+    }
+    let world = world.indexed().await;
+    let mut indexed = world.inbox().await;
+    for keys in [
+        "TEXT ello",
+        "OR BODY word7 SUBJECT 5 NOT TEXT number4",
+        "FROM a7@ UNSEEN",
+        "BODY absent",
+    ] {
+        let command = format!("ESEARCH IN (personal) {keys}");
+        let mut both = Vec::new();
+        for client in [&mut plain, &mut indexed] {
+            let mut lines = client.ok(&command).await;
+            lines.pop();
+            let told = |line: &String| line.split_once(" MAILBOX ").map(|(_, told)| told.to_owned());
+            both.push(lines.iter().map(told).collect::<Vec<_>>());
+        }
+        assert_eq!(both[0], both[1], "{keys}");
+        assert_eq!(both[0].is_empty(), keys == "BODY absent", "{keys}");
+    }
+}

@@ -4,6 +4,7 @@
 use imap::command::{MultiSearch, Returns, Source, Tag};
 use imap::name::MailboxName;
 use imap::out::Code;
+use index::Found;
 use mailbox::{Entry, Expunges, Opened};
 use store::uids::UidSet;
 
@@ -67,6 +68,7 @@ async fn everywhere(
     tag: &Tag,
 ) -> Result<(), Failure> {
     let tree = user.person.tree().await?;
+    let mut found = Vec::new();
     for entry in tree.entries() {
         let here = opened.as_deref_mut().filter(|opened| opened.id() == entry.row.id);
         let is_open = here.is_some();
@@ -76,8 +78,8 @@ async fn everywhere(
             continue;
         };
         match here {
-            Some(opened) => in_mailbox(cx, user, opened, asked, (tag, &name)).await?,
-            None => elsewhere(cx, user, entry, asked, (tag, &name)).await?,
+            Some(opened) => in_mailbox(cx, user, opened, (asked, &mut found), (tag, &name)).await?,
+            None => elsewhere(cx, user, entry, (asked, &mut found), (tag, &name)).await?,
         }
         cx.io.send().await?;
         cx.io.breathe().await?;
@@ -90,7 +92,7 @@ async fn elsewhere(
     cx: &mut Cx<'_, '_>,
     user: &User,
     entry: &Entry,
-    asked: &MultiSearch,
+    asked: (&MultiSearch, &mut Vec<Found>),
     named: (&Tag, &MailboxName),
 ) -> Result<(), Failure> {
     let Ok(name) = mailbox::MailboxName::parse(&entry.name) else {
@@ -107,7 +109,7 @@ async fn in_mailbox(
     cx: &mut Cx<'_, '_>,
     user: &User,
     opened: &mut Opened,
-    asked: &MultiSearch,
+    (asked, found): (&MultiSearch, &mut Vec<Found>),
     (tag, name): (&Tag, &MailboxName),
 ) -> Result<(), Failure> {
     opened.look();
@@ -120,7 +122,7 @@ async fn in_mailbox(
     if let Some(text) = key.cost().too_much() {
         return Err(Failure::TooMuch(text));
     }
-    let hits: Vec<Hit> = matching(cx, user, opened, &mut key).await?;
+    let hits: Vec<Hit> = matching(cx, user, opened, (&mut key, found)).await?;
     if returns.save {
         opened.save(kept(&hits, returns));
     }
