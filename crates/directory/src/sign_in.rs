@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mail::address::{Mailbox, Utf8};
+use mail::address::{AddressKey, Mailbox, Utf8};
 use mail::ids::AccountId;
 
 use crate::directory::Directory;
@@ -126,7 +126,7 @@ impl Directory {
             (Ok(_), None) => Err("no keys for SCRAM"),
             (claim, _) => claim,
         };
-        let secret = self.srs().derived("scram", &first.user.to_lowercase());
+        let secret = self.srs().derived("scram", &one_spelling(&first.user));
         let keys = keys.unwrap_or_else(|| Keys::nobody(secret));
         let user = first.user.clone();
         let (message, exchange) = first.answer(keys, self.doors.chance.as_ref());
@@ -232,6 +232,15 @@ impl Directory {
             Err("changed meanwhile")
         }
     }
+}
+
+/// All spellings of one address have one salt, whether it belongs to somebody or not: the key is the one by which
+/// accounts are found.
+fn one_spelling(user: &str) -> String {
+    Mailbox::parse(user, Utf8::Allowed).map_or_else(
+        |_| user.to_lowercase(),
+        |address| AddressKey::exact(&address).as_str().to_owned(),
+    )
 }
 
 /// A SCRAM exchange that waits for the client's proof.

@@ -203,7 +203,6 @@ async fn plaintext_without_a_certificate_offers_nothing() {
 
 #[tokio::test]
 async fn scram_is_offered_when_everybody_can_use_it() {
-    use directory::admin::AccountChange;
     let world = World::new().await;
     let mut client = world.secure().await;
     assert!(
@@ -211,17 +210,7 @@ async fn scram_is_offered_when_everybody_can_use_it() {
         "chosen passwords have no keys"
     );
     client.refused("AUTHENTICATE SCRAM-SHA-256", "BAD").await;
-    let mut words = Vec::new();
-    for (seed, name) in [(1, "alice"), (2, "bob")] {
-        let password = directory::Password::generate(&testkit::chance::SeededChance::new(seed));
-        words.push(password.reveal().to_owned());
-        let change = AccountChange {
-            password: Some(password),
-            ..AccountChange::default()
-        };
-        let address = format!("{name}@example.test");
-        world.directory.set_account(&address, change).await.unwrap();
-    }
+    let words = generated_passwords(&world).await;
     let mut client = world.secure().await;
     assert!(client.ok("CAPABILITY").await[0].contains("AUTH=SCRAM-SHA-256"));
     client.ok(&format!("LOGIN bob@example.test {}", words[1])).await;
@@ -243,6 +232,63 @@ async fn scram_is_offered_when_everybody_can_use_it() {
     assert_eq!(client.line().await, "+ ");
     client.send(b"*\r\n").await;
     assert!(client.line().await.starts_with("x BAD"));
+}
+
+#[tokio::test]
+async fn log_4_scram_that_is_broken_off_counts_as_a_wrong_password() {
+    let world = World::with(|ctx| {
+        let settings = guard::Settings {
+            places: 1000,
+            lifted: false,
+        };
+        ctx.guard = guard::Guard::new(settings, ctx.clock.clone(), ctx.events.clone());
+    })
+    .await;
+    let words = generated_passwords(&world).await;
+    let first = base64(b"n,,n=nobody@example.test,r=fyko+d2lbbFgONRv9qkxdawL");
+    for n in 0..20 {
+        let mut client = world.secure().await;
+        client
+            .send(format!("s AUTHENTICATE SCRAM-SHA-256 {first}\r\n").as_bytes())
+            .await;
+        assert!(client.line().await.starts_with("+ "), "{n}");
+        if n % 3 > 0 {
+            let last: &[u8] = if n % 3 == 1 { b"*\r\n" } else { b"AAAA\r\n" };
+            client.send(last).await;
+            assert!(client.line().await.starts_with("s BAD"), "{n}");
+        }
+        // One of three just goes.
+    }
+    let mut client = world.secure().await;
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    client
+        .send(format!("x LOGIN alice@example.test {}\r\n", words[0]).as_bytes())
+        .await;
+    // A refusal comes after a pause.
+    let said = tokio::select! {
+        said = client.line() => said,
+        () = async { loop { pass_time(&world.clock).await } } => unreachable!(),
+    };
+    assert!(said.starts_with("x NO [UNAVAILABLE]"), "{said}");
+}
+
+/// Alice and Bob have generated passwords from now on, in this order.
+async fn generated_passwords(world: &World) -> Vec<String> {
+    use directory::admin::AccountChange;
+    let mut words = Vec::new();
+    for (seed, name) in [(1, "alice"), (2, "bob")] {
+        let password = directory::Password::generate(&testkit::chance::SeededChance::new(seed));
+        words.push(password.reveal().to_owned());
+        let change = AccountChange {
+            password: Some(password),
+            ..AccountChange::default()
+        };
+        let address = format!("{name}@example.test");
+        world.directory.set_account(&address, change).await.unwrap();
+    }
+    words
 }
 
 /// One exchange; the salt that was told, and the tagged answer.

@@ -198,3 +198,40 @@ async fn a_user_sends_as_the_addresses_that_reach_him() {
     }
     assert_eq!(format!("{alice:?}"), "SignedIn(alice@example.test)");
 }
+
+#[tokio::test]
+async fn log_2_all_spellings_of_a_name_have_one_salt_whether_it_is_there_or_not() {
+    let place = Place::new();
+    let directory = place.open().await;
+    for domain in ["example.test", "b\u{fc}cher.test"] {
+        directory
+            .add_domain(domain, DomainSettings::default())
+            .await
+            .unwrap();
+    }
+    let generated = crate::Password::generate(&testkit::chance::SeededChance::new(5));
+    let known = AccountSpec {
+        credential: Credential::Password(generated),
+        ..spec("alice@b\u{fc}cher.test")
+    };
+    directory.add_account(known).await.unwrap();
+    let salt = |user: String| {
+        let first = format!("n,,n={user},r=abc");
+        let first = crate::scram::ClientFirst::read(first.as_bytes()).unwrap();
+        let (challenge, _) = directory.scram_begin(first);
+        challenge.split(',').nth(1).unwrap().to_owned()
+    };
+    let salts = ["alice", "nobody"].map(|name| {
+        let salts = [
+            format!("{name}@b\u{fc}cher.test"),
+            format!("\"{name}\"@b\u{fc}cher.test"),
+            format!("\"\\{name}\"@B\u{dc}CHER.test"),
+            format!("{}@xn--bcher-kva.test", name.to_uppercase()),
+        ]
+        .map(salt);
+        assert!(salts.iter().all(|salt| *salt == salts[0]), "{name}: {salts:?}");
+        salts[0].clone()
+    });
+    assert_ne!(salts[0], salts[1]);
+    assert_ne!(salt("nobody@example.test".to_owned()), salts[1]);
+}

@@ -80,14 +80,23 @@ async fn prove(
         Err(refusal) => return Ok(refused(refusal)),
     };
     let (challenge, claim) = cx.ctx.directory.scram_begin(first);
-    let last = match ask(cx, challenge.as_bytes(), until).await? {
-        Ok(last) => last,
-        Err(refusal) => return Ok(refused(refusal)),
+    // Whoever was told a salt has tried a name: breaking off, or a proof that is none, counts as a wrong password does.
+    let last = match ask(cx, challenge.as_bytes(), until).await {
+        Ok(Ok(last)) => last,
+        broken_off => {
+            if !matches!(broken_off, Err(Stop::Shutdown)) {
+                cx.ctx.guard.failed(origin.peer);
+            }
+            return broken_off.map(|said| said.map_or_else(refused, |_| refused(Refusal::Malformed)));
+        }
     };
     let (who, proof) = match cx.ctx.directory.scram_finish(claim, &last, origin) {
         Ok(proved) => proved,
         Err(Ok(failure)) => return Ok(judged(cx, origin, Err(failure))),
-        Err(Err(refusal)) => return Ok(refused(refusal)),
+        Err(Err(refusal)) => {
+            cx.ctx.guard.failed(origin.peer);
+            return Ok(refused(refusal));
+        }
     };
     match ask(cx, proof.as_bytes(), until).await? {
         Ok(_) => Ok(judged(cx, origin, Ok(who))),
