@@ -47,6 +47,8 @@ pub const LIST_PATTERN_LETTERS: usize = 4096;
 pub const LIST_STEPS_AT_ONCE: usize = 1_000_000;
 /// Messages of one APPEND (RFC 3502); more are refused with `NO [LIMIT]`.
 pub const APPEND_MESSAGES: usize = 500;
+/// All messages of one APPEND together: at most so many times what one may have.
+pub const APPEND_SUM: u64 = 2;
 /// Octets of the small messages of one APPEND that are in memory until all came; beyond, another message is refused.
 pub const APPEND_KEPT_BYTES: usize = 8 * 1024 * 1024;
 /// Octets that are decompressed before they are read (RFC 4978): however much a client's octets swell, no more wait.

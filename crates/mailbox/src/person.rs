@@ -5,7 +5,7 @@ use std::sync::Arc;
 use directory::SignedIn;
 use index::Index;
 use mail::ids::{AccountId, BlobId, MailboxId};
-use store::contract::{BodyStage, Conflict, MetadataRow, Store, StoreError};
+use store::contract::{Admission, BodyStage, Conflict, MetadataRow, Store, StoreError};
 use tokio::sync::Semaphore;
 use world::clock::Clock;
 use world::ids::IdSource;
@@ -143,6 +143,21 @@ impl Person {
     /// All metadata of the account and its mailboxes (RFC 5464).
     pub async fn metadata(&self) -> Result<Vec<MetadataRow>> {
         Ok(self.shared.store.metadata(self.account).await?)
+    }
+
+    /// Whether new messages of so many bytes may come as things stand, when `leaves_bytes` of what is there go for them:
+    /// room on the disk and in the account. The commit decides; this is for refusing before the bytes are sent.
+    pub async fn may_add(&self, more_bytes: u64, leaves_bytes: u64) -> Result<()> {
+        if self.shared.store.admission() == Admission::DeletingOnly {
+            return Err(Error::Store(StoreError::Full));
+        }
+        let account = self.shared.store.account(self.account).await?;
+        let account = account.ok_or(Error::Store(StoreError::Conflict(Conflict::NoSuchAccount)))?;
+        let used = account.used_bytes.saturating_sub(leaves_bytes);
+        if account.quota_bytes > 0 && used.saturating_add(more_bytes) > account.quota_bytes {
+            return Err(Error::Store(StoreError::Conflict(Conflict::OverQuota)));
+        }
+        Ok(())
     }
 
     /// Begins to collect the bytes of a new message.

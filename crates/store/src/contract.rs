@@ -3,6 +3,7 @@
 //! run many of them and share one sync.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use mail::ids::{AccountId, BlobId, MailboxId, MessageId, QueueId};
@@ -181,7 +182,24 @@ pub enum BodyPlace {
     /// In memory; goes into the same transaction as its rows.
     Inline(Bytes),
     /// In the backend's large-body storage, already synced.
-    Staged,
+    Staged(Staged),
+}
+
+/// Holds a staged body: when the last copy goes and the body was not committed, so do its bytes.
+#[derive(Clone, Default)]
+pub struct Staged(Option<Arc<dyn std::any::Any + Send + Sync>>);
+
+impl Staged {
+    /// Drops `release` with the last copy.
+    pub fn with(release: impl Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(release)))
+    }
+}
+
+impl fmt::Debug for Staged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "held" } else { "kept" })
+    }
 }
 
 /// Collects the bytes of a body before the commit. Dropping it throws them away.

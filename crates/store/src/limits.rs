@@ -75,3 +75,5 @@ pub const DAY_MS: u64 = 86_400_000;
 
 /// Recipients remembered that may have their message although no outcome says so; of more, the oldest are delivered again.
 pub const ABANDONED_KEPT: usize = 10_000;
+/// How long a staged body waits for its commit when the disk is short (ms).
+pub const ABANDONED_PRESSED_MS: u64 = 10 * 60 * 1000;

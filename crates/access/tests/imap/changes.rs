@@ -1,5 +1,7 @@
 //! APPEND of several messages, REPLACE.
 
+use directory::admin::AccountChange;
+
 use crate::support::World;
 
 const ONE: &[u8] = b"Subject: one\r\n\r\n1\r\n";
@@ -162,4 +164,62 @@ async fn a_draft_is_replaced_in_one_step() {
         .await;
     let lines = client.ok("STATUS Drafts (MESSAGES UIDNEXT)").await;
     assert_eq!(lines[0], "* STATUS Drafts (MESSAGES 1 UIDNEXT 4)");
+}
+
+#[tokio::test]
+async fn dsk_1_what_an_append_cannot_place_is_refused_before_it_is_sent() {
+    let world = World::new().await;
+    let mut client = world.inbox().await;
+    let packs = || std::fs::read_dir(world.dir.path().join("packs")).unwrap().count();
+    // 4 MiB for each, 8 MiB for all of one command.
+    let large = vec![b'x'; 3 << 20];
+    client
+        .send(format!("a APPEND INBOX {{{}}}\r\n", large.len()).as_bytes())
+        .await;
+    assert!(client.line().await.starts_with('+'));
+    client.send(&large).await;
+    client.send(format!(" {{{}}}\r\n", large.len()).as_bytes()).await;
+    assert!(client.line().await.starts_with('+'));
+    client.send(&large).await;
+    assert_eq!(packs(), 1, "the first is staged");
+    client.send(format!(" {{{}}}\r\n", large.len()).as_bytes()).await;
+    assert!(client.line().await.starts_with("a NO [LIMIT]"));
+    client.ok("NOOP").await;
+    assert_eq!(packs(), 0, "what was staged is gone");
+
+    let change = AccountChange {
+        quota_bytes: Some(4 << 20),
+        ..AccountChange::default()
+    };
+    world
+        .directory
+        .set_account("alice@example.test", change)
+        .await
+        .unwrap();
+    client
+        .send(format!("b APPEND INBOX {{{}}}\r\n", large.len()).as_bytes())
+        .await;
+    assert!(client.line().await.starts_with('+'));
+    client.send(&large).await;
+    client.send(b" {2000000}\r\n").await;
+    assert!(client.line().await.starts_with("b NO [OVERQUOTA]"));
+    client.ok("NOOP").await;
+    assert_eq!(packs(), 0);
+
+    let answer = client.append("INBOX", &large).await;
+    assert!(answer.starts_with("OK [APPENDUID"), "{answer}");
+    assert_eq!(packs(), 1);
+    client.send(b"c APPEND INBOX {2000000}\r\n").await;
+    assert!(client.line().await.starts_with("c NO [OVERQUOTA]"));
+    // What a replaced message leaves counts.
+    client.ok("SELECT INBOX").await;
+    client.send(b"d UID REPLACE 1 INBOX {2000000}\r\n").await;
+    assert!(client.line().await.starts_with('+'));
+    client.send(&large[..1_000_000]).await;
+
+    // A client that goes takes with it what it staged.
+    drop(client);
+    let mut client = world.inbox().await;
+    client.ok("NOOP").await;
+    assert_eq!(packs(), 1);
 }

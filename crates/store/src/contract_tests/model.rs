@@ -558,7 +558,7 @@ impl State {
     fn keep_body(&mut self, model: &Model, body: &Body) {
         let bytes = match &body.place {
             BodyPlace::Inline(bytes) => bytes.clone(),
-            BodyPlace::Staged => model.staged.lock().get(&body.blob).cloned().unwrap_or_default(),
+            BodyPlace::Staged(_) => model.staged.lock().get(&body.blob).cloned().unwrap_or_default(),
         };
         self.bodies.insert(body.blob, bytes);
     }
@@ -996,7 +996,7 @@ impl BodyStage for ModelStage {
             BodyPlace::Inline(bytes)
         } else {
             self.staged.lock().insert(self.blob, bytes);
-            BodyPlace::Staged
+            BodyPlace::Staged(Staged::default())
         };
         ready(Ok(Body {
             blob: self.blob,

@@ -10,11 +10,11 @@ use mail::ids::{BlobId, Id};
 use tokio::task::spawn_blocking;
 use world::clock::BoxFuture;
 
-use crate::contract::{Body, BodyPlace, BodyStage, INLINE_BODY_BYTES, Result, StoreError};
+use crate::contract::{Body, BodyPlace, BodyStage, INLINE_BODY_BYTES, Result, Staged, StoreError};
 use crate::embedded::faults::io_at;
 use crate::embedded::layout::open_private;
 use crate::embedded::pack::{self, Codec, RECORD_HEADER_BYTES, Record};
-use crate::embedded::shared::Shared;
+use crate::embedded::shared::{Release, Shared};
 use crate::limits::CHUNK_BYTES;
 
 /// Bytes collected before they are written, in whole chunks.
@@ -98,17 +98,22 @@ impl BodyStage for Stage {
             }
             let (spill, shared, blob) = (self.spill.take(), Arc::clone(&self.shared), self.blob);
             let rest = mem::take(&mut self.held);
-            let published = spawn_blocking(move || {
+            let published = spawn_blocking(move || -> Result<_> {
+                let release = Release {
+                    shared: Arc::downgrade(&shared),
+                    pack: blob.raw(),
+                };
                 let mut spill = Spill::go_on(spill, shared, blob.raw())?;
                 spill.append(&rest)?;
-                spill.publish()
+                let (size_bytes, hash) = spill.publish()?;
+                Ok((size_bytes, hash, Staged::with(release)))
             });
-            let (size_bytes, hash) = published.await.map_err(stopped)??;
+            let (size_bytes, hash, staged) = published.await.map_err(stopped)??;
             Ok(Body {
                 blob,
                 size_bytes,
                 hash,
-                place: BodyPlace::Staged,
+                place: BodyPlace::Staged(staged),
             })
         })
     }

@@ -19,7 +19,7 @@ use crate::embedded::settle::{PackWriter, open_pack};
 use crate::embedded::shared::Shared;
 use crate::embedded::upkeep::{Collected, Inner};
 use crate::events::StoreEvent;
-use crate::limits::{DAY_MS, DELIVERY_KEY_DAYS, PACK_ALIVE_PERCENT, SLICE_ROWS};
+use crate::limits::{ABANDONED_PRESSED_MS, DAY_MS, DELIVERY_KEY_DAYS, PACK_ALIVE_PERCENT, SLICE_ROWS};
 
 const SLICE: i64 = SLICE_ROWS as i64;
 
@@ -45,7 +45,7 @@ impl Inner {
         let messages = self.slices(move |conn, _| remove_gone(conn, &shared, gone))?;
         let shared = Arc::clone(&self.shared);
         let bodies = self.slices(move |conn, _| remove_dead(conn, &shared, dead))?;
-        self.remove_abandoned(now)?;
+        self.remove_abandoned(now, pressed)?;
         self.rewrite_mostly_dead()?;
         let packs = self.remove_empty_packs()?;
         let collected = Collected {
@@ -86,9 +86,15 @@ impl Inner {
         }
     }
 
-    /// Staged bodies whose commit never came.
-    fn remove_abandoned(&self, now: UnixMs) -> Result<()> {
-        let limit = UnixMs(now.0.saturating_sub(self.shared.options.unreferenced_ms));
+    /// Staged bodies whose commit never came. A commit may still come, so that even under pressure they have a moment.
+    fn remove_abandoned(&self, now: UnixMs, pressed: bool) -> Result<()> {
+        let kept_ms = self.shared.options.unreferenced_ms;
+        let kept_ms = if pressed {
+            kept_ms.min(ABANDONED_PRESSED_MS)
+        } else {
+            kept_ms
+        };
+        let limit = UnixMs(now.0.saturating_sub(kept_ms));
         for pack in self.shared.staged.abandoned(limit) {
             self.shared.staged.remove(pack);
             // On the writer's thread, so that no commit is just taking it.

@@ -1,6 +1,8 @@
 //! What the threads of one store share.
 
 use std::collections::HashMap;
+use std::fs;
+use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -77,17 +79,59 @@ pub(crate) struct Staged {
 struct StagedFile {
     size_bytes: u64,
     since: UnixMs,
+    /// a commit tried to take it: a row may know it, whatever became of the commit
+    entered: bool,
+}
+
+/// Whoever drops this needs the staged body no more.
+pub(crate) struct Release {
+    pub shared: Weak<Shared>,
+    pub pack: u64,
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        if shared.staged.give_up(self.pack) {
+            // What cannot be removed now is a leftover of the next start.
+            let _ = fs::remove_file(shared.layout.pack(self.pack));
+        }
+    }
 }
 
 impl Staged {
     /// A file is about to get its name in `packs/`.
     pub fn add(&self, pack: u64, size_bytes: u64, since: UnixMs) {
-        self.files.lock().insert(pack, StagedFile { size_bytes, since });
+        let file = StagedFile {
+            size_bytes,
+            since,
+            entered: false,
+        };
+        self.files.lock().insert(pack, file);
     }
 
-    /// Its size, while it belongs to no row.
-    pub fn size_of(&self, pack: u64) -> Option<u64> {
-        self.files.lock().get(&pack).map(|file| file.size_bytes)
+    /// A commit is about to take it. Its size, while it belongs to no row.
+    pub fn enter(&self, pack: u64) -> Option<u64> {
+        let mut files = self.files.lock();
+        let file = files.get_mut(&pack)?;
+        file.entered = true;
+        Some(file.size_bytes)
+    }
+
+    /// Nobody will commit it any more. Whether its file can go at once; one that a commit tried to take is looked at by the
+    /// next round of the collector.
+    pub fn give_up(&self, pack: u64) -> bool {
+        let mut files = self.files.lock();
+        match files.get_mut(&pack) {
+            Some(file) if file.entered => {
+                file.since = UnixMs(0);
+                false
+            }
+            Some(_) => files.remove(&pack).is_some(),
+            None => false,
+        }
     }
 
     /// It belongs to a row now, or is gone.

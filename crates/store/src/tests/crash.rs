@@ -141,11 +141,47 @@ async fn row_c1_c2_an_unfinished_body_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn dsk_1_a_body_that_nobody_will_commit_goes_at_once() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    let packs = || files(&home.path("packs"));
+    let given_up = body(store.as_ref(), 1, &[b'x'; 200_000]).await.expect("a body");
+    let copy = given_up.clone();
+    drop(given_up);
+    assert_eq!(packs(), 1, "a copy may still be committed");
+    drop(copy);
+    assert_eq!(packs(), 0);
+
+    // A refused commit gives it up too; one that took it keeps it.
+    let append = |to, body| Op::Append {
+        account: account(1),
+        mailbox: to,
+        body,
+        flags: Flags::default(),
+        internal_date: UnixMs(5),
+    };
+    let refused = body(store.as_ref(), 2, &[b'x'; 200_000]).await.expect("a body");
+    commit(store.as_ref(), append(mailbox(99), refused))
+        .await
+        .expect_err("no such mailbox");
+    store.upkeep().collect().expect("collected");
+    assert_eq!(packs(), 0);
+    let kept = body(store.as_ref(), 3, &[b'x'; 200_000]).await.expect("a body");
+    commit(store.as_ref(), append(mailbox(1), kept))
+        .await
+        .expect("appended");
+    store.upkeep().collect().expect("collected");
+    assert_eq!(packs(), 1);
+    sound(&store).await;
+}
+
+#[tokio::test]
 async fn row_c3_dur_11_a_body_without_a_commit_is_removed() {
     let home = Home::new();
     let store = home.open();
     commit(store.as_ref(), alice()).await.expect("an account");
-    body(store.as_ref(), 1, &[b'x'; 200_000]).await.expect("a body");
+    let held = body(store.as_ref(), 1, &[b'x'; 200_000]).await.expect("a body");
     let crashed = home.copy();
     assert_eq!(
         store.upkeep().remove_leftovers(),
@@ -155,6 +191,7 @@ async fn row_c3_dur_11_a_body_without_a_commit_is_removed() {
     home.world.clock.jump(Duration::from_secs(25 * 3600));
     store.upkeep().collect().expect("collected");
     assert_eq!(files(&home.path("packs")), 0);
+    drop(held);
     let again = crashed.open();
     assert_eq!(again.upkeep().remove_leftovers(), Ok(1));
     assert_eq!(files(&crashed.path("packs")), 0);

@@ -250,3 +250,25 @@ async fn dsk_7_a_read_only_disk_is_told_and_writing_resumes_by_itself() {
 fn is_empty(dir: &Path) -> bool {
     std::fs::read_dir(dir).expect("a directory").next().is_none()
 }
+
+#[tokio::test]
+async fn dsk_1_a_short_disk_keeps_staged_bodies_for_ten_minutes() {
+    let Some(disk) = SmallDisk::mount("size=64m") else {
+        return;
+    };
+    let store = disk.open();
+    let _held = body(store.as_ref(), 1, &[b'x'; 200_000]).await.expect("a body");
+    let packs = || {
+        let packs = std::fs::read_dir(disk.home().join("packs"));
+        packs.expect("a directory").count()
+    };
+    let filler = disk.fill();
+    disk.world.clock.jump(Duration::from_secs(9 * 60));
+    assert_eq!(store.admission(), Admission::DeletingOnly);
+    store.upkeep().collect().expect("collected");
+    assert_eq!(packs(), 1, "its commit may still come");
+    disk.world.clock.jump(Duration::from_secs(2 * 60));
+    store.upkeep().collect().expect("collected");
+    assert_eq!(packs(), 0);
+    std::fs::remove_file(filler).expect("removed");
+}

@@ -14,7 +14,7 @@ use crate::imap::io::{Io, Stop};
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, Next, User};
 use crate::imap::updates::stored_flags;
-use crate::limits::{APPEND_KEPT_BYTES, APPEND_MESSAGES, APPEND_PAUSE};
+use crate::limits::{APPEND_KEPT_BYTES, APPEND_MESSAGES, APPEND_PAUSE, APPEND_SUM};
 
 /// The messages of one command, whole.
 pub(crate) struct Collected {
@@ -30,25 +30,38 @@ pub(crate) async fn run(
     append: &Append,
     answer: Change,
 ) -> Result<Next, Stop> {
-    match collect(cx, user, append, APPEND_MESSAGES, answer).await? {
+    let wanted = Wanted {
+        at_most: APPEND_MESSAGES,
+        leaves_bytes: 0,
+    };
+    match collect(cx, user, append, wanted, answer).await? {
         Ok(collected) => place(cx, user, opened, collected).await,
         Err(next) => Ok(next),
     }
 }
 
-/// Takes in what is announced, at most so many messages. `Err`: the answer was given, this comes next.
+/// What a command may bring.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    /// messages
+    pub(crate) at_most: usize,
+    /// octets of what goes for it (REPLACE)
+    pub(crate) leaves_bytes: u64,
+}
+
+/// Takes in what is announced. `Err`: the answer was given, this comes next; what was staged goes with it.
 pub(crate) async fn collect(
     cx: &mut Cx<'_, '_>,
     user: &User,
     append: &Append,
-    at_most: usize,
+    wanted: Wanted,
     answer: Change,
 ) -> Result<Result<Collected, Next>, Stop> {
-    let to = match target(cx, user, append).await {
+    let to = match target(cx, user, append, wanted).await {
         Ok(to) => to,
         Err((code, text)) => return Ok(Err(refuse(cx, answer, code, &text))),
     };
-    let (mut next, mut messages, mut kept_bytes) = (append.clone(), Vec::new(), 0);
+    let (mut next, mut messages, mut kept_bytes, mut staged_bytes) = (append.clone(), Vec::new(), 0, 0);
     loop {
         if cx.io.framer.accept_append() {
             cx.io.go_ahead();
@@ -67,13 +80,14 @@ pub(crate) async fn collect(
         };
         kept_bytes += match &body.place {
             BodyPlace::Inline(bytes) => bytes.len(),
-            BodyPlace::Staged => 0,
+            BodyPlace::Staged(_) => 0,
         };
+        staged_bytes += body.size_bytes;
         messages.push(new_message(&next, body));
         let Some(line) = more else {
             return Ok(Ok(Collected { to, messages, answer }));
         };
-        if messages.len() >= at_most || kept_bytes > APPEND_KEPT_BYTES {
+        if messages.len() >= wanted.at_most || kept_bytes > APPEND_KEPT_BYTES {
             let text = "Too many messages in one command; send the others in another one";
             return Ok(Err(refuse(cx, answer, Some(Code::Limit), text)));
         }
@@ -85,7 +99,7 @@ pub(crate) async fn collect(
                 return Ok(Err(recover(cx.io, recovery)));
             }
         };
-        if let Err((code, text)) = may_come(cx, &next) {
+        if let Err((code, text)) = may_come(cx, user, &next, staged_bytes, wanted).await {
             return Ok(Err(refuse(cx, answer, code, &text)));
         }
     }
@@ -141,8 +155,14 @@ pub(crate) fn not_placed(cx: &mut Cx<'_, '_>, user: &User, answer: Change, error
     }
 }
 
-/// Everything about one message that can be refused before it is sent.
-fn may_come(cx: &Cx<'_, '_>, append: &Append) -> Result<(), (Option<Code<'static>>, String)> {
+/// Everything about one message that can be refused before it is sent, after so many octets of the same command.
+async fn may_come(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    append: &Append,
+    staged_bytes: u64,
+    wanted: Wanted,
+) -> Result<(), (Option<Code<'static>>, String)> {
     let limit = cx.ctx.append_limit_bytes;
     if append.size_bytes > limit {
         let text = format!("Messages of at most {limit} octets are taken");
@@ -151,7 +171,16 @@ fn may_come(cx: &Cx<'_, '_>, append: &Append) -> Result<(), (Option<Code<'static
     if append.size_bytes == 0 {
         return Err((Some(Code::Cannot), "A message cannot be empty".to_owned()));
     }
-    Ok(())
+    let all_bytes = staged_bytes.saturating_add(append.size_bytes);
+    if all_bytes > limit.saturating_mul(APPEND_SUM) {
+        let text = "Too many octets in one command; send the other messages in another one";
+        return Err((Some(Code::Limit), text.to_owned()));
+    }
+    let room = user.person.may_add(all_bytes, wanted.leaves_bytes).await;
+    room.map_err(|error| {
+        let refusal = cx.refusal(user, &error);
+        (refusal.code, refusal.text)
+    })
 }
 
 /// Where the message goes, if it may come at all: everything that can be refused before it is sent is.
@@ -159,9 +188,10 @@ async fn target(
     cx: &mut Cx<'_, '_>,
     user: &User,
     append: &Append,
+    wanted: Wanted,
 ) -> Result<MailboxId, (Option<Code<'static>>, String)> {
     let no = |code, text: &str| Err((Some(code), text.to_owned()));
-    may_come(cx, append)?;
+    may_come(cx, user, append, 0, wanted).await?;
     let found = match refusal::name(&append.mailbox) {
         Ok(name) => user
             .person

@@ -5,7 +5,7 @@ use imap::command::Replace;
 use imap::out::Code;
 use mailbox::{Error, Expunges, Opened};
 
-use super::append::{Collected, collect, not_placed, recover};
+use super::append::{Collected, Wanted, collect, not_placed, recover};
 use super::numbers;
 use crate::imap::io::Stop;
 use crate::imap::session::{Change, Cx, Next, User};
@@ -18,8 +18,8 @@ pub(crate) async fn run(
     answer: Change,
 ) -> Result<Next, Stop> {
     opened.look();
-    let uid = match old(opened, replace) {
-        Ok(uid) => uid,
+    let (uid, leaves_bytes) = match old(opened, replace) {
+        Ok(old) => old,
         Err(error) => {
             // RFC 8508 §3.1: nothing is added in place of what is not there.
             match error {
@@ -30,11 +30,15 @@ pub(crate) async fn run(
             return Ok(recover(cx.io, recovery));
         }
     };
+    let wanted = Wanted {
+        at_most: 1,
+        leaves_bytes,
+    };
     let Collected {
         to,
         mut messages,
         answer,
-    } = match collect(cx, user, &replace.append, 1, answer).await? {
+    } = match collect(cx, user, &replace.append, wanted, answer).await? {
         Ok(collected) => collected,
         Err(next) => return Ok(next),
     };
@@ -56,12 +60,13 @@ pub(crate) async fn run(
     Ok(Next::Go)
 }
 
-/// The UID of the message that goes. `Err(None)`: there is no such sequence number.
-fn old(opened: &Opened, replace: &Replace) -> Result<u32, Option<Error>> {
+/// The UID and the size of the message that goes. `Err(None)`: there is no such sequence number.
+fn old(opened: &Opened, replace: &Replace) -> Result<(u32, u64), Option<Error>> {
     if opened.read_only() {
         return Err(Some(Error::ReadOnly));
     }
     let wanted = numbers::uids(opened, replace.numbers, &replace.set).ok_or(None)?;
     let row = opened.select(&wanted).next();
-    row.map(|(_, row)| row.uid).ok_or(Some(Error::NoSuchMessage))
+    row.map(|(_, row)| (row.uid, u64::from(row.size_bytes)))
+        .ok_or(Some(Error::NoSuchMessage))
 }

@@ -178,7 +178,7 @@ pub(crate) fn frees_space(batch: &Batch) -> bool {
 pub(crate) fn inline_bytes(batch: &Batch) -> usize {
     let body = |body: &crate::contract::Body| match &body.place {
         crate::contract::BodyPlace::Inline(bytes) => bytes.len(),
-        crate::contract::BodyPlace::Staged => 0,
+        crate::contract::BodyPlace::Staged(_) => 0,
     };
     let ops = batch.ops.iter().map(|op| match op {
         Op::Accept(accept) => body(&accept.body),

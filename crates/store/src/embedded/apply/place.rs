@@ -54,9 +54,9 @@ impl Work<'_> {
             stored: body.size_bytes,
             refs,
         };
-        if let BodyPlace::Staged = body.place {
+        if let BodyPlace::Staged(_) = body.place {
             let missing = || StoreError::Damaged(format!("staged body {}", body.blob));
-            let file_bytes = self.shared.staged.size_of(blob).ok_or_else(missing)?;
+            let file_bytes = self.shared.staged.enter(blob).ok_or_else(missing)?;
             row.pack = blob;
             row.place = pack::HEADER_BYTES as u64;
             row.stored = file_bytes - pack::HEADER_BYTES as u64;
@@ -72,7 +72,7 @@ impl Work<'_> {
                     .prepare_cached("INSERT OR REPLACE INTO inline VALUES(?,?)")?
                     .execute(params![int(blob), &bytes[..]])?;
             }
-            BodyPlace::Staged => {
+            BodyPlace::Staged(_) => {
                 self.conn
                     .prepare_cached("INSERT INTO packs VALUES(?,?,?)")?
                     .execute(params![int(blob), int(row.stored), int(row.stored)])?;
