@@ -26,7 +26,7 @@ use crate::file::{Change, Marks, Packed};
 use crate::index::Index;
 use crate::limits::{
     BATCH_BYTES, CHECK_MS, GATHER_MS, GONE_ONE_IN, MESSAGE_BYTES, MESSAGE_COLUMN_BYTES, RETRY_MS,
-    SEGMENT_BYTES,
+    SEGMENT_BYTES, SWEEP_MS,
 };
 use crate::segment::{Builder, Part, merge};
 
@@ -76,6 +76,8 @@ struct Work {
     /// when a segment was looked at last, and which of each account
     checked_at: Option<Monotonic>,
     checked: BTreeMap<AccountId, u64>,
+    /// when accounts that are gone were looked for last
+    swept_at: Option<Monotonic>,
 }
 
 impl Work {
@@ -88,6 +90,7 @@ impl Work {
             began: None,
             checked_at: None,
             checked: BTreeMap::new(),
+            swept_at: None,
         }
     }
 
@@ -100,7 +103,14 @@ impl Work {
         let (anew, mended) = prepared.await.unwrap_or_default();
         self.all |= anew;
         self.behind.extend(mended);
-        if self.all && self.everybody().await.is_err() {
+        let looked = if self.all {
+            self.everybody().await
+        } else if self.sweep_is_due() {
+            self.sweep().await.map(drop)
+        } else {
+            Ok(())
+        };
+        if looked.is_err() {
             self.failed = true;
             return;
         }
@@ -163,6 +173,22 @@ impl Work {
     /// Everybody is behind until looked at.
     async fn everybody(&mut self) -> Result<(), Later> {
         self.began = Some(self.index.doors.clock.monotonic());
+        let accounts = self.sweep().await?;
+        self.behind.extend(accounts);
+        self.all = false;
+        Ok(())
+    }
+
+    /// Whether accounts that are gone should be looked for.
+    fn sweep_is_due(&self) -> bool {
+        let now = self.index.doors.clock.monotonic();
+        let due = |last: Monotonic| now.0.saturating_sub(last.0) >= Duration::from_millis(SWEEP_MS);
+        self.swept_at.is_none_or(due)
+    }
+
+    /// Forgets accounts that are gone; gives those that are there.
+    async fn sweep(&mut self) -> Result<Vec<AccountId>, Later> {
+        let now = self.index.doors.clock.monotonic();
         let mut accounts = Vec::new();
         loop {
             let page = self.index.doors.store.accounts(accounts.last().copied()).await?;
@@ -171,11 +197,16 @@ impl Work {
             }
             accounts.extend(page.into_iter().map(|row| row.id));
         }
-        self.behind.extend(accounts.iter().copied());
-        self.all = false;
         let index = Arc::clone(&self.index);
-        let kept = self.index.worker.run(move || index.keep_only(&accounts)).await;
-        kept.ok_or(Later)
+        let kept = self.index.worker.run(move || {
+            index.keep_only(&accounts);
+            accounts
+        });
+        let accounts = kept.await.ok_or(Later)?;
+        self.checked
+            .retain(|account, _| accounts.binary_search(account).is_ok());
+        self.swept_at = Some(now);
+        Ok(accounts)
     }
 
     /// Takes in what notices came meanwhile.
@@ -565,12 +596,13 @@ pub(crate) async fn once(index: &Arc<Index>) {
     work.round(&mut notices, &stop).await;
 }
 
-/// Looks at one account, as after a notice; for tests.
+/// One round, as after a notice of an account or when nobody looked for long; for tests.
 #[cfg(test)]
-pub(crate) async fn one(index: &Arc<Index>, account: AccountId) {
+pub(crate) async fn one(index: &Arc<Index>, account: Option<AccountId>) {
     let mut notices = index.doors.store.subscribe();
     let (_stopping, stop) = watch::channel(false);
     let mut work = Work::new(Arc::clone(index));
-    work.behind.insert(account);
+    work.behind.extend(account);
+    work.swept_at = account.map(|_| index.doors.clock.monotonic());
     work.round(&mut notices, &stop).await;
 }

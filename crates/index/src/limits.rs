@@ -35,6 +35,8 @@ pub const LISTED_MESSAGES: usize = 2 << 20;
 pub const GATHER_MS: u64 = 200;
 /// Milliseconds from one look for segments of which much is gone to the next.
 pub const CHECK_MS: u64 = 10_000;
+/// Milliseconds from one look for accounts that are gone to the next; nobody gives notice of them.
+pub const SWEEP_MS: u64 = 600_000;
 /// A segment of which one message in so many is gone is written anew without them.
 pub const GONE_ONE_IN: usize = 4;
 /// Milliseconds until what failed is tried again.

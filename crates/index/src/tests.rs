@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mail::ids::{AccountId, BlobId, Id as _, MailboxId, MessageId, QueueId};
+use mail::mime::Structure;
 use proptest::prelude::*;
 use store::contract::{Accept, Batch, Delivery, NewAccount, Op, OpResult, Placed, Store, Target, Urgency};
 use store::embedded::{Embedded, Options};
@@ -18,7 +19,7 @@ use world::ids::IdSource;
 
 use crate::indexer::once;
 use crate::segment::tests::{Plain, by_reading};
-use crate::{Doors, FILE, Index, Place, Question, Verdict, Wanted};
+use crate::{Describe, Described, Doors, FILE, Index, Place, Question, Verdict, Wanted};
 
 struct World {
     clock: SimClock,
@@ -523,7 +524,7 @@ async fn an_account_is_forgotten_while_the_server_runs() {
     let account = world.account;
     let op = Op::RemoveAccount { account };
     world.store.commit(Batch::urgent(op)).await.unwrap().committed();
-    crate::indexer::one(&index, account).await;
+    crate::indexer::one(&index, Some(account)).await;
     assert_eq!(index.status().messages, 0);
 }
 
@@ -588,4 +589,62 @@ async fn who_would_have_to_wait_has_nothing_at_hand() {
     assert_eq!(ask().await, [None, None, None]);
     drop(busy);
     assert!(ask().await.iter().all(Option::is_some));
+}
+
+#[tokio::test]
+async fn a_batch_ends_where_its_columns_fill_a_segment() {
+    struct Long;
+    impl Describe for Long {
+        fn version(&self) -> u16 {
+            1
+        }
+        fn describe(&self, _: &[u8], _: &Structure) -> Described {
+            let envelope = vec![b'x'; 3 << 20];
+            Described {
+                envelope,
+                ..Described::default()
+            }
+        }
+    }
+    let world = World::new().await;
+    let doors = Doors {
+        store: world.store.clone(),
+        clock: world.clock.door(),
+        events: world.events.clone(),
+        describe: Arc::new(Long),
+    };
+    let index = Index::open(world.dir.path(), doors).unwrap();
+    let messages = mailbox_of(&world, 13).await;
+    once(&index).await;
+    let status = index.status();
+    assert_eq!((status.messages, status.segments), (13, 2));
+    let found = world.ask(&index, Place::Body, "world12", &messages).await;
+    assert_eq!(found, verdicts(13, |n| n == 12));
+    let wanted = Wanted {
+        envelope: true,
+        ..Wanted::default()
+    };
+    let asked = [messages.clone(), messages].concat();
+    let digests = index.digests(world.account, asked, wanted).await;
+    assert!(
+        digests
+            .iter()
+            .flatten()
+            .all(|digest| digest.envelope.len() == 3 << 20)
+    );
+    assert_eq!(digests.iter().flatten().count(), 26);
+    assert_eq!(named(&world, "index.damaged"), 0);
+}
+
+#[tokio::test]
+async fn an_account_that_went_without_notice_is_forgotten_in_time() {
+    let world = World::new().await;
+    let index = world.index();
+    mailbox_of(&world, 3).await;
+    once(&index).await;
+    let account = world.account;
+    let op = Op::RemoveAccount { account };
+    world.store.commit(Batch::urgent(op)).await.unwrap().committed();
+    crate::indexer::one(&index, None).await;
+    assert_eq!(index.status().messages, 0);
 }

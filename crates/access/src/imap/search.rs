@@ -424,6 +424,26 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn large_texts_are_searched_whole_and_headers_as_far_as_they_are_read() {
+        let long = "\u{fdfa}".repeat(50_000);
+        let message = format!(
+            "Subject: first\r\nX-Long: {}\r\nX-Last: late\r\n\r\n{long}N\u{e9}edle{long}end",
+            "y".repeat(HEADER_BLOCK_BYTES)
+        );
+        let message = message.replace(
+            "\r\nX-Long",
+            "\r\nContent-Type: text/plain; charset=utf-8\r\nX-Long",
+        );
+        let texts = Texts::of(message.as_bytes());
+        for there in ["n\u{e9}edle", "end", "\u{fdfa}n"] {
+            assert!(texts.body_contains(&fold(there)), "{there}");
+        }
+        assert!(!texts.body_contains(&fold("needles")));
+        assert!(texts.header_contains(&fold("first")));
+        assert!(!texts.header_contains(&fold("late")));
+    }
+
     const MAIL: &[u8] = b"From: =?utf-8?q?J=C3=BCrgen?= <j@example.test>\r\n\
         Subject: Gr\xc3\xbc\xc3\x9fe\r\n\
         Date: Mon, 23 Nov 2026 23:30:00 -0800\r\n\
