@@ -9,6 +9,8 @@ use crate::tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 const PLACE: &str = "docs/reference/threats.md";
+/// Letters of a group's name.
+const LONGEST_GROUP: usize = 4;
 
 /// The cases for the doors that exist, with what each is about.
 const CASES: &[(&str, &[(u32, &str)])] = &[
@@ -61,10 +63,19 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
         "TLS",
         &[
             (1, "commands slipped in before STARTTLS finishes"),
+            (2, "answers slipped in before our own STARTTLS finishes"),
             (3, "nothing said before TLS counts after it"),
             (7, "versions and ciphers"),
+            (8, "protocols of other doors"),
             (9, "implicit TLS everywhere, clear-text sign-in nowhere"),
             (10, "handshakes that waste memory or time"),
+        ],
+    ),
+    (
+        "AUT",
+        &[
+            (3, "more than one From, or none"),
+            (4, "From fields that can be read in two ways"),
         ],
     ),
     (
@@ -85,6 +96,9 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
             (2, "literal sizes after sign-in"),
             (3, "nesting bombs in commands"),
             (4, "mailbox names that mean something else"),
+            (5, "other people's mailboxes and messages"),
+            (6, "compressed floods"),
+            (7, "many clients that idle"),
             (9, "an error does not put the session out of step"),
         ],
     ),
@@ -153,12 +167,21 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
         ],
     ),
     (
+        "PRV",
+        &[
+            (1, "Received of a submission tells nothing of its client"),
+            (5, "logs hold no secrets, and nobody writes lines into them"),
+        ],
+    ),
+    (
         "OPS",
         &[
             (1, "rights at run time"),
             (2, "the sandbox is real"),
             (3, "secrets on disk"),
             (4, "wrong settings fail safe"),
+            (10, "a panic ends its own connection only"),
+            (11, "memory and descriptors have ceilings"),
         ],
     ),
     (
@@ -192,16 +215,34 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
 
 /// Compares the document with what the tree holds now, or writes it.
 pub fn check(fix: bool) -> Outcome<Findings> {
-    let text = document(&tests_by_case()?);
+    let tests = tests_by_case()?;
+    let text = document(&tests);
     if fix {
         std::fs::write(tree::root().join(PLACE), &text)?;
     }
-    let same = tree::read(PLACE).unwrap_or_default() == text;
-    Ok(if same {
-        Findings::new()
-    } else {
-        vec![format!("{PLACE} is out of step: run `cargo xtask threats --fix`")]
-    })
+    let mut findings = unlisted(&tests);
+    if tree::read(PLACE).unwrap_or_default() != text {
+        findings.push(format!("{PLACE} is out of step: run `cargo xtask threats --fix`"));
+    }
+    Ok(findings)
+}
+
+/// Tests whose id the list lacks: they would be on no page.
+fn unlisted(tests: &Tests) -> Findings {
+    let is_listed = |id: &str| {
+        let mut cases = CASES
+            .iter()
+            .flat_map(|(group, cases)| cases.iter().map(move |(number, _)| format!("{group}-{number}")));
+        cases.any(|case| case == id)
+    };
+    tests
+        .iter()
+        .filter(|(id, _)| !is_listed(id))
+        .flat_map(|(id, names)| names.iter().map(move |name| (id, name)))
+        .map(|(id, name)| {
+            format!("{name}: {id} is not in CASES of crates/xtask/src/threats.rs: add it there")
+        })
+        .collect()
 }
 
 type Tests = BTreeMap<String, BTreeSet<String>>;
@@ -262,17 +303,20 @@ fn place_of(shown: &str) -> &str {
         .unwrap_or(shown)
 }
 
-/// The ids a name starts with: `rel_1_rel_3_no_relaying` → `REL-1`, `REL-3`. An id alone names nothing.
+/// The ids a name starts with, listed or not: `rel_1_rel_3_no_relaying` → `REL-1`, `REL-3`. An id alone names nothing, and
+/// a longer number is another thing's (`rfc_3501_…`).
 fn cases_of(name: &str) -> Vec<String> {
     let words: Vec<&str> = name.split(['_', '-', ' ']).collect();
     let mut found = Vec::new();
     for pair in words.chunks(2) {
         let [group, number] = pair else { break };
-        let known = CASES.iter().find(|(known, _)| known.eq_ignore_ascii_case(group));
-        let (Some((group, _)), Ok(number)) = (known, number.parse::<u32>()) else {
+        let is_group =
+            (1..=LONGEST_GROUP).contains(&group.len()) && group.bytes().all(|b| b.is_ascii_alphabetic());
+        let is_number = (1..=2).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+        if !is_group || !is_number {
             break;
-        };
-        found.push(format!("{group}-{number}"));
+        }
+        found.push(format!("{}-{number}", group.to_ascii_uppercase()));
     }
     if words.len() == found.len() * 2 {
         found.clear();
@@ -327,12 +371,24 @@ mod tests {
         assert_eq!(cases_of("smg_1_only_crlf_dot_crlf_ends_data"), ["SMG-1"]);
         assert_eq!(cases_of("tls-10-slow-hello.story"), ["TLS-10"]);
         assert_eq!(cases_of("rel_1_rel_3_no_relaying"), ["REL-1", "REL-3"]);
-        for none in ["smg_x_y", "reading_1_x", "dsk_1", "x"] {
+        assert_eq!(cases_of("zz_9_unheard_of"), ["ZZ-9"]);
+        for none in ["smg_x_y", "reading_1_x", "rfc_3501_examples", "dsk_1", "x"] {
             assert!(cases_of(none).is_empty(), "{none}");
         }
         let found = checks(r#"told(&mut summary, "dur_5_dur_6 changes hold", x)"#);
         assert_eq!(found[0], ("DUR-5".to_owned(), "changes hold"));
         assert_eq!(found[1], ("DUR-6".to_owned(), "changes hold"));
         assert!(checks(r#"say("dur_ing lunch")"#).is_empty());
+    }
+
+    #[test]
+    fn a_test_with_an_id_that_is_not_listed_is_a_finding() {
+        let test = |id: &str| (id.to_owned(), BTreeSet::from(["smtp: `some_test`".to_owned()]));
+        let found = unlisted(&Tests::from([test("SMG-1"), test("SMG-99"), test("ZZ-1")]));
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].starts_with("smtp: `some_test`: SMG-99 is not in CASES"),
+            "{found:?}"
+        );
     }
 }

@@ -52,21 +52,34 @@ pub fn run(dir: &Path, address: &str, most: usize, json: bool) -> Outcome<()> {
         )));
     }
     let cells = |row: &Row| {
-        let what = match (row.why.as_str(), &row.report) {
-            ("", _) => row.what.clone(),
-            (why, Some(report)) => format!("{}: {why} (told in {report})", row.what),
-            (why, None) => format!("{}: {why}", row.what),
-        };
         vec![
             row.id.clone(),
             row.at.clone(),
             row.from.clone(),
             row.to.clone(),
-            what,
+            outcome(row),
         ]
     };
     let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
     print(&table(&["ID", "CAME", "FROM", "TO", "WHAT"], &rows).join("\n"))
+}
+
+/// For people; what an operator did in the words of `trace ID` and `queue show`.
+fn outcome(row: &Row) -> String {
+    let done = match row.what.as_str() {
+        "purge" => "removed",
+        "hold" => "held",
+        "release" => "released",
+        "retry" => "tried now,",
+        what => {
+            return match (row.why.as_str(), &row.report) {
+                ("", _) => what.to_owned(),
+                (why, Some(report)) => format!("{what}: {why} (told in {report})"),
+                (why, None) => format!("{what}: {why}"),
+            };
+        }
+    };
+    format!("{done} {}", row.why)
 }
 
 /// Whether a line of the log is about this sender or recipient.
@@ -203,6 +216,8 @@ mod tests {
         ];
         assert_eq!(rows(&lines, "a@x.test"), all);
         assert_eq!(rows(&lines, "B@y.test"), all[..1]);
+        let purged = summary(QueueId::from_raw(1 << 21), &lines, "d@y.test");
+        assert_eq!(outcome(&purged[0]), "removed by uid 0");
         let here = [line("queue.accepted", r#""from":"","to":"a@x.test","waiting":0"#)];
         assert_eq!(rows(&here, "a@x.test"), [row("a@x.test", "delivered", "")]);
     }

@@ -178,7 +178,7 @@ fn a_message_is_shown_and_traced_with_what_was_done_to_it() {
     }
     let text = said(&data, &["trace", "d@there.test"]);
     assert!(text.starts_with("ID "), "{text}");
-    assert!(text.contains(&id) && text.contains("purge: by uid "), "{text}");
+    assert!(text.contains(&id) && text.contains("removed by uid "), "{text}");
     assert!(
         done(&data, &["trace", "nobody@there.test"])
             .as_array()

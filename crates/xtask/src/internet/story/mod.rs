@@ -167,6 +167,8 @@ pub enum What {
     Behave { sink: String, rules: Vec<Rule> },
     /// a Postfix puts nobody off any more
     TakeFromNowOn { host: String },
+    /// somebody's mailbox has another size from now on
+    Room { who: String, host: String, size: String },
     /// time goes by
     Pass(Duration),
     /// several times the same

@@ -105,6 +105,10 @@ impl Play<'_> {
                 doors.behave(rules)
             }
             What::TakeFromNowOn { host } => self.hosts.postfix(host)?.put_nobody_off(),
+            What::Room { who, host, size } => {
+                let server = self.hosts.hearthpost(host)?.server.borrow();
+                server.tell(&["account", "set", who, "--quota", size]).map(drop)
+            }
             What::Pass(time) => {
                 std::thread::sleep(*time);
                 Ok(())

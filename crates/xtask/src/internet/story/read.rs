@@ -131,6 +131,13 @@ impl Story {
             [host, "puts", "nobody", "off", "any", "more"] => What::TakeFromNowOn {
                 host: self.postfix(host)?,
             },
+            [who, "has", "room", "for", size] => What::Room {
+                who: self.reader(who)?,
+                host: self
+                    .home_of(who)
+                    .map_or_else(String::new, |host| host.domains[0].clone()),
+                size: (*size).to_owned(),
+            },
             [sink, "behaves", "well", "from", "now", "on"] => What::Behave {
                 sink: self.sink(sink)?,
                 rules: Vec::new(),
@@ -614,7 +621,7 @@ mod tests {
     fn what_happens_is_read() {
         let from = || "alice@a.test".to_owned();
         let end = "nothing waits at a.test\n";
-        let table: [(&str, What); 6] = [
+        let table: [(&str, What); 7] = [
             (
                 "alice@a.test sends \"x y\" to b@s.test, c@s.test asking for NOTIFY=SUCCESS RET=HDRS\n",
                 What::Send {
@@ -642,6 +649,14 @@ mod tests {
                 },
             ),
             ("10 s pass\n", What::Pass(Duration::from_secs(10))),
+            (
+                "alice@a.test has room for 5MiB\n",
+                What::Room {
+                    who: from(),
+                    host: "a.test".into(),
+                    size: "5MiB".into(),
+                },
+            ),
             (
                 "s.test from now on: over IPv6: mail: close; quit: close\n",
                 What::Behave {
@@ -742,6 +757,10 @@ mod tests {
             (
                 "alice@a.test receives \"x\"\n  over IPv6\n",
                 "line 5: `has: LINE` or `lacks: LINE` is expected",
+            ),
+            (
+                "grey@p.test has room for 5MiB\n",
+                "line 4: no Hearthpost has somebody called grey@p.test",
             ),
             (
                 "grey@p.test gets a report on \"x\"\n",
