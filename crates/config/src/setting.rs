@@ -424,7 +424,8 @@ pub const ROUTE: &[Setting] = &[
     Setting::new(
         "fallback",
         Kind::Line,
-        "The route that is taken instead after after_attempts failed attempts, or \"mx\".",
+        "The route that is taken instead, or \"mx\": after after_attempts failed attempts, while this one cannot be reached, and at once \
+         when its server refuses us and not the message (an answer to our connection, greeting, STARTTLS or sign-in).",
         "\"mx\"",
     ),
     Setting::new(

@@ -186,6 +186,38 @@ async fn a_second_way_is_taken_when_the_first_does_not_answer() {
 }
 
 #[tokio::test]
+async fn a_second_way_is_taken_at_once_when_the_first_refuses_us_and_never_when_it_refuses_the_recipient() {
+    for (stage, reply, second) in [
+        ("banner", "554 5.7.1 you are listed", true),
+        ("mail", "530 5.7.0 sign in first", true),
+        ("rcpt", "550 5.1.1 nobody", false),
+    ] {
+        let house = House::with(by_smarthost(SmarthostTls::None, false, Some(50))).await;
+        Peer::at(&house.network, "192.0.2.40:587", Script::at(stage, reply), None);
+        let peer = Peer::at(&house.network, MX, Script::default(), None);
+        house.start();
+        let id = house.send(&["bob@there.test"]).await;
+        house
+            .until(Duration::from_secs(10), async |house| {
+                house.waiting().await.is_empty()
+            })
+            .await;
+        assert_eq!(peer.taken.lock().len(), usize::from(second), "{stage}");
+        assert_eq!(
+            house.inbox("alice@home.test").await.len(),
+            usize::from(!second),
+            "{stage}"
+        );
+        let results: Vec<AttemptResult> = house.attempts(id).await.iter().map(|one| one.result).collect();
+        let want: &[AttemptResult] = match second {
+            true => &[AttemptResult::Later, AttemptResult::Delivered],
+            false => &[AttemptResult::Failed],
+        };
+        assert_eq!(results, want, "{stage}");
+    }
+}
+
+#[tokio::test]
 async fn q_6_silence_at_each_stage_ends_at_its_deadline() {
     let table = [
         ("banner", 6),

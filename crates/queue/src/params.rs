@@ -107,6 +107,9 @@ pub struct RecipientParams {
     /// whether the address that the sender named stands for several, and this recipient's delivery is told as that (RFC 3464 §2.3.3)
     #[serde(skip_serializing_if = "is_false")]
     pub expanded: bool,
+    /// whether the first way's server refused us, so that it goes the second way from now on
+    #[serde(skip_serializing_if = "is_false")]
+    pub second_way: bool,
     /// since when it counts as waiting, when the message was taken under a clock that was ahead
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted_from_unix_ms: Option<u64>,

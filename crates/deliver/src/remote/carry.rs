@@ -17,7 +17,7 @@ use super::outcome::{self, Broken, Judgement, Next, Signal};
 use super::pending::Pending;
 use super::route::Route;
 use super::session::{Sent, Session};
-use super::status::{Fate, Said, Trouble};
+use super::status::{Fate, Said, Status, Trouble};
 use super::talk::{Notes, Pulse};
 use super::{Remote, find, recode};
 use crate::settings::{Road, Settings, SmarthostTls};
@@ -38,6 +38,35 @@ pub struct Decided {
     pub fate: Fate,
     /// how it went, for the record
     pub attempt: AttemptText,
+    /// whether it goes the second way at once
+    pub second_way: bool,
+}
+
+impl Decided {
+    /// Takes the second way, if there is one and a server refused us: then nothing is final.
+    #[must_use]
+    pub fn with(self, has_second: bool) -> Self {
+        match self.fate {
+            Fate::Later(trouble) | Fate::Failed(trouble) if has_second && outcome::refuses_us(&trouble) => {
+                let (subject, detail) = trouble.status.rest();
+                let fate = Fate::Later(Trouble {
+                    status: Status::new(4, subject, detail),
+                    ..trouble
+                });
+                let attempt = AttemptText {
+                    talks: self.attempt.talks,
+                    duration_ms: self.attempt.duration_ms,
+                    ..attempt_of(&fate)
+                };
+                Self {
+                    fate,
+                    attempt,
+                    second_way: true,
+                }
+            }
+            fate => Self { fate, ..self },
+        }
+    }
 }
 
 /// What a connection's task keeps between two jobs.
@@ -457,7 +486,11 @@ impl Trip {
             duration_ms: u64::try_from(now.0.saturating_sub(self.began.0).as_millis()).unwrap_or(u64::MAX),
             ..attempt_of(&fate)
         };
-        Decided { fate, attempt }
+        Decided {
+            fate,
+            attempt,
+            second_way: false,
+        }
     }
 }
 

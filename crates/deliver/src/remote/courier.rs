@@ -68,7 +68,10 @@ async fn one(shared: &Arc<Shared>, destination: &Destination, mut job: Job, hand
         .recipients
         .into_iter()
         .zip(carried.recipients)
-        .map(|(waiter, decided)| Settled::new(remote, waiter, decided, began))
+        .map(|(waiter, decided)| {
+            let has_second = waiter.asks(|asked| route::has_second(&settings, asked, &job.route));
+            Settled::new(remote, waiter, decided.with(has_second), began)
+        })
         .collect();
     in_hand.decided(&settled);
     let (shared, pulse) = (shared.clone(), hand.pulse.clone());

@@ -32,6 +32,19 @@ pub struct Waiter {
     pub mailbox: Mailbox,
 }
 
+impl Waiter {
+    /// Asks for its way with what is known of it.
+    pub fn asks<T>(&self, answer: impl Fn(Asked<'_>) -> T) -> T {
+        let sender = letter::path(&self.row.reverse_path);
+        answer(Asked {
+            to: self.mailbox.domain(),
+            from: sender.mailbox().map(Mailbox::domain),
+            attempts: self.row.attempts,
+            refused_us: self.params.second_way,
+        })
+    }
+}
+
 impl Job {
     /// Its first row: what it says of the message, all of them say.
     pub fn row(&self) -> &WaitingRow {
@@ -78,18 +91,13 @@ pub fn group(rows: Vec<(Claim, WaitingRow)>, choose: impl Fn(Asked<'_>) -> Route
             grouped.unreadable.push((claim, row));
             continue;
         };
-        let sender = letter::path(&row.reverse_path);
-        let route = choose(Asked {
-            to: mailbox.domain(),
-            from: sender.mailbox().map(Mailbox::domain),
-            attempts: row.attempts,
-        });
         let waiter = Waiter {
             claim,
             row,
             params,
             mailbox,
         };
+        let route = waiter.asks(&choose);
         match jobs.iter_mut().find(|job| job.goes_with(&waiter, &route)) {
             Some(job) => job.recipients.push(waiter),
             None => jobs.push(Job {

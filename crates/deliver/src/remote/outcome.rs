@@ -7,6 +7,7 @@
 //! | 4xx at any stage, 421 included | later | yes |
 //! | 5xx to the message or a recipient (MAIL, RCPT, DATA, after the dot) | failed, at once | never |
 //! | 5xx to us (banner, greeting) | failed when every host says so | yes |
+//! | any of these that refuses us, not the message ([`refuses_us`]) | later, at once on the second way, if the route has one | yes |
 //! | 5xx to our sign-in, or to STARTTLS where TLS is needed | later: our operator must act | yes |
 //! | cannot be reached, broken off, timed out, nonsense | later | yes, but not once the final dot was sent |
 //!
@@ -169,6 +170,24 @@ fn is_about_us(trouble: &Trouble) -> bool {
     }
 }
 
+/// Whether an answer refuses us, not the message or its recipient: another way may do better at once. A 5xx to the sender, the
+/// recipient or the message never is such an answer; a 4xx is one when it speaks of policy (RFC 3463 §3.8), before any recipient
+/// is named.
+pub fn refuses_us(trouble: &Trouble) -> bool {
+    let Said::Server { stage, reply, .. } = &trouble.said else {
+        return false;
+    };
+    let permanent = reply.code >= 500;
+    let policy = matches!(reply.code, 421 | 450) && matches!(reply.enhanced, Some((_, 7, _)));
+    match stage {
+        Stage::Banner | Stage::Hello => permanent || policy,
+        Stage::StartTls | Stage::Auth => permanent,
+        // RFC 4954 §6: 530 asks for a sign-in.
+        Stage::Mail => reply.code == 530 || policy,
+        Stage::Reset | Stage::Rcpt | Stage::Data | Stage::Final | Stage::Quit => false,
+    }
+}
+
 /// The reply's own code; when it is acted on as temporary, of that class.
 fn status_of(answer: Answer, reply: &Reply, fails: bool) -> Status {
     if answer == Answer::Fault {
@@ -298,6 +317,36 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn who_refuses_us_is_told_from_who_refuses_the_message() {
+        let table = [
+            (Stage::Banner, "554 5.7.1 listed", true),
+            (Stage::Banner, "421 4.7.0 too much from your network", true),
+            (Stage::Banner, "421 4.3.2 going down", false),
+            (Stage::Banner, "421 busy", false),
+            (Stage::Hello, "550 no", true),
+            (Stage::StartTls, "501 no", true),
+            (Stage::StartTls, "454 4.7.0 not now", false),
+            (Stage::Auth, "535 5.7.8 wrong", true),
+            (Stage::Auth, "530 no", true),
+            (Stage::Auth, "454 4.7.0 not now", false),
+            (Stage::Mail, "530 5.7.0 sign in", true),
+            (Stage::Mail, "450 4.7.1 rate", true),
+            (Stage::Mail, "451 4.3.0 rate", false),
+            (Stage::Mail, "550 5.7.1 sender", false),
+            (Stage::Rcpt, "550 5.7.1 no", false),
+            (Stage::Rcpt, "450 4.7.1 greylisted", false),
+            (Stage::Rcpt, "530 no", false),
+            (Stage::Data, "554 no", false),
+            (Stage::Final, "554 5.7.1 spam", false),
+        ];
+        for (stage, line, want) in table {
+            let fate = judged(stage, line).fate;
+            assert_eq!(fate.trouble().is_some_and(refuses_us), want, "{stage:?} {line}");
+        }
+        assert!(!refuses_us(&Trouble::later(4, 1, "nobody there")));
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl Settled {
     pub fn new(remote: &Remote, waiter: Waiter, decided: Decided, began: UnixMs) -> Self {
         let outcome = match &decided.fate {
             Fate::Delivered { .. } => Outcome::DeliveredElsewhere,
+            Fate::Later(trouble) if decided.second_way => Outcome::Retry {
+                due: remote.queue.clock.now(),
+                deadline: waiter.row.deadline,
+                reason: trouble.to_string(),
+            },
             Fate::Later(trouble) => Outcome::Retry {
                 due: remote.next_try(waiter.row.attempts, number(&*remote.chance)),
                 deadline: waiter.row.deadline,
@@ -133,7 +138,7 @@ async fn commit(remote: &Remote, settled: &[Settled], wanted: Reports) -> Result
     if wanted == Reports::None {
         return commit_without_reports(remote, settled).await.map(|()| None);
     }
-    let mut ops: Vec<Op> = settled.iter().map(operation).collect();
+    let mut ops: Vec<Op> = settled.iter().flat_map(operations).collect();
     let mut reports = Vec::new();
     let mut failure = None;
     for (kind, concerned) in [
@@ -169,7 +174,7 @@ async fn commit_without_reports(remote: &Remote, settled: &[Settled]) -> Result<
     let now = remote.queue.clock.now();
     let ops = settled.iter().flat_map(|one| match failed(one) {
         true => report_follows(remote, one, now).to_vec(),
-        false => vec![operation(one)],
+        false => operations(one),
     });
     let batch = Batch {
         urgency: Urgency::Lazy,
@@ -185,15 +190,7 @@ fn report_follows(remote: &Remote, settled: &Settled, now: UnixMs) -> [Op; 2] {
         refused: true,
         ..settled.waiter.params.clone()
     };
-    let marked = Op::RecordOutcome {
-        claim: settled.waiter.claim,
-        outcome: Outcome::Told {
-            deadline,
-            params: params.json(),
-        },
-        prior_attempts: settled.waiter.row.attempts,
-        attempt: None,
-    };
+    let marked = marked(settled, deadline, &params);
     let waits = Outcome::Retry {
         due: queue::schedule::later(now, remote.queue.schedule().longest_wait()),
         deadline,
@@ -202,8 +199,29 @@ fn report_follows(remote: &Remote, settled: &Settled, now: UnixMs) -> [Op; 2] {
     [marked, with_outcome(settled, waits)]
 }
 
-fn operation(settled: &Settled) -> Op {
-    with_outcome(settled, settled.outcome.clone())
+fn operations(settled: &Settled) -> Vec<Op> {
+    let outcome = with_outcome(settled, settled.outcome.clone());
+    if !settled.decided.second_way {
+        return vec![outcome];
+    }
+    let params = RecipientParams {
+        second_way: true,
+        ..settled.waiter.params.clone()
+    };
+    vec![marked(settled, settled.waiter.row.deadline, &params), outcome]
+}
+
+/// Its row says something else from now on.
+fn marked(settled: &Settled, deadline: UnixMs, params: &RecipientParams) -> Op {
+    Op::RecordOutcome {
+        claim: settled.waiter.claim,
+        outcome: Outcome::Told {
+            deadline,
+            params: params.json(),
+        },
+        prior_attempts: settled.waiter.row.attempts,
+        attempt: None,
+    }
 }
 
 fn with_outcome(settled: &Settled, outcome: Outcome) -> Op {

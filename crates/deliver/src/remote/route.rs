@@ -2,7 +2,7 @@
 //!
 //! The first rule that names the recipient's domain wins, then the first that names the sender's, then the one for
 //! everything, then the domain's own servers. A rule with a fallback gives way after so many failed attempts, and at once
-//! while its own way cannot be reached.
+//! while its own way cannot be reached or when its server refuses us ([`super::outcome::refuses_us`]).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -36,6 +36,8 @@ pub struct Asked<'a> {
     pub from: Option<&'a Domain>,
     /// failed attempts so far
     pub attempts: u32,
+    /// whether the first way's server refused us
+    pub refused_us: bool,
 }
 
 /// One destination: what has connections, concurrency and troubles of its own. Stable as text, for the log.
@@ -51,7 +53,8 @@ pub fn choose(settings: &Settings, asked: Asked<'_>, unreachable: impl Fn(&Desti
     let Some(fallback) = &rule.fallback else {
         return first;
     };
-    if asked.attempts < fallback.after_attempts && !unreachable(&first.destination()) {
+    let holds = asked.attempts < fallback.after_attempts && !asked.refused_us;
+    if holds && !unreachable(&first.destination()) {
         return first;
     }
     match settings.rule(&fallback.to) {
@@ -59,6 +62,15 @@ pub fn choose(settings: &Settings, asked: Asked<'_>, unreachable: impl Fn(&Desti
         None if fallback.to == MX => direct(asked.to),
         None => first,
     }
+}
+
+/// Whether there is another way than the one `taken`, whose server refused us.
+pub fn has_second(settings: &Settings, asked: Asked<'_>, taken: &Route) -> bool {
+    let refused = Asked {
+        refused_us: true,
+        ..asked
+    };
+    choose(settings, refused, |_| false) != *taken
 }
 
 /// Destinations whose mail has a second way.
@@ -80,6 +92,7 @@ pub fn names(settings: Arc<Settings>) -> Arc<queue::RouteName> {
             to: to.domain(),
             from: from.mailbox().map(Mailbox::domain),
             attempts: 0,
+            refused_us: false,
         };
         let destination = choose(&settings, asked, |_| false).destination();
         Some(destination.as_str().to_owned())
@@ -206,6 +219,7 @@ mod tests {
                 to: &to,
                 from: from.as_ref(),
                 attempts,
+                refused_us: false,
             };
             let route = choose(&house(), asked, |_| false);
             assert_eq!(route.destination().as_str(), want, "{asked:?}");
@@ -219,9 +233,32 @@ mod tests {
             to: &to,
             from: None,
             attempts: 0,
+            refused_us: false,
         };
         let route = choose(&house(), asked, |destination| destination.as_str() == "route:all");
         assert_eq!(route.destination().as_str(), "route:spare");
+    }
+
+    #[test]
+    fn a_way_whose_server_refused_us_gives_way_once() {
+        let asked = |to| Asked {
+            to,
+            from: None,
+            attempts: 0,
+            refused_us: false,
+        };
+        let (a, near) = (domain("a.example"), domain("near.example"));
+        let first = choose(&house(), asked(&a), |_| false);
+        assert!(has_second(&house(), asked(&a), &first));
+        let again = Asked {
+            refused_us: true,
+            ..asked(&a)
+        };
+        let second = choose(&house(), again, |_| false);
+        assert_eq!(second.destination().as_str(), "route:spare");
+        assert!(!has_second(&house(), again, &second), "there is no third");
+        let only = choose(&house(), asked(&near), |_| false);
+        assert!(!has_second(&house(), asked(&near), &only));
     }
 
     #[test]
@@ -240,6 +277,7 @@ mod tests {
                 to: &to,
                 from: None,
                 attempts: 7,
+                refused_us: false,
             };
             assert_eq!(choose(&settings, asked, |_| false), want);
         }
