@@ -1,7 +1,6 @@
 //! The command line as types.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -146,8 +145,8 @@ pub struct DemoArgs {
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "dns")]
     pub relay: Option<String>,
     /// Send mail for other servers by MX, as this name server says; they may be on private addresses.
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub dns: Option<SocketAddr>,
+    #[arg(long, value_name = "HOST:PORT")]
+    pub dns: Option<String>,
     /// The port of the servers found by --dns.
     #[arg(long, value_name = "N", default_value_t = 25, requires = "dns", value_parser = clap::value_parser!(u16).range(1..))]
     pub deliver_port: u16,

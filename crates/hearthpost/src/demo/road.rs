@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use deliver::settings::Road;
 use mail::address::Domain;
+use world_real::dns::server_at;
 
 use crate::cli::DemoArgs;
 use crate::exit::{Failure, Outcome};
@@ -35,10 +36,10 @@ pub enum Elsewhere {
 impl Elsewhere {
     /// What the command line asks for.
     pub fn of(args: &DemoArgs) -> Outcome<Self> {
-        match (&args.relay, args.dns) {
+        match (&args.relay, &args.dns) {
             (Some(relay), _) => relay_of(relay),
             (None, Some(server)) => Ok(Self::Dns {
-                server,
+                server: name_server(server)?,
                 port: args.deliver_port,
                 extra_roots: args.extra_roots.as_deref().map(absolute).transpose()?,
             }),
@@ -93,6 +94,15 @@ impl Elsewhere {
     }
 }
 
+/// Found once, now: what the name leads to later does not matter to a demo.
+fn name_server(text: &str) -> Outcome<SocketAddr> {
+    server_at(text).map_err(|error| {
+        Failure::Usage(format!(
+            "--dns {text:?} leads to no name server: {error}. Write it like localhost:5353 or 127.0.0.1:5353."
+        ))
+    })
+}
+
 fn relay_of(text: &str) -> Outcome<Elsewhere> {
     let wrong = || {
         Failure::Usage(format!(
@@ -135,6 +145,18 @@ mod tests {
             Ok(Elsewhere::Relay { host, port }) => Some((host, port)),
             _ => None,
         }
+    }
+
+    #[test]
+    fn a_name_server_may_have_a_name() {
+        assert_eq!(name_server("localhost:5353").ok(), "127.0.0.1:5353".parse().ok());
+        let Err(Failure::Usage(said)) = name_server("localhost") else {
+            panic!("a port is missing");
+        };
+        assert!(
+            said.starts_with("--dns \"localhost\" leads to no name server: "),
+            "{said}"
+        );
     }
 
     #[test]

@@ -92,7 +92,10 @@ fn a_demo_with_a_dns_goes_by_it() {
     let names = "elsewhere.test 300 MX 10 mx.elsewhere.test\nmx.elsewhere.test 300 A 127.0.0.1\n";
     let dns = runtime.block_on(HostileDns::start(names)).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let (server, port) = (dns.addr().to_string(), sink.address().port().to_string());
+    let (server, port) = (
+        format!("localhost:{}", dns.addr().port()),
+        sink.address().port().to_string(),
+    );
     let demo = Demo::start(
         dir.path(),
         &["--insecure-auth", "--dns", &server, "--deliver-port", &port],
@@ -126,6 +129,7 @@ fn a_demo_without_a_road_keeps_mail_and_says_so() {
             "cannot be used with",
         ),
         (&["--deliver-port", "25"], "--dns"),
+        (&["--dns", "localhost"], "leads to no name server"),
     ] {
         let output = run(&[&["demo", "--dir", "/nonexistent/x"], args].concat());
         assert_eq!(output.status.code(), Some(2));
