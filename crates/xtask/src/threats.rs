@@ -306,7 +306,7 @@ fn place_of(shown: &str) -> &str {
 /// The ids a name starts with, listed or not: `rel_1_rel_3_no_relaying` → `REL-1`, `REL-3`. An id alone names nothing, and
 /// a longer number is another thing's (`rfc_3501_…`).
 fn cases_of(name: &str) -> Vec<String> {
-    let words: Vec<&str> = name.split(['_', '-', ' ']).collect();
+    let words: Vec<&str> = name.split(['_', '-']).collect();
     let mut found = Vec::new();
     for pair in words.chunks(2) {
         let [group, number] = pair else { break };
@@ -328,8 +328,12 @@ fn cases_of(name: &str) -> Vec<String> {
 fn checks(line: &str) -> Vec<(String, &str)> {
     let literals = line.split('"').skip(1).step_by(2);
     let told = literals.filter_map(|literal| Some((literal, literal.split_once(' ')?.1)));
-    told.flat_map(|(literal, about)| cases_of(literal).into_iter().map(move |case| (case, about)))
-        .collect()
+    // The ids end at the first space: `echo 1 > file` begins with none.
+    told.flat_map(|(literal, about)| {
+        let cases = cases_of(&literal.replacen(' ', "_", 1));
+        cases.into_iter().map(move |case| (case, about))
+    })
+    .collect()
 }
 
 fn document(tests: &Tests) -> String {
@@ -378,7 +382,9 @@ mod tests {
         let found = checks(r#"told(&mut summary, "dur_5_dur_6 changes hold", x)"#);
         assert_eq!(found[0], ("DUR-5".to_owned(), "changes hold"));
         assert_eq!(found[1], ("DUR-6".to_owned(), "changes hold"));
-        assert!(checks(r#"say("dur_ing lunch")"#).is_empty());
+        for none in [r#"say("dur_ing lunch")"#, r#"run("echo 1 > file")"#] {
+            assert!(checks(none).is_empty(), "{none}");
+        }
     }
 
     #[test]
