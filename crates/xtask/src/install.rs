@@ -39,6 +39,16 @@ pub const TOOLS: &[Tool] = &[
         used_for: "client test: mbsync",
     },
     Tool {
+        program: "offlineimap",
+        package: "offlineimap3",
+        used_for: "client test: OfflineIMAP",
+    },
+    Tool {
+        program: "fetchmail",
+        package: "fetchmail",
+        used_for: "client test: fetchmail",
+    },
+    Tool {
         program: "neomutt",
         package: "neomutt",
         used_for: "client test: neomutt",
@@ -47,6 +57,11 @@ pub const TOOLS: &[Tool] = &[
         program: "python3",
         package: "python3",
         used_for: "client tests: smtplib, imaplib",
+    },
+    Tool {
+        program: "pip3",
+        package: "python3-pip python3-venv",
+        used_for: "client test: IMAPClient",
     },
     Tool {
         program: "postfix",

@@ -1,9 +1,12 @@
 //! Real mail programs against a real server: `hearthpost demo --json` as anybody would start it, TLS checked against its own
 //! authority, every result asserted. Each client prints its version and what it was asked to do.
 
+mod fetchmail;
+mod imapclient;
 mod postfix;
 mod readers;
 mod senders;
+mod sync;
 
 use crate::demo::Demo;
 use crate::install::missing_is;
@@ -22,6 +25,8 @@ struct Client {
     name: &'static str,
     program: &'static str,
     version: &'static [&'static str],
+    /// What else must be there, fetched if need be; most need nothing.
+    ready: fn() -> Outcome<()>,
     /// Runs its checks; gives the names of those that held.
     run: fn(&World) -> Outcome<Vec<String>>,
 }
@@ -31,48 +36,77 @@ const CLIENTS: &[Client] = &[
         name: "swaks",
         program: "swaks",
         version: &["--version"],
+        ready: nothing,
         run: senders::swaks,
     },
     Client {
         name: "msmtp",
         program: "msmtp",
         version: &["--version"],
+        ready: nothing,
         run: senders::msmtp,
     },
     Client {
         name: "curl",
         program: "curl",
         version: &["--version"],
+        ready: nothing,
         run: readers::curl,
     },
     Client {
         name: "mbsync",
         program: "mbsync",
         version: &["--version"],
-        run: readers::mbsync,
+        ready: nothing,
+        run: sync::mbsync,
+    },
+    Client {
+        name: "offlineimap",
+        program: "offlineimap",
+        version: &["--version"],
+        ready: nothing,
+        run: sync::offlineimap,
+    },
+    Client {
+        name: "fetchmail",
+        program: "fetchmail",
+        version: &["--version"],
+        ready: nothing,
+        run: fetchmail::run,
     },
     Client {
         name: "neomutt",
         program: "neomutt",
         version: &["-v"],
+        ready: nothing,
         run: readers::neomutt,
     },
     Client {
         name: "smtplib",
         program: "python3",
         version: &["--version"],
+        ready: nothing,
         run: senders::smtplib,
     },
     Client {
         name: "imaplib",
         program: "python3",
         version: &["--version"],
+        ready: nothing,
         run: readers::imaplib,
+    },
+    Client {
+        name: "imapclient",
+        program: "python3",
+        version: &["--version"],
+        ready: imapclient::ready,
+        run: imapclient::run,
     },
     Client {
         name: "postfix",
         program: "postconf",
         version: &["-d", "-h", "mail_version"],
+        ready: nothing,
         run: postfix::run,
     },
 ];
@@ -85,12 +119,8 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         .iter()
         .filter(|client| args.is_empty() || args.iter().any(|name| name == client.name))
     {
-        if find(client.program).is_none() {
-            missing_is(
-                &mut summary,
-                &format!("client {}", client.name),
-                &format!("{} is not installed", client.program),
-            );
+        if let Err(why) = present(client) {
+            missing_is(&mut summary, &format!("client {}", client.name), &why);
             continue;
         }
         let version = version(client);
@@ -111,6 +141,18 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         }
     }
     Ok(summary)
+}
+
+/// Whether a client can be run here; if not, why.
+fn present(client: &Client) -> Result<(), String> {
+    if find(client.program).is_none() {
+        return Err(format!("{} is not installed", client.program));
+    }
+    (client.ready)().map_err(|error| format!("not ready: {error}"))
+}
+
+fn nothing() -> Outcome<()> {
+    Ok(())
 }
 
 fn version(client: &Client) -> String {

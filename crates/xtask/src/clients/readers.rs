@@ -1,9 +1,8 @@
-//! Programs that read (and some that also send): curl, mbsync, neomutt, Python's imaplib.
+//! Programs that read (and some that also send): curl, neomutt, Python's imaplib.
 
 use super::{Held, World, works};
 use crate::process::{self, tail};
 use crate::report::Outcome;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// curl: send over both TLS forms; list, search, fetch and append over IMAP.
@@ -80,118 +79,12 @@ pub fn curl(world: &World) -> Outcome<Vec<String>> {
     Ok(held.0)
 }
 
-fn says(text: &str, wanted: &str) -> Outcome<()> {
+pub(super) fn says(text: &str, wanted: &str) -> Outcome<()> {
     if text.contains(wanted) {
         Ok(())
     } else {
         Err(format!("{wanted:?} is not in\n{}", tail(text, 20)).into())
     }
-}
-
-/// mbsync both ways: pull, push flags and a new message, take over a deletion, and then nothing more to do.
-pub fn mbsync(world: &World) -> Outcome<Vec<String>> {
-    let mut held = Held::default();
-    let maildir = world.place.path().join("maildir");
-    std::fs::create_dir(&maildir)?;
-    let config = format!(
-        "IMAPAccount far\nHost localhost\nPort {port}\nUser {user}\nPass {password}\nSSLType IMAPS\nCertificateFile {ca}\n\
-         SystemCertificates no\nAuthMechs PLAIN\n\n\
-         IMAPStore far\nAccount far\n\nMaildirStore near\nPath {maildir}/\nInbox {maildir}/INBOX\nSubFolders Verbatim\n\n\
-         Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nSync All\nSyncState *\n",
-        port = world.port("imaps")?,
-        user = world.bob.0,
-        password = world.bob.1,
-        ca = world.ca.display(),
-        maildir = maildir.display(),
-    );
-    let config = world.file("mbsyncrc", &config)?;
-    let sync = || {
-        works(
-            "mbsync",
-            world.command("mbsync").arg("-V").arg("-c").arg(&config).arg("-a"),
-        )
-    };
-    world.python(
-        "mbsync_far.py",
-        &["deliver:INBOX:one", "deliver:INBOX:two", "deliver:Drafts:three"],
-    )?;
-    sync()?;
-    let inbox = maildir.join("INBOX");
-    let one = message(&inbox, "Subject: one")?;
-    let two = message(&inbox, "Subject: two")?;
-    message(&maildir.join("Drafts"), "Subject: three")?;
-    held.add("mbsync: pull");
-
-    let flagged = inbox.join("cur").join(format!("{}:2,FS", base_name(&one)));
-    std::fs::rename(&one, &flagged)?;
-    std::fs::write(
-        inbox.join("new/1.local.test"),
-        "Subject: near\nFrom: <bob@example.test>\n\nwritten here\n",
-    )?;
-    std::fs::create_dir_all(maildir.join("Made here/cur"))?;
-    std::fs::create_dir_all(maildir.join("Made here/new"))?;
-    std::fs::create_dir_all(maildir.join("Made here/tmp"))?;
-    std::fs::write(
-        maildir.join("Made here/new/2.local.test"),
-        "Subject: folder\nFrom: <bob@example.test>\n\nx\n",
-    )?;
-    sync()?;
-    world.python("mbsync_far.py", &["flagged:INBOX:one"])?;
-    world.arrived("bob", "near", 1)?;
-    world.python("arrived.py", &["bob", "\"Made here\"", "folder", "1", "0"])?;
-    held.add("mbsync: push of flags, of a message, of a folder");
-
-    world.python("mbsync_far.py", &["delete:INBOX:two"])?;
-    sync()?;
-    if two.exists() || message(&inbox, "Subject: two").is_ok() {
-        return Err("a message deleted on the server is still here".into());
-    }
-    held.add("mbsync: a deletion on the server");
-
-    let before = listing(&maildir)?;
-    let said = sync()?.both();
-    if listing(&maildir)? != before {
-        return Err(format!("a second run changed something\n{}", tail(&said, 30)).into());
-    }
-    world.arrived("bob", "near", 1)?;
-    held.add("mbsync: a second run does nothing");
-    Ok(held.0)
-}
-
-/// All files of a maildir with their sizes, without mbsync's own state.
-fn listing(dir: &Path) -> Outcome<Vec<(PathBuf, u64)>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir)?.flatten() {
-        let meta = entry.metadata()?;
-        let own = entry.file_name().to_string_lossy().starts_with(".mbsyncstate");
-        if meta.is_dir() {
-            found.extend(listing(&entry.path())?);
-        } else if !own {
-            found.push((entry.path(), meta.len()));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn message(folder: &Path, header: &str) -> Outcome<PathBuf> {
-    for part in ["cur", "new"] {
-        for entry in std::fs::read_dir(folder.join(part))?.flatten() {
-            if String::from_utf8_lossy(&std::fs::read(entry.path())?).contains(header) {
-                return Ok(entry.path());
-            }
-        }
-    }
-    Err(format!("no message with {header:?} in {}", folder.display()).into())
-}
-
-fn base_name(file: &Path) -> String {
-    let name = file
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    name.split(":2,").next().unwrap_or_default().to_owned()
 }
 
 /// neomutt: sends over SMTP from the command line; then, in a terminal of its own, opens the INBOX and copies all of it here.

@@ -1,4 +1,4 @@
-"""mbsync_far.py STEP...: the far side of the mbsync test, as another mail program would change it."""
+"""far_side.py STEP...: what another mail program does to the mailbox that a test copies to this machine."""
 
 import sys
 
