@@ -76,6 +76,8 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
         &[
             (3, "more than one From, or none"),
             (4, "From fields that can be read in two ways"),
+            (10, "SPF records that ask too much"),
+            (13, "DNS that fails during a check"),
         ],
     ),
     (

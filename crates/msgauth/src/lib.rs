@@ -1,0 +1,20 @@
+//! Who a message is really from: SPF, DKIM, DMARC, ARC and iprev, as evidence.
+//!
+//! What happens to one message, in the order in which a receiver does it:
+//! 1. [`spf::check`] asks whether the client may use the envelope's domain (RFC 7208).
+//!
+//! Every result carries what was asked, what was answered and the rule that decided; the verdict and its explanation are made of that
+//! and of nothing else (decision 0030). Questions go through a [`desk::Desk`], which has a number of questions and a time and
+//! notes each of them. Parsing and deciding are pure functions.
+//!
+//! Guarantees: no result is better because DNS failed; what strangers wrote (records, explanations, names) is bounded and never
+//! reaches a header field or a reply unchecked. Limits are in [`limits`].
+//!
+//! Absent: sockets, the store, the words of SMTP replies, reports.
+
+pub mod desk;
+pub mod evidence;
+pub mod iprev;
+pub mod limits;
+pub mod names;
+pub mod spf;

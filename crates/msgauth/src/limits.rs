@@ -1,0 +1,31 @@
+//! Every limit of this crate, with its unit and where it comes from.
+
+use std::time::Duration;
+
+/// Octets of a name in the DNS as text, without the last dot (RFC 1035 §2.3.4).
+pub const NAME_BYTES: usize = 253;
+/// Octets of one label (RFC 1035 §2.3.4).
+pub const LABEL_BYTES: usize = 63;
+/// Records of one answer that evidence repeats; the others are counted.
+pub const EVIDENCE_RECORDS: usize = 10;
+/// Letters of one record that evidence repeats.
+pub const EVIDENCE_LETTERS: usize = 512;
+
+/// Time for one SPF check, all questions together (RFC 7208 §4.6.4: at least 20 seconds).
+pub const SPF_TIME: Duration = Duration::from_secs(20);
+/// Questions of one SPF check: ten terms with ten addresses each, their records, the client's names, the explanation.
+pub const SPF_QUESTIONS: usize = 150;
+/// Terms of one SPF check that ask DNS (RFC 7208 §4.6.4).
+pub const SPF_TERMS: usize = 10;
+/// Terms of one SPF check that may find nothing (RFC 7208 §4.6.4).
+pub const SPF_VOIDS: usize = 2;
+/// Exchangers of one `mx` (RFC 7208 §4.6.4).
+pub const SPF_EXCHANGERS: usize = 10;
+/// Names of a client that are looked at (RFC 7208 §4.6.4, §5.5).
+pub const CLIENT_NAMES: usize = 10;
+/// Octets of an SPF record. Real ones have a few hundred.
+pub const SPF_RECORD_BYTES: usize = 16 * 1024;
+/// Octets that a macro string of SPF may grow to.
+pub const SPF_EXPANDED_BYTES: usize = 16 * 1024;
+/// Letters of a domain's explanation that are kept.
+pub const SPF_EXPLANATION_LETTERS: usize = 512;
