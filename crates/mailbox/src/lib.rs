@@ -7,7 +7,7 @@
 //! 2. [`Person::tree`] lists mailboxes by name ([`name::MailboxName`], hierarchy `/`, NFC); `create`, `delete`, `rename`,
 //!    `subscribe` (`folders.rs`) change the tree.
 //! 3. [`Person::open`] opens one: all sessions of a mailbox share one `View` (`view.rs`): an immutable
-//!    [`rows::Snapshot`] of 24 bytes a message, in chunks of 1,024 that are copied only when they change.
+//!    [`rows::Snapshot`] of 32 bytes a message, in chunks of 1,024 that are copied only when they change.
 //! 4. What a session keeps of its own ([`session::Opened`]) is which UIDs its client has been told of, and which of them
 //!    are gone without the client knowing it. From these follow its sequence numbers.
 //! 5. Changes (`changes.rs`) are one commit each; they return `Durable<..>`, and the view has them before they return.
@@ -18,7 +18,8 @@
 //! # Guarantees
 //!
 //! - A view never shows what is not committed. Notices may be lost or merged; every refresh reads `changes_since`.
-//! - A view lives as long as a session has it open; the registry holds it weakly.
+//! - A view is brought up to date while a session has it open, and stays in memory for a while after the last one left
+//!   (`kept.rs`), within [`limits::KEPT_VIEW_BYTES`].
 //! - Reading a message holds at most 1 MiB of it, unless its structure is wanted: then the whole, within a budget
 //!   shared by everybody ([`limits::HEAVY_READ_BYTES`]).
 //!
@@ -31,6 +32,7 @@ pub mod error;
 pub mod folders;
 mod hub;
 mod indexed;
+mod kept;
 pub mod limits;
 pub mod message;
 pub mod name;

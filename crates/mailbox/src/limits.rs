@@ -27,3 +27,7 @@ pub const LOG_TRIM_ENTRIES: usize = 1024;
 pub const REFRESH_TRIES: u32 = 5;
 /// Milliseconds between those tries.
 pub const REFRESH_PAUSE_MS: u64 = 20;
+/// Milliseconds for which a view stays in memory after its last session left it.
+pub const KEPT_VIEW_MS: u64 = 300_000;
+/// Bytes of all views that no session has open; those left first make room. One larger than this is not kept.
+pub const KEPT_VIEW_BYTES: usize = 32 * 1024 * 1024;

@@ -11,12 +11,12 @@ use world::clock::Clock;
 use world::ids::IdSource;
 
 use crate::error::{Error, Result};
-use crate::hub;
 use crate::limits::{HEAVY_READ_BYTES, READ_BYTES};
 use crate::name::MailboxName;
 use crate::session::Opened;
 use crate::tree::{Tree, Trees};
 use crate::view::Registry;
+use crate::{hub, kept};
 
 /// The mailboxes of everybody: one value for the process.
 pub struct Mailboxes {
@@ -45,16 +45,20 @@ impl Mailboxes {
     ) -> Arc<Self> {
         let notices = store.subscribe();
         let heavy = Arc::new(Semaphore::new((HEAVY_READ_BYTES / READ_BYTES) as usize));
+        let registry = Arc::new(Registry::new(Arc::clone(&clock)));
         let mailboxes = Arc::new(Self {
             store,
             ids,
             clock,
-            registry: Arc::default(),
+            registry,
             trees: Trees::default(),
             heavy,
             index,
         });
-        tokio::spawn(hub::listen(Arc::downgrade(&mailboxes), notices));
+        let weak = Arc::downgrade(&mailboxes);
+        tokio::spawn(hub::listen(weak.clone(), notices));
+        let (clock, wake) = (Arc::clone(&mailboxes.clock), mailboxes.registry.kept_one());
+        tokio::spawn(kept::forget(weak, clock, wake));
         mailboxes
     }
 
@@ -69,6 +73,18 @@ impl Mailboxes {
     /// How many mailboxes are open in some session; for tests and for operators.
     pub fn open_views(&self) -> usize {
         self.registry.open_views(None).len()
+    }
+
+    /// How many mailboxes are in memory although no session has them open, and their bytes.
+    pub fn kept_views(&self) -> (usize, usize) {
+        self.registry.kept().held()
+    }
+}
+
+impl Drop for Mailboxes {
+    fn drop(&mut self) {
+        // Kept views hold the registry: without this neither would ever go.
+        drop(self.registry.close());
     }
 }
 
@@ -112,9 +128,10 @@ impl Person {
     pub async fn open(&self, name: &MailboxName, read_only: bool) -> Result<Opened> {
         let tree = self.tree().await?;
         let row = tree.find(name).ok_or(Error::NoSuchMailbox)?.row.clone();
-        let view = self.shared.registry.view(self.account, row.id);
-        view.refresh(self.shared.store.as_ref()).await?;
-        Ok(Opened::new(view, row, read_only))
+        // Seated first, so that what is committed after the refresh is heard of.
+        let seat = self.shared.registry.seat(self.account, row.id);
+        seat.refresh(self.shared.store.as_ref()).await?;
+        Ok(Opened::new(seat, row, read_only))
     }
 
     /// Brings an open mailbox up to what is committed at this moment. Sessions are woken by notices as well; this is

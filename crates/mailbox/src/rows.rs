@@ -22,6 +22,11 @@ pub struct Row {
     pub size_bytes: u32,
 }
 
+/// What a chunk takes beside its rows: itself, its counts, its place in the list.
+const CHUNK_BYTES: usize = size_of::<Chunk>() + 32;
+/// What a rare keyword takes beside its letters.
+const KEYWORD_BYTES: usize = 96;
+
 #[derive(Debug, Clone, Default)]
 struct Chunk {
     /// ascending by UID; never empty inside a snapshot
@@ -56,6 +61,17 @@ impl Snapshot {
     /// HIGHESTMODSEQ at this moment.
     pub fn modseq(&self) -> u64 {
         self.modseq
+    }
+
+    /// Bytes of memory, near enough: what is shared with other snapshots counts too.
+    pub(crate) fn bytes(&self) -> usize {
+        let rows: usize = self.chunks.iter().map(|chunk| chunk.rows.capacity()).sum();
+        let words = self
+            .keywords
+            .values()
+            .flatten()
+            .map(|word| word.len() + KEYWORD_BYTES);
+        rows * size_of::<Row>() + self.chunks.len() * CHUNK_BYTES + words.sum::<usize>()
     }
 
     /// The largest UID; 0 when empty.

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::changes::FlagsSet;
 use crate::plants;
 use crate::rows::{Row, Snapshot};
-use crate::view::{LogPosition, View};
+use crate::view::{LogPosition, Seat, View};
 
 /// Whether the client may be told of expunges now (RFC 9051 §7.5.1: never during FETCH, STORE and SEARCH with sequence
 /// numbers).
@@ -53,7 +53,7 @@ impl Updates {
 
 /// An open mailbox of one session.
 pub struct Opened {
-    view: Arc<View>,
+    view: Seat,
     position: LogPosition,
     wake: watch::Receiver<u64>,
     snapshot: Arc<Snapshot>,
@@ -74,7 +74,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    pub(crate) fn new(view: Arc<View>, row: MailboxRow, read_only: bool) -> Self {
+    pub(crate) fn new(view: Seat, row: MailboxRow, read_only: bool) -> Self {
         let (position, wake) = view.join();
         let glance = view.glance(&position);
         let snapshot = glance.snapshot;

@@ -105,6 +105,15 @@ impl World {
         }
     }
 
+    /// The same person, by mailboxes that know nothing of those of this world.
+    pub(crate) fn another(&self) -> Person {
+        let ids = Arc::clone(&self.mailboxes.ids);
+        Person {
+            shared: Mailboxes::start(self.store.clone(), ids, self.clock.door()),
+            account: self.account,
+        }
+    }
+
     pub(crate) async fn body(&self, person: &Person, bytes: &[u8]) -> Body {
         let mut stage = person.stage();
         stage.write(bytes).await.unwrap();

@@ -1,62 +1,105 @@
-//! The view of one open mailbox that all its sessions share.
+//! The view of one mailbox that all its sessions share.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use mail::ids::{AccountId, MailboxId};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use store::contract::{Conflict, PAGE_ROWS, Store, StoreError};
 use store::uids::UidSet;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use world::clock::Clock;
 
 use crate::changes::FlagsSet;
 use crate::error::Result;
+use crate::kept::Kept;
 use crate::limits::LOG_TRIM_ENTRIES;
 use crate::rows::Snapshot;
 
 /// What a session last saw of a view's log: shared with the view, so that told entries can be forgotten.
 pub(crate) type LogPosition = Arc<AtomicU64>;
 
-/// All open views, held weakly: the last session that leaves drops its view.
-#[derive(Default)]
+/// All views: held weakly while sessions have them open, and for a while after the last of them left ([`Kept`]).
 pub(crate) struct Registry {
+    clock: Arc<dyn Clock>,
     views: Mutex<HashMap<MailboxId, Weak<View>>>,
+    kept: Mutex<Kept>,
+    /// told when a view is kept
+    kept_one: Arc<Notify>,
     /// Per mailbox: UIDs up to here were told to some session since the program started (`\Recent`, RFC 3501 §2.3.2).
     recent: Mutex<HashMap<MailboxId, u32>>,
 }
 
 impl Registry {
-    /// The view of a mailbox; made (not yet loaded) when nobody has it open.
-    pub(crate) fn view(self: &Arc<Self>, account: AccountId, id: MailboxId) -> Arc<View> {
-        let mut views = self.views.lock();
-        if let Some(view) = views.get(&id).and_then(Weak::upgrade) {
-            return view;
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            views: Mutex::default(),
+            kept: Mutex::default(),
+            kept_one: Arc::default(),
+            recent: Mutex::default(),
         }
-        let view = Arc::new(View {
-            id,
-            account,
-            registry: Arc::clone(self),
-            state: Mutex::default(),
-            refreshing: tokio::sync::Mutex::new(()),
-            queued: AtomicBool::new(false),
-            wake: watch::Sender::new(0),
-        });
-        views.insert(id, Arc::downgrade(&view));
-        view
+    }
+
+    /// A seat at the view of a mailbox; the view is made (not yet loaded) when it is not in memory.
+    pub(crate) fn seat(self: &Arc<Self>, account: AccountId, id: MailboxId) -> Seat {
+        let mut views = self.views.lock();
+        let kept = self.kept.lock().take(id);
+        let view = match kept.or_else(|| views.get(&id).and_then(Weak::upgrade)) {
+            Some(view) => view,
+            None => {
+                let view = Arc::new(View::new(id, account, Arc::clone(self)));
+                views.insert(id, Arc::downgrade(&view));
+                view
+            }
+        };
+        view.sessions.fetch_add(1, Ordering::AcqRel);
+        Seat(view)
     }
 
     /// The view of a mailbox, if somebody has it open.
     pub(crate) fn open_view(&self, id: MailboxId) -> Option<Arc<View>> {
-        self.views.lock().get(&id).and_then(Weak::upgrade)
+        let view = self.views.lock().get(&id).and_then(Weak::upgrade);
+        view.filter(|view| view.is_open())
     }
 
     /// All open views, of one account or of everybody.
     pub(crate) fn open_views(&self, account: Option<AccountId>) -> Vec<Arc<View>> {
-        let views = self.views.lock();
-        let all = views.values().filter_map(Weak::upgrade);
-        all.filter(|view| account.is_none_or(|wanted| wanted == view.account))
+        let all: Vec<Arc<View>> = self.views.lock().values().filter_map(Weak::upgrade).collect();
+        let wanted = |view: &Arc<View>| account.is_none_or(|wanted| wanted == view.account);
+        all.into_iter()
+            .filter(|view| view.is_open() && wanted(view))
             .collect()
+    }
+
+    /// Views that nobody has open.
+    pub(crate) fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock()
+    }
+
+    /// Keeps nothing any more, and wakes who waits for something to be kept.
+    pub(crate) fn close(&self) -> Vec<Arc<View>> {
+        let gone = self.kept.lock().close();
+        self.kept_one.notify_one();
+        gone
+    }
+
+    pub(crate) fn kept_one(&self) -> Arc<Notify> {
+        Arc::clone(&self.kept_one)
+    }
+
+    /// One session less.
+    fn leave(&self, view: &Arc<View>) {
+        let views = self.views.lock();
+        if view.sessions.fetch_sub(1, Ordering::AcqRel) > 1 || !view.is_worth_keeping() {
+            return;
+        }
+        let gone = self.kept.lock().keep(Arc::clone(view), self.clock.monotonic());
+        drop(views);
+        // A view that is dropped looks at the registry.
+        drop(gone);
+        self.kept_one.notify_one();
     }
 
     /// UIDs up to here are not recent any more.
@@ -74,11 +117,30 @@ impl Registry {
     }
 }
 
-/// One open mailbox.
+/// A session's hold on a view: while there is one, the view is kept up to date.
+pub(crate) struct Seat(Arc<View>);
+
+impl std::ops::Deref for Seat {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        &self.0
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.registry.leave(&self.0);
+    }
+}
+
+/// One mailbox in memory.
 pub(crate) struct View {
     pub(crate) id: MailboxId,
     pub(crate) account: AccountId,
     registry: Arc<Registry>,
+    /// who has it open
+    sessions: AtomicUsize,
     state: Mutex<State>,
     /// one refresh at a time
     refreshing: tokio::sync::Mutex<()>,
@@ -109,6 +171,52 @@ pub(crate) struct Glance {
 }
 
 impl View {
+    fn new(id: MailboxId, account: AccountId, registry: Arc<Registry>) -> Self {
+        Self {
+            id,
+            account,
+            registry,
+            sessions: AtomicUsize::new(0),
+            state: Mutex::default(),
+            refreshing: tokio::sync::Mutex::new(()),
+            queued: AtomicBool::new(false),
+            wake: watch::Sender::new(0),
+        }
+    }
+
+    /// A view that has read its mailbox.
+    #[cfg(test)]
+    pub(crate) fn loaded(
+        id: MailboxId,
+        account: AccountId,
+        registry: Arc<Registry>,
+        snapshot: Snapshot,
+    ) -> Arc<Self> {
+        let view = Self::new(id, account, registry);
+        view.publish(snapshot, Vec::new());
+        view.state.lock().loaded = true;
+        Arc::new(view)
+    }
+
+    /// Whether some session has it open.
+    fn is_open(&self) -> bool {
+        self.sessions.load(Ordering::Acquire) > 0
+    }
+
+    fn is_worth_keeping(&self) -> bool {
+        let state = self.state.lock();
+        state.loaded && !state.gone
+    }
+
+    /// Bytes of memory, near enough.
+    pub(crate) fn bytes(&self) -> usize {
+        let state = self.state.lock();
+        size_of::<Self>()
+            + size_of::<State>()
+            + state.snapshot.bytes()
+            + state.log.capacity() * size_of::<u32>()
+    }
+
     /// A place in the log for a new session, and something to wait on.
     pub(crate) fn join(&self) -> (LogPosition, watch::Receiver<u64>) {
         let mut state = self.state.lock();
@@ -221,15 +329,7 @@ impl View {
 
     /// Too much was forgotten to catch up: reads all again; what is missing now was expunged.
     async fn reload(&self, store: &dyn Store, before: &Snapshot) -> Result<()> {
-        let fresh = Arc::new(Self {
-            id: self.id,
-            account: self.account,
-            registry: Arc::default(),
-            state: Mutex::default(),
-            refreshing: tokio::sync::Mutex::new(()),
-            queued: AtomicBool::new(false),
-            wake: watch::Sender::new(0),
-        });
+        let fresh = Self::new(self.id, self.account, Arc::clone(&self.registry));
         Box::pin(fresh.load(store)).await?;
         let snapshot = Snapshot::clone(&fresh.state.lock().snapshot);
         let gone = before
