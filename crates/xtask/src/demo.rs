@@ -154,7 +154,8 @@ pub fn log_file(dir: &Path) -> PathBuf {
     dir.with_extension("log")
 }
 
-fn first_line(child: &mut Child) -> Outcome<Option<String>> {
+/// The first line a program prints, `None` if it ends or takes too long; the rest is read and dropped.
+pub fn first_line(child: &mut Child) -> Outcome<Option<String>> {
     let stdout = child.stdout.take().ok_or("no standard output")?;
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {

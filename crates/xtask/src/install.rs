@@ -54,6 +54,26 @@ pub const TOOLS: &[Tool] = &[
         used_for: "client test: neomutt",
     },
     Tool {
+        program: "thunderbird",
+        package: "thunderbird",
+        used_for: "client test: Thunderbird",
+    },
+    Tool {
+        program: "Xvfb",
+        package: "xvfb fonts-dejavu-core",
+        used_for: "client test: Thunderbird",
+    },
+    Tool {
+        program: "certutil",
+        package: "libnss3-tools",
+        used_for: "client test: Thunderbird",
+    },
+    Tool {
+        program: "import",
+        package: "imagemagick",
+        used_for: "client test: Thunderbird",
+    },
+    Tool {
         program: "python3",
         package: "python3",
         used_for: "client tests: smtplib, imaplib",

@@ -2,7 +2,7 @@
 //!
 //! The library comes by pip into a virtual environment under `target/`, one version by its checksum; its test runs from there.
 
-use super::{CALL_LIMIT, World};
+use super::{CALL_LIMIT, World, checks_in};
 use crate::process;
 use crate::report::Outcome;
 use crate::tree;
@@ -24,16 +24,7 @@ pub fn run(world: &World) -> Outcome<Vec<String>> {
         .env("HEARTHPOST_DEMO", world.demo.json.to_string())
         .env("SSL_CERT_FILE", &world.ca)
         .env("PYTHONDONTWRITEBYTECODE", "1");
-    let said = process::must(command.arg(script), CALL_LIMIT)?.stdout;
-    let checks: Vec<String> = said
-        .lines()
-        .filter_map(|line| line.strip_prefix("ok "))
-        .map(str::to_owned)
-        .collect();
-    match checks.is_empty() {
-        true => Err("imapclient_live.py checked nothing".into()),
-        false => Ok(checks),
-    }
+    checks_in(&process::must(command.arg(script), CALL_LIMIT)?.stdout)
 }
 
 /// Fetches the library unless it is there.

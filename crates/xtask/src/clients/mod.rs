@@ -7,6 +7,7 @@ mod postfix;
 mod readers;
 mod senders;
 mod sync;
+mod thunderbird;
 
 use crate::demo::Demo;
 use crate::install::missing_is;
@@ -80,6 +81,13 @@ const CLIENTS: &[Client] = &[
         version: &["-v"],
         ready: nothing,
         run: readers::neomutt,
+    },
+    Client {
+        name: "thunderbird",
+        program: "thunderbird",
+        version: &["--version"],
+        ready: thunderbird::ready,
+        run: thunderbird::run,
     },
     Client {
         name: "smtplib",
@@ -216,35 +224,41 @@ impl World {
         command
     }
 
-    /// One of the Python scripts in `crates/xtask/clients`.
-    fn python(&self, script: &str, args: &[&str]) -> Outcome<Finished> {
+    /// One of the Python scripts in `crates/xtask/clients`, not yet started.
+    fn python_command(&self, script: &str) -> Command {
         let script = tree::root().join("crates/xtask/clients").join(script);
         let mut command = self.command("python3");
         command
             .env("HEARTHPOST_DEMO", self.demo.json.to_string())
-            .env("PYTHONDONTWRITEBYTECODE", "1");
-        process::must(command.arg(script).args(args), CALL_LIMIT)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .arg(script);
+        command
+    }
+
+    /// One of the Python scripts, run to its end.
+    fn python(&self, script: &str, args: &[&str]) -> Outcome<Finished> {
+        process::must(self.python_command(script).args(args), CALL_LIMIT)
     }
 
     /// The checks that a Python script says held.
     fn python_checks(&self, script: &str) -> Outcome<Vec<String>> {
-        let said = self.python(script, &[])?.stdout;
-        let checks: Vec<String> = said
-            .lines()
-            .filter_map(|line| line.strip_prefix("ok "))
-            .map(str::to_owned)
-            .collect();
-        if checks.is_empty() {
-            Err(format!("{script} checked nothing").into())
-        } else {
-            Ok(checks)
-        }
+        checks_in(&self.python(script, &[])?.stdout)
     }
 
     /// Demands that `count` messages with this subject are in the INBOX of `name`; a `250` means now.
     fn arrived(&self, name: &str, subject: &str, count: usize) -> Outcome<()> {
         self.python("arrived.py", &[name, "INBOX", subject, &count.to_string(), "0"])
             .map(drop)
+    }
+}
+
+/// The checks that a script says held.
+fn checks_in(said: &str) -> Outcome<Vec<String>> {
+    let held = said.lines().filter_map(|line| line.strip_prefix("ok "));
+    let checks: Vec<String> = held.map(str::to_owned).collect();
+    match checks.is_empty() {
+        true => Err("the script checked nothing".into()),
+        false => Ok(checks),
     }
 }
 
