@@ -4,7 +4,7 @@
 use mail::ids::MailboxId;
 use store::contract::{Body, FlagsRow, Op, OpResult, Placed, Receipt, StoreError};
 use store::durable::Durable;
-use store::flags::{FlagEdit, Flags};
+use store::flags::{FlagEdit, FlagMask, Flags};
 use store::uids::UidSet;
 use world::clock::UnixMs;
 
@@ -177,6 +177,7 @@ impl Person {
                 from: opened.id(),
                 uids,
                 to,
+                keep: FlagMask::ALL,
             }])
             .await?;
         self.refresh_open(to).await?;
@@ -189,7 +190,14 @@ impl Person {
     /// Moves into another mailbox of the same person, in one transaction (RFC 6851).
     pub async fn move_to(&self, opened: &Opened, uids: UidSet, to: MailboxId) -> Result<Durable<Moved>> {
         let from = writable(opened)?;
-        let receipt = self.commit(vec![Op::Move { from, uids, to }]).await?;
+        let receipt = self
+            .commit(vec![Op::Move {
+                from,
+                uids,
+                to,
+                keep: FlagMask::ALL,
+            }])
+            .await?;
         self.refresh(opened).await?;
         self.refresh_open(to).await?;
         one(receipt, |result| match result {

@@ -10,7 +10,8 @@ use mail::ids::{AccountId, BlobId, MailboxId, MessageId, QueueId};
 use world::clock::{BoxFuture, UnixMs};
 
 use crate::durable::Durable;
-use crate::flags::{FlagEdit, Flags};
+use crate::flags::{FlagEdit, FlagMask, Flags};
+use crate::rights::{Grant, Grantee, RightsChange, Side};
 use crate::uids::UidSet;
 
 /// Rows in one page of a read. Each page is its own snapshot; no read transaction outlives the call.
@@ -32,6 +33,10 @@ pub const METADATA_VALUE_BYTES: usize = 64 * 1024;
 pub const METADATA_ENTRIES_PER_ACCOUNT: usize = 2000;
 /// Names without a mailbox that one account may subscribe to.
 pub const SUBSCRIBED_NAMES_PER_ACCOUNT: usize = 1000;
+/// Whom one mailbox may have entries about: accounts, and anyone.
+pub const GRANTS_PER_MAILBOX: usize = 200;
+/// Mailboxes of others that one account is told of.
+pub const SHARED_MAILBOXES: usize = 5000;
 /// Days for which audit entries are kept.
 pub const AUDIT_DAYS: u64 = 365;
 
@@ -391,17 +396,20 @@ pub enum Op {
         edit: FlagEdit,
         unchanged_since: Option<u64>,
     },
-    /// Copies in UID order. `OverQuota` as for APPEND.
+    /// Copies in UID order, with those flags that are among `keep`. `OverQuota` as for APPEND, of the account that gets the copies.
+    /// The mailboxes may be two accounts': whoever asks has seen to it that this is wanted.
     Copy {
         from: MailboxId,
         uids: UidSet,
         to: MailboxId,
+        keep: FlagMask,
     },
-    /// Copies and expunges in one transaction (RFC 6851).
+    /// Copies and expunges in one transaction (RFC 6851). `OverQuota` when another account gets the messages and has no room.
     Move {
         from: MailboxId,
         uids: UidSet,
         to: MailboxId,
+        keep: FlagMask,
     },
     /// Removes. With `only_deleted`, only those with \Deleted. Leaves tombstones.
     Expunge {
@@ -445,8 +453,16 @@ pub enum Op {
         name: String,
         subscribed: bool,
     },
+    /// RFC 4314: changes what a mailbox's entry about somebody gives or takes; an entry that says nothing any more goes. A mailbox
+    /// begins with the entries of the one it is made below. `NotAllowed` about the owner, `NoSuchAccount`, `TooManyEntries`.
+    ChangeGrant {
+        mailbox: MailboxId,
+        who: Grantee,
+        side: Side,
+        change: RightsChange,
+    },
     /// RFC 5464: sets entries of a mailbox, or of the account (`None`); an entry without a value is removed. Names are kept as
-    /// given: the caller folds their case.
+    /// given: the caller folds their case. Of another's mailbox the entries are kept too, as the account's own.
     SetMetadata {
         account: AccountId,
         mailbox: Option<MailboxId>,
@@ -663,6 +679,17 @@ pub struct MetadataRow {
     pub value: Bytes,
 }
 
+/// An entry about rights in a mailbox as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct GrantRow {
+    pub mailbox: MailboxId,
+    /// whose mailbox
+    pub owner: AccountId,
+    pub who: Grantee,
+    pub grant: Grant,
+}
+
 /// A message as stored: `prefix` followed by the body.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
@@ -842,6 +869,15 @@ pub trait Store: Send + Sync + 'static {
     fn metadata(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MetadataRow>>>;
     /// Names an account subscribes to that no mailbox had when it did, in name order.
     fn subscribed_names(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<String>>>;
+    /// Entries about rights in a mailbox, anyone first; at most [`GRANTS_PER_MAILBOX`] and one.
+    fn grants(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<GrantRow>>>;
+    /// Entries about an account and about anyone in mailboxes of others, by mailbox; of the first [`SHARED_MAILBOXES`]. A damaged
+    /// entry takes every right, here and in the other questions: nothing is shown because of rot.
+    fn grants_to(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<GrantRow>>>;
+    /// Entries about rights in all mailboxes of an account, by mailbox, after the given mailbox, whole mailboxes: at most `PAGE_ROWS`
+    /// mailboxes.
+    fn grants_of(&self, account: AccountId, after: Option<MailboxId>)
+    -> BoxFuture<'_, Result<Vec<GrantRow>>>;
 
     /// Domains with their settings, after the given name, in name order, at most `PAGE_ROWS`.
     fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>>;

@@ -100,6 +100,14 @@ impl Flags {
     pub fn edited(&self, edit: &FlagEdit) -> Self {
         match edit {
             FlagEdit::Replace(new) => new.clone(),
+            FlagEdit::ReplaceSome(new, mask) => {
+                let mut mixed = mask.of(new);
+                mixed.bits |= self.bits & !mask.bits;
+                if !mask.keywords {
+                    mixed.keywords.clone_from(&self.keywords);
+                }
+                mixed
+            }
             FlagEdit::Add(more) => {
                 let mut all = self.clone();
                 all.bits |= more.bits;
@@ -123,13 +131,94 @@ impl Flags {
     }
 }
 
+/// Some of the flags there are: those that somebody may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlagMask {
+    /// system flags and common keywords
+    pub bits: u32,
+    /// rare keywords
+    pub keywords: bool,
+}
+
+impl FlagMask {
+    /// All of them.
+    pub const ALL: Self = Self {
+        bits: u32::MAX,
+        keywords: true,
+    };
+
+    /// Those of `flags` that are among them.
+    pub fn of(self, flags: &Flags) -> Flags {
+        Flags {
+            bits: flags.bits & self.bits,
+            keywords: if self.keywords {
+                flags.keywords.clone()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    /// Whether one of `flags` is among them.
+    pub fn touches(self, flags: &Flags) -> bool {
+        self.of(flags) != Flags::default()
+    }
+}
+
 /// A change of flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlagEdit {
     /// `FLAGS`
     Replace(Flags),
+    /// `FLAGS` of somebody who may change only some: the others stay as they are
+    ReplaceSome(Flags, FlagMask),
     /// `+FLAGS`
     Add(Flags),
     /// `-FLAGS`
     Remove(Flags),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_may_not_change_stays() {
+        let flags = |bits, names: &[&str]| {
+            let mut flags = Flags::bits(bits);
+            names.iter().for_each(|name| flags.add_keyword(name));
+            flags
+        };
+        let before = flags(SEEN | FLAGGED, &["Rare"]);
+        let wanted = flags(ANSWERED | DELETED, &["Other"]);
+        let (seen, rest) = (
+            FlagMask {
+                bits: SEEN,
+                keywords: false,
+            },
+            FlagMask {
+                bits: !(SEEN | DELETED),
+                keywords: true,
+            },
+        );
+        for (mask, after) in [
+            (FlagMask::ALL, wanted.clone()),
+            (
+                FlagMask {
+                    bits: 0,
+                    keywords: false,
+                },
+                before.clone(),
+            ),
+            (seen, flags(FLAGGED, &["Rare"])),
+            (rest, flags(SEEN | ANSWERED, &["Other"])),
+        ] {
+            assert_eq!(
+                before.edited(&FlagEdit::ReplaceSome(wanted.clone(), mask)),
+                after,
+                "{mask:?}"
+            );
+        }
+        assert!(rest.touches(&wanted) && !seen.touches(&wanted));
+    }
 }

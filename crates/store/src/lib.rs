@@ -20,6 +20,7 @@ pub mod embedded;
 pub mod events;
 pub mod flags;
 pub mod limits;
+pub mod rights;
 pub mod uids;
 
 #[cfg(any(test, feature = "contract-tests"))]

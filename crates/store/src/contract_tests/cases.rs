@@ -8,9 +8,11 @@ use super::make::{
     queue_id, read_all, waiting,
 };
 use crate::contract::{
-    Claim, Conflict, METADATA_VALUE_BYTES, Op, OpResult, Outcome, PAGE_ROWS, Store, StoreError, Target,
+    AccountRow, Claim, Conflict, GrantRow, METADATA_VALUE_BYTES, NewAccount, Op, OpResult, Outcome,
+    PAGE_ROWS, Store, StoreError, Target,
 };
-use crate::flags::{DELETED, FlagEdit, Flags, SEEN};
+use crate::flags::{DELETED, FlagEdit, FlagMask, Flags, SEEN};
+use crate::rights::{Grant, Grantee, Rights, RightsChange, Side};
 use crate::uids::UidSet;
 
 cases![
@@ -35,6 +37,8 @@ cases![
     a_replacement_takes_the_place_of_one_that_is_there,
     metadata_is_kept_bounded_and_goes_with_its_mailbox,
     names_without_a_mailbox_are_subscribed_to,
+    rights_are_kept_handed_down_and_go_with_whom_they_name,
+    messages_go_to_another_account_whole,
     waiting_recipients_are_claimed_once,
     an_outcome_places_and_removes_together,
     addresses_are_unique_over_accounts_and_aliases,
@@ -333,6 +337,7 @@ async fn rare_keywords_keep_their_names_and_have_a_limit(store: &dyn Store) {
             from: mailbox(1),
             uids: one(1),
             to: mailbox(2),
+            keep: FlagMask::ALL,
         },
     )
     .await
@@ -417,7 +422,17 @@ async fn each_place_has_its_save_date(store: &dyn Store) {
     deliver(store, 1, b"one").await.expect("accepted");
     deliver(store, 2, b"two").await.expect("accepted");
     let (from, uids, to) = (mailbox(1), one(2), mailbox(2));
-    commit(store, Op::Copy { from, uids, to }).await.expect("copied");
+    commit(
+        store,
+        Op::Copy {
+            from,
+            uids,
+            to,
+            keep: FlagMask::ALL,
+        },
+    )
+    .await
+    .expect("copied");
     let dates = store.save_dates(mailbox(1), all()).await.expect("dates");
     assert_eq!(dates.iter().map(|(uid, _)| *uid).collect::<Vec<_>>(), [1, 2]);
     let copied = store.save_dates(mailbox(2), all()).await.expect("dates");
@@ -486,6 +501,199 @@ async fn names_without_a_mailbox_are_subscribed_to(store: &dyn Store) {
     assert_eq!(store.subscribed_names(account(1)).await, Ok(vec!["b".to_owned()]));
 }
 
+/// Account 2 with INBOX (mailbox 5).
+async fn begin_two(store: &dyn Store) {
+    begin(store).await;
+    let account = NewAccount {
+        id: account(2),
+        address: "bob@example.test".to_owned(),
+        credential: None,
+        quota_bytes: 0,
+        settings: "{}".to_owned(),
+        inbox: mailbox(5),
+        mailboxes: Vec::new(),
+    };
+    commit(store, Op::CreateAccount { account })
+        .await
+        .expect("an account");
+}
+
+async fn rights_are_kept_handed_down_and_go_with_whom_they_name(store: &dyn Store) {
+    begin_two(store).await;
+    let rights = |letters| Rights::parse(letters).expect("rights");
+    let of_bob = Grantee::Account(account(2));
+    let change = |who, side, change| Op::ChangeGrant {
+        mailbox: mailbox(2),
+        who,
+        side,
+        change,
+    };
+    let grant = |given, taken| Grant {
+        given: rights(given),
+        taken: rights(taken),
+    };
+    let row = |at, who, grant| GrantRow {
+        mailbox: mailbox(at),
+        owner: account(1),
+        who,
+        grant,
+    };
+    let (given, taken) = (Side::Given, Side::Taken);
+    commit(store, change(of_bob, given, RightsChange::Set(rights("lr"))))
+        .await
+        .expect("set");
+    commit(store, change(of_bob, given, RightsChange::Add(rights("s"))))
+        .await
+        .expect("added");
+    commit(
+        store,
+        change(Grantee::Anyone, taken, RightsChange::Add(rights("r"))),
+    )
+    .await
+    .expect("taken");
+    let anyone = row(2, Grantee::Anyone, grant("", "r"));
+    let bob = row(2, of_bob, grant("lrs", ""));
+    assert_eq!(store.grants(mailbox(2)).await, Ok(vec![anyone, bob]));
+    assert_eq!(store.grants_to(account(2)).await, Ok(vec![anyone, bob]));
+    assert_eq!(store.grants_to(account(1)).await, Ok(Vec::new()));
+    assert_eq!(store.grants_of(account(1), None).await, Ok(vec![anyone, bob]));
+    assert_eq!(
+        store.grants_of(account(1), Some(mailbox(2))).await,
+        Ok(Vec::new())
+    );
+
+    let create = |at, parent| Op::CreateMailbox {
+        account: account(1),
+        mailbox: mailbox(at),
+        parent: Some(mailbox(parent)),
+        name: "below".to_owned(),
+        special_use: None,
+    };
+    commit(store, create(10, 2)).await.expect("created");
+    let handed = vec![
+        row(10, Grantee::Anyone, grant("", "r")),
+        row(10, of_bob, grant("lrs", "")),
+    ];
+    assert_eq!(store.grants(mailbox(10)).await, Ok(handed));
+    refused(
+        store,
+        change(Grantee::Account(account(1)), given, RightsChange::Set(rights(""))),
+        Conflict::NotAllowed,
+    )
+    .await;
+    refused(
+        store,
+        change(
+            Grantee::Account(account(9)),
+            given,
+            RightsChange::Set(rights("l")),
+        ),
+        Conflict::NoSuchAccount,
+    )
+    .await;
+    assert_eq!(
+        store.grants(mailbox(9)).await,
+        Err(StoreError::Conflict(Conflict::NoSuchMailbox))
+    );
+    commit(store, Op::DeleteMailbox { mailbox: mailbox(10) })
+        .await
+        .expect("deleted");
+    commit(store, create(10, 1)).await.expect("created again");
+    assert_eq!(store.grants(mailbox(10)).await, Ok(Vec::new()));
+
+    let note = Op::SetMetadata {
+        account: account(2),
+        mailbox: Some(mailbox(2)),
+        entries: vec![("/private/comment".to_owned(), Some(Bytes::from_static(b"hers")))],
+    };
+    commit(store, note).await.expect("a note on another's mailbox");
+    assert_eq!(store.metadata(account(2)).await.map(|rows| rows.len()), Ok(1));
+    commit(store, change(of_bob, given, RightsChange::Set(rights(""))))
+        .await
+        .expect("removed");
+    assert_eq!(store.grants(mailbox(2)).await, Ok(vec![anyone]));
+    commit(store, change(of_bob, given, RightsChange::Set(rights("l"))))
+        .await
+        .expect("set again");
+    let account = account(2);
+    commit(store, Op::RemoveAccount { account })
+        .await
+        .expect("removed");
+    assert_eq!(store.grants(mailbox(2)).await, Ok(vec![anyone]));
+    assert_eq!(store.metadata(account).await, Ok(Vec::new()));
+}
+
+async fn messages_go_to_another_account_whole(store: &dyn Store) {
+    begin_two(store).await;
+    for n in 1..=3 {
+        deliver(store, n, b"x").await.expect("accepted");
+    }
+    let flags = Op::SetFlags {
+        mailbox: mailbox(1),
+        uids: all(),
+        edit: FlagEdit::Add(Flags::bits(SEEN | DELETED)),
+        unchanged_since: None,
+    };
+    commit(store, flags).await.expect("flags");
+    let keep = FlagMask {
+        bits: SEEN,
+        keywords: false,
+    };
+    let (from, to) = (mailbox(1), mailbox(5));
+    let uids = UidSet::from_ranges([(1, 2)]);
+    let copy = Op::Copy { from, uids, to, keep };
+    commit(store, copy).await.expect("copied");
+    let moved = Op::Move {
+        from,
+        uids: one(3),
+        to,
+        keep: FlagMask::ALL,
+    };
+    let result = commit(store, moved).await.expect("moved");
+    let OpResult::Moved { pairs, .. } = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!(pairs, [(3, 3)]);
+    let rows = store.placements(to, 0).await.expect("placements");
+    let bits: Vec<u32> = rows.iter().map(|row| row.flags.bits).collect();
+    assert_eq!(bits, [SEEN, SEEN, SEEN | DELETED]);
+    let messages = store.messages(rows.iter().map(|row| row.message).collect());
+    for message in messages.await.expect("messages") {
+        assert_eq!(message.account, account(2));
+        let text = read_all(store, message.blob, message.body_bytes)
+            .await
+            .expect("read");
+        assert_eq!(&text[..], b"x");
+    }
+    let left = store.placements(from, 0).await.expect("placements");
+    assert_eq!(left.iter().map(|row| row.uid).collect::<Vec<_>>(), [1, 2]);
+    let used = |row: Option<AccountRow>| row.map_or(0, |row| row.used_bytes);
+    let sum: u64 = rows.iter().map(|row| row.size_bytes).sum();
+    assert_eq!(store.account(account(2)).await.map(used), Ok(sum));
+    let quota = Op::SetAccount {
+        account: account(2),
+        credential: None,
+        quota_bytes: Some(sum),
+        enabled: None,
+        settings: None,
+    };
+    commit(store, quota).await.expect("a limit");
+    let copy = Op::Copy {
+        from,
+        uids: one(1),
+        to,
+        keep: FlagMask::ALL,
+    };
+    refused(store, copy, Conflict::OverQuota).await;
+    let moved = Op::Move {
+        from,
+        uids: one(1),
+        to,
+        keep: FlagMask::ALL,
+    };
+    refused(store, moved, Conflict::OverQuota).await;
+}
+
 async fn copy_and_move_answer_in_uid_order(store: &dyn Store) {
     begin(store).await;
     for n in 1..=5 {
@@ -498,6 +706,7 @@ async fn copy_and_move_answer_in_uid_order(store: &dyn Store) {
             from: mailbox(1),
             uids: some,
             to: mailbox(2),
+            keep: FlagMask::ALL,
         },
     )
     .await
@@ -513,6 +722,7 @@ async fn copy_and_move_answer_in_uid_order(store: &dyn Store) {
             from: mailbox(1),
             uids: UidSet::from_ranges([(2, 3)]),
             to: mailbox(2),
+            keep: FlagMask::ALL,
         },
     )
     .await
@@ -528,6 +738,7 @@ async fn copy_and_move_answer_in_uid_order(store: &dyn Store) {
             from: mailbox(1),
             uids: one(1),
             to: mailbox(1),
+            keep: FlagMask::ALL,
         },
     )
     .await
@@ -542,6 +753,7 @@ async fn copy_and_move_answer_in_uid_order(store: &dyn Store) {
             from: mailbox(1),
             uids: all(),
             to: mailbox(50),
+            keep: FlagMask::ALL,
         },
         Conflict::NoSuchMailbox,
     )
@@ -830,6 +1042,7 @@ async fn quota_counts_appends_and_copies(store: &dyn Store) {
             from: mailbox(2),
             uids: all(),
             to: mailbox(1),
+            keep: FlagMask::ALL,
         },
         Conflict::OverQuota,
     )
@@ -843,6 +1056,7 @@ async fn quota_counts_appends_and_copies(store: &dyn Store) {
             from: mailbox(2),
             uids: all(),
             to: mailbox(1),
+            keep: FlagMask::ALL,
         },
     )
     .await

@@ -11,8 +11,9 @@ use world::clock::{BoxFuture, Clock, UnixMs};
 
 use crate::contract::*;
 use crate::durable::Durable;
-use crate::flags::{DELETED, Flags, MAX_KEYWORDS_PER_MAILBOX, SEEN};
+use crate::flags::{DELETED, FlagMask, Flags, MAX_KEYWORDS_PER_MAILBOX, SEEN};
 use crate::limits::MAILBOX_NAME_BYTES;
+use crate::rights::{Grant, Grantee, RightsChange, Side};
 use crate::uids::UidSet;
 
 /// The contract in memory.
@@ -40,6 +41,7 @@ struct State {
     audit: Vec<AuditRow>,
     metadata: BTreeMap<(AccountId, Option<MailboxId>, String), Bytes>,
     subscribed_names: BTreeSet<(AccountId, String)>,
+    grants: BTreeMap<(MailboxId, Grantee), Grant>,
     saved: HashMap<(MailboxId, u32), UnixMs>,
     now: UnixMs,
     next_message: u64,
@@ -222,21 +224,25 @@ impl State {
                 edit,
                 unchanged_since,
             } => self.set_flags(*mailbox, uids, edit, *unchanged_since),
-            Op::Copy { from, uids, to } => {
-                let uidvalidity = self.same_owner(*from, *to)?;
+            Op::Copy { from, uids, to, keep } => {
                 let sources = self.chosen(*from, uids)?;
-                let account = self.mailbox(*from)?.row.account;
+                let (account, uidvalidity) = self.destination(*to)?;
                 self.check_quota(account, sources.iter().map(|(_, size)| size).sum())?;
-                let pairs = self.copy(&sources, *to)?;
+                let sources = self.as_of(account, sources);
+                let pairs = self.copy(&sources, (*to, *keep))?;
                 Ok(OpResult::Copied { uidvalidity, pairs })
             }
-            Op::Move { from, uids, to } => {
-                let uidvalidity = self.same_owner(*from, *to)?;
+            Op::Move { from, uids, to, keep } => {
                 let sources = self.chosen(*from, uids)?;
+                let (account, uidvalidity) = self.destination(*to)?;
+                if account != self.mailbox(*from)?.row.account {
+                    self.check_quota(account, sources.iter().map(|(_, size)| size).sum())?;
+                }
                 sources
                     .iter()
                     .try_for_each(|(row, _)| self.remove(*from, row.uid))?;
-                let pairs = self.copy(&sources, *to)?;
+                let sources = self.as_of(account, sources);
+                let pairs = self.copy(&sources, (*to, *keep))?;
                 self.bury(*from, sources.iter().map(|(row, _)| row.uid).collect())?;
                 Ok(OpResult::Moved {
                     uidvalidity,
@@ -305,7 +311,7 @@ impl State {
                 sources
                     .iter()
                     .try_for_each(|(row, _)| self.remove(inbox, row.uid))?;
-                self.copy(&sources, *mailbox)?;
+                self.copy(&sources, (*mailbox, FlagMask::ALL))?;
                 self.bury(inbox, sources.iter().map(|(row, _)| row.uid).collect())?;
                 Ok(OpResult::MailboxCreated { uidvalidity })
             }
@@ -321,6 +327,12 @@ impl State {
                 name,
                 subscribed,
             } => self.set_subscribed_name(*account, name, *subscribed),
+            Op::ChangeGrant {
+                mailbox,
+                who,
+                side,
+                change,
+            } => self.change_grant(*mailbox, *who, *side, *change),
             Op::SetMetadata {
                 account,
                 mailbox,
@@ -367,7 +379,13 @@ impl State {
                 self.accounts.remove(account);
                 self.mailboxes
                     .retain(|_, mailbox| mailbox.row.account != *account);
-                self.metadata.retain(|(owner, _, _), _| owner != account);
+                let there: BTreeSet<MailboxId> = self.mailboxes.keys().copied().collect();
+                let is_there = |id: &Option<MailboxId>| id.is_none_or(|id| there.contains(&id));
+                self.metadata
+                    .retain(|(owner, mailbox, _), _| owner != account && is_there(mailbox));
+                let gone = Grantee::Account(*account);
+                self.grants
+                    .retain(|(mailbox, who), _| *who != gone && there.contains(mailbox));
                 self.subscribed_names.retain(|(owner, _)| owner != account);
                 Ok(OpResult::Done)
             }
@@ -646,13 +664,37 @@ impl State {
         Ok(())
     }
 
-    fn copy(&mut self, sources: &[(PlacementRow, u64)], to: MailboxId) -> Result<Vec<(u32, u32)>> {
+    fn copy(
+        &mut self,
+        sources: &[(PlacementRow, u64)],
+        (to, keep): (MailboxId, FlagMask),
+    ) -> Result<Vec<(u32, u32)>> {
         let mut pairs = Vec::new();
         for (row, size) in sources {
-            let flags = self.admit(to, &row.flags, true)?;
+            let flags = self.admit(to, &keep.of(&row.flags), true)?;
             pairs.push((row.uid, self.place(to, row.message, *size, flags)?.uid));
         }
         Ok(pairs)
+    }
+
+    /// The same messages, as an account's own.
+    fn as_of(&mut self, account: AccountId, sources: Vec<(PlacementRow, u64)>) -> Vec<(PlacementRow, u64)> {
+        let mut own = sources;
+        for (row, _) in &mut own {
+            let Some(message) = self.messages.get(&row.message).filter(|it| it.account != account) else {
+                continue;
+            };
+            self.next_message += 1;
+            let copy = MessageRow {
+                id: MessageId::from_raw(self.next_message),
+                account,
+                saved_at: self.now,
+                ..message.clone()
+            };
+            row.message = copy.id;
+            self.messages.insert(copy.id, copy);
+        }
+        own
     }
 
     fn chosen(&mut self, id: MailboxId, uids: &UidSet) -> Result<Vec<(PlacementRow, u64)>> {
@@ -735,14 +777,9 @@ impl State {
         if over { refuse(Conflict::OverQuota) } else { Ok(()) }
     }
 
-    fn same_owner(&mut self, from: MailboxId, to: MailboxId) -> Result<u32> {
-        let account = self.mailbox(from)?.row.account;
+    fn destination(&mut self, to: MailboxId) -> Result<(AccountId, u32)> {
         let row = &self.mailbox(to)?.row;
-        if row.account == account {
-            Ok(row.uidvalidity)
-        } else {
-            refuse(Conflict::NotAllowed)
-        }
+        Ok((row.account, row.uidvalidity))
     }
 
     fn check_place(
@@ -817,6 +854,12 @@ impl State {
         if self.mailboxes.insert(id, mailbox).is_some() {
             return refuse(Conflict::MailboxExists);
         }
+        let above = self
+            .grants
+            .iter()
+            .filter(|((above, _), _)| Some(*above) == parent);
+        let inherited: Vec<_> = above.map(|((_, who), grant)| ((id, *who), *grant)).collect();
+        self.grants.extend(inherited);
         Ok(uidvalidity)
     }
 
@@ -834,6 +877,7 @@ impl State {
         }
         self.mailboxes.remove(&id);
         self.metadata.retain(|(_, mailbox, _), _| *mailbox != Some(id));
+        self.grants.retain(|(mailbox, _), _| *mailbox != id);
         self.account(row.account)?.row.used_bytes -= row.size_bytes;
         self.modseq(row.account)?;
         Ok(OpResult::Done)
@@ -864,10 +908,8 @@ impl State {
         entries: &[(String, Option<Bytes>)],
     ) -> Result<OpResult> {
         self.account(account)?;
-        if let Some(id) = mailbox
-            && self.mailbox(id)?.row.account != account
-        {
-            return refuse(Conflict::NoSuchMailbox);
+        if let Some(id) = mailbox {
+            self.mailbox(id)?;
         }
         for (entry, value) in entries {
             let key = (account, mailbox, entry.clone());
@@ -894,6 +936,47 @@ impl State {
             return refuse(Conflict::MetadataTooLarge);
         }
         Ok(OpResult::Done)
+    }
+
+    fn change_grant(
+        &mut self,
+        id: MailboxId,
+        who: Grantee,
+        side: Side,
+        change: RightsChange,
+    ) -> Result<OpResult> {
+        let owner = self.mailbox(id)?.row.account;
+        if let Grantee::Account(account) = who {
+            self.account(account)?;
+            if account == owner {
+                return refuse(Conflict::NotAllowed);
+            }
+        }
+        let changed = self.grants.get(&(id, who)).copied().unwrap_or_default();
+        let changed = changed.changed(side, change);
+        let entries = self.grants.keys().filter(|(mailbox, _)| *mailbox == id).count();
+        if changed.is_empty() {
+            self.grants.remove(&(id, who));
+        } else if self.grants.contains_key(&(id, who)) || entries < GRANTS_PER_MAILBOX {
+            self.grants.insert((id, who), changed);
+        } else {
+            return refuse(Conflict::TooManyEntries);
+        }
+        self.modseq(owner)?;
+        Ok(OpResult::Done)
+    }
+
+    fn grant_rows(&self, wanted: impl Fn(MailboxId, Grantee, AccountId) -> bool) -> Vec<GrantRow> {
+        let rows = self.grants.iter().filter_map(|(&(mailbox, who), &grant)| {
+            let owner = self.mailboxes.get(&mailbox)?.row.account;
+            wanted(mailbox, who, owner).then_some(GrantRow {
+                mailbox,
+                owner,
+                who,
+                grant,
+            })
+        });
+        rows.collect()
     }
 
     fn create_account(&mut self, model: &Model, new: &NewAccount) -> Result<OpResult> {
@@ -1170,6 +1253,32 @@ impl Store for Model {
             .iter()
             .filter(|(owner, _)| *owner == account);
         ready(Ok(mine.map(|(_, name)| name.clone()).collect()))
+    }
+
+    fn grants(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<GrantRow>>> {
+        let state = self.state.lock();
+        if !state.mailboxes.contains_key(&mailbox) {
+            return ready(refuse(Conflict::NoSuchMailbox));
+        }
+        ready(Ok(state.grant_rows(|id, _, _| id == mailbox)))
+    }
+
+    fn grants_to(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<GrantRow>>> {
+        let state = self.state.lock();
+        ready(Ok(state.grant_rows(|_, who, owner| {
+            owner != account && who.covers(account)
+        })))
+    }
+
+    fn grants_of(
+        &self,
+        account: AccountId,
+        after: Option<MailboxId>,
+    ) -> BoxFuture<'_, Result<Vec<GrantRow>>> {
+        let state = self.state.lock();
+        ready(Ok(state.grant_rows(|mailbox, _, owner| {
+            owner == account && after.is_none_or(|after| mailbox > after)
+        })))
     }
 
     fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>> {

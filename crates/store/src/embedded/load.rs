@@ -4,10 +4,12 @@ use mail::ids::{AccountId, BlobId, Id, MailboxId, MessageId, QueueId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use world::clock::UnixMs;
 
-use crate::contract::{AccountRow, MailboxRow, MessageRow, Result, Waiting};
+use crate::contract::{AccountRow, GrantRow, MailboxRow, MessageRow, Result, Waiting};
 use crate::embedded::rows::{
-    PlacementColumns, Sum, account_sum, int, ledger_sum, mailbox_sum, special_use_from, uint, verify,
+    PlacementColumns, Sum, account_sum, grant_sum, int, ledger_sum, mailbox_sum, special_use_from, uint,
+    verify,
 };
+use crate::rights::{Grant, Grantee, Rights};
 
 /// A mailbox with what only the store needs.
 #[derive(Debug, Clone)]
@@ -492,4 +494,60 @@ fn positive(value: i64) -> u64 {
 /// A 32-bit number from a column. What does not fit is made to fail its checksum.
 pub(crate) fn low(value: i64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// The entries about rights in a mailbox, anyone first.
+pub(crate) fn grants(conn: &Connection, mailbox: MailboxId) -> Result<Vec<(Grantee, Grant)>> {
+    let mut statement =
+        conn.prepare_cached("SELECT mailbox,who,given,taken,sum FROM grants WHERE mailbox=? ORDER BY who")?;
+    let mut rows = statement.query(params![int(mailbox.raw())])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let stored = grant_from(row)?;
+        found.push((stored.who, stored.grant));
+    }
+    Ok(found)
+}
+
+/// An entry about rights as it is read.
+pub(crate) struct StoredGrant {
+    pub mailbox: MailboxId,
+    pub who: Grantee,
+    /// takes every right when the row is damaged: nobody sees more because of rot, and whoever administers can set it anew
+    pub grant: Grant,
+    pub whole: bool,
+}
+
+impl StoredGrant {
+    /// As the contract shows it.
+    pub fn of(self, owner: AccountId) -> GrantRow {
+        GrantRow {
+            mailbox: self.mailbox,
+            owner,
+            who: self.who,
+            grant: self.grant,
+        }
+    }
+}
+
+/// One entry.
+pub(crate) fn grant_from(row: &Row<'_>) -> Result<StoredGrant> {
+    let mailbox = MailboxId::from_raw(uint(row.get(0)?));
+    let who = match uint(row.get(1)?) {
+        0 => Grantee::Anyone,
+        account => Grantee::Account(AccountId::from_raw(account)),
+    };
+    let rights = |stored: i64| Rights::from_bits(u16::try_from(stored).unwrap_or(0));
+    let stored = Grant {
+        given: rights(row.get(2)?),
+        taken: rights(row.get(3)?),
+    };
+    let whole = verify(row.get(4)?, grant_sum(mailbox, who, stored), String::new).is_ok();
+    let grant = if whole { stored } else { Grant::ALL_TAKEN };
+    Ok(StoredGrant {
+        mailbox,
+        who,
+        grant,
+        whole,
+    })
 }

@@ -7,7 +7,7 @@ use world::clock::UnixMs;
 use crate::contract::{Result, Waiting};
 use crate::embedded::load::{self, StoredWaiting};
 use crate::embedded::rows::{Sum, int, uint, verify};
-use crate::embedded::schema::{self, MAILBOX_TABLES, QUEUE_TABLES};
+use crate::embedded::schema::{self, MAILBOX_TABLES, QUEUE_TABLES, SHARING_TABLES};
 use crate::limits::MIGRATED_DEADLINE_MS;
 
 /// Version 1 knew neither lanes nor deadlines. Recipients elsewhere waited for a road: now there is one, they are due at once.
@@ -22,6 +22,14 @@ pub(super) fn from_2(conn: &Connection) -> Result<()> {
         conn.execute_batch("ALTER TABLE placements ADD COLUMN saved_at INTEGER NOT NULL DEFAULT 0")?;
         conn.execute_batch(MAILBOX_TABLES)?;
         schema::set_meta(conn, "version", 3)
+    })
+}
+
+/// Version 3 knew no mailbox that several people use. No row is written.
+pub(super) fn from_3(conn: &Connection) -> Result<()> {
+    in_transaction(conn, || {
+        conn.execute_batch(SHARING_TABLES)?;
+        schema::set_meta(conn, "version", 4)
     })
 }
 

@@ -52,8 +52,8 @@ use world::clock::{BoxFuture, UnixMs};
 use world::ids::IdSource;
 
 use crate::contract::{
-    AcceptedMessage, AccountRow, Admission, AttemptRow, AuditRow, Batch, BodyStage, Changes, Claim, Lane,
-    MailboxRow, MessageRow, MetadataRow, Notice, PlacementRow, Receipt, Result, Store, StoreError,
+    AcceptedMessage, AccountRow, Admission, AttemptRow, AuditRow, Batch, BodyStage, Changes, Claim, GrantRow,
+    Lane, MailboxRow, MessageRow, MetadataRow, Notice, PlacementRow, Receipt, Result, Store, StoreError,
     WaitingRow,
 };
 use crate::durable::Durable;
@@ -363,6 +363,22 @@ impl Store for Embedded {
 
     fn subscribed_names(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<String>>> {
         self.readers.ask(move |reader| reader.subscribed_names(account))
+    }
+
+    fn grants(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<GrantRow>>> {
+        self.readers.ask(move |reader| reader.grants(mailbox))
+    }
+
+    fn grants_to(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<GrantRow>>> {
+        self.readers.ask(move |reader| reader.grants_to(account))
+    }
+
+    fn grants_of(
+        &self,
+        account: AccountId,
+        after: Option<MailboxId>,
+    ) -> BoxFuture<'_, Result<Vec<GrantRow>>> {
+        self.readers.ask(move |reader| reader.grants_of(account, after))
     }
 
     fn domains(&self, after: &str) -> BoxFuture<'_, Result<Vec<(String, String)>>> {

@@ -5,8 +5,8 @@ use rusqlite::params;
 use world::clock::UnixMs;
 
 use crate::contract::{
-    AccountRow, Changes, Conflict, MailboxRow, MessageRow, MetadataRow, PAGE_ROWS, PlacementRow, Result,
-    StoreError,
+    AccountRow, Changes, Conflict, GrantRow, MailboxRow, MessageRow, MetadataRow, PAGE_ROWS, PlacementRow,
+    Result, SHARED_MAILBOXES, StoreError,
 };
 use crate::embedded::apply::{TARGET_SEPARATOR, flags_of};
 use crate::embedded::load::{self, StoredPlacement};
@@ -241,6 +241,55 @@ impl Reader {
                 format!("a subscription of account {account}")
             })?;
             found.push(name);
+        }
+        Ok(found)
+    }
+
+    pub fn grants(&mut self, mailbox: MailboxId) -> Result<Vec<GrantRow>> {
+        self.snapshot(|reader| {
+            let missing = StoreError::Conflict(Conflict::NoSuchMailbox);
+            let owner = load::mailbox(&reader.conn, mailbox)?.ok_or(missing)?.row.account;
+            let found = load::grants(&reader.conn, mailbox)?.into_iter();
+            Ok(found
+                .map(|(who, grant)| GrantRow {
+                    mailbox,
+                    owner,
+                    who,
+                    grant,
+                })
+                .collect())
+        })
+    }
+
+    pub fn grants_to(&mut self, account: AccountId) -> Result<Vec<GrantRow>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT g.mailbox,who,given,taken,g.sum,m.account FROM grants g JOIN mailboxes m ON m.id=g.mailbox \
+             WHERE who IN (0,?1) AND m.account<>?1 ORDER BY g.mailbox,who",
+        )?;
+        let mut rows = statement.query(params![int(account.raw())])?;
+        let (mut found, mut mailboxes, mut last) = (Vec::new(), 0, None);
+        while let Some(row) = rows.next()? {
+            let stored = load::grant_from(row)?;
+            mailboxes += usize::from(last.replace(stored.mailbox) != Some(stored.mailbox));
+            if mailboxes > SHARED_MAILBOXES {
+                break;
+            }
+            found.push(stored.of(AccountId::from_raw(uint(row.get(5)?))));
+        }
+        Ok(found)
+    }
+
+    pub fn grants_of(&mut self, owner: AccountId, after: Option<MailboxId>) -> Result<Vec<GrantRow>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT g.mailbox,who,given,taken,g.sum FROM grants g WHERE g.mailbox IN \
+             (SELECT DISTINCT m.id FROM mailboxes m JOIN grants h ON h.mailbox=m.id WHERE m.account=? AND m.id>? \
+              ORDER BY m.id LIMIT ?) ORDER BY g.mailbox,who",
+        )?;
+        let after = after.map_or(0, |id| int(id.raw()));
+        let mut rows = statement.query(params![int(owner.raw()), after, PAGE])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(load::grant_from(row)?.of(owner));
         }
         Ok(found)
     }

@@ -4,6 +4,7 @@
 use mail::ids::{AccountId, Id, MailboxId};
 
 use crate::contract::{AccountRow, MailboxRow, SpecialUse, StoreError};
+use crate::rights::{Grant, Grantee};
 
 /// Collects the columns of one row.
 pub(crate) struct Sum(Vec<u8>);
@@ -143,6 +144,24 @@ pub(crate) fn metadata_sum(account: AccountId, mailbox: Option<MailboxId>, entry
         .bytes(entry.as_bytes())
         .bytes(value)
         .end()
+}
+
+/// Checksum of an entry about rights.
+pub(crate) fn grant_sum(mailbox: MailboxId, who: Grantee, grant: Grant) -> i64 {
+    Sum::of("grant")
+        .int(mailbox.raw())
+        .int(grantee_code(who))
+        .int(u64::from(grant.given.bits()))
+        .int(u64::from(grant.taken.bits()))
+        .end()
+}
+
+/// Whom an entry is about as a number; no account has the number 0.
+pub(crate) fn grantee_code(who: Grantee) -> u64 {
+    match who {
+        Grantee::Anyone => 0,
+        Grantee::Account(account) => account.raw(),
+    }
 }
 
 /// Checksum of a name that is subscribed to.

@@ -11,7 +11,7 @@ use crate::embedded::migrate;
 use crate::limits::{READER_CACHE_KIB, WAL_CHECKPOINT_BYTES, WRITER_CACHE_KIB};
 
 /// Version of the stored format. A newer one is refused, never guessed at.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 const TABLES: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -49,7 +49,7 @@ CREATE TABLE deliveries(accepted INTEGER NOT NULL, recipient INTEGER NOT NULL, m
 CREATE TABLE gone(since INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY(since, message)) WITHOUT ROWID;
 CREATE TABLE dead(since INTEGER NOT NULL, blob INTEGER NOT NULL, PRIMARY KEY(since, blob)) WITHOUT ROWID;
 CREATE TABLE doomed(mailbox INTEGER PRIMARY KEY);
-INSERT INTO meta VALUES('version', 3), ('id_floor', 0), ('scars', 0);
+INSERT INTO meta VALUES('version', 4), ('id_floor', 0), ('scars', 0);
 ";
 
 /// The tables that version 2 made anew or added.
@@ -70,6 +70,14 @@ CREATE TABLE metadata(account INTEGER NOT NULL, mailbox INTEGER NOT NULL, entry 
     sum INTEGER NOT NULL, PRIMARY KEY(account, mailbox, entry)) WITHOUT ROWID;
 CREATE TABLE subscribed_names(account INTEGER NOT NULL, name TEXT NOT NULL, sum INTEGER NOT NULL,
     PRIMARY KEY(account, name)) WITHOUT ROWID;
+";
+
+/// What version 4 added. `grants.who` is 0 for anyone.
+pub(super) const SHARING_TABLES: &str = "
+CREATE TABLE grants(mailbox INTEGER NOT NULL, who INTEGER NOT NULL, given INTEGER NOT NULL, taken INTEGER NOT NULL,
+    sum INTEGER NOT NULL, PRIMARY KEY(mailbox, who)) WITHOUT ROWID;
+CREATE INDEX grants_by_who ON grants(who, mailbox);
+CREATE INDEX metadata_by_mailbox ON metadata(mailbox);
 ";
 
 /// Opens the writer's connection and makes the tables if there are none. Returns whether they were made.
@@ -99,7 +107,7 @@ pub(crate) fn open_writer(path: &Path, now: UnixMs) -> Result<(Connection, bool)
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
         conn.execute_batch(&format!(
-            "BEGIN IMMEDIATE;{TABLES}{QUEUE_TABLES}{MAILBOX_TABLES}COMMIT;"
+            "BEGIN IMMEDIATE;{TABLES}{QUEUE_TABLES}{MAILBOX_TABLES}{SHARING_TABLES}COMMIT;"
         ))?;
         return Ok((conn, true));
     }
@@ -110,7 +118,7 @@ pub(crate) fn open_writer(path: &Path, now: UnixMs) -> Result<(Connection, bool)
 /// All tables, for tests of questions.
 #[cfg(test)]
 pub(super) fn all_tables() -> String {
-    format!("{TABLES}{QUEUE_TABLES}{MAILBOX_TABLES}")
+    format!("{TABLES}{QUEUE_TABLES}{MAILBOX_TABLES}{SHARING_TABLES}")
 }
 
 /// Opens a connection that cannot write.
@@ -142,8 +150,11 @@ fn check_version(conn: &Connection, now: UnixMs) -> Result<()> {
     let version = meta(conn, "version")?;
     match version {
         Some(VERSION) => Ok(()),
-        Some(1) => migrate::from_1(conn, now).and_then(|()| migrate::from_2(conn)),
-        Some(2) => migrate::from_2(conn),
+        Some(1) => migrate::from_1(conn, now)
+            .and_then(|()| migrate::from_2(conn))
+            .and_then(|()| migrate::from_3(conn)),
+        Some(2) => migrate::from_2(conn).and_then(|()| migrate::from_3(conn)),
+        Some(3) => migrate::from_3(conn),
         Some(other) => Err(StoreError::Fatal(format!(
             "the store has format {other}, this program knows format {VERSION}: use the program that wrote it, or a newer one"
         ))),

@@ -164,6 +164,7 @@ impl Pass {
             for row in &page {
                 reader.metadata(row.id)?;
                 reader.subscribed_names(row.id)?;
+                verify_grants(reader, row.id)?;
             }
             Ok(page.len())
         });
@@ -262,6 +263,24 @@ fn verify_use(reader: &Reader, account: AccountId, used_bytes: u64) -> Result<()
     Err(StoreError::Damaged(format!(
         "ledger of account {account} (used bytes)"
     )))
+}
+
+/// Every entry about rights in the account's mailboxes is whole.
+fn verify_grants(reader: &Reader, account: AccountId) -> Result<()> {
+    let mut statement = reader.conn.prepare_cached(
+        "SELECT g.mailbox,who,given,taken,g.sum FROM grants g JOIN mailboxes m ON m.id=g.mailbox WHERE m.account=?",
+    )?;
+    let mut rows = statement.query(params![int(account.raw())])?;
+    while let Some(row) = rows.next()? {
+        let stored = load::grant_from(row)?;
+        if !stored.whole {
+            return Err(StoreError::Damaged(format!(
+                "an entry about rights in mailbox {}",
+                stored.mailbox
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn recount(reader: &Reader, id: MailboxId, rows: &mut u64) -> Result<()> {

@@ -10,12 +10,14 @@ use mail::ids::Id;
 use tempfile::TempDir;
 use world::clock::UnixMs;
 
-use crate::contract::{Conflict, Op, Outcome, Store, StoreError};
+use crate::contract::{Conflict, NewAccount, Op, Outcome, Store, StoreError};
 use crate::contract_tests::make::{
-    LANE, START_MS, accept, account, alice, blob, body, commit, deliver, delivery, mailbox, read_all, waiting,
+    LANE, START_MS, accept, account, alice, blob, body, commit, commit_all, deliver, delivery, mailbox,
+    read_all, waiting,
 };
 use crate::embedded::Embedded;
-use crate::flags::Flags;
+use crate::flags::{FlagMask, Flags};
+use crate::rights::{Grantee, Rights, RightsChange, Side};
 use crate::tests::support::World;
 use crate::uids::UidSet;
 
@@ -480,6 +482,7 @@ async fn row_c16_dur_5_a_move_is_all_or_nothing() {
             from: mailbox(1),
             uids: all,
             to: mailbox(2),
+            keep: FlagMask::ALL,
         },
     )
     .await
@@ -495,6 +498,57 @@ async fn row_c16_dur_5_a_move_is_all_or_nothing() {
             matches!((inbox, archive), (20, 0) | (0, 20)),
             "{inbox} and {archive}"
         );
+    }
+}
+
+/// Moved to somebody else, a message is theirs or still ours, and rights given with it are there or not.
+#[tokio::test]
+async fn row_c16_imp_5_rights_and_messages_of_two_accounts_change_together() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    let bob = NewAccount {
+        id: account(2),
+        address: "bob@example.test".to_owned(),
+        credential: None,
+        quota_bytes: 0,
+        settings: "{}".to_owned(),
+        inbox: mailbox(5),
+        mailboxes: Vec::new(),
+    };
+    commit(store.as_ref(), Op::CreateAccount { account: bob })
+        .await
+        .expect("an account");
+    fill(store.as_ref(), 1..=20).await;
+    let before = store.upkeep().log_bytes().expect("a length");
+    let moved = Op::Move {
+        from: mailbox(1),
+        uids: UidSet::from_ranges([(1, u32::MAX)]),
+        to: mailbox(5),
+        keep: FlagMask::ALL,
+    };
+    let grant = Op::ChangeGrant {
+        mailbox: mailbox(1),
+        who: Grantee::Account(account(2)),
+        side: Side::Given,
+        change: RightsChange::Set(Rights::ALL),
+    };
+    commit_all(store.as_ref(), vec![moved, grant])
+        .await
+        .expect("both");
+    let after = store.upkeep().log_bytes().expect("a length");
+    for seed in 0..8 {
+        let crashed = home.copy();
+        tear(&crashed.path("mail.db-wal"), before, after, seed);
+        let again = crashed.open();
+        let ours = again.placements(mailbox(1), 0).await.expect("placements").len();
+        let theirs = again.placements(mailbox(5), 0).await.expect("placements").len();
+        let grants = again.grants_to(account(2)).await.expect("grants").len();
+        assert!(
+            matches!((ours, theirs, grants), (20, 0, 0) | (0, 20, 1)),
+            "{ours}, {theirs} and {grants}"
+        );
+        sound(&again).await;
     }
 }
 
@@ -601,6 +655,7 @@ async fn row_c17_a_deleted_mailbox_is_emptied_after_a_crash() {
             from: mailbox(1),
             uids: all,
             to: mailbox(2),
+            keep: FlagMask::ALL,
         },
     )
     .await
@@ -832,11 +887,11 @@ async fn a_second_process_is_refused_and_a_newer_format_too() {
     store.close();
     drop(store);
     let conn = rusqlite::Connection::open(home.path("mail.db")).expect("a connection");
-    conn.execute("UPDATE meta SET value=4 WHERE name='version'", [])
+    conn.execute("UPDATE meta SET value=5 WHERE name='version'", [])
         .expect("set");
     drop(conn);
     let said = Embedded::open(home.dir.path(), home.world.options()).err();
-    assert!(matches!(said, Some(StoreError::Fatal(text)) if text.contains("format 4")));
+    assert!(matches!(said, Some(StoreError::Fatal(text)) if text.contains("format 5")));
 }
 
 #[tokio::test]

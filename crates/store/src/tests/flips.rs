@@ -15,7 +15,7 @@ use crate::contract_tests::make::{
     read_all, waiting,
 };
 use crate::embedded::Embedded;
-use crate::flags::{FlagEdit, Flags, SEEN};
+use crate::flags::{FlagEdit, FlagMask, Flags, SEEN};
 use crate::tests::support::World;
 use crate::uids::UidSet;
 
@@ -182,6 +182,7 @@ async fn build(dir: &Path, world: &World) -> Arc<Embedded> {
             from: mailbox(1),
             uids,
             to: mailbox(2),
+            keep: FlagMask::ALL,
         },
     )
     .await

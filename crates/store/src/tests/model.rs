@@ -8,15 +8,16 @@ use proptest::prelude::*;
 use world::clock::UnixMs;
 
 use crate::contract::{
-    Attempt, AttemptRow, Batch, Changes, Delivery, Lane, MailboxRow, Op, OpResult, Outcome, PlacementRow,
-    Receipt, Result, Store, Target, Urgency, Waiting, WaitingRow,
+    Attempt, AttemptRow, Batch, Changes, Delivery, GrantRow, Lane, MailboxRow, NewAccount, Op, OpResult,
+    Outcome, PlacementRow, Receipt, Result, Store, Target, Urgency, Waiting, WaitingRow,
 };
 use crate::contract_tests::make::{
     START_MS, accept, account, alice, blob, body, delivery, mailbox, queue_id, waiting,
 };
 use crate::contract_tests::model::Model;
 use crate::embedded::Embedded;
-use crate::flags::{DELETED, FlagEdit, Flags, SEEN};
+use crate::flags::{DELETED, FlagEdit, FlagMask, Flags, SEEN};
+use crate::rights::{Grantee, Rights, RightsChange, Side};
 use crate::tests::support::World;
 use crate::uids::UidSet;
 
@@ -75,6 +76,13 @@ enum Step {
         mailbox: u64,
         on: bool,
     },
+    Grant {
+        mailbox: u64,
+        anyone: bool,
+        taken: bool,
+        kind: u8,
+        bits: u16,
+    },
     Quota {
         bytes: u64,
     },
@@ -122,8 +130,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1u64..7, 0usize..200, flags()).prop_map(|(to, size, flags)| Step::Append { to, size, flags }),
         3 => (1u64..7, uids(), edit(), prop::option::of(0u64..20))
             .prop_map(|(mailbox, uids, edit, since)| Step::SetFlags { mailbox, uids, edit, since }),
-        2 => (1u64..7, uids(), 1u64..7).prop_map(|(from, uids, to)| Step::Copy { from, uids, to }),
-        2 => (1u64..7, uids(), 1u64..7).prop_map(|(from, uids, to)| Step::Move { from, uids, to }),
+        2 => (1u64..8, uids(), 1u64..8).prop_map(|(from, uids, to)| Step::Copy { from, uids, to }),
+        2 => (1u64..8, uids(), 1u64..8).prop_map(|(from, uids, to)| Step::Move { from, uids, to }),
         2 => (1u64..7, uids(), any::<bool>())
             .prop_map(|(mailbox, uids, only_deleted)| Step::Expunge { mailbox, uids, only_deleted }),
         2 => (3u64..7, prop::option::of(1u64..7), 0u8..4)
@@ -133,6 +141,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(mailbox, parent, name)| Step::Rename { mailbox, parent, name }),
         1 => (3u64..7, 0u8..4).prop_map(|(mailbox, name)| Step::RenameInbox { mailbox, name }),
         1 => (1u64..7, any::<bool>()).prop_map(|(mailbox, on)| Step::Subscribe { mailbox, on }),
+        2 => (1u64..7, any::<bool>(), any::<bool>(), 0u8..3, any::<u16>())
+            .prop_map(|(mailbox, anyone, taken, kind, bits)| Step::Grant { mailbox, anyone, taken, kind, bits }),
         1 => (0u64..2000).prop_map(|bytes| Step::Quota { bytes }),
         4 => (any::<bool>(), 0u8..2, 0u8..5, any::<bool>())
             .prop_map(|(overdue, lane, end, attempt)| Step::Work { overdue, lane, end, attempt }),
@@ -222,11 +232,13 @@ impl Pair {
                 from: self.names.now(*from),
                 uids: set(*uids),
                 to: self.names.now(*to),
+                keep: FlagMask::ALL,
             },
             Step::Move { from, uids, to } => Op::Move {
                 from: self.names.now(*from),
                 uids: set(*uids),
                 to: self.names.now(*to),
+                keep: FlagMask::ALL,
             },
             Step::Expunge {
                 mailbox,
@@ -273,6 +285,29 @@ impl Pair {
                 mailbox: self.names.now(*mailbox),
                 subscribed: *on,
             },
+            Step::Grant {
+                mailbox,
+                anyone,
+                taken,
+                kind,
+                bits,
+            } => {
+                let rights = Rights::from_bits(*bits);
+                Op::ChangeGrant {
+                    mailbox: self.names.now(*mailbox),
+                    who: if *anyone {
+                        Grantee::Anyone
+                    } else {
+                        Grantee::Account(account(2))
+                    },
+                    side: if *taken { Side::Taken } else { Side::Given },
+                    change: match kind {
+                        0 => RightsChange::Set(rights),
+                        1 => RightsChange::Add(rights),
+                        _ => RightsChange::Remove(rights),
+                    },
+                }
+            }
             Step::Quota { bytes } => Op::SetAccount {
                 account: account(1),
                 credential: None,
@@ -388,7 +423,9 @@ fn nobody() -> MessageId {
 struct Seen {
     mailboxes: Vec<MailboxRow>,
     contents: Vec<Contents>,
-    used_bytes: u64,
+    used_bytes: Vec<u64>,
+    grants: Vec<GrantRow>,
+    granted: Vec<GrantRow>,
     waiting: Vec<WaitingRow>,
     lanes: Vec<Lane>,
     next_deadline: Option<UnixMs>,
@@ -407,7 +444,8 @@ struct Contents {
 }
 
 async fn see(store: &dyn Store) -> Seen {
-    let mailboxes = store.mailboxes(account(1)).await.expect("mailboxes");
+    let mut mailboxes = store.mailboxes(account(1)).await.expect("mailboxes");
+    mailboxes.extend(store.mailboxes(account(2)).await.expect("mailboxes"));
     let mut contents = Vec::new();
     for row in &mailboxes {
         let mut placed = store.placements(row.id, 0).await.expect("placements");
@@ -445,10 +483,14 @@ async fn see(store: &dyn Store) -> Seen {
         attempts.extend(store.attempts(queue_id(number), None).await.expect("attempts"));
     }
     let audit = store.audit(0).await.expect("the audit");
+    let accounts = store.accounts(None).await.expect("accounts");
+    let used = accounts.iter().map(|row| row.used_bytes).collect();
     Seen {
         mailboxes,
         contents,
-        used_bytes: store.accounts(None).await.expect("accounts")[0].used_bytes,
+        used_bytes: used,
+        grants: store.grants_of(account(1), None).await.expect("grants"),
+        granted: store.grants_to(account(2)).await.expect("grants"),
         waiting: store.waiting(None).await.expect("waiting"),
         lanes: store.lanes("").await.expect("lanes"),
         next_deadline: store.next_deadline().await.expect("next deadline"),
@@ -467,10 +509,21 @@ async fn run(steps: Vec<Step>) {
         bodies: 0,
     };
     for side in [pair.real.as_ref() as &dyn Store, &pair.model] {
-        side.commit(Batch::urgent(alice()))
-            .await
-            .map(drop)
-            .expect("an account");
+        let bob = NewAccount {
+            id: account(2),
+            address: "bob@example.test".to_owned(),
+            credential: None,
+            quota_bytes: 0,
+            settings: "{}".to_owned(),
+            inbox: mailbox(7),
+            mailboxes: Vec::new(),
+        };
+        for op in [alice(), Op::CreateAccount { account: bob }] {
+            side.commit(Batch::urgent(op))
+                .await
+                .map(drop)
+                .expect("an account");
+        }
     }
     for step in steps {
         if let Step::Reopen = step {

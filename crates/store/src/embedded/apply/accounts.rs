@@ -153,6 +153,7 @@ impl Work<'_> {
             .prepare_cached("DELETE FROM ledgers WHERE account=?")?
             .execute(params![int(id.raw())])?;
         self.forget_account_entries(id)?;
+        self.forget_grantee(id)?;
         self.ledger.drop_account(id);
         Ok(OpResult::Done)
     }

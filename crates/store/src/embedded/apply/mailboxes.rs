@@ -7,6 +7,7 @@ use crate::contract::{Conflict, MailboxRow, OpResult, Result, SpecialUse, StoreE
 use crate::embedded::apply::Work;
 use crate::embedded::apply::place::is_constraint;
 use crate::embedded::rows::{int, mailbox_sum, special_use_code, uint};
+use crate::flags::FlagMask;
 use crate::limits::{MAILBOX_DEPTH, MAILBOX_NAME_BYTES, MAILBOXES_PER_ACCOUNT};
 use crate::uids::UidSet;
 
@@ -79,6 +80,9 @@ impl Work<'_> {
             Err(error) if is_constraint(&error) => return refuse(Conflict::MailboxExists),
             Err(error) => return Err(error.into()),
         }
+        if let Some(parent) = parent {
+            self.inherit_grants(parent, mailbox)?;
+        }
         self.ledger.created_mailbox(mailbox);
         self.shared.saw_id(mailbox.raw());
         self.ledger.touch(account, mailbox);
@@ -101,7 +105,6 @@ impl Work<'_> {
             return refuse(Conflict::HasChildren);
         }
         self.doom(mailbox)?;
-        self.forget_metadata(row.account, mailbox)?;
         let state = self.ledger.change_account(self.conn, row.account)?;
         state.used_bytes = state.used_bytes.saturating_sub(row.size_bytes);
         self.ledger.modseq(self.conn, row.account)?;
@@ -118,6 +121,7 @@ impl Work<'_> {
         self.conn
             .prepare_cached("INSERT OR IGNORE INTO doomed VALUES(?)")?
             .execute(params![id])?;
+        self.forget_shares(mailbox)?;
         self.ledger.drop_mailbox(mailbox);
         self.shared.keep_id_floor(self.conn)
     }
@@ -163,7 +167,7 @@ impl Work<'_> {
         self.check_place(account, None, parent, name)?;
         let uidvalidity = self.insert_mailbox(account, mailbox, parent, name, None)?;
         let sources = self.gather(inbox, &UidSet::from_ranges([(1, u32::MAX)]))?;
-        self.move_rows(inbox, &sources, mailbox)?;
+        self.move_rows(inbox, &sources, (mailbox, FlagMask::ALL))?;
         Ok(OpResult::MailboxCreated { uidvalidity })
     }
 

@@ -10,7 +10,7 @@ use crate::embedded::apply::flags::flags_of;
 use crate::embedded::apply::place::{Overflow, Tenant};
 use crate::embedded::load::{self, MessageState, StoredPlacement};
 use crate::embedded::rows::int;
-use crate::flags::{DELETED, Flags, SEEN};
+use crate::flags::{DELETED, FlagMask, Flags, SEEN};
 use crate::uids::UidSet;
 
 impl Work<'_> {
@@ -65,17 +65,29 @@ impl Work<'_> {
     }
 
     /// IMAP COPY.
-    pub(super) fn copy(&mut self, from: MailboxId, uids: &UidSet, to: MailboxId) -> Result<OpResult> {
-        let (account, uidvalidity) = self.same_owner(from, to)?;
+    pub(super) fn copy(
+        &mut self,
+        from: MailboxId,
+        uids: &UidSet,
+        (to, keep): (MailboxId, FlagMask),
+    ) -> Result<OpResult> {
+        let ends = self.ends(from, to)?;
         let sources = self.gather(from, uids)?;
-        self.check_quota(account, sources.iter().map(|source| source.size).sum())?;
+        self.check_quota(ends.account, sources.iter().map(|source| source.size).sum())?;
         let names = load::keyword_names(self.conn, from)?;
         let mut pairs = Vec::with_capacity(sources.len());
-        for source in sources {
-            self.add_place(&source, 1)?;
-            pairs.push((source.uid, self.place_again(&source, &names, to)?));
+        for mut source in sources {
+            let uid = source.uid;
+            match ends.crosses {
+                true => source.message = self.message_again(&source, ends.account)?.raw(),
+                false => self.add_place(&source, 1)?,
+            }
+            pairs.push((uid, self.place_again(&source, &names, (to, keep))?));
         }
-        Ok(OpResult::Copied { uidvalidity, pairs })
+        Ok(OpResult::Copied {
+            uidvalidity: ends.uidvalidity,
+            pairs,
+        })
     }
 
     /// IMAP MOVE: copies and expunges in one transaction.
@@ -83,11 +95,19 @@ impl Work<'_> {
         &mut self,
         from: MailboxId,
         uids: &UidSet,
-        to: MailboxId,
+        (to, keep): (MailboxId, FlagMask),
     ) -> Result<OpResult> {
-        let (_, uidvalidity) = self.same_owner(from, to)?;
-        let sources = self.gather(from, uids)?;
-        let pairs = self.move_rows(from, &sources, to)?;
+        let ends = self.ends(from, to)?;
+        let (uidvalidity, pairs) = if ends.crosses {
+            let OpResult::Copied { uidvalidity, pairs } = self.copy(from, uids, (to, keep))? else {
+                return Err(StoreError::Conflict(Conflict::NoSuchMessage));
+            };
+            self.expunge(from, &UidSet::from_uids(pairs.iter().map(|pair| pair.0)), false)?;
+            (uidvalidity, pairs)
+        } else {
+            let sources = self.gather(from, uids)?;
+            (ends.uidvalidity, self.move_rows(from, &sources, (to, keep))?)
+        };
         let modseq = self.ledger.known_mailbox(self.conn, from)?.row.modseq;
         Ok(OpResult::Moved {
             uidvalidity,
@@ -101,7 +121,7 @@ impl Work<'_> {
         &mut self,
         from: MailboxId,
         sources: &[StoredPlacement],
-        to: MailboxId,
+        to: (MailboxId, FlagMask),
     ) -> Result<Vec<(u32, u32)>> {
         let names = load::keyword_names(self.conn, from)?;
         let mut pairs = Vec::with_capacity(sources.len());
@@ -147,8 +167,13 @@ impl Work<'_> {
         Ok(found)
     }
 
-    fn place_again(&mut self, source: &StoredPlacement, names: &[String], to: MailboxId) -> Result<u32> {
-        let flags = flags_of(source, names)?;
+    fn place_again(
+        &mut self,
+        source: &StoredPlacement,
+        names: &[String],
+        (to, keep): (MailboxId, FlagMask),
+    ) -> Result<u32> {
+        let flags = keep.of(&flags_of(source, names)?);
         let keywords = self.keyword_numbers(to, &flags, Overflow::Refuse)?;
         let tenant = Tenant {
             message: MessageId::from_raw(source.message),
@@ -156,6 +181,26 @@ impl Work<'_> {
             saved_at: self.now.0,
         };
         Ok(self.place(to, tenant, flags.bits, keywords.as_deref())?.uid)
+    }
+
+    /// The same message as another account's: a row of its own over the same body.
+    fn message_again(&mut self, source: &StoredPlacement, account: AccountId) -> Result<MessageId> {
+        let missing = || StoreError::Damaged(format!("message {}", MessageId::from_raw(source.message)));
+        let known = load::message(self.conn, source.message)?.ok_or_else(missing)?;
+        let mut body = load::body(self.conn, known.row.blob.raw())?.ok_or_else(missing)?;
+        body.refs += 1;
+        body.update(self.conn)?;
+        let message = MessageState {
+            row: MessageRow {
+                id: self.new_message(),
+                account,
+                saved_at: self.now,
+                ..known.row
+            },
+            places: 1,
+        };
+        self.insert_message(&message)?;
+        Ok(message.row.id)
     }
 
     /// Removes the row and takes it out of the counters.
@@ -222,13 +267,21 @@ impl Work<'_> {
         }
     }
 
-    /// Both mailboxes must be one account's. Returns it, and the destination's UIDVALIDITY.
-    fn same_owner(&mut self, from: MailboxId, to: MailboxId) -> Result<(AccountId, u32)> {
-        let account = self.ledger.known_mailbox(self.conn, from)?.row.account;
+    /// Where messages go to, and whether it is another account's.
+    fn ends(&mut self, from: MailboxId, to: MailboxId) -> Result<Ends> {
+        let owner = self.ledger.known_mailbox(self.conn, from)?.row.account;
         let destination = &self.ledger.known_mailbox(self.conn, to)?.row;
-        if destination.account != account {
-            return Err(StoreError::Conflict(Conflict::NotAllowed));
-        }
-        Ok((account, destination.uidvalidity))
+        Ok(Ends {
+            account: destination.account,
+            uidvalidity: destination.uidvalidity,
+            crosses: destination.account != owner,
+        })
     }
+}
+
+/// Where copies go.
+struct Ends {
+    account: AccountId,
+    uidvalidity: u32,
+    crosses: bool,
 }

@@ -28,10 +28,8 @@ impl Work<'_> {
         entries: &[(String, Option<Bytes>)],
     ) -> Result<OpResult> {
         self.ledger.account(self.conn, account)?;
-        if let Some(mailbox) = mailbox
-            && self.ledger.known_mailbox(self.conn, mailbox)?.row.account != account
-        {
-            return refuse(Conflict::NoSuchMailbox);
+        if let Some(mailbox) = mailbox {
+            self.ledger.known_mailbox(self.conn, mailbox)?;
         }
         for (entry, value) in entries {
             match value {
@@ -84,14 +82,6 @@ impl Work<'_> {
                 int(mailbox.map_or(0, Id::raw)),
                 entry
             ])?;
-        Ok(())
-    }
-
-    /// Nothing of a mailbox's metadata outlives it.
-    pub(super) fn forget_metadata(&self, account: AccountId, mailbox: MailboxId) -> Result<()> {
-        self.conn
-            .prepare_cached("DELETE FROM metadata WHERE account=? AND mailbox=?")?
-            .execute(params![int(account.raw()), int(mailbox.raw())])?;
         Ok(())
     }
 

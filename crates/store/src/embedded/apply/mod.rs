@@ -3,6 +3,7 @@
 mod accept;
 mod accounts;
 mod flags;
+mod grants;
 mod mailboxes;
 mod messages;
 mod metadata;
@@ -90,8 +91,8 @@ impl Work<'_> {
                 edit,
                 unchanged_since,
             } => self.set_flags(*mailbox, uids, edit, *unchanged_since),
-            Op::Copy { from, uids, to } => self.copy(*from, uids, *to),
-            Op::Move { from, uids, to } => self.move_messages(*from, uids, *to),
+            Op::Copy { from, uids, to, keep } => self.copy(*from, uids, (*to, *keep)),
+            Op::Move { from, uids, to, keep } => self.move_messages(*from, uids, (*to, *keep)),
             Op::Expunge {
                 mailbox,
                 uids,
@@ -122,6 +123,12 @@ impl Work<'_> {
                 name,
                 subscribed,
             } => self.set_subscribed_name(*account, name, *subscribed),
+            Op::ChangeGrant {
+                mailbox,
+                who,
+                side,
+                change,
+            } => self.change_grant(*mailbox, *who, *side, *change),
             Op::SetMetadata {
                 account,
                 mailbox,
@@ -162,6 +169,7 @@ pub(crate) fn frees_space(batch: &Batch) -> bool {
                 | Op::Move { .. }
                 | Op::DeleteMailbox { .. }
                 | Op::SetSubscribedName { .. }
+                | Op::ChangeGrant { .. }
                 | Op::RemoveAccount { .. }
                 | Op::RemoveAlias { .. }
                 | Op::RemoveDomain { .. }
