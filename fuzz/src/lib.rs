@@ -31,6 +31,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("directory-srs", directory::fuzzing::fuzz_srs),
     ("directory-verifier", directory::fuzzing::fuzz_verifier),
     ("dns-reply", world_real::fuzzing::fuzz_dns_reply),
+    ("imap-filter", imap::fuzzing::fuzz_filter),
     ("imap-names", imap::fuzzing::fuzz_names),
     ("imap-sections", imap::fuzzing::fuzz_sections),
     ("imap-session", imap::fuzzing::fuzz_session),

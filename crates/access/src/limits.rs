@@ -35,6 +35,8 @@ pub const SEARCH_TEXTS: usize = 64;
 pub const SENT_AHEAD_BYTES: usize = 64 * 1024;
 /// Keys of one SEARCH, lists, `NOT` and `OR` counted as keys; more are refused with `NO [LIMIT]`.
 pub const SEARCH_KEYS: usize = 1000;
+/// Saved searches inside saved searches (RFC 5466 §3.1: at least 3); what lies deeper is undefined.
+pub const FILTER_PASSES: usize = 8;
 /// Keys that a SEARCH compares before it lets others have the processor.
 pub const SEARCH_KEYS_AT_ONCE: usize = 50_000;
 /// Ranges of UIDs in one VANISHED response.

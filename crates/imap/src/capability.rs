@@ -131,6 +131,7 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("WITHIN", "RFC 5032", When::AfterSignIn, Enable::No, "search_finds_what_people_look_for"),
     extension("ESEARCH", "RFC 4731", When::AfterSignIn, Enable::No, "results_come_as_asked_for"),
     extension("SEARCHRES", "RFC 5182", When::AfterSignIn, Enable::No, "a_result_is_kept_and_used"),
+    extension("FILTERS", "RFC 5466", When::AfterSignIn, Enable::No, "saved_searches_are_kept_and_used"),
     extension("PARTIAL", "RFC 9394", When::AfterSignIn, Enable::No, "a_window_of_messages_is_counted_from_either_end"),
     extension("I18NLEVEL=1", "RFC 5255", When::AfterSignIn, Enable::No, "texts_are_compared_in_any_charset"),
     extension("MULTISEARCH", "RFC 7377", When::AfterSignIn, Enable::No, "several_mailboxes_are_searched_at_once"),

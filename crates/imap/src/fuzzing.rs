@@ -42,6 +42,22 @@ pub fn fuzz_names(bytes: &[u8]) {
     }
 }
 
+/// A saved search: what is taken reads as the same search when a client sends it in a command, unless it holds a literal, which a
+/// frame must announce at the end of a line.
+pub fn fuzz_filter(bytes: &[u8]) {
+    let Some(keys) = parse::saved_search(bytes) else {
+        return;
+    };
+    if memchr::memchr(b'{', bytes).is_some() {
+        return;
+    }
+    let command = [b"a SEARCH ", bytes, b"\r\n"].concat();
+    match parse::request(&command).map(|request| request.command) {
+        Ok(crate::command::Command::Search(search)) => assert_eq!(search.keys, keys),
+        other => panic!("{} is {other:?}", bytes.escape_ascii()),
+    }
+}
+
 /// Sections, ENVELOPE and BODYSTRUCTURE of any message: the first line is a FETCH item list, the rest the message.
 pub fn fuzz_sections(bytes: &[u8]) {
     let line_end = memchr::memchr(b'\n', bytes).map_or(0, |at| at + 1);

@@ -23,6 +23,7 @@ pub mod capability;
 pub mod command;
 pub mod date;
 pub mod describe;
+pub mod filter;
 pub mod flag;
 pub mod frame;
 pub mod limits;

@@ -60,5 +60,9 @@ pub const METADATA_ENTRY_BYTES: usize = 1000;
 pub const LANGUAGES: usize = 20;
 /// One language range (octets); RFC 5646 §4.4.1 wants at least 35.
 pub const LANGUAGE_BYTES: usize = 64;
+/// The name of a saved search (octets); RFC 5466.
+pub const FILTER_NAME_BYTES: usize = 128;
+/// A saved search (octets); RFC 5466.
+pub const FILTER_BYTES: usize = 8 * 1024;
 /// Sources of one search in several mailboxes, and names in them.
 pub const SEARCH_SOURCES: usize = 200;

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use crate::command::Numbers;
 use crate::date::Date;
+use crate::filter::FilterName;
 use crate::flag::Flag;
 use crate::name::MailboxName;
 use crate::set::SequenceSet;
@@ -255,6 +256,8 @@ pub enum SearchKey {
     EmailId(String),
     /// THREADID (RFC 8474)
     ThreadId(String),
+    /// FILTER: a saved search, whose keys have to be put in its place (RFC 5466 §3.1)
+    Filter(FilterName),
 }
 
 impl SearchKey {
@@ -266,6 +269,17 @@ impl SearchKey {
             Self::Not(key) => key.is_of_selected(),
             Self::Or(one, other) => one.is_of_selected() || other.is_of_selected(),
             Self::And(keys) => keys.iter().any(Self::is_of_selected),
+            _ => false,
+        }
+    }
+
+    /// Whether it names a saved search.
+    pub fn uses_filter(&self) -> bool {
+        match self {
+            Self::Filter(_) => true,
+            Self::Not(key) => key.uses_filter(),
+            Self::Or(one, other) => one.uses_filter() || other.uses_filter(),
+            Self::And(keys) => keys.iter().any(Self::uses_filter),
             _ => false,
         }
     }

@@ -6,6 +6,7 @@ use imap::out::Code;
 use mailbox::{Expunges, Opened};
 
 use super::commands;
+use super::filters;
 use super::io::Stop;
 use super::session::{Cx, Next, Proof, User};
 
@@ -17,9 +18,15 @@ pub(crate) async fn in_mailbox(
     cx: &mut Cx<'_, '_>,
     user: &mut User,
     opened: &mut Opened,
-    command: Command,
-    answer: Answer<Proof>,
+    mut command: Command,
+    mut answer: Answer<Proof>,
 ) -> Result<Next, Stop> {
+    if filters::are_in(&command) {
+        match Box::pin(filters::put_in(cx, user, Some(opened), &mut command, answer)).await {
+            Some(owed) => answer = owed,
+            None => return Ok(Next::Go),
+        }
+    }
     if user.uid_only && command.uses_sequence_numbers() {
         answer.bad(&mut cx.io.out, Some(Code::UidRequired), ONLY_UIDS);
         return Ok(Next::Go);
@@ -99,6 +106,11 @@ pub(crate) async fn of_user(
         }
         (Command::Status(status), Answer::Reading(answer)) => {
             Box::pin(commands::status::run(cx, user, &status, answer)).await?;
+        }
+        (mut command @ Command::MultiSearch(_), answer) if filters::are_in(&command) => {
+            if let Some(answer) = Box::pin(filters::put_in(cx, user, None, &mut command, answer)).await {
+                return Box::pin(of_user(cx, user, None, command, answer)).await;
+            }
         }
         (Command::MultiSearch(asked), Answer::Reading(answer)) => {
             Box::pin(commands::multi_search::run(cx, user, None, &asked, answer)).await?;

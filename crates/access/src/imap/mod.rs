@@ -24,6 +24,7 @@ mod compress;
 mod content;
 mod digests;
 mod dispatch;
+mod filters;
 mod find;
 mod io;
 mod other_protocol;

@@ -200,6 +200,8 @@ fn ready(key: &SearchKey, opened: &Opened, now: UnixMs) -> Option<Key> {
         SearchKey::EmailId(id) => id.parse().map_or(Key::Never, Key::EmailId),
         // There are no threads yet (RFC 8474 §5.2: THREADID is NIL).
         SearchKey::ThreadId(_) => Key::Never,
+        // Its keys were put in its place before ([`super::filters`]); where there is none, nothing matches.
+        SearchKey::Filter(_) => Key::Never,
     })
 }
 

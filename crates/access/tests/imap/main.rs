@@ -7,6 +7,7 @@ mod changes;
 mod clients;
 mod compress;
 mod contents;
+mod filters;
 mod folders;
 mod idle;
 mod indexed;

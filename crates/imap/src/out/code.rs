@@ -2,6 +2,7 @@
 
 use super::Out;
 use crate::command::Tag;
+use crate::filter::FilterName;
 
 /// A response code. Sets are ascending inclusive ranges and not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +79,8 @@ pub enum Code<'a> {
     TooBig,
     /// RFC 3501: the target does not exist; CREATE it
     TryCreate,
+    /// RFC 5466: there is no saved search of that name
+    UndefinedFilter(&'a FilterName),
     /// RFC 9586: sequence numbers are not taken any more
     UidRequired,
     /// RFC 3516: a part's transfer encoding cannot be undone
@@ -124,6 +127,10 @@ impl Code<'_> {
                 out.raw(b"INPROGRESS (");
                 out.quoted(tag.as_str().as_bytes());
                 out.raw(b" NIL NIL)");
+            }
+            Self::UndefinedFilter(name) => {
+                out.raw(b"UNDEFINED-FILTER ");
+                out.raw(name.as_str().as_bytes());
             }
             Self::MailboxId(id) => {
                 out.raw(b"MAILBOXID (");
@@ -187,6 +194,7 @@ impl Code<'_> {
             Self::Unavailable => ("UNAVAILABLE", None),
             Self::UnknownCte => ("UNKNOWN-CTE", None),
             Self::UidRequired => ("UIDREQUIRED", None),
+            Self::UndefinedFilter(_) => ("UNDEFINED-FILTER", None),
             Self::UseAttr => ("USEATTR", None),
         }
     }

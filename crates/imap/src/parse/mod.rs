@@ -16,6 +16,7 @@ mod enable;
 mod examine;
 mod expunge;
 mod fetch;
+mod filter;
 mod id;
 mod language;
 mod list;
@@ -41,6 +42,7 @@ use std::borrow::Cow;
 
 pub use append::another_message;
 pub use authenticate::{SaslLine, sasl_line};
+pub use filter::saved_search;
 
 use crate::command::{Command, Numbers, Request, Tag};
 use crate::mode::Mode;
@@ -87,6 +89,14 @@ impl Trouble {
         Self {
             is_no: false,
             code: None,
+            text: Cow::Borrowed(text),
+        }
+    }
+
+    const fn bad_with(code: Code<'static>, text: &'static str) -> Self {
+        Self {
+            is_no: false,
+            code: Some(code),
             text: Cow::Borrowed(text),
         }
     }

@@ -1,10 +1,11 @@
-//! SEARCH and UID SEARCH (RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 7162 §3.1.5, RFC 8474 §6, RFC 8514, RFC 9394).
+//! SEARCH and UID SEARCH (RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 5466, RFC 7162 §3.1.5, RFC 8474 §6, RFC 8514, RFC 9394).
 
 use mail::decode::charset::Charset;
 
 use super::Trouble;
 use super::common::{date, field_name, keyword, object_id, sequence_set};
 use super::cursor::{Cursor, Parsed};
+use super::filter;
 use super::search_return::search_return;
 use crate::command::{Command, Numbers, Search, SearchKey};
 use crate::flag::Flag;
@@ -59,7 +60,7 @@ fn charset(cursor: &mut Cursor<'_>) -> Parsed<Charset> {
 }
 
 /// `search-key *(SP search-key)`
-fn keys(cursor: &mut Cursor<'_>, texts: Charset) -> Parsed<Vec<SearchKey>> {
+pub(super) fn keys(cursor: &mut Cursor<'_>, texts: Charset) -> Parsed<Vec<SearchKey>> {
     let mut keys = vec![key(cursor, texts)?];
     while cursor.more() {
         keys.push(key(cursor, texts)?);
@@ -151,6 +152,7 @@ fn plain_argument_of(name: &str) -> Option<Argument> {
         "MODSEQ" => |cursor, _| modseq(cursor),
         "EMAILID" => |cursor, _| object_id(cursor).map(SearchKey::EmailId),
         "THREADID" => |cursor, _| object_id(cursor).map(SearchKey::ThreadId),
+        "FILTER" => |cursor, texts| filter::name(cursor, texts).map(SearchKey::Filter),
         _ => return None,
     })
 }

@@ -8,6 +8,7 @@ use mail::ids::MailboxId;
 use mailbox::Error;
 use store::contract::{Conflict, METADATA_VALUE_BYTES, MetadataRow, StoreError};
 
+use crate::imap::filters;
 use crate::imap::io::Stop;
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, Reading, User};
@@ -67,6 +68,10 @@ pub(crate) async fn set(
             Some(Code::NoPerm),
             "The server's shared entries are its operator's; use /private/",
         );
+        return Ok(());
+    }
+    if let Some((code, text)) = filters::refusal(set) {
+        answer.no(&mut cx.io.out, Some(code), text);
         return Ok(());
     }
     let done = match mailbox_of(user, set.mailbox.as_ref()).await {
