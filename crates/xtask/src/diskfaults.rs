@@ -1,4 +1,4 @@
-//! `cargo xtask diskfaults [--short] [--release] [--binary PATH]`: bad disks.
+//! `cargo xtask diskfaults [--short] [--only WORD] [--release] [--binary PATH]`: bad disks.
 
 use crate::campaign::{binary, diskfaults, place};
 use crate::report::{Outcome, Summary};
@@ -10,10 +10,12 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     } else {
         20
     };
+    let only = args.iter().position(|arg| arg == "--only");
     let options = diskfaults::Options {
         binary: binary(args)?,
         place: place("diskfaults")?,
         rounds,
+        only: only.and_then(|at| args.get(at + 1)).cloned().unwrap_or_default(),
     };
     let summary = diskfaults::run(&options)?;
     if summary.failed() == 0 {

@@ -61,7 +61,7 @@ cargo xtask COMMAND
                             --plants: the test of the test, three planted faults that must be found
   life [--short]            the sync before each acknowledgement; SIGTERM and the kernel's kill under load
   powercut [--cuts N]       rebuild what a disk may show after a power cut, start on it, look for lost mail
-  diskfaults                full, failing, read-only and damaged disks
+  diskfaults [--only WORD]  full, failing, read-only and damaged disks
   hostile [--short]         send into servers that misbehave at every stage in every way: nothing lost, doubled, wrongly bounced
   imap-stress [--seconds N] many IMAP clients on shared mailboxes, every response checked against a model (--seed N; --plants)
   internet [--only WORD]    stories of several hosts in a test Internet of namespaces: every way, IPv6, refusals, partitions, kills

@@ -219,6 +219,13 @@ impl CommitLine {
         Ok(Queued::Wait(answer))
     }
 
+    /// Nobody has the writer and nothing waits for it.
+    #[cfg(test)]
+    pub fn is_at_rest(&self) -> bool {
+        let state = self.state.lock();
+        !state.busy && state.jobs.is_empty() && state.chores.is_empty()
+    }
+
     /// Gives the turn back that [`Queued::Here`] came with.
     fn leave(&self, quick: bool) {
         let mut state = self.state.lock();

@@ -258,6 +258,14 @@ pub(crate) fn row_sum_1(row: &WaitingRow) -> i64 {
     migrate::row_sum_1(row)
 }
 
+#[cfg(test)]
+impl Embedded {
+    /// Whether the next batch will find the writer idle.
+    pub(crate) fn writer_rests(&self) -> bool {
+        self.line.is_at_rest()
+    }
+}
+
 impl Store for Embedded {
     fn stage(&self, blob: BlobId) -> Box<dyn BodyStage> {
         Box::new(Stage::new(Arc::clone(&self.shared), blob))

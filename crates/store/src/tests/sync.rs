@@ -7,27 +7,47 @@ use mail::ids::Id;
 
 use crate::contract::{Admission, Store, StoreError};
 use crate::contract_tests::make::{alice, blob, commit, deliver, mailbox};
+use crate::embedded::Embedded;
 use crate::tests::support::World;
 
-const INNER: &str = "tests::sync::inner_run_under_strace";
+/// The two ways a batch is committed, one inner run for each. strace counts calls for each thread apart, so a run must commit on one thread only.
+const INNER: [&str; 2] = [
+    "tests::sync::inner_run_on_the_writers_thread",
+    "tests::sync::inner_run_on_the_tasks_thread",
+];
 
-/// Delivers 30 messages one by one, so that most are committed on the task's own thread, and prints what became of each, what is there at the end, and what was told.
+/// Nobody may block a runtime of one thread, so the writer's thread commits everything.
+#[tokio::test]
+#[ignore = "run by the tests below, under strace"]
+async fn inner_run_on_the_writers_thread() {
+    inner_run(|_| true).await;
+}
+
+/// Every message finds the writer at rest, so this thread commits everything but the account.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "run by the tests below, under strace"]
-async fn inner_run_under_strace() {
+async fn inner_run_on_the_tasks_thread() {
+    inner_run(Embedded::writer_rests).await;
+}
+
+/// Delivers 30 messages, each when `ready` says so, and prints what became of each, what is there at the end, and what was told.
+async fn inner_run(ready: impl Fn(&Embedded) -> bool) {
     let dir = tempfile::tempdir().expect("a directory");
     let world = World::new();
     let store = world.open(dir.path());
     commit(store.as_ref(), alice()).await.expect("an account");
     let (mut acknowledged, mut refused) = (Vec::new(), Vec::new());
     for n in 1..=30 {
+        while !ready(&store) {
+            tokio::task::yield_now().await;
+        }
         match deliver(store.as_ref(), n, b"text").await {
             Ok(_) => acknowledged.push(n),
             Err(StoreError::Fatal(_)) => refused.push(n),
             Err(other) => panic!("{other:?}"),
         }
     }
-    let present = |store: std::sync::Arc<crate::embedded::Embedded>| async move {
+    let present = |store: std::sync::Arc<Embedded>| async move {
         let rows = store.placements(mailbox(1), 0).await.expect("placements");
         let messages = store
             .messages(rows.iter().map(|row| row.message).collect())
@@ -68,8 +88,15 @@ async fn inner_run_under_strace() {
     println!("inner run complete");
 }
 
-/// Runs the inner test while the given syncs fail. `None` without strace.
-fn with_failing_syncs(when: &str) -> Option<String> {
+/// Runs the inner tests while the given syncs of each thread fail, and gives what each said. Nothing without strace.
+fn with_failing_syncs(when: &str) -> Vec<String> {
+    INNER
+        .iter()
+        .filter_map(|inner| with_failing_syncs_in(inner, when))
+        .collect()
+}
+
+fn with_failing_syncs_in(inner: &str, when: &str) -> Option<String> {
     if !Command::new("strace")
         .arg("-V")
         .stdout(Stdio::null())
@@ -84,7 +111,7 @@ fn with_failing_syncs(when: &str) -> Option<String> {
         .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e"])
         .arg(format!("inject=fdatasync:error=EIO:when={when}"))
         .arg(std::env::current_exe().expect("this test's own path"))
-        .args(["--exact", INNER, "--ignored", "--nocapture", "--test-threads=1"])
+        .args(["--exact", inner, "--ignored", "--nocapture", "--test-threads=1"])
         .output()
         .expect("strace runs");
     let text =
@@ -108,46 +135,43 @@ fn line<'a>(text: &'a str, name: &str) -> &'a str {
 
 #[test]
 fn dsk_4_one_failed_sync_refuses_one_batch_and_the_scar_heals_the_log() {
-    let Some(text) = with_failing_syncs("15") else {
-        return;
-    };
-    let refused = line(&text, "refused=");
-    assert_eq!(
-        refused.matches(',').count(),
-        0,
-        "exactly one is refused: {refused}"
-    );
-    assert_ne!(refused, "[]");
-    assert!(line(&text, "events=").contains("store.sync-failed"), "{text}");
-    assert!(!line(&text, "events=").contains("store.writing-stopped"));
-    assert_eq!(line(&text, "admission="), format!("{:?}", Admission::Open));
+    for text in with_failing_syncs("15") {
+        let refused = line(&text, "refused=");
+        assert_eq!(
+            refused.matches(',').count(),
+            0,
+            "exactly one is refused: {refused}"
+        );
+        assert_ne!(refused, "[]");
+        assert!(line(&text, "events=").contains("store.sync-failed"), "{text}");
+        assert!(!line(&text, "events=").contains("store.writing-stopped"));
+        assert_eq!(line(&text, "admission="), format!("{:?}", Admission::Open));
+    }
 }
 
 #[test]
 fn dsk_4_when_the_scar_fails_too_writing_stops_until_it_holds() {
-    let Some(text) = with_failing_syncs("15..20") else {
-        return;
-    };
-    let events = line(&text, "events=");
-    assert!(
-        events.contains("store.writing-stopped") && events.contains("store.writing-resumed"),
-        "{text}"
-    );
-    assert!(line(&text, "refused=").contains(','), "several are refused");
-    assert_eq!(line(&text, "admission="), format!("{:?}", Admission::Open));
+    for text in with_failing_syncs("15..20") {
+        let events = line(&text, "events=");
+        assert!(
+            events.contains("store.writing-stopped") && events.contains("store.writing-resumed"),
+            "{text}"
+        );
+        assert!(line(&text, "refused=").contains(','), "several are refused");
+        assert_eq!(line(&text, "admission="), format!("{:?}", Admission::Open));
+    }
 }
 
 #[test]
 fn dsk_4_a_disk_that_never_syncs_again_leaves_the_store_readable() {
-    let Some(text) = with_failing_syncs("15+") else {
-        return;
-    };
-    assert!(line(&text, "events=").contains("store.writing-stopped"));
-    assert!(!line(&text, "events=").contains("store.writing-resumed"));
-    assert_eq!(
-        line(&text, "admission="),
-        format!("{:?}", Admission::DeletingOnly)
-    );
+    for text in with_failing_syncs("15+") {
+        assert!(line(&text, "events=").contains("store.writing-stopped"));
+        assert!(!line(&text, "events=").contains("store.writing-resumed"));
+        assert_eq!(
+            line(&text, "admission="),
+            format!("{:?}", Admission::DeletingOnly)
+        );
+    }
 }
 
 /// Delivers as many messages as `HEARTHPOST_TEST_DELIVERIES` says, one after the other.
