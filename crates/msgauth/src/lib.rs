@@ -2,6 +2,7 @@
 //!
 //! What happens to one message, in the order in which a receiver does it:
 //! 1. [`spf::check`] asks whether the client may use the envelope's domain (RFC 7208).
+//! 2. [`dkim::Verifying`] takes the header, then the body as it streams by, then asks for the keys (RFC 6376).
 //!
 //! Every result carries what was asked, what was answered and the rule that decided; the verdict and its explanation are made of that
 //! and of nothing else (decision 0030). Questions go through a [`desk::Desk`], which has a number of questions and a time and
@@ -13,8 +14,10 @@
 //! Absent: sockets, the store, the words of SMTP replies, reports.
 
 pub mod desk;
+pub mod dkim;
 pub mod evidence;
 pub mod iprev;
 pub mod limits;
 pub mod names;
 pub mod spf;
+pub mod tags;

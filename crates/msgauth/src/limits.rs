@@ -29,3 +29,22 @@ pub const SPF_RECORD_BYTES: usize = 16 * 1024;
 pub const SPF_EXPANDED_BYTES: usize = 16 * 1024;
 /// Letters of a domain's explanation that are kept.
 pub const SPF_EXPLANATION_LETTERS: usize = 512;
+
+/// Signatures of one message that are verified; those of the author's domain come first (threat case AUT-9).
+pub const DKIM_SIGNATURES: usize = 10;
+/// Keys of one message that are asked for.
+pub const DKIM_KEYS: usize = 5;
+/// Time for the keys of one message.
+pub const DKIM_TIME: Duration = Duration::from_secs(15);
+/// Tags of one tag list: signatures, keys, policies.
+pub const TAGS: usize = 64;
+/// Octets of one tag list.
+pub const TAG_LIST_BYTES: usize = 64 * 1024;
+/// Names that one signature may list as signed.
+pub const DKIM_SIGNED_NAMES: usize = 2_000;
+/// Key records of one name that are tried; there should be one (RFC 6376 §3.6.2.2).
+pub const DKIM_KEY_RECORDS: usize = 3;
+/// Bits of the shortest RSA key that is believed (RFC 8301 §3.2).
+pub const RSA_BITS_MIN: usize = 1024;
+/// Bits of the longest RSA key that is computed with.
+pub const RSA_BITS_MAX: usize = 4096;

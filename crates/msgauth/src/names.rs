@@ -19,6 +19,14 @@ pub fn can_be_asked(name: &str) -> bool {
             .all(|label| !label.is_empty() && label.len() <= LABEL_BYTES)
 }
 
+/// Whether it can be asked for and has letters, digits, `-` and `_` only: it can stand in a header field of ours as it is.
+pub fn is_plain(name: &str) -> bool {
+    can_be_asked(name)
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
 /// Whether it has at least two labels and can be asked for: what RFC 7208 §4.3 calls a fully qualified domain name.
 pub fn is_qualified(name: &str) -> bool {
     can_be_asked(name) && name.contains('.')

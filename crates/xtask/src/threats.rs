@@ -76,6 +76,11 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
         &[
             (3, "more than one From, or none"),
             (4, "From fields that can be read in two ways"),
+            (5, "forged results, and words of others in our own fields"),
+            (6, "DKIM signatures that cover a part of the body"),
+            (7, "weak DKIM keys and algorithms"),
+            (8, "header fields that DKIM does not cover"),
+            (9, "DKIM signature bombs"),
             (10, "SPF records that ask too much"),
             (13, "DNS that fails during a check"),
         ],

@@ -163,7 +163,9 @@ pub fn one_source_of_chance() -> Outcome<Findings> {
     let mut findings = Findings::new();
     for file in tree::files_with("rs")? {
         let shown = tree::shown(&file);
-        if shown.starts_with("crates/world-real/") || shown.starts_with("crates/xtask/") {
+        // `ring` asks for a source of chance where it signs with RSA, and PKCS#1 v1.5 uses none.
+        let unused = shown == "crates/msgauth/src/dkim/sign.rs";
+        if unused || shown.starts_with("crates/world-real/") || shown.starts_with("crates/xtask/") {
             continue;
         }
         for (number, line) in code_lines(&std::fs::read_to_string(&file)?) {
