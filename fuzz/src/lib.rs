@@ -35,6 +35,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("imap-names", imap::fuzzing::fuzz_names),
     ("imap-sections", imap::fuzzing::fuzz_sections),
     ("imap-session", imap::fuzzing::fuzz_session),
+    ("imap-url", imap::fuzzing::fuzz_url),
     ("index-columns", index::fuzzing::fuzz_columns),
     ("mail-address", mail::fuzzing::fuzz_address),
     ("mail-date", mail::fuzzing::fuzz_date),

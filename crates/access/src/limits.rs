@@ -53,6 +53,10 @@ pub const APPEND_MESSAGES: usize = 500;
 pub const APPEND_SUM: u64 = 2;
 /// Octets of the small messages of one APPEND that are in memory until all came; beyond, another message is refused.
 pub const APPEND_KEPT_BYTES: usize = 8 * 1024 * 1024;
+/// URLs in one APPEND or REPLACE (RFC 4469); more are refused with `NO [LIMIT]`.
+pub const CATENATE_URLS: usize = 500;
+/// Octets of messages that are looked through for the parts that the URLs of one command name; more are refused with `NO [LIMIT]`.
+pub const URL_SEARCHED_BYTES: u64 = 512 * 1024 * 1024;
 /// Octets that are decompressed before they are read (RFC 4978): however much a client's octets swell, no more wait.
 pub const INFLATED_BYTES: usize = 16 * 1024;
 /// A command that takes longer tells so, again and again after so long (RFC 9585 §4: not more often than every 10 seconds).

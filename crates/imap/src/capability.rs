@@ -105,6 +105,7 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("UIDPLUS", "RFC 4315", When::AfterSignIn, Enable::No, "expunge_renumbers_everybody_in_their_time"),
     extension("MOVE", "RFC 6851", When::AfterSignIn, Enable::No, "copies_and_moves_name_their_uids"),
     extension("MULTIAPPEND", "RFC 3502", When::AfterSignIn, Enable::No, "several_messages_come_in_one_append"),
+    extension("CATENATE", "RFC 4469", When::AfterSignIn, Enable::No, "messages_are_put_together_from_others"),
     extension("REPLACE", "RFC 8508", When::AfterSignIn, Enable::No, "a_draft_is_replaced_in_one_step"),
     extension("COMPRESS=DEFLATE", "RFC 4978", When::UntilActive, Enable::No, "both_directions_are_compressed"),
     extension("INPROGRESS", "RFC 9585", When::AfterSignIn, Enable::No, "long_commands_tell_that_they_go_on"),

@@ -119,7 +119,7 @@ pub enum Command {
     Namespace,
     /// STATUS
     Status(Status),
-    /// APPEND up to the announcement of its message; the octets come separately ([`crate::frame`])
+    /// APPEND up to the announcement of its first octets, which come separately ([`crate::frame`])
     Append(Append),
     /// REPLACE and UID REPLACE up to the announcement of the message, like APPEND
     Replace(Replace),
@@ -438,19 +438,51 @@ impl fmt::Debug for SetMetadata {
     }
 }
 
-/// APPEND without its message (RFC 3501 §6.3.11).
+/// APPEND and REPLACE up to the first octets that do not stand in a line (RFC 3501 §6.3.11, RFC 3502, RFC 4469).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Append {
     /// where to
     pub mailbox: MailboxName,
+    /// what the first line says; further lines are read by [`crate::parse::further_messages`]
+    pub pieces: Vec<Piece>,
+}
+
+/// What a line of APPEND says, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    /// a message begins
+    Begin(Begin),
+    /// a part of a catenated message: what this URL names, as it stands (RFC 4469)
+    Url(Vec<u8>),
+    /// octets that come behind the line, so it is the last of its line: a message, or a part of a catenated one
+    Octets {
+        /// as announced: not to be trusted, nor allocated
+        size_bytes: u64,
+        /// `~{n}`: they may hold NUL (RFC 3516)
+        binary: bool,
+    },
+    /// a catenated message is whole
+    End,
+}
+
+/// What is said of a message before its octets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Begin {
     /// may be empty
     pub flags: Vec<Flag>,
     /// the INTERNALDATE; now, if absent
     pub date: Option<DateTime>,
-    /// announced octets of the message: not to be trusted, nor allocated
-    pub size_bytes: u64,
-    /// `~{n}`: the message may hold NUL (RFC 3516)
-    pub binary: bool,
+    /// it is put together from parts, up to [`Piece::End`]; otherwise it is one [`Piece::Octets`]
+    pub catenated: bool,
+}
+
+/// Whether a catenated message goes on behind these pieces. `before`: whether one went on before them.
+pub fn is_open_after(pieces: &[Piece], before: bool) -> bool {
+    pieces.iter().fold(before, |open, piece| match piece {
+        Piece::Begin(begin) => begin.catenated,
+        Piece::End => false,
+        Piece::Url(_) | Piece::Octets { .. } => open,
+    })
 }
 
 /// FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4).

@@ -3,7 +3,8 @@
 //! 1. [`Framer::feed`] takes the octets at hand and says how many it used and what they came to ([`Progress`]).
 //! 2. A line that ends in `{n}` or `{n+}` goes on after n octets of literal; `{n}` only after [`Progress::Continue`] was answered.
 //! 3. The message of an APPEND is never buffered: [`Progress::Append`] hands over the head, then the driver calls
-//!    [`Framer::accept_append`] and gets the octets as [`Progress::AppendOctets`], or [`Framer::refuse_append`].
+//!    [`Framer::accept_append`] and gets the octets as [`Progress::AppendOctets`], or [`Framer::refuse_append`]. So it is with the
+//!    parts of a catenated one (RFC 4469); its URLs belong to the lines between them.
 //! 4. What is refused is drained to its end inside the framer, literals included, within a bound; beyond the bound, or where the end
 //!    cannot be known, [`Progress::Close`]. So octets of a refused literal are never parsed as a command (IMP-9).
 //!
@@ -56,9 +57,11 @@ pub enum Progress {
     Append(Frame),
     /// The octets just used belong to the message of the APPEND.
     AppendOctets,
-    /// Behind the message of an APPEND another one is announced (RFC 3502): read the line by
-    /// [`crate::parse::another_message`], then call `accept_append` or `refuse_append`.
+    /// Behind octets of an APPEND others are announced (RFC 3502, RFC 4469): read the line by
+    /// [`crate::parse::further_messages`], then call `accept_append` or `refuse_append`.
     AppendMore(Vec<u8>),
+    /// Behind octets of a catenated message the command ends with this line, which is read the same way.
+    AppendLast(Vec<u8>),
     /// The command line of the APPEND ended after its message; `clean` if with nothing but CR LF. When not clean, answer BAD and
     /// forget the message; the framer drains what may follow.
     AppendEnd {
@@ -136,17 +139,27 @@ pub struct Framer {
     line_start: usize,
     /// the message under way stands in `UTF8 (…)`: a parenthesis follows it
     in_parentheses: bool,
+    /// the octets under way are announced like a part of a catenated message (RFC 4469)
+    in_catenation: bool,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
     Line,
-    Literal { left: usize },
+    Literal {
+        left: usize,
+    },
     RawLine,
     AppendOffered(Announced),
-    AppendOctets { left: u64 },
+    AppendOctets {
+        left: u64,
+    },
     AppendTail,
+    /// a URL of CATENATE in the lines behind octets of an APPEND
+    TailLiteral {
+        left: usize,
+    },
     Drain(Drain),
     Closed(Why),
 }
@@ -174,6 +187,7 @@ impl Framer {
             buffer: Vec::new(),
             line_start: 0,
             in_parentheses: false,
+            in_catenation: false,
             state: State::Line,
         }
     }
@@ -250,7 +264,10 @@ impl Framer {
     fn acts_without_octets(&self) -> bool {
         matches!(
             self.state,
-            State::Literal { left: 0 } | State::AppendOctets { left: 0 } | State::Closed(_)
+            State::Literal { left: 0 }
+                | State::TailLiteral { left: 0 }
+                | State::AppendOctets { left: 0 }
+                | State::Closed(_)
         )
     }
 
@@ -264,6 +281,16 @@ impl Framer {
                 if *left == 0 {
                     self.line_start = self.buffer.len();
                     self.state = State::Line;
+                }
+                (take, None)
+            }
+            State::TailLiteral { left } => {
+                let take = bytes.len().min(*left);
+                *left -= take;
+                self.buffer.extend_from_slice(&bytes[..take]);
+                if *left == 0 {
+                    self.line_start = self.buffer.len();
+                    self.state = State::AppendTail;
                 }
                 (take, None)
             }
@@ -306,7 +333,8 @@ impl Framer {
     }
 
     fn literal_announced(&mut self, announced: Announced) -> Option<Progress> {
-        if self.signed_in && is_append_message(&self.buffer) {
+        let is_url = is_url_of_catenation(&self.buffer, self.line_start, false);
+        if self.signed_in && is_append_message(&self.buffer) && !is_url {
             let frame = self.take_frame();
             self.offer(announced, frame.bytes());
             return Some(Progress::Append(frame));
@@ -335,6 +363,7 @@ impl Framer {
     fn offer(&mut self, announced: Announced, line: &[u8]) {
         let before = memchr::memrchr(b'{', line).map_or(0, |brace| brace.saturating_sub(2));
         self.in_parentheses = line[before..].starts_with(b"(~");
+        self.in_catenation = is_announced_by(line, b"TEXT");
         self.state = State::AppendOffered(announced);
     }
 
@@ -388,37 +417,67 @@ impl Framer {
         (take, Some(Progress::Line(line)))
     }
 
-    /// What stands behind a message: nothing, or another one (RFC 3502 §6.3.11).
+    /// What stands behind octets of an APPEND: nothing, other messages (RFC 3502 §6.3.11), other parts of the message (RFC 4469).
     fn append_tail(&mut self, bytes: &[u8]) -> (usize, Option<Progress>) {
         let (take, complete) = up_to_lf(bytes);
-        if self.buffer.len() + take > limits::LINE_BYTES {
+        let line_bytes = self.buffer.len() - self.line_start + take;
+        if line_bytes > limits::LINE_BYTES || self.buffer.len() + take > limits::COMMAND_BYTES {
             let budget = self.drain_limit();
             let mut drain = Drain::new(0, budget);
-            drain.remember(&self.buffer);
+            drain.remember(&self.buffer[self.line_start..]);
             self.reset();
             self.state = State::Drain(drain);
             return (0, Some(Progress::AppendEnd { clean: false }));
         }
         self.buffer.extend_from_slice(&bytes[..take]);
-        if !complete {
-            return (take, None);
-        }
-        let line = std::mem::take(&mut self.buffer);
-        let closed = line.strip_prefix(b")").filter(|_| self.in_parentheses);
-        let rest = closed.unwrap_or(if self.in_parentheses { b"" } else { &line });
-        self.reset();
+        (take, if complete { self.tail_complete() } else { None })
+    }
+
+    fn tail_complete(&mut self) -> Option<Progress> {
+        let lines = &self.buffer[..];
+        let closed = lines.strip_prefix(b")").filter(|_| self.in_parentheses);
+        let rest = closed.unwrap_or(if self.in_parentheses { b"" } else { lines });
         if rest == b"\r\n" {
-            return (take, Some(Progress::AppendEnd { clean: true }));
+            self.reset();
+            return Some(Progress::AppendEnd { clean: true });
         }
-        let another = rest.strip_suffix(b"\r\n").filter(|rest| rest.starts_with(b" "));
-        if let Some(Some(Ok(announced))) = another.map(announced) {
-            self.offer(announced, rest);
-            return (take, Some(Progress::AppendMore(rest.to_vec())));
+        let goes_on = rest.starts_with(b" ") || (self.in_catenation && rest.starts_with(b")"));
+        let last_line = self.buffer[self.line_start..].strip_suffix(b"\r\n");
+        match last_line.filter(|_| goes_on).map(announced) {
+            Some(Some(Ok(announced))) => self.tail_announces(announced, rest.to_vec()),
+            Some(None) if self.in_catenation || holds_catenation(rest) => {
+                let rest = rest.to_vec();
+                self.reset();
+                Some(Progress::AppendLast(rest))
+            }
+            _ => Some(self.unclean()),
         }
+    }
+
+    fn tail_announces(&mut self, announced: Announced, lines: Vec<u8>) -> Option<Progress> {
+        if !is_url_of_catenation(&self.buffer, self.line_start, self.in_catenation) {
+            self.reset();
+            self.offer(announced, &lines);
+            return Some(Progress::AppendMore(lines));
+        }
+        if self.check_literal(announced).is_err() {
+            return Some(self.unclean());
+        }
+        // `check_literal` bounded it far below usize::MAX.
+        self.state = State::TailLiteral {
+            left: announced.size_bytes as usize,
+        };
+        announced.synchronising.then_some(Progress::Continue)
+    }
+
+    /// Something stands behind a message that has no place there.
+    fn unclean(&mut self) -> Progress {
+        let line = self.buffer.split_off(self.line_start);
+        self.reset();
         self.state = State::Drain(Drain::new(0, self.drain_limit()));
         // Only the end of the line is looked at, and literals it announces are thrown away.
         let _all = self.drain(&line);
-        (take, Some(Progress::AppendEnd { clean: false }))
+        Progress::AppendEnd { clean: false }
     }
 
     fn drain_literal(&mut self, size_bytes: u64, why: Why) {
@@ -537,6 +596,33 @@ fn is_append_message(buffer: &[u8]) -> bool {
     let names_mailbox =
         arguments.starts_with(b"{") && memchr::memchr(b'\n', arguments) == Some(arguments.len() - 1);
     !names_mailbox
+}
+
+/// Whether the literal announced at the end of `buffer` is a URL of CATENATE (RFC 4469 §5), which is a part of the command and no
+/// message. `is_inside`: a part of a catenated message stood before it. No message is announced behind a word `URL`, unless that is
+/// the name of the mailbox.
+fn is_url_of_catenation(buffer: &[u8], line_start: usize, is_inside: bool) -> bool {
+    is_announced_by(&buffer[line_start..], b"URL") && (is_inside || holds_catenation(buffer))
+}
+
+/// Whether the literal announced at the end of `line` stands behind this word and a space.
+fn is_announced_by(line: &[u8], word: &[u8]) -> bool {
+    let Some(brace) = memchr::memrchr(b'{', line) else {
+        return false;
+    };
+    let before = line[..brace].strip_suffix(b"~").unwrap_or(&line[..brace]);
+    let Some(before) = before.strip_suffix(b" ") else {
+        return false;
+    };
+    let Some((start, end)) = before.split_at_checked(before.len().wrapping_sub(word.len())) else {
+        return false;
+    };
+    end.eq_ignore_ascii_case(word) && matches!(start.last(), Some(b' ' | b'('))
+}
+
+fn holds_catenation(lines: &[u8]) -> bool {
+    let mut places = memchr::memmem::find_iter(lines, b" (");
+    places.any(|at| at >= 9 && lines[at - 9..at].eq_ignore_ascii_case(b" CATENATE"))
 }
 
 fn replace_arguments(command: &[u8]) -> Option<&[u8]> {

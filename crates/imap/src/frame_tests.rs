@@ -17,6 +17,7 @@ fn run(framer: &mut Framer, stream: &[u8]) -> Vec<String> {
                 told.push(format!("more {}", line.escape_ascii()));
                 framer.accept_append();
             }
+            Progress::AppendLast(line) => told.push(format!("last {}", line.escape_ascii())),
             Progress::Append(frame) => {
                 told.push(format!("append {}", frame.bytes().escape_ascii()));
                 if framer.accept_append() {
@@ -367,6 +368,63 @@ fn another_message_may_follow() {
     }
 }
 
+/// RFC 4469: parts stream like messages, URLs are parts of the lines between them, as literals too.
+#[test]
+fn parts_of_a_catenated_message_stream() {
+    for chunk in [1, 2, 1000] {
+        let mut framer = after_sign_in();
+        let stream = "A1 APPEND x CATENATE (URL {2+}\r\n/a TEXT {2+}\r\nhi URL /b TEXT ~{1+}\r\n! URL {2+}\r\n/c) (\\Seen) {3+}\r\nyou\r\n\
+             A2 APPEND x (\\Seen) catenate (text {2+}\r\nhi)\r\nA3 APPEND x {1+}\r\na CATENATE (URL /d URL {1+}\r\ne)\r\n\
+             A4 APPEND x CATENATE (URL /f)\r\nA5 APPEND URL {2+}\r\nhi\r\nA6 APPEND TEXT {2+}\r\nhi\r\nA7 NOOP\r\n";
+        let told: Vec<String> = stream
+            .as_bytes()
+            .chunks(chunk)
+            .flat_map(|piece| run(&mut framer, piece))
+            .filter(|line| !line.starts_with("octets"))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "append A1 APPEND x CATENATE (URL {2+}\\r\\n/a TEXT {2+}\\r\\n",
+                "more  URL /b TEXT ~{1+}\\r\\n",
+                "more  URL {2+}\\r\\n/c) (\\\\Seen) {3+}\\r\\n",
+                "end true",
+                "append A2 APPEND x (\\\\Seen) catenate (text {2+}\\r\\n",
+                "last )\\r\\n",
+                "append A3 APPEND x {1+}\\r\\n",
+                "last  CATENATE (URL /d URL {1+}\\r\\ne)\\r\\n",
+                "command A4 APPEND x CATENATE (URL /f)\\r\\n",
+                "append A5 APPEND URL {2+}\\r\\n",
+                "end true",
+                "append A6 APPEND TEXT {2+}\\r\\n",
+                "end true",
+                "command A7 NOOP\\r\\n",
+            ],
+            "{chunk}"
+        );
+    }
+}
+
+/// A URL that is too long for a command is thrown away with the rest, and nothing of it is taken for a command (IMP-9).
+#[test]
+fn imp_9_a_refused_url_of_a_catenation_is_drained() {
+    let mut framer = after_sign_in();
+    let url = "\r\nA9 LOGOUT\r\n".repeat(6000);
+    let stream = format!(
+        "A1 APPEND x CATENATE (TEXT {{2+}}\r\nhi URL {{{}+}}\r\n{url})\r\nA2 NOOP\r\n",
+        url.len()
+    );
+    let told: Vec<String> = run(&mut framer, stream.as_bytes())
+        .into_iter()
+        .filter(|line| !line.starts_with("octets"))
+        .collect();
+    assert_eq!(told[1..], ["end false", "command A2 NOOP\\r\\n"]);
+    let long = "x".repeat(limits::LINE_BYTES);
+    let stream = format!("A1 APPEND x CATENATE (TEXT {{2+}}\r\nhi URL {long})\r\nA2 NOOP\r\n");
+    let told = run(&mut framer, stream.as_bytes());
+    assert_eq!(told[told.len() - 2..], ["end false", "command A2 NOOP\\r\\n"]);
+}
+
 #[test]
 fn more_after_the_message_is_not_clean_and_drained() {
     for tail in ["garbage\r\n", "x {3+}\r\nA9 \r\n", "\rx\r\n", " \r\n", ")\r\n"] {
@@ -417,6 +475,11 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
         Just(b"A6 APPEND {5}\r\nINBOX {70000000+}\r\n".to_vec()),
         Just(b"A7 APPEND INBOX {0}\r\n".to_vec()),
         Just(b"A8 APPEND ../x {4}\r\n".to_vec()),
+        Just(b"A9 APPEND x CATENATE (TEXT {3+}\r\n".to_vec()),
+        Just(b"B1 APPEND x CATENATE (URL {2+}\r\n".to_vec()),
+        Just(b" URL {2+}\r\n".to_vec()),
+        Just(b" TEXT {2}\r\n".to_vec()),
+        Just(b")\r\n".to_vec()),
         Just(vec![b'x'; 9000]),
         Just(b"abc".to_vec()),
         Just(b"\r\n".to_vec()),

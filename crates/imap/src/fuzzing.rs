@@ -58,6 +58,25 @@ pub fn fuzz_filter(bytes: &[u8]) {
     }
 }
 
+/// URLs: what is accepted has a mailbox that can exist, and a rump that is a part of it.
+pub fn fuzz_url(bytes: &[u8]) {
+    let Some(url) = crate::url::Url::parse(bytes) else {
+        return;
+    };
+    if let Some(name) = &url.mailbox {
+        assert!(name.levels().all(|level| !level.is_empty() && level != ".."));
+    }
+    if let Some(partial) = url.partial {
+        let (start, end) = partial.within(1000);
+        assert!(start <= end && end <= 1000);
+    }
+    if let Some(access) = &url.access {
+        assert!(access.rump_bytes <= bytes.len());
+        let rump = crate::url::Url::parse(&bytes[..access.rump_bytes]).and_then(|rump| rump.access);
+        assert!(rump.is_some_and(|rump| rump.who == access.who && rump.verifier.is_none()));
+    }
+}
+
 /// Sections, ENVELOPE and BODYSTRUCTURE of any message: the first line is a FETCH item list, the rest the message.
 pub fn fuzz_sections(bytes: &[u8]) {
     let line_end = memchr::memchr(b'\n', bytes).map_or(0, |at| at + 1);
@@ -93,7 +112,7 @@ pub fn events(stream: &[u8], signed_in: bool, chunk: usize) -> Vec<String> {
         framer.signed_in();
     }
     let mut events: Vec<String> = Vec::new();
-    let mut message_octets = 0;
+    let (mut message_octets, mut is_open) = (0, false);
     for piece in stream.chunks(chunk) {
         let mut rest = piece;
         loop {
@@ -110,10 +129,14 @@ pub fn events(stream: &[u8], signed_in: bool, chunk: usize) -> Vec<String> {
                     return events;
                 }
                 Progress::AppendMore(line) => {
-                    events.push(another_event(&mut framer, &line, mode));
+                    events.push(further_event(&mut framer, &line, mode, &mut is_open));
+                }
+                Progress::AppendLast(line) => {
+                    let further = further_event(&mut framer, &line, mode, &mut is_open);
+                    events.push(format!("last {further}"));
                 }
                 Progress::Append(frame) => {
-                    events.push(append_event(&mut framer, frame.bytes()));
+                    events.push(append_event(&mut framer, frame.bytes(), &mut is_open));
                 }
                 Progress::Command(frame) => {
                     let command = parse::request_in(frame.bytes(), mode);
@@ -126,17 +149,25 @@ pub fn events(stream: &[u8], signed_in: bool, chunk: usize) -> Vec<String> {
     events
 }
 
-fn another_event(framer: &mut Framer, line: &[u8], mode: Mode) -> String {
+fn further_event(framer: &mut Framer, line: &[u8], mode: Mode, is_open: &mut bool) -> String {
     let tag = crate::command::Tag::new(b"a").expect("a tag");
-    match parse::another_message(line, mode, &tag, &name::MailboxName::inbox()) {
-        Ok(append) => format!("more {append:?}, continue: {}", framer.accept_append()),
+    match parse::further_messages(line, mode, &tag, *is_open) {
+        Ok(pieces) => {
+            *is_open = crate::command::is_open_after(&pieces, *is_open);
+            format!("more {pieces:?}, continue: {}", framer.accept_append())
+        }
         Err(fault) => format!("more {fault:?}, {:?}", framer.refuse_append()),
     }
 }
 
-fn append_event(framer: &mut Framer, head: &[u8]) -> String {
+fn append_event(framer: &mut Framer, head: &[u8], is_open: &mut bool) -> String {
     match parse::request(head) {
-        Ok(request) => format!("append {request:?}, continue: {}", framer.accept_append()),
+        Ok(request) => {
+            if let crate::command::Command::Append(append) = &request.command {
+                *is_open = crate::command::is_open_after(&append.pieces, false);
+            }
+            format!("append {request:?}, continue: {}", framer.accept_append())
+        }
         Err(fault) => format!("append {fault:?}, {:?}", framer.refuse_append()),
     }
 }

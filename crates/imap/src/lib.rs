@@ -37,6 +37,7 @@ pub mod section;
 pub mod set;
 pub mod state;
 mod uid_only;
+pub mod url;
 pub mod utf7;
 mod verb;
 

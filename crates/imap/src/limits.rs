@@ -66,3 +66,7 @@ pub const FILTER_NAME_BYTES: usize = 128;
 pub const FILTER_BYTES: usize = 8 * 1024;
 /// Sources of one search in several mailboxes, and names in them.
 pub const SEARCH_SOURCES: usize = 200;
+/// A URL of a message (octets): the longest mailbox name, each octet of it as `%xx`, and room for the rest.
+pub const URL_BYTES: usize = NAME_BYTES * 3 + 1024;
+/// A URL as it is told in `BADURL` (octets); the rest is left out.
+pub const URL_TOLD_BYTES: usize = 500;

@@ -10,6 +10,7 @@ impl Command {
             Self::Fetch(fetch) => numbered(fetch.numbers),
             Self::Store(store) => numbered(store.numbers),
             Self::Copy(transfer) | Self::Move(transfer) => numbered(transfer.numbers),
+            Self::Replace(replace) => numbered(replace.numbers),
             Self::Search(search) => in_search(search),
             Self::Sort(sort) => in_search(&sort.search),
             Self::Thread(thread) => in_search(&thread.search),

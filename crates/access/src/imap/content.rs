@@ -318,7 +318,7 @@ impl Content {
 }
 
 /// Where `octets` stand in `message`, if they are a part of it and not a copy.
-fn place_of(message: &[u8], octets: &[u8]) -> Option<(u64, u64)> {
+pub(crate) fn place_of(message: &[u8], octets: &[u8]) -> Option<(u64, u64)> {
     let start = octets.as_ptr().addr().checked_sub(message.as_ptr().addr())?;
     let end = start.checked_add(octets.len())?;
     (end <= message.len()).then_some((start as u64, end as u64))

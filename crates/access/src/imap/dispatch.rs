@@ -72,6 +72,10 @@ pub(crate) async fn in_mailbox(
         (Command::UidExpunge(set), Answer::Change(answer)) => {
             Box::pin(commands::expunge::run(cx, user, opened, Some(&set), answer)).await?;
         }
+        // Its message came without octets of its own: it is put together from others (RFC 4469).
+        (Command::Replace(replace), Answer::Change(answer)) => {
+            return Box::pin(commands::replace::run(cx, user, opened, &replace, answer)).await;
+        }
         (command, answer) => return of_user(cx, user, Some(opened), command, answer).await,
     }
     Ok(Next::Go)
@@ -129,6 +133,9 @@ pub(crate) async fn of_user(
         }
         (Command::Unsubscribe(name), Answer::Change(answer)) => {
             Box::pin(commands::subscribe::run(cx, user, &name, false, answer)).await?;
+        }
+        (Command::Append(append), Answer::Change(answer)) => {
+            return Box::pin(commands::append::run(cx, user, opened, &append, answer)).await;
         }
         (Command::GetQuota(root), Answer::Reading(answer)) => {
             Box::pin(commands::quota::get(cx, user, &root, answer)).await?;

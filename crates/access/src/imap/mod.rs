@@ -28,6 +28,7 @@ mod filters;
 mod find;
 mod io;
 mod other_protocol;
+mod part;
 mod refusal;
 mod results;
 pub(crate) mod search;

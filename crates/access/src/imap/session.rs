@@ -411,6 +411,11 @@ impl<'c> Session<'c> {
             }
             State::Guest(_) | State::Moving => return Err(Stop::Gone),
         };
+        if user.uid_only && request.command.uses_sequence_numbers() {
+            answer.bad(&mut cx.io.out, Some(Code::UidRequired), ONLY_UIDS);
+            let recovery = cx.io.framer.refuse_append();
+            return Ok(commands::append::recover(cx.io, recovery));
+        }
         match (request.command, answer) {
             (Command::Append(append), Answer::Change(answer)) => {
                 Box::pin(commands::append::run(&mut cx, user, opened, &append, answer)).await

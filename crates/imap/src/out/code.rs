@@ -1,8 +1,11 @@
 //! Response codes in brackets (RFC 3501 §7.1, RFC 5530 and the extensions').
 
+use std::borrow::Cow;
+
 use super::Out;
 use crate::command::Tag;
 use crate::filter::FilterName;
+use crate::limits::URL_TOLD_BYTES;
 
 /// A response code. Sets are ascending inclusive ranges and not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub enum Code<'a> {
     AuthorizationFailed,
     /// RFC 3501: with the charsets that are known
     BadCharset,
+    /// RFC 4469: this URL names nothing that can be had; what has no place in a code is left out
+    BadUrl(Cow<'a, [u8]>),
     /// RFC 5530: can never work
     Cannot,
     /// RFC 3501: names separated by spaces, from [`crate::capability::capabilities`]
@@ -118,6 +123,14 @@ impl Code<'_> {
                 out.raw(b"MODIFIED ");
                 out.ranges(numbers);
             }
+            Self::BadUrl(url) => {
+                out.raw(b"BADURL ");
+                let told = url
+                    .iter()
+                    .copied()
+                    .filter(|&byte| byte.is_ascii_graphic() && byte != b']');
+                out.raw(&told.take(URL_TOLD_BYTES).collect::<Vec<u8>>());
+            }
             Self::PermanentFlags(flags, new_ones) => write_permanent_flags(flags, *new_ones, out),
             Self::Capability(names) => {
                 out.raw(b"CAPABILITY ");
@@ -161,6 +174,7 @@ impl Code<'_> {
             Self::AppendUid(..) => ("APPENDUID", None),
             Self::AuthenticationFailed => ("AUTHENTICATIONFAILED", None),
             Self::AuthorizationFailed => ("AUTHORIZATIONFAILED", None),
+            Self::BadUrl(_) => ("BADURL", None),
             Self::BadCharset => ("BADCHARSET (US-ASCII UTF-8)", None),
             Self::Cannot => ("CANNOT", None),
             Self::Capability(_) => ("CAPABILITY", None),

@@ -40,7 +40,7 @@ mod transfer;
 
 use std::borrow::Cow;
 
-pub use append::another_message;
+pub use append::further_messages;
 pub use authenticate::{SaslLine, sasl_line};
 pub use filter::saved_search;
 
@@ -193,7 +193,7 @@ const UID_COMMANDS: &[(&str, Arguments)] = &[
 
 /// `command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF` (RFC 3501 §9).
 ///
-/// Of an APPEND the frame ends with the announcement of its message; octets behind it are not looked at.
+/// Of an APPEND the frame ends with the announcement of its first message; octets behind it are not looked at.
 ///
 /// # Errors
 /// [`Fault`] says what to answer.
@@ -251,6 +251,14 @@ fn look_up(table: &[(&str, Arguments)], name: &str) -> Parsed<Arguments> {
     found
         .map(|(_, arguments)| *arguments)
         .ok_or(Trouble::bad("Unknown command"))
+}
+
+/// `section-spec` that stands alone, as in a URL (RFC 5092 §11, enc-section).
+pub fn section_spec(text: &[u8]) -> Option<crate::command::Section> {
+    let bracketed = [b"[", text, b"]"].concat();
+    let mut cursor = Cursor::new(&bracketed, Mode::default());
+    let section = section::section(&mut cursor).ok()?;
+    (cursor.rest().is_empty() && !text.is_empty()).then_some(section)
 }
 
 /// The line that ends IDLE (RFC 2177 §4), without CR LF.

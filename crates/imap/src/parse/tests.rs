@@ -356,43 +356,36 @@ fn status_enable_id() {
 
 #[test]
 fn append_heads() {
+    let append = |mailbox: &str, (flags, date, binary): (Vec<Flag>, Option<DateTime>, bool)| {
+        let begin = Begin {
+            flags,
+            date,
+            catenated: false,
+        };
+        let octets = Piece::Octets {
+            size_bytes: 310,
+            binary,
+        };
+        Command::Append(Append {
+            mailbox: name(mailbox),
+            pieces: vec![Piece::Begin(begin), octets],
+        })
+    };
+    let flags = vec![Flag::Seen, Flag::Keyword("$Forwarded".to_owned())];
     let moment = DateTime {
-        unix_seconds: 760_976_665,
+        unix_seconds: 761_028_265,
         zone_minutes: -420,
     };
-    let wanted = Append {
-        mailbox: name("saved-messages"),
-        flags: vec![Flag::Seen, Flag::Keyword("$Forwarded".to_owned())],
-        date: Some(moment),
-        size_bytes: 310,
-        binary: false,
-    };
     assert_eq!(
-        parsed("APPEND saved-messages (\\Seen $Forwarded) \"11-Feb-1994 21:44:25 -0700\" {310}").clone(),
-        Command::Append(Append {
-            date: Some(DateTime {
-                unix_seconds: 761_028_265,
-                ..moment
-            }),
-            ..wanted.clone()
-        })
+        parsed("APPEND saved-messages (\\Seen $Forwarded) \"11-Feb-1994 21:44:25 -0700\" {310}"),
+        append("saved-messages", (flags, Some(moment), false))
     );
-    let plain = Append {
-        flags: Vec::new(),
-        date: None,
-        ..wanted
-    };
-    assert_eq!(
-        parsed("APPEND saved-messages {310+}"),
-        Command::Append(plain.clone())
-    );
-    assert_eq!(
-        parsed("APPEND saved-messages () ~{310}"),
-        Command::Append(Append {
-            binary: true,
-            ..plain
-        })
-    );
+    for (text, binary) in [("{310+}", false), ("() ~{310}", true)] {
+        assert_eq!(
+            parsed(&format!("APPEND saved-messages {text}")),
+            append("saved-messages", (Vec::new(), None, binary))
+        );
+    }
     for bad in [
         "APPEND a",
         "APPEND a (\\Seen)",
@@ -414,7 +407,7 @@ fn quirks() {
     let Command::Append(append) = parsed("APPEND a (\\Recent \\Seen) {3}") else {
         panic!("APPEND")
     };
-    assert_eq!(append.flags, [Flag::Seen]);
+    assert!(matches!(&append.pieces[0], Piece::Begin(begin) if begin.flags == [Flag::Seen]));
     let Command::Store(store) = parsed("STORE 1 FLAGS (\\recent)") else {
         panic!("STORE")
     };

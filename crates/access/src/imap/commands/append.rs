@@ -1,9 +1,11 @@
-//! APPEND (RFC 3501 §6.3.11, RFC 3502, RFC 7889): each message goes from the wire into the store's stage as it comes; memory stays flat. All messages of one command
-//! come in one commit.
+//! APPEND (RFC 3501 §6.3.11, RFC 3502, RFC 4469, RFC 7889): each message goes from the wire into the store's stage as it comes, and so do
+//! parts that are copied from other messages; memory stays flat. All messages of one command come in one commit.
 
-use imap::command::Append;
+use imap::command::{Append, Begin, Piece, Tag, is_open_after};
 use imap::frame::{Progress, Recovery};
 use imap::out::Code;
+use imap::parse::Fault;
+use imap::url::Url;
 use mail::ids::MailboxId;
 use mailbox::{Error, Expunges, NewMessage, Opened};
 use store::contract::{Body, BodyPlace, BodyStage, Conflict, StoreError};
@@ -11,10 +13,11 @@ use store::uids::UidSet;
 use world::clock::UnixMs;
 
 use crate::imap::io::{Io, Stop};
+use crate::imap::part::{Finder, NoPart};
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, Next, User};
 use crate::imap::updates::stored_flags;
-use crate::limits::{APPEND_KEPT_BYTES, APPEND_MESSAGES, APPEND_PAUSE, APPEND_SUM};
+use crate::limits::{APPEND_KEPT_BYTES, APPEND_MESSAGES, APPEND_PAUSE, APPEND_SUM, CATENATE_URLS};
 
 /// The messages of one command, whole.
 pub(crate) struct Collected {
@@ -34,7 +37,7 @@ pub(crate) async fn run(
         at_most: APPEND_MESSAGES,
         leaves_bytes: 0,
     };
-    match collect(cx, user, append, wanted, answer).await? {
+    match collect(cx, user, opened.as_deref(), append, wanted, answer).await? {
         Ok(collected) => place(cx, user, opened, collected).await,
         Err(next) => Ok(next),
     }
@@ -53,69 +56,268 @@ pub(crate) struct Wanted {
 pub(crate) async fn collect(
     cx: &mut Cx<'_, '_>,
     user: &User,
+    opened: Option<&Opened>,
     append: &Append,
     wanted: Wanted,
     answer: Change,
 ) -> Result<Result<Collected, Next>, Stop> {
-    let to = match target(cx, user, append, wanted).await {
-        Ok(to) => to,
-        Err((code, text)) => return Ok(Err(refuse(cx, answer, code, &text))),
+    let next = match all(cx, user, opened, append, (wanted, answer.tag())).await {
+        Ok((to, messages)) => return Ok(Ok(Collected { to, messages, answer })),
+        Err(Halt::Stop(stop)) => return Err(stop),
+        Err(Halt::No(code, text)) => {
+            answer.no(&mut cx.io.out, code, &text);
+            cx.io.framer.refuse_append()
+        }
+        Err(Halt::Bad(text)) => {
+            answer.bad(&mut cx.io.out, None, text);
+            cx.io.framer.refuse_append()
+        }
+        Err(Halt::Fault(fault)) => {
+            fault.write(&mut cx.io.out);
+            cx.io.framer.refuse_append()
+        }
     };
-    let (mut next, mut messages, mut kept_bytes, mut staged_bytes) = (append.clone(), Vec::new(), 0, 0);
-    loop {
-        if cx.io.framer.accept_append() {
-            cx.io.go_ahead();
-        }
-        let (body, more) = match receive(cx, user.person.stage(), next.binary).await? {
-            Received::Message(body, more) => (body, more),
-            Received::Refused(code, text) => return Ok(Err(refuse(cx, answer, code, &text))),
-            Received::Unclean => {
-                answer.bad(
-                    &mut cx.io.out,
-                    None,
-                    "After a message comes another one, or the end",
-                );
-                return Ok(Err(Next::Go));
-            }
-        };
-        kept_bytes += match &body.place {
-            BodyPlace::Inline(bytes) => bytes.len(),
-            BodyPlace::Staged(_) => 0,
-        };
-        staged_bytes += body.size_bytes;
-        messages.push(new_message(&next, body));
-        let Some(line) = more else {
-            return Ok(Ok(Collected { to, messages, answer }));
-        };
-        if messages.len() >= wanted.at_most || kept_bytes > APPEND_KEPT_BYTES {
-            let text = "Too many messages in one command; send the others in another one";
-            return Ok(Err(refuse(cx, answer, Some(Code::Limit), text)));
-        }
-        next = match imap::parse::another_message(&line, cx.io.mode, answer.tag(), &append.mailbox) {
-            Ok(next) => next,
-            Err(fault) => {
-                fault.write(&mut cx.io.out);
-                let recovery = cx.io.framer.refuse_append();
-                return Ok(Err(recover(cx.io, recovery)));
-            }
-        };
-        if let Err((code, text)) = may_come(cx, user, &next, staged_bytes, wanted).await {
-            return Ok(Err(refuse(cx, answer, code, &text)));
-        }
+    Ok(Err(recover(cx.io, next)))
+}
+
+/// Why nothing comes.
+pub(crate) enum Halt {
+    Stop(Stop),
+    No(Option<Code<'static>>, String),
+    Bad(&'static str),
+    Fault(Fault),
+}
+
+impl Halt {
+    fn no(code: Code<'static>, text: &str) -> Self {
+        Self::No(Some(code), text.to_owned())
     }
 }
 
-fn refuse(cx: &mut Cx<'_, '_>, answer: Change, code: Option<Code<'static>>, text: &str) -> Next {
-    answer.no(&mut cx.io.out, code, text);
-    let recovery = cx.io.framer.refuse_append();
-    recover(cx.io, recovery)
+impl From<Stop> for Halt {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
 }
 
-fn new_message(append: &Append, body: Body) -> NewMessage {
-    let date = append.date;
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        let refusal = refusal::Refusal::from(&Error::Store(error));
+        Self::No(refusal.code, refusal.text)
+    }
+}
+
+/// Line by line: what each says, then the octets it announces.
+async fn all(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: Option<&Opened>,
+    append: &Append,
+    (wanted, tag): (Wanted, &Tag),
+) -> Result<(MailboxId, Vec<NewMessage>), Halt> {
+    let to = target(cx, user, append).await?;
+    let mut taking = Taking::new(wanted);
+    let (mut pieces, mut open) = (append.pieces.clone(), false);
+    loop {
+        open = is_open_after(&pieces, open);
+        let mut tail = Tail::End;
+        let mut announced = false;
+        for piece in pieces {
+            match piece {
+                Piece::Begin(begin) => taking.begin(user, begin)?,
+                Piece::Url(url) => taking.url(cx, user, opened, &url).await?,
+                Piece::Octets { size_bytes, binary } => {
+                    announced = true;
+                    tail = taking.octets(cx, user, (size_bytes, binary)).await?;
+                }
+                Piece::End => taking.end().await?,
+            }
+        }
+        pieces = match tail {
+            Tail::Line(line) => {
+                imap::parse::further_messages(&line, cx.io.mode, tag, open).map_err(Halt::Fault)?
+            }
+            Tail::End if open && announced => return Err(Halt::Bad("A catenated message does not end")),
+            Tail::End => return Ok((to, taking.messages)),
+        };
+    }
+}
+
+/// The messages of one command, as they come.
+struct Taking {
+    wanted: Wanted,
+    messages: Vec<NewMessage>,
+    /// the message under way
+    current: Option<Building>,
+    /// octets of messages that are in memory
+    kept_bytes: usize,
+    /// octets of all messages that are whole
+    staged_bytes: u64,
+    /// URLs so far
+    urls: usize,
+    finder: Finder,
+}
+
+struct Building {
+    begin: Begin,
+    stage: Box<dyn BodyStage>,
+    bytes: u64,
+}
+
+impl Taking {
+    fn new(wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            messages: Vec::new(),
+            current: None,
+            kept_bytes: 0,
+            staged_bytes: 0,
+            urls: 0,
+            finder: Finder::new(),
+        }
+    }
+
+    fn begin(&mut self, user: &User, begin: Begin) -> Result<(), Halt> {
+        if self.messages.len() >= self.wanted.at_most || self.kept_bytes > APPEND_KEPT_BYTES {
+            let text = "Too many messages in one command; send the others in another one";
+            return Err(Halt::no(Code::Limit, text));
+        }
+        let stage = user.person.stage();
+        self.current = Some(Building {
+            begin,
+            stage,
+            bytes: 0,
+        });
+        Ok(())
+    }
+
+    /// A message that comes at once, or a part of one.
+    async fn octets(
+        &mut self,
+        cx: &mut Cx<'_, '_>,
+        user: &User,
+        (size_bytes, binary): (u64, bool),
+    ) -> Result<Tail, Halt> {
+        self.may_grow(cx, user, size_bytes).await?;
+        let Some(current) = &mut self.current else {
+            return Err(Halt::Bad(MISPLACED));
+        };
+        if !current.begin.catenated && size_bytes == 0 {
+            return Err(Halt::no(Code::Cannot, EMPTY));
+        }
+        if cx.io.framer.accept_append() {
+            cx.io.go_ahead();
+        }
+        let tail = receive(cx, current.stage.as_mut(), binary).await?;
+        current.bytes += size_bytes;
+        if !current.begin.catenated {
+            self.end().await?;
+        }
+        Ok(tail)
+    }
+
+    /// A part that is here already, copied as it stands (RFC 4469 §3).
+    async fn url(
+        &mut self,
+        cx: &mut Cx<'_, '_>,
+        user: &User,
+        opened: Option<&Opened>,
+        text: &[u8],
+    ) -> Result<(), Halt> {
+        self.urls += 1;
+        if self.urls > CATENATE_URLS {
+            return Err(Halt::no(Code::Limit, "Too many URLs in one command"));
+        }
+        let bad_url = || {
+            let code = Code::BadUrl(text.to_vec().into());
+            Halt::No(Some(code), "The URL names nothing that is there".to_owned())
+        };
+        // RFC 4469 §3: other servers, and people other than the one who asks, are beyond CATENATE.
+        let url = Url::parse(text).filter(|url| url.server.is_none() && url.access.is_none());
+        let url = url.ok_or_else(bad_url)?;
+        let part = match self.finder.find(&user.person, opened, &url).await {
+            Ok(part) => part,
+            Err(NoPart::NotThere) => return Err(bad_url()),
+            Err(NoPart::TooMuch) => {
+                let text = "The URLs of this command look through too much mail; use fewer";
+                return Err(Halt::no(Code::Limit, text));
+            }
+            Err(NoPart::Failed(error)) => {
+                let refusal = cx.refusal(user, &error);
+                return Err(Halt::No(refusal.code, refusal.text));
+            }
+        };
+        self.may_grow(cx, user, part.size_bytes()).await?;
+        let Some(current) = &mut self.current else {
+            return Err(Halt::Bad(MISPLACED));
+        };
+        let mut copied = 0;
+        while copied < part.size_bytes() {
+            let octets = match part.read(copied).await {
+                Ok(octets) if !octets.is_empty() => octets,
+                // It went while it was copied.
+                Ok(_) => return Err(bad_url()),
+                Err(error) => {
+                    let refusal = cx.refusal(user, &error);
+                    return Err(Halt::No(refusal.code, refusal.text));
+                }
+            };
+            current.stage.write(&octets).await?;
+            copied += octets.len() as u64;
+            cx.io.breathe().await?;
+        }
+        current.bytes += copied;
+        Ok(())
+    }
+
+    /// The message under way is whole.
+    async fn end(&mut self) -> Result<(), Halt> {
+        let Some(Building { begin, stage, bytes }) = self.current.take() else {
+            return Err(Halt::Bad(MISPLACED));
+        };
+        if bytes == 0 {
+            return Err(Halt::no(Code::Cannot, EMPTY));
+        }
+        let body = stage.finish().await?;
+        self.kept_bytes += match &body.place {
+            BodyPlace::Inline(bytes) => bytes.len(),
+            BodyPlace::Staged(_) => 0,
+        };
+        self.staged_bytes += body.size_bytes;
+        self.messages.push(new_message(&begin, body));
+        Ok(())
+    }
+
+    /// Whether so many octets may be added to the message under way: everything that can be refused before they come is.
+    async fn may_grow(&mut self, cx: &mut Cx<'_, '_>, user: &User, more_bytes: u64) -> Result<(), Halt> {
+        let limit = cx.ctx.append_limit_bytes;
+        let begun = self.current.as_ref().map_or(0, |current| current.bytes);
+        let message_bytes = begun.saturating_add(more_bytes);
+        if message_bytes > limit {
+            let text = format!("Messages of at most {limit} octets are taken");
+            return Err(Halt::No(Some(Code::TooBig), text));
+        }
+        let all_bytes = self.staged_bytes.saturating_add(message_bytes);
+        if all_bytes > limit.saturating_mul(APPEND_SUM) {
+            let text = "Too many octets in one command; send the other messages in another one";
+            return Err(Halt::no(Code::Limit, text));
+        }
+        let room = user.person.may_add(all_bytes, self.wanted.leaves_bytes).await;
+        room.map_err(|error| {
+            let refusal = cx.refusal(user, &error);
+            Halt::No(refusal.code, refusal.text)
+        })
+    }
+}
+
+const EMPTY: &str = "A message cannot be empty";
+const MISPLACED: &str = "A message is missing";
+
+fn new_message(begin: &Begin, body: Body) -> NewMessage {
+    let date = begin.date;
     NewMessage {
         body,
-        flags: stored_flags(&append.flags),
+        flags: stored_flags(&begin.flags),
         internal_date: date
             .map(|date| UnixMs(u64::try_from(date.unix_seconds).unwrap_or(0).saturating_mul(1000))),
     }
@@ -155,43 +357,8 @@ pub(crate) fn not_placed(cx: &mut Cx<'_, '_>, user: &User, answer: Change, error
     }
 }
 
-/// Everything about one message that can be refused before it is sent, after so many octets of the same command.
-async fn may_come(
-    cx: &mut Cx<'_, '_>,
-    user: &User,
-    append: &Append,
-    staged_bytes: u64,
-    wanted: Wanted,
-) -> Result<(), (Option<Code<'static>>, String)> {
-    let limit = cx.ctx.append_limit_bytes;
-    if append.size_bytes > limit {
-        let text = format!("Messages of at most {limit} octets are taken");
-        return Err((Some(Code::TooBig), text));
-    }
-    if append.size_bytes == 0 {
-        return Err((Some(Code::Cannot), "A message cannot be empty".to_owned()));
-    }
-    let all_bytes = staged_bytes.saturating_add(append.size_bytes);
-    if all_bytes > limit.saturating_mul(APPEND_SUM) {
-        let text = "Too many octets in one command; send the other messages in another one";
-        return Err((Some(Code::Limit), text.to_owned()));
-    }
-    let room = user.person.may_add(all_bytes, wanted.leaves_bytes).await;
-    room.map_err(|error| {
-        let refusal = cx.refusal(user, &error);
-        (refusal.code, refusal.text)
-    })
-}
-
-/// Where the message goes, if it may come at all: everything that can be refused before it is sent is.
-async fn target(
-    cx: &mut Cx<'_, '_>,
-    user: &User,
-    append: &Append,
-    wanted: Wanted,
-) -> Result<MailboxId, (Option<Code<'static>>, String)> {
-    let no = |code, text: &str| Err((Some(code), text.to_owned()));
-    may_come(cx, user, append, 0, wanted).await?;
+/// Where the messages go.
+async fn target(cx: &mut Cx<'_, '_>, user: &User, append: &Append) -> Result<MailboxId, Halt> {
     let found = match refusal::name(&append.mailbox) {
         Ok(name) => user
             .person
@@ -202,24 +369,26 @@ async fn target(
     };
     match found {
         Ok(Some(to)) => Ok(to),
-        Ok(None) => no(Code::TryCreate, "There is no such mailbox; create it first"),
+        Ok(None) => Err(Halt::no(
+            Code::TryCreate,
+            "There is no such mailbox; create it first",
+        )),
         Err(error) => {
             let refusal = cx.refusal(user, &error);
-            Err((refusal.code, refusal.text))
+            Err(Halt::No(refusal.code, refusal.text))
         }
     }
 }
 
-enum Received {
-    /// with the line that announces another one
-    Message(Body, Option<Vec<u8>>),
-    /// it cannot be kept; its rest is still on the way
-    Refused(Option<Code<'static>>, String),
-    /// something stood behind it
-    Unclean,
+/// What stands behind octets.
+enum Tail {
+    /// the end of the command
+    End,
+    /// a line that goes on, to be read
+    Line(Vec<u8>),
 }
 
-async fn receive(cx: &mut Cx<'_, '_>, mut stage: Box<dyn BodyStage>, binary: bool) -> Result<Received, Stop> {
+async fn receive(cx: &mut Cx<'_, '_>, stage: &mut dyn BodyStage, binary: bool) -> Result<Tail, Halt> {
     loop {
         let (used, progress) = cx.io.feed();
         match progress {
@@ -227,47 +396,36 @@ async fn receive(cx: &mut Cx<'_, '_>, mut stage: Box<dyn BodyStage>, binary: boo
                 let octets = &cx.io.buffered()[..used];
                 if octets.contains(&0) {
                     cx.io.consume(used);
-                    return Ok(Received::Refused(
-                        // RFC 3516 §4.4: what BINARY calls the same.
-                        Some(if binary { Code::UnknownCte } else { Code::Cannot }),
-                        "A message cannot hold NUL".to_owned(),
-                    ));
+                    // RFC 3516 §4.4: what BINARY calls the same.
+                    let code = if binary { Code::UnknownCte } else { Code::Cannot };
+                    return Err(Halt::no(code, "A message cannot hold NUL"));
                 }
                 let written = stage.write(octets).await;
                 cx.io.consume(used);
-                if let Err(error) = written {
-                    let refusal = refusal::Refusal::from(&Error::Store(error));
-                    return Ok(Received::Refused(refusal.code, refusal.text));
-                }
+                written?;
             }
             Progress::NeedMore => {
                 cx.io.consume(used);
                 let until = cx.io.after(APPEND_PAUSE);
                 cx.io.more(until).await?;
             }
-            Progress::AppendMore(line) => {
+            Progress::Continue => {
                 cx.io.consume(used);
-                return Ok(finish(stage, Some(line)).await);
+                cx.io.go_ahead();
+            }
+            Progress::AppendMore(line) | Progress::AppendLast(line) => {
+                cx.io.consume(used);
+                return Ok(Tail::Line(line));
             }
             Progress::AppendEnd { clean } => {
                 cx.io.consume(used);
-                return Ok(if clean {
-                    finish(stage, None).await
+                return if clean {
+                    Ok(Tail::End)
                 } else {
-                    Received::Unclean
-                });
+                    Err(Halt::Bad("After a message comes another one, or the end"))
+                };
             }
-            _ => return Err(Stop::Gone),
-        }
-    }
-}
-
-async fn finish(stage: Box<dyn BodyStage>, more: Option<Vec<u8>>) -> Received {
-    match stage.finish().await {
-        Ok(body) => Received::Message(body, more),
-        Err(error) => {
-            let refusal = refusal::Refusal::from(&Error::Store(error));
-            Received::Refused(refusal.code, refusal.text)
+            _ => return Err(Stop::Gone.into()),
         }
     }
 }

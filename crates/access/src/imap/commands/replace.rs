@@ -38,7 +38,7 @@ pub(crate) async fn run(
         to,
         mut messages,
         answer,
-    } = match collect(cx, user, &replace.append, wanted, answer).await? {
+    } = match collect(cx, user, Some(opened), &replace.append, wanted, answer).await? {
         Ok(collected) => collected,
         Err(next) => return Ok(next),
     };
