@@ -3,6 +3,11 @@
 //! What happens to one message, in the order in which a receiver does it:
 //! 1. [`spf::check`] asks whether the client may use the envelope's domain (RFC 7208).
 //! 2. [`dkim::Verifying`] takes the header, then the body as it streams by, then asks for the keys (RFC 6376).
+//! 3. [`author::Author::of`] reads whose message it claims to be; [`dmarc::check`] asks whether one of the first two may vouch for that
+//!    domain, and what the domain wants done if not (RFC 9989).
+//! 4. [`arc::Verifying`] takes the message as DKIM does and tells who sealed what they saw of it (RFC 8617).
+//! 5. [`iprev::check`] asks whether the client's address has a name that leads back to it (RFC 8601).
+//! 6. [`results`] finds forged Authentication-Results and writes ours (RFC 8601).
 //!
 //! Every result carries what was asked, what was answered and the rule that decided; the verdict and its explanation are made of that
 //! and of nothing else (decision 0030). Questions go through a [`desk::Desk`], which has a number of questions and a time and
@@ -13,11 +18,16 @@
 //!
 //! Absent: sockets, the store, the words of SMTP replies, reports.
 
+pub mod arc;
+pub mod author;
 pub mod desk;
 pub mod dkim;
+pub mod dmarc;
 pub mod evidence;
 pub mod iprev;
 pub mod limits;
 pub mod names;
+pub mod results;
 pub mod spf;
+pub mod suffixes;
 pub mod tags;

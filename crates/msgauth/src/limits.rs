@@ -48,3 +48,25 @@ pub const DKIM_KEY_RECORDS: usize = 3;
 pub const RSA_BITS_MIN: usize = 1024;
 /// Bits of the longest RSA key that is computed with.
 pub const RSA_BITS_MAX: usize = 4096;
+
+/// Names that one tree walk asks for (RFC 9989 §4.10).
+pub const WALK_NAMES: usize = 8;
+/// Questions of one DMARC check: walks of the author's, the envelope's and the signers' domains, and whether the first exists.
+pub const DMARC_QUESTIONS: usize = 50;
+/// Time for one DMARC check.
+pub const DMARC_TIME: Duration = Duration::from_secs(15);
+/// Time for the names of a client.
+pub const IPREV_TIME: Duration = Duration::from_secs(10);
+/// Questions about the names of a client.
+pub const IPREV_QUESTIONS: usize = 1 + CLIENT_NAMES;
+/// Mailboxes that one From may name.
+pub const AUTHORS: usize = 20;
+/// Octets of a list of public suffixes.
+pub const SUFFIX_LIST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Sets of one ARC chain (RFC 8617 §4.2.1).
+pub const ARC_SETS: usize = 50;
+/// Keys of one ARC chain that are asked for.
+pub const ARC_KEYS: usize = 10;
+/// Time for the keys of one ARC chain.
+pub const ARC_TIME: Duration = Duration::from_secs(15);

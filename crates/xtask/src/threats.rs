@@ -82,6 +82,7 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
             (8, "header fields that DKIM does not cover"),
             (9, "DKIM signature bombs"),
             (10, "SPF records that ask too much"),
+            (11, "whose DMARC policy counts, and who is aligned"),
             (13, "DNS that fails during a check"),
         ],
     ),

@@ -6,13 +6,14 @@
 //!
 //! [`sign`] makes signatures of our own.
 
+pub(crate) mod body;
 pub mod canon;
 pub mod crypto;
 pub(crate) mod header;
 pub mod key;
 pub mod sign;
 pub mod signature;
-mod verify;
+pub(crate) mod verify;
 
 use std::fmt;
 

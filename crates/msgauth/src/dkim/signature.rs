@@ -88,7 +88,7 @@ impl Signature {
             return Err(BadSignature::Value("v"));
         }
         let common = Common::parse(&tags)?;
-        let (header_canon, body_canon) = canons(&tags)?;
+        let (header_canon, body_canon) = canons(&tags, Canon::Simple)?;
         let agent_domain = agent_domain(&tags, &common.domain)?;
         if tags.compact("q").is_some_and(|methods| !offers_dns(&methods)) {
             return Err(BadSignature::Value("q"));
@@ -148,10 +148,10 @@ fn name(tags: &Tags<'_>, tag: &'static str) -> Result<String, BadSignature> {
         .ok_or(BadSignature::Value(tag))
 }
 
-/// `c=`: header, then body; each simple when it is not named.
-pub(crate) fn canons(tags: &Tags<'_>) -> Result<(Canon, Canon), BadSignature> {
+/// `c=`: header, then body, which is simple when it is not named. `absent` is what counts without the tag.
+pub(crate) fn canons(tags: &Tags<'_>, absent: Canon) -> Result<(Canon, Canon), BadSignature> {
     let Some(words) = tags.get("c") else {
-        return Ok((Canon::Simple, Canon::Simple));
+        return Ok((absent, absent));
     };
     let word = |word: &[u8]| match word.to_ascii_lowercase().as_slice() {
         b"simple" => Ok(Canon::Simple),
@@ -165,12 +165,20 @@ pub(crate) fn canons(tags: &Tags<'_>) -> Result<(Canon, Canon), BadSignature> {
 }
 
 /// `h=`: names with colons between them.
-pub(crate) fn signed_names(tags: &Tags<'_>) -> Result<Vec<String>, BadSignature> {
-    let list = must(tags, "h")?;
+fn signed_names(tags: &Tags<'_>) -> Result<Vec<String>, BadSignature> {
+    let names = names_in(must(tags, "h")?)?;
+    match names.iter().any(String::is_empty) {
+        true => Err(BadSignature::Value("h")),
+        false => Ok(names),
+    }
+}
+
+/// A list of names with colons between them; it may have gaps.
+pub(crate) fn names_in(list: &[u8]) -> Result<Vec<String>, BadSignature> {
     let mut names = Vec::new();
     for name in list.split(|byte| *byte == b':') {
         let name = name.trim_ascii();
-        if names.len() == DKIM_SIGNED_NAMES || name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+        if names.len() == DKIM_SIGNED_NAMES || !name.iter().all(u8::is_ascii_graphic) {
             return Err(BadSignature::Value("h"));
         }
         names.push(String::from_utf8_lossy(name).to_ascii_lowercase());

@@ -1,9 +1,8 @@
 //! Verifying: the header at once, the body as it streams by, the keys at the end.
 
 use mail::header::Field;
-use ring::digest::{Context, SHA256};
 
-use super::canon::{BodyCanon, Canon};
+use super::body::{BodyHash, Hashed};
 use super::crypto::PublicKey;
 use super::header::{Signable, own_field};
 use super::key::{BadKey, Found, Key, Keys};
@@ -147,7 +146,12 @@ fn before_the_key(signature: &Signature, body: &Hashed, now_s: u64) -> Option<Ru
 }
 
 /// The decision. With several records at one name the best of them counts: all of them are the domain's own.
-fn with_the_key(signature: &Signature, data: &[u8], body: &Hashed, found: &Found) -> (Rule, Option<Key>) {
+pub(crate) fn with_the_key(
+    signature: &Signature,
+    data: &[u8],
+    body: &Hashed,
+    found: &Found,
+) -> (Rule, Option<Key>) {
     let keys = match found {
         Found::Keys(keys) => keys,
         Found::Nothing => return (Rule::NoKey, None),
@@ -187,62 +191,6 @@ fn by_key(signature: &Signature, data: &[u8], body: &Hashed, key: &Key) -> Rule 
         Some(length) if length > body.length => Rule::BodyShorter,
         _ => Rule::Good,
     }
-}
-
-/// One hash over the body, shared by signatures that ask for the same.
-struct BodyHash {
-    canon: BodyCanon,
-    asked: (Canon, Option<u64>),
-    context: Context,
-    /// octets that were written by the canonicalisation
-    length: u64,
-}
-
-/// A body hash that is done.
-pub(crate) struct Hashed {
-    hash: Vec<u8>,
-    length: u64,
-}
-
-impl BodyHash {
-    /// The place of the hash that is asked for; it is begun when it is new.
-    fn place(all: &mut Vec<Self>, canon: Canon, limit: Option<u64>) -> usize {
-        let asked = (canon, limit);
-        if let Some(place) = all.iter().position(|body| body.asked == asked) {
-            return place;
-        }
-        all.push(Self {
-            canon: BodyCanon::new(canon),
-            asked,
-            context: Context::new(&SHA256),
-            length: 0,
-        });
-        all.len() - 1
-    }
-
-    fn take(&mut self, octets: &[u8]) {
-        let (context, length, limit) = (&mut self.context, &mut self.length, self.asked.1);
-        self.canon
-            .take(octets, &mut |octets| hash_within(context, length, limit, octets));
-    }
-
-    fn finish(mut self) -> Hashed {
-        let (context, length, limit) = (&mut self.context, &mut self.length, self.asked.1);
-        self.canon
-            .finish(&mut |octets| hash_within(context, length, limit, octets));
-        Hashed {
-            hash: self.context.finish().as_ref().to_vec(),
-            length: self.length,
-        }
-    }
-}
-
-/// Hashes what lies before the limit, counts everything.
-fn hash_within(context: &mut Context, length: &mut u64, limit: Option<u64>, octets: &[u8]) {
-    let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(*length));
-    let taken = octets.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-    context.update(&octets[..taken]);
-    *length += octets.len() as u64;
 }
 
 impl DkimEvidence {
