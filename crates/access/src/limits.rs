@@ -35,6 +35,14 @@ pub const SEARCH_TEXTS: usize = 64;
 pub const SENT_AHEAD_BYTES: usize = 64 * 1024;
 /// Keys of one SEARCH, lists, `NOT` and `OR` counted as keys; more are refused with `NO [LIMIT]`.
 pub const SEARCH_KEYS: usize = 1000;
+/// Results of searches that one session has kept up to date (RFC 5267); more are found and not kept (`NOUPDATE`).
+pub const UPDATE_CONTEXTS: usize = 8;
+/// Messages in all of them together; the first may have any number.
+pub const UPDATE_MESSAGES: usize = 1_000_000;
+/// Numbers in one ADDTO or REMOVEFROM.
+pub const UPDATE_NUMBERS: usize = 500;
+/// Messages of a sorted result that may be looked at to place a new one; where that is more than all of them, all are sorted anew.
+pub const SORT_PROBES: usize = 20;
 /// Saved searches inside saved searches (RFC 5466 §3.1: at least 3); what lies deeper is undefined.
 pub const FILTER_PASSES: usize = 8;
 /// Keys that a SEARCH compares before it lets others have the processor.

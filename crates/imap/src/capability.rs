@@ -139,6 +139,8 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("SORT", "RFC 5256", When::AfterSignIn, Enable::No, "messages_are_sorted"),
     extension("SORT=DISPLAY", "RFC 5957", When::AfterSignIn, Enable::No, "messages_are_sorted"),
     extension("ESORT", "RFC 5267", When::AfterSignIn, Enable::No, "sorted_results_come_as_asked_for"),
+    extension("CONTEXT=SEARCH", "RFC 5267", When::AfterSignIn, Enable::No, "results_are_kept_up_to_date"),
+    extension("CONTEXT=SORT", "RFC 5267", When::AfterSignIn, Enable::No, "sorted_results_are_kept_up_to_date"),
     extension("THREAD=ORDEREDSUBJECT", "RFC 5256", When::AfterSignIn, Enable::No, "messages_are_threaded"),
     extension("THREAD=REFERENCES", "RFC 5256", When::AfterSignIn, Enable::No, "messages_are_threaded"),
     extension("APPENDLIMIT", "RFC 7889", When::WithAppendLimit, Enable::No, "status_and_select_agree"),

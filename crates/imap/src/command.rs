@@ -159,6 +159,8 @@ pub enum Command {
     Thread(Thread),
     /// ESEARCH: a search in several mailboxes
     MultiSearch(MultiSearch),
+    /// CANCELUPDATE: the tags of searches whose results need not be kept up to date any more (RFC 5267)
+    CancelUpdate(Vec<Tag>),
     /// FETCH and UID FETCH
     Fetch(Fetch),
     /// STORE and UID STORE

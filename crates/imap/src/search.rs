@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::command::Numbers;
+use crate::command::{FetchItem, Numbers};
 use crate::date::Date;
 use crate::filter::FilterName;
 use crate::flag::Flag;
@@ -18,6 +18,8 @@ pub struct Search {
     pub returns: Option<Returns>,
     /// all must hold; at least one
     pub keys: Vec<SearchKey>,
+    /// with `UPDATE`: what is told of each message that comes into the result; may be none (RFC 5465 §7)
+    pub update_items: Vec<FetchItem>,
 }
 
 impl Search {
@@ -42,6 +44,10 @@ pub struct Returns {
     pub save: bool,
     /// PARTIAL: some of them (RFC 9394 §3.1)
     pub partial: Option<PartialRange>,
+    /// UPDATE: tell what changes in the result from now on (RFC 5267 §4.3)
+    pub update: bool,
+    /// CONTEXT: a hint that the same will be asked again (RFC 5267 §4.2)
+    pub context: bool,
 }
 
 impl Returns {
@@ -53,11 +59,19 @@ impl Returns {
         count: false,
         save: false,
         partial: None,
+        update: false,
+        context: false,
     };
 
     /// Whether there is an answer: SAVE alone asks for none (RFC 5182 §2.1).
     pub fn wants_answer(&self) -> bool {
-        self.min || self.max || self.all || self.count || self.partial.is_some()
+        self.min
+            || self.max
+            || self.all
+            || self.count
+            || self.partial.is_some()
+            || self.update
+            || self.context
     }
 }
 

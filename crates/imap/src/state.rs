@@ -136,6 +136,7 @@ const fn kind(verb: Verb) -> Kind {
         | Verb::Search
         | Verb::Sort
         | Verb::Thread
+        | Verb::CancelUpdate
         | Verb::Fetch
         | Verb::Store
         | Verb::Copy
@@ -260,6 +261,7 @@ mod tests {
         SORT         no  no  mbx yes
         THREAD       no  no  mbx yes
         ESEARCH      no  no  yes yes
+        CANCELUPDATE no  no  mbx yes
         FETCH        no  no  mbx yes
         STORE        no  no  mbx yes
         COPY         no  no  mbx yes

@@ -45,6 +45,7 @@ pub enum Verb {
     Sort,
     Thread,
     MultiSearch,
+    CancelUpdate,
     Fetch,
     Store,
     Copy,
@@ -53,7 +54,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::Capability,
         Self::Noop,
         Self::Logout,
@@ -93,6 +94,7 @@ impl Verb {
         Self::Sort,
         Self::Thread,
         Self::MultiSearch,
+        Self::CancelUpdate,
         Self::Fetch,
         Self::Store,
         Self::Copy,
@@ -141,6 +143,7 @@ impl Verb {
             Self::Sort => "SORT",
             Self::Thread => "THREAD",
             Self::MultiSearch => "ESEARCH",
+            Self::CancelUpdate => "CANCELUPDATE",
             Self::Fetch => "FETCH",
             Self::Store => "STORE",
             Self::Copy => "COPY",
@@ -194,6 +197,7 @@ impl Verb {
             | Self::Sort
             | Self::Thread
             | Self::MultiSearch
+            | Self::CancelUpdate
             | Self::Fetch => false,
         }
     }
@@ -242,6 +246,7 @@ impl Command {
             Self::Sort(_) => Verb::Sort,
             Self::Thread(_) => Verb::Thread,
             Self::MultiSearch(_) => Verb::MultiSearch,
+            Self::CancelUpdate(_) => Verb::CancelUpdate,
             Self::Fetch(_) => Verb::Fetch,
             Self::Store(_) => Verb::Store,
             Self::Copy(_) => Verb::Copy,

@@ -32,12 +32,14 @@ pub mod error;
 pub mod folders;
 mod hub;
 mod indexed;
+
 mod kept;
 pub mod limits;
 pub mod message;
 pub mod name;
 pub mod person;
 mod plants;
+pub mod results;
 pub mod rows;
 mod saved;
 pub mod session;
@@ -51,7 +53,7 @@ pub use message::Message;
 pub use name::MailboxName;
 pub use person::{Mailboxes, Person};
 pub use rows::{Row, Snapshot};
-pub use session::{Expunges, Opened, Updates};
+pub use session::{Expunges, Opened, Telling, Updates};
 pub use tree::{Entry, Tree};
 
 #[doc(hidden)]

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::changes::FlagsSet;
 use crate::plants;
+use crate::results::{KeptId, Live, Place};
 use crate::rows::{Row, Snapshot};
 use crate::view::{LogPosition, Seat, View};
 
@@ -27,9 +28,33 @@ pub enum Expunges {
     Hold,
 }
 
+/// What a client may be told now, and wants to be. What it is not told waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Telling {
+    /// that messages went
+    pub expunges: Expunges,
+    /// that messages came
+    pub arrivals: bool,
+    /// that flags changed
+    pub flags: bool,
+}
+
+impl Telling {
+    /// Everything, expunges as they may be.
+    pub const fn all(expunges: Expunges) -> Self {
+        Self {
+            expunges,
+            arrivals: true,
+            flags: true,
+        }
+    }
+}
+
 /// What a client must be told, in this order.
 #[derive(Debug, Clone, Default)]
 pub struct Updates {
+    /// Messages that leave kept results with that, told before.
+    pub left: Vec<(KeptId, Vec<Place>)>,
     /// Sequence numbers that went, each counted after the ones before it (descending).
     pub expunged: Vec<u32>,
     /// The UIDs of `expunged`, ascending.
@@ -71,6 +96,8 @@ pub struct Opened {
     quiet: Vec<(u32, u64)>,
     /// what the client had us keep of a search
     saved: Arc<UidSet>,
+    /// results that the client has us keep up to date
+    pub(crate) live: Live,
 }
 
 impl Opened {
@@ -91,6 +118,7 @@ impl Opened {
             untold: Vec::new(),
             recent: Vec::new(),
             quiet: Vec::new(),
+            live: Live::default(),
             saved: Arc::default(),
             snapshot,
         };
@@ -269,7 +297,7 @@ impl Opened {
         let snapshot = Arc::clone(&self.snapshot);
         let answered = snapshot.changed_after(told).filter(|row| uids.contains(row.uid));
         self.quiet.extend(answered.map(|row| (row.uid, row.modseq)));
-        self.quiet.sort_unstable();
+        self.sort_quiet();
     }
 
     /// The same after a change that is not answered (`.SILENT`): the client works out the new flags itself. Where it
@@ -287,28 +315,47 @@ impl Opened {
                 self.quiet.push((now.uid, now.modseq));
             }
         }
-        self.quiet.sort_unstable();
+        self.sort_quiet();
+    }
+
+    /// Of several changes of one message the last counts: where flags are not told for long, no more than one is kept.
+    fn sort_quiet(&mut self) {
+        self.quiet.sort_unstable_by(|one, other| other.cmp(one));
+        self.quiet.dedup_by_key(|(uid, _)| *uid);
+        self.quiet.reverse();
     }
 
     /// What the client must be told now. Taking it moves this session on: the caller must tell it.
     pub fn updates(&mut self, expunges: Expunges) -> Updates {
+        self.updates_of(Telling::all(expunges))
+    }
+
+    /// The same, of what the client wants to hear.
+    pub fn updates_of(&mut self, telling: Telling) -> Updates {
         self.look();
         let mut updates = Updates {
             gone: self.gone,
             ..Updates::default()
         };
-        if expunges == Expunges::Tell || plants::early_expunge() {
+        if telling.expunges == Expunges::Tell || plants::early_expunge() {
             updates.vanished = std::mem::take(&mut self.untold);
+            updates.left = self.live.note_gone(&updates.vanished);
             let ranks = updates.vanished.iter().enumerate();
             updates.expunged = ranks
                 .map(|(at, &uid)| self.live_rank(uid) + at as u32 + 1)
                 .collect();
             updates.expunged.reverse();
         }
-        updates.flags = self.changed_flags();
-        self.applied_modseq = self.snapshot.modseq();
-        self.quiet = Vec::new();
-        if self.learn_new() {
+        self.live
+            .note_changes(&self.snapshot, self.known_uid, &self.untold);
+        if telling.flags {
+            updates.flags = self.changed_flags();
+            self.applied_modseq = self.snapshot.modseq();
+            self.quiet = Vec::new();
+        }
+        let known = self.known_uid;
+        if telling.arrivals && self.learn_new() {
+            self.live.note_new(known + 1, self.known_uid);
             updates.exists = Some(self.exists());
             updates.recent = self.recent();
         }

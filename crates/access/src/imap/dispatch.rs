@@ -6,6 +6,7 @@ use imap::out::Code;
 use mailbox::{Expunges, Opened};
 
 use super::commands;
+use super::contexts;
 use super::filters;
 use super::io::Stop;
 use super::session::{Cx, Next, Proof, User};
@@ -46,6 +47,11 @@ pub(crate) async fn in_mailbox(
         }
         (Command::Thread(thread), Answer::Reading(answer)) => {
             Box::pin(commands::thread::run(cx, user, opened, &thread, answer)).await?;
+        }
+        (Command::CancelUpdate(tags), Answer::Reading(answer)) => {
+            contexts::cancel(user, opened, &tags);
+            cx.tell(user, opened, Expunges::Tell)?;
+            answer.ok(&mut cx.io.out, None);
         }
         (Command::MultiSearch(asked), Answer::Reading(answer)) => {
             Box::pin(commands::multi_search::run(

@@ -72,7 +72,7 @@ pub(crate) async fn find(
     if search.uses_modseq() {
         enable::condstore(cx, user, Some(opened));
     }
-    match matching(cx, user, opened, (&mut key, &mut Vec::new())).await {
+    match matching(cx, user, opened, (&mut key, &mut Vec::new(), &everything())).await {
         Ok(hits) => Ok(Some((hits, answer))),
         Err(halt) => refuse(cx, user, halt, answer).map(|()| None),
     }
@@ -89,16 +89,21 @@ pub(crate) fn refuse(cx: &mut Cx<'_, '_>, user: &User, halt: Halt, answer: Readi
     }
 }
 
-/// What matches a key that is ready, ascending. `asked` is what the index said of the same keys for other mailboxes; it grows.
+/// Every message.
+pub(crate) fn everything() -> UidSet {
+    UidSet::from_ranges([(1, u32::MAX)])
+}
+
+/// What of some messages matches a key that is ready, ascending. `asked` is what the index said of the same keys for other mailboxes; it
+/// grows.
 pub(crate) async fn matching(
     cx: &mut Cx<'_, '_>,
     user: &User,
     opened: &Opened,
-    (key, asked): (&mut Key, &mut Vec<Found>),
+    (key, asked, among): (&mut Key, &mut Vec<Found>, &UidSet),
 ) -> Result<Vec<Hit>, Halt> {
     key.look_up_save_dates(&user.person, opened).await?;
-    let everything = UidSet::from_ranges([(1, u32::MAX)]);
-    let rows = opened.select(&everything).map(|(seq, row)| (seq, *row));
+    let rows = opened.select(among).map(|(seq, row)| (seq, *row));
     let mut found = Vec::new();
     let mut open = by_rows(cx, opened, key, rows, &mut found).await?;
     if open.len() >= LOOK_UP_MESSAGES && key.cost().texts > 0 {

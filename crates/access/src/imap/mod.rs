@@ -22,6 +22,7 @@ mod ahead;
 mod commands;
 mod compress;
 mod content;
+mod contexts;
 mod digests;
 mod dispatch;
 mod filters;

@@ -58,7 +58,8 @@ pub(crate) fn number_of(hit: &Hit, numbers: Numbers) -> u32 {
 /// The messages that the options are about: MIN, MAX and PARTIAL alone are about the messages they name, everything else is about
 /// all (RFC 5182 §2.4, RFC 7162 §3.1.10, RFC 9394 §3.4).
 fn chosen(hits: &[Hit], returns: Returns) -> impl Iterator<Item = &Hit> {
-    let everything = returns.all || returns.count || !returns.wants_answer();
+    let some = returns.min || returns.max || returns.partial.is_some();
+    let everything = returns.all || returns.count || !some;
     let part = |wanted: bool, part: &'_ [Hit]| if wanted { part.len() } else { 0 };
     let (all, first, last) = (
         part(everything, hits),

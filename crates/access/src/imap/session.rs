@@ -19,6 +19,7 @@ use world::net::Peer;
 
 use super::Context;
 use super::commands;
+use super::contexts;
 use super::dispatch::{self, ONLY_UIDS};
 use super::io::{Io, Stop};
 use super::other_protocol::is_other_protocol;
@@ -64,6 +65,8 @@ pub(crate) struct User {
     pub(crate) qresync: bool,
     /// sequence numbers are neither taken nor told (RFC 9586)
     pub(crate) uid_only: bool,
+    /// results of the open mailbox that are kept up to date (RFC 5267)
+    pub(crate) contexts: Vec<contexts::Context>,
 }
 
 /// What a command is given.
@@ -214,6 +217,14 @@ impl<'c> Session<'c> {
             }
         };
         io.end();
+        if let State::Mailbox(selected) = &mut self.state {
+            let Selected { who, mailbox } = selected.as_mut();
+            if mailbox.is_unsettled() {
+                let (ctx, peer) = (self.ctx, self.peer);
+                let mut cx = Cx { ctx, io, peer };
+                Box::pin(contexts::settle(&mut cx, who, mailbox)).await?;
+            }
+        }
         io.send().await?;
         Ok(next)
     }
@@ -466,6 +477,7 @@ impl<'c> Session<'c> {
             condstore: false,
             qresync: false,
             uid_only: false,
+            contexts: Vec::new(),
         };
         if let State::Guest(guest) = std::mem::replace(&mut self.state, State::Moving) {
             self.state = State::User(Box::new(guest.signed_in(user)));
@@ -535,7 +547,9 @@ impl<'c> Session<'c> {
     fn leave_mailbox(&mut self) -> Option<Opened> {
         match std::mem::replace(&mut self.state, State::Moving) {
             State::Mailbox(selected) => {
-                let (user, opened) = selected.close();
+                let (mut user, opened) = selected.close();
+                // RFC 5267 §4.3: they end with the mailbox.
+                user.who.contexts.clear();
                 self.state = State::User(Box::new(user));
                 Some(opened)
             }

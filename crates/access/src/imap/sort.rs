@@ -1,11 +1,13 @@
-//! The order of SORT (RFC 5256 §3): a pure function of what is known of the messages.
+//! The order of SORT (RFC 5256 §3): a pure function of what is known of the messages, and reading what must be known.
 
 use std::cmp::Ordering;
 
 use imap::command::{SortCriterion, SortKey};
 
-use super::digests::{Digest, Needs};
-use super::find::Hit;
+use super::digests::{self, Digest, Needs};
+use super::find::{Halt, Hit};
+use super::io::Stop;
+use super::session::{Cx, User};
 
 /// A message with the keys it is sorted by, one for each criterion.
 #[derive(Debug)]
@@ -58,17 +60,38 @@ fn key(digest: &Digest, key: SortKey) -> Key {
 
 /// In the order of the criteria; equal ones in the order of the mailbox, whatever is reversed (RFC 5256 §3).
 pub(crate) fn sorted(mut messages: Vec<Sortable>, criteria: &[SortCriterion]) -> Vec<Hit> {
-    messages.sort_unstable_by(|one, other| {
-        let by_keys = criteria.iter().zip(one.keys.iter().zip(&other.keys));
-        by_keys
-            .map(|(criterion, (one, other))| match criterion.reverse {
-                false => one.cmp(other),
-                true => other.cmp(one),
-            })
-            .find(|order| *order != Ordering::Equal)
-            .unwrap_or_else(|| one.hit.seq.cmp(&other.hit.seq))
-    });
+    messages.sort_unstable_by(|one, other| compare(one, other, criteria));
     messages.into_iter().map(|message| message.hit).collect()
+}
+
+/// Which of two messages comes first.
+pub(crate) fn compare(one: &Sortable, other: &Sortable, criteria: &[SortCriterion]) -> Ordering {
+    let by_keys = criteria.iter().zip(one.keys.iter().zip(&other.keys));
+    by_keys
+        .map(|(criterion, (one, other))| match criterion.reverse {
+            false => one.cmp(other),
+            true => other.cmp(one),
+        })
+        .find(|order| *order != Ordering::Equal)
+        .unwrap_or_else(|| one.hit.seq.cmp(&other.hit.seq))
+}
+
+/// Messages in the order of the criteria.
+pub(crate) async fn ordered(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    hits: &[Hit],
+    criteria: &[SortCriterion],
+) -> Result<Vec<Hit>, Halt> {
+    let mut messages = Vec::with_capacity(hits.len());
+    digests::each(cx, user, hits, needs(criteria), |hit, digest| {
+        messages.push(Sortable::new(*hit, digest, criteria));
+    })
+    .await?;
+    let criteria = criteria.to_vec();
+    // Comparing very many messages takes its time: not on the threads that serve others.
+    let ordering = tokio::task::spawn_blocking(move || sorted(messages, &criteria));
+    ordering.await.map_err(|_| Halt::Stop(Stop::Gone))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use mailbox::{Expunges, Opened, Row};
 use store::flags::{ANSWERED, DELETED, DRAFT, FLAGGED, SEEN};
 use store::uids::UidSet;
 
+use crate::imap::contexts;
 use crate::imap::session::User;
 use crate::limits::VANISHED_RANGES;
 
@@ -12,6 +13,7 @@ use crate::limits::VANISHED_RANGES;
 /// end, as IMAP has no other word for it.
 pub(crate) fn tell(out: &mut Out, opened: &mut Opened, user: &User, expunges: Expunges) -> bool {
     let updates = opened.updates(expunges);
+    contexts::tell_left(out, user, &updates);
     if user.qresync || user.uid_only {
         vanished(out, false, &UidSet::from_uids(updates.vanished.iter().copied()));
     } else {

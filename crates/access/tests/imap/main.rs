@@ -8,6 +8,7 @@ mod changes;
 mod clients;
 mod compress;
 mod contents;
+mod contexts;
 mod filters;
 mod folders;
 mod idle;

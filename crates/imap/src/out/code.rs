@@ -60,6 +60,8 @@ pub enum Code<'a> {
     MetadataTooMany,
     /// RFC 7162: message numbers or UIDs that were left out
     Modified(&'a [(u32, u32)]),
+    /// RFC 5267: the result of the search of this tag is not kept up to date
+    NoUpdate(&'a Tag),
     /// RFC 7162: no mod-sequences here
     NoModSeq,
     /// RFC 5530
@@ -141,6 +143,10 @@ impl Code<'_> {
                 out.quoted(tag.as_str().as_bytes());
                 out.raw(b" NIL NIL)");
             }
+            Self::NoUpdate(tag) => {
+                out.raw(b"NOUPDATE ");
+                out.quoted(tag.as_str().as_bytes());
+            }
             Self::UndefinedFilter(name) => {
                 out.raw(b"UNDEFINED-FILTER ");
                 out.raw(name.as_str().as_bytes());
@@ -194,6 +200,7 @@ impl Code<'_> {
             Self::MetadataTooMany => ("METADATA TOOMANY", None),
             Self::Modified(_) => ("MODIFIED", None),
             Self::NoModSeq => ("NOMODSEQ", None),
+            Self::NoUpdate(_) => ("NOUPDATE", None),
             Self::NonExistent => ("NONEXISTENT", None),
             Self::NoPerm => ("NOPERM", None),
             Self::OverQuota => ("OVERQUOTA", None),

@@ -21,7 +21,7 @@ pub use code::Code;
 pub use data::{ListLine, StatusValue};
 pub use envelope::{Address, Envelope};
 pub use fetch::{FetchLine, Octets};
-pub use search::{Esearch, ThreadStep};
+pub use search::{Esearch, ResultChange, ThreadStep};
 
 use crate::command::Tag;
 use crate::mode::Mode;

@@ -27,6 +27,19 @@ pub struct Esearch<'a> {
     pub modseq: Option<u64>,
 }
 
+/// What came into a result that is kept up to date, or went from it (RFC 5267 §4.3.2).
+#[derive(Debug, Clone, Copy)]
+pub struct ResultChange<'a> {
+    /// whose command asked for it
+    pub tag: &'a Tag,
+    /// the numbers are UIDs
+    pub uid: bool,
+    /// ADDTO, else REMOVEFROM
+    pub added: bool,
+    /// places, counted from 1 or 0, and what stands there one after the other; at least one, none of them empty
+    pub places: &'a [(u32, Vec<u32>)],
+}
+
 /// A piece of `* THREAD` (RFC 5256 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThreadStep {
@@ -86,6 +99,20 @@ impl Out {
             self.partial(range, numbers);
         }
         self.named_number(b" MODSEQ ", found.modseq);
+        self.crlf();
+    }
+
+    /// `* ESEARCH (TAG "…") [UID] ADDTO (place numbers …)` or `REMOVEFROM` (RFC 5267 §5).
+    pub fn result_change(&mut self, change: &ResultChange<'_>) {
+        self.raw(b"* ESEARCH (TAG ");
+        self.string(change.tag.as_str().as_bytes());
+        self.raw(if change.uid { b") UID" } else { b")" });
+        self.raw(if change.added { b" ADDTO " } else { b" REMOVEFROM " });
+        self.list(change.places, |out, (position, numbers)| {
+            out.number(u64::from(*position));
+            out.raw(b" ");
+            out.ranges(&runs(numbers));
+        });
         self.crlf();
     }
 
@@ -156,6 +183,30 @@ mod tests {
         let mut out = Out::new();
         write(&mut out);
         String::from_utf8(out.take()).expect("ASCII")
+    }
+
+    #[test]
+    fn changes_of_results_are_told() {
+        let tag = Tag::new(b"B01").expect("a tag");
+        let line = |uid, added, places: &[(u32, Vec<u32>)]| {
+            let tag = &tag;
+            written(|out| {
+                out.result_change(&ResultChange {
+                    tag,
+                    uid,
+                    added,
+                    places,
+                })
+            })
+        };
+        assert_eq!(
+            line(true, true, &[(0, vec![32768, 32769])]),
+            "* ESEARCH (TAG \"B01\") UID ADDTO (0 32768:32769)\r\n"
+        );
+        assert_eq!(
+            line(false, false, &[(5, vec![3]), (2, vec![4, 7, 8])]),
+            "* ESEARCH (TAG \"B01\") REMOVEFROM (5 3 2 4,7:8)\r\n"
+        );
     }
 
     #[test]

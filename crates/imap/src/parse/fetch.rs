@@ -63,10 +63,15 @@ fn items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
         }
     }
     if cursor.peek() == Some(b'(') {
-        cursor.filled_list(item).and_then(each_once)
+        attributes(cursor)
     } else {
         Ok(vec![item(cursor)?])
     }
+}
+
+/// `"(" fetch-att *(SP fetch-att) ")"`
+pub(super) fn attributes(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
+    cursor.filled_list(item).and_then(each_once)
 }
 
 /// An item asked twice is told once, and there is an end to asking: an item may be the whole message.

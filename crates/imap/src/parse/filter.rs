@@ -54,6 +54,7 @@ mod tests {
                 SearchKey::Not(Box::new(SearchKey::Filter(name("on-the-road")))),
                 SearchKey::All,
             ],
+            update_items: Vec::new(),
         };
         assert!(wanted.keys[0].uses_filter() && !wanted.keys[1].uses_filter());
         for line in [

@@ -8,6 +8,7 @@ pub(crate) mod chars;
 
 mod append;
 mod authenticate;
+mod cancel_update;
 mod common;
 mod create;
 mod cursor;
@@ -154,6 +155,7 @@ const COMMANDS: &[(&str, Arguments)] = &[
     ("SORT", |cursor| sort::arguments(cursor, Numbers::Sequence)),
     ("THREAD", |cursor| thread::arguments(cursor, Numbers::Sequence)),
     ("ESEARCH", multi_search::arguments),
+    ("CANCELUPDATE", cancel_update::arguments),
     ("FETCH", |cursor| fetch::arguments(cursor, Numbers::Sequence)),
     ("STORE", |cursor| store::arguments(cursor, Numbers::Sequence)),
     ("COPY", |cursor| {

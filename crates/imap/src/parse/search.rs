@@ -22,7 +22,7 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Com
 
 /// `["RETURN" SP search-return-opts SP] search-program`
 pub(super) fn program(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Search> {
-    let returns = search_return(cursor)?;
+    let (returns, update_items) = search_return(cursor)?;
     let mut texts = Charset::Utf8;
     if cursor.eat_word("CHARSET") {
         // RFC 9755 §3: once UTF-8 is agreed on there is nothing to name.
@@ -38,6 +38,7 @@ pub(super) fn program(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Searc
         numbers,
         returns,
         keys,
+        update_items,
     })
 }
 
@@ -50,6 +51,7 @@ pub(super) fn criteria(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Sear
         numbers,
         returns: None,
         keys,
+        update_items: Vec::new(),
     })
 }
 

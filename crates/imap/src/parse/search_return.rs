@@ -1,22 +1,31 @@
-//! The result options of SEARCH and SORT (RFC 4731 §3.1, RFC 5182 §2.1, RFC 9394 §3.1).
+//! The result options of SEARCH and SORT (RFC 4731 §3.1, RFC 5182 §2.1, RFC 5267 §4, RFC 5465 §7, RFC 9394 §3.1).
 
 use std::num::NonZeroU32;
 
 use super::Trouble;
 use super::cursor::{Cursor, Parsed};
-use crate::command::{PartialRange, Returns};
+use super::fetch;
+use crate::command::{FetchItem, PartialRange, Returns};
 
 /// `["RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP]`,
-/// `search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range`
+/// `search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range / "CONTEXT" / modifier-update`
 ///
-/// ALL and PARTIAL exclude each other (RFC 9394 §3.1).
-pub(super) fn search_return(cursor: &mut Cursor<'_>) -> Parsed<Option<Returns>> {
+/// ALL and PARTIAL exclude each other (RFC 9394 §3.1). With what is told of messages that come into the result.
+pub(super) fn search_return(cursor: &mut Cursor<'_>) -> Parsed<(Option<Returns>, Vec<FetchItem>)> {
     if !cursor.eat_word("RETURN") {
-        return Ok(None);
+        return Ok((None, Vec::new()));
     }
     cursor.space()?;
     let mut returns = Returns::default();
-    let options = cursor.list(|cursor| option(cursor, &mut returns))?;
+    let mut items = Vec::new();
+    let options = cursor.list(|cursor| {
+        if cursor.eat_word("UPDATE") {
+            returns.update = true;
+            items = update_items(cursor)?;
+            return Ok(());
+        }
+        option(cursor, &mut returns)
+    })?;
     if options.is_empty() {
         returns = Returns::ALL;
     }
@@ -24,7 +33,18 @@ pub(super) fn search_return(cursor: &mut Cursor<'_>) -> Parsed<Option<Returns>> 
         return Err(Trouble::bad("ALL and PARTIAL cannot be asked for together"));
     }
     cursor.space()?;
-    Ok(Some(returns))
+    Ok((Some(returns), items))
+}
+
+/// `modifier-update = "UPDATE" [[SP] "(" fetch-att *(SP fetch-att) ")"]`: the grammar of RFC 5465 §8 has no space there, its examples have.
+fn update_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<FetchItem>> {
+    if cursor.rest().starts_with(b" (") {
+        cursor.space()?;
+    }
+    match cursor.peek() {
+        Some(b'(') => fetch::attributes(cursor),
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn option(cursor: &mut Cursor<'_>, returns: &mut Returns) -> Parsed<()> {
@@ -34,6 +54,7 @@ fn option(cursor: &mut Cursor<'_>, returns: &mut Returns) -> Parsed<()> {
         "ALL" => returns.all = true,
         "COUNT" => returns.count = true,
         "SAVE" => returns.save = true,
+        "CONTEXT" => returns.context = true,
         "PARTIAL" => {
             cursor.space()?;
             let again = returns.partial.replace(partial_range(cursor)?);

@@ -4,14 +4,14 @@ use super::Trouble;
 use super::cursor::{Cursor, Parsed};
 use super::search::criteria;
 use super::search_return::search_return;
-use crate::command::{Command, Numbers, Sort, SortCriterion, SortKey};
+use crate::command::{Command, Numbers, Search, Sort, SortCriterion, SortKey};
 use crate::limits::SORT_CRITERIA;
 
 /// `sort = "SORT" [SP "RETURN" SP search-return-opts] SP sort-criteria SP search-criteria`,
 /// `sort-criteria = "(" sort-criterion *(SP sort-criterion) ")"`
 pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Command> {
     cursor.space()?;
-    let returns = search_return(cursor)?;
+    let (returns, update_items) = search_return(cursor)?;
     let sorted_by = cursor.filled_list(criterion)?;
     if sorted_by.len() > SORT_CRITERIA {
         return Err(Trouble::bad("There are too many sort criteria"));
@@ -20,7 +20,10 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Com
     Ok(Command::Sort(Sort {
         returns,
         criteria: sorted_by,
-        search: criteria(cursor, numbers)?,
+        search: Search {
+            update_items,
+            ..criteria(cursor, numbers)?
+        },
     }))
 }
 

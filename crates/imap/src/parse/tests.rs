@@ -59,7 +59,7 @@ fn every_verb_can_be_said() {
     let lines = "CAPABILITY|NOOP|LOGOUT|STARTTLS|AUTHENTICATE PLAIN|LOGIN a b|ENABLE CONDSTORE|ID NIL|SELECT a|EXAMINE a|CREATE a|DELETE a|\
          RENAME a b|SUBSCRIBE a|UNSUBSCRIBE a|LIST \"\" *|LSUB \"\" *|NAMESPACE|STATUS a (MESSAGES)|APPEND a {1}|IDLE|REPLACE 1 a {1}|COMPRESS DEFLATE|UNAUTHENTICATE|LANGUAGE|GETQUOTA m|\
          GETQUOTAROOT a|SETQUOTA m ()|GETMETADATA a /private/a|SETMETADATA a (/private/a NIL)|CHECK|CLOSE|UNSELECT|\
-         EXPUNGE|UID EXPUNGE 1|SEARCH ALL|SORT (SIZE) UTF-8 ALL|THREAD REFERENCES UTF-8 ALL|ESEARCH IN (personal) ALL|FETCH 1 UID|STORE 1 FLAGS ()|COPY 1 a|MOVE 1 a";
+         EXPUNGE|UID EXPUNGE 1|SEARCH ALL|SORT (SIZE) UTF-8 ALL|THREAD REFERENCES UTF-8 ALL|ESEARCH IN (personal) ALL|CANCELUPDATE \"a\"|FETCH 1 UID|STORE 1 FLAGS ()|COPY 1 a|MOVE 1 a";
     let verbs: Vec<Verb> = lines.split('|').map(|line| parsed(line).verb()).collect();
     assert_eq!(verbs, Verb::ALL);
 }
@@ -570,6 +570,22 @@ fn results_are_asked_for() {
             },
         ),
         (
+            "UPDATE CONTEXT",
+            Returns {
+                update: true,
+                context: true,
+                ..nothing
+            },
+        ),
+        (
+            "UPDATE(UID) COUNT",
+            Returns {
+                update: true,
+                count: true,
+                ..nothing
+            },
+        ),
+        (
             "COUNT PARTIAL -1:-100",
             Returns {
                 count: true,
@@ -601,12 +617,26 @@ fn results_are_asked_for() {
         .wants_answer()
             && Returns::ALL.wants_answer()
     );
+    let Command::Search(search) = parsed("SEARCH RETURN (COUNT UPDATE (UID BODY.PEEK[])) ALL") else {
+        panic!("SEARCH")
+    };
+    assert_eq!(search.update_items.len(), 2);
+    let tags = ["B01", "B02"].map(|tag| Tag::new(tag.as_bytes()).expect("a tag"));
+    assert_eq!(
+        parsed("CANCELUPDATE \"B01\" \"B02\""),
+        Command::CancelUpdate(tags.to_vec())
+    );
     for bad in [
         "SEARCH RETURN ALL",
         "SEARCH RETURN (MIN)",
         "SEARCH RETURN (MIDDLE) ALL",
         "SEARCH RETURN (ALL PARTIAL 1:2) ALL",
         "SEARCH RETURN (PARTIAL 1:2 PARTIAL 3:4) ALL",
+        "SEARCH RETURN (UPDATE ()) ALL",
+        "SEARCH RETURN (UPDATE (NOTHING)) ALL",
+        "SEARCH RETURN (UPDATE UID) ALL",
+        "CANCELUPDATE",
+        "CANCELUPDATE \"a+\"",
         "SEARCH RETURN (PARTIAL 0:1) ALL",
         "SEARCH RETURN (PARTIAL 1) ALL",
         "SEARCH RETURN (PARTIAL -1:2) ALL",

@@ -333,6 +333,10 @@ async fn place(
     match cx.io.patiently(user.person.append_all(to, messages)).await? {
         Ok(placed) => {
             if let Some(opened) = opened {
+                if to == opened.id() {
+                    let placed = placed.committed().iter().map(|placed| placed.uid);
+                    opened.brought(&UidSet::from_uids(placed));
+                }
                 cx.tell(user, opened, Expunges::Tell)?;
             }
             let uids = UidSet::from_uids(placed.committed().iter().map(|placed| placed.uid));

@@ -23,6 +23,10 @@ pub(crate) async fn run(
     };
     match cx.io.patiently(user.person.copy(opened, uids, to)).await? {
         Ok(copied) => {
+            if to == opened.id() {
+                let placed = copied.committed().pairs.iter().map(|pair| pair.1);
+                opened.brought(&UidSet::from_uids(placed));
+            }
             cx.tell(user, opened, Expunges::Tell)?;
             let pairs = &copied.committed().pairs;
             let (from, into) = both_sides(pairs);

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use imap::command::{Fetch, FetchItem, Numbers, PartialRange};
 use imap::out::{Code, FetchLine, Out};
+use imap::set::SequenceSet;
 use index::Digest;
 use mail::ids::MessageId;
 use mailbox::{Expunges, Message, Opened, Row};
@@ -83,6 +84,38 @@ pub(crate) async fn run(
         Some((code, sentence)) => answer.no(&mut cx.io.out, Some(code), &sentence),
     }
     Ok(())
+}
+
+/// Tells items of messages that the client wants to see without asking each time (RFC 5465 §5.2): nothing becomes `\Seen` by that.
+/// A message that cannot be read is not told of; the client finds out when it asks.
+pub(crate) async fn unasked(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &mut Opened,
+    mut items: Vec<FetchItem>,
+    uids: &UidSet,
+) -> Result<(), Stop> {
+    if !user.uid_only && !items.contains(&FetchItem::Uid) {
+        items.insert(0, FetchItem::Uid);
+    }
+    // RFC 7162 §3.1: whoever knows mod-sequences is told them with flags.
+    if user.condstore && !items.contains(&FetchItem::ModSeq) {
+        items.push(FetchItem::ModSeq);
+    }
+    let needs = Needs::of(&items);
+    let asks_nothing = Fetch {
+        numbers: Numbers::Uid,
+        set: SequenceSet::saved(),
+        items: Vec::new(),
+        changed_since: None,
+        vanished: false,
+        partial: None,
+    };
+    if needs.message {
+        contents(cx, user, opened, (&asks_nothing, &items, needs), uids).await?;
+        return Ok(());
+    }
+    rows(cx, (user, opened), (&asks_nothing, &items), uids).await
 }
 
 /// RFC 9394 §3.3: some of the messages that are there, counted from either end.

@@ -3,13 +3,14 @@
 use imap::frame::Progress;
 use mailbox::{Expunges, Opened};
 
+use crate::imap::contexts;
 use crate::imap::io::Stop;
 use crate::imap::session::{Cx, Next, Reading, User};
 use crate::limits::IDLE;
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
-    user: &User,
+    user: &mut User,
     mut opened: Option<&mut Opened>,
     answer: Reading,
 ) -> Result<Next, Stop> {
@@ -19,6 +20,7 @@ pub(crate) async fn run(
     let line = loop {
         if let Some(opened) = opened.as_deref_mut() {
             cx.tell(user, opened, Expunges::Tell)?;
+            contexts::settle(cx, user, opened).await?;
         }
         tokio::select! {
             biased;

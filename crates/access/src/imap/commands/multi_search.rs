@@ -9,7 +9,7 @@ use mailbox::{Entry, Expunges, Opened};
 use store::uids::UidSet;
 
 use super::enable;
-use crate::imap::find::{Halt, Hit, matching, refuse};
+use crate::imap::find::{Halt, Hit, everything, matching, refuse};
 use crate::imap::io::Stop;
 use crate::imap::results::{kept, tell_of};
 use crate::imap::search::prepare;
@@ -28,6 +28,10 @@ pub(crate) async fn run(
     }
     if asked.search.uses_modseq() {
         enable::condstore(cx, user, opened.as_deref());
+    }
+    if asked.search.returns.is_some_and(|returns| returns.update) {
+        let text = "ESEARCH results are not kept up to date; SEARCH in the open mailbox can be";
+        cx.io.out.no(Some(&Code::NoUpdate(answer.tag())), text);
     }
     match everywhere(cx, user, opened.as_deref_mut(), asked, answer.tag()).await {
         Ok(()) => {}
@@ -122,7 +126,7 @@ async fn in_mailbox(
     if let Some(text) = key.cost().too_much() {
         return Err(Failure::TooMuch(text));
     }
-    let hits: Vec<Hit> = matching(cx, user, opened, (&mut key, found)).await?;
+    let hits: Vec<Hit> = matching(cx, user, opened, (&mut key, found, &everything())).await?;
     if returns.save {
         opened.save(kept(&hits, returns));
     }

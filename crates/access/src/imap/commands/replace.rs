@@ -4,6 +4,7 @@
 use imap::command::Replace;
 use imap::out::Code;
 use mailbox::{Error, Expunges, Opened};
+use store::uids::UidSet;
 
 use super::append::{Collected, Wanted, collect, not_placed, recover};
 use super::numbers;
@@ -52,6 +53,9 @@ pub(crate) async fn run(
             // RFC 8508 §3.4: the client learns of the new message before the old one goes.
             let code = Code::AppendUid(validity, &[(new, new)]);
             cx.io.out.ok(Some(&code), "The new message is there");
+            if to == opened.id() {
+                opened.brought(&UidSet::from_uids([new]));
+            }
             cx.tell(user, opened, Expunges::Tell)?;
             answer.ok(&mut cx.io.out, placed.narrow(|_| ()), None);
         }

@@ -3,6 +3,7 @@
 use imap::command::{Numbers, Returns, Search};
 use mailbox::{Expunges, Opened};
 
+use crate::imap::contexts;
 use crate::imap::find::find;
 use crate::imap::io::Stop;
 use crate::imap::results::{kept, number_of, tell};
@@ -16,6 +17,10 @@ pub(crate) async fn run(
     answer: Reading,
 ) -> Result<(), Stop> {
     let saves = search.returns.is_some_and(|returns| returns.save);
+    let asked = (search, search.returns, &[][..]);
+    let Some((wanted, answer)) = contexts::want(cx, user, opened, asked, answer) else {
+        return Ok(());
+    };
     let found = find(cx, user, opened, (search, saves), answer).await?;
     let Some((hits, answer)) = found else {
         return Ok(());
@@ -37,6 +42,7 @@ pub(crate) async fn run(
             cx.io.out.search(numbers, highest.filter(|_| with_modseq));
         }
     }
+    contexts::start(&mut cx.io.out, user, opened, wanted, (answer.tag(), &hits));
     cx.tell(user, opened, expunges(search.numbers))?;
     answer.ok(&mut cx.io.out, None);
     Ok(())

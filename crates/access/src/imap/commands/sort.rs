@@ -1,15 +1,15 @@
 //! SORT and UID SORT (RFC 5256 §3, RFC 5267 §3, RFC 5957): found, then ordered.
 
-use imap::command::{Search, Sort, SortCriterion};
+use imap::command::{Search, Sort};
 use mailbox::Opened;
 
 use super::search::expunges;
-use crate::imap::digests;
-use crate::imap::find::{Halt, Hit, find, refuse};
+use crate::imap::contexts;
+use crate::imap::find::{find, refuse};
 use crate::imap::io::Stop;
 use crate::imap::results::{kept, number_of, tell};
 use crate::imap::session::{Cx, Reading, User};
-use crate::imap::sort::{Sortable, needs, sorted};
+use crate::imap::sort::ordered;
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
@@ -19,6 +19,10 @@ pub(crate) async fn run(
     answer: Reading,
 ) -> Result<(), Stop> {
     let saves = sort.returns.is_some_and(|returns| returns.save);
+    let asked = (&sort.search, sort.returns, &sort.criteria[..]);
+    let Some((wanted, answer)) = contexts::want(cx, user, opened, asked, answer) else {
+        return Ok(());
+    };
     let found = find(cx, user, opened, (&sort.search, saves), answer).await?;
     let Some((hits, answer)) = found else {
         return Ok(());
@@ -47,24 +51,8 @@ pub(crate) async fn run(
             cx.io.out.sort(told, highest.filter(|_| with_modseq));
         }
     }
+    contexts::start(&mut cx.io.out, user, opened, wanted, (answer.tag(), &hits));
     cx.tell(user, opened, expunges(numbers))?;
     answer.ok(&mut cx.io.out, None);
     Ok(())
-}
-
-async fn ordered(
-    cx: &mut Cx<'_, '_>,
-    user: &User,
-    hits: &[Hit],
-    criteria: &[SortCriterion],
-) -> Result<Vec<Hit>, Halt> {
-    let mut messages = Vec::with_capacity(hits.len());
-    digests::each(cx, user, hits, needs(criteria), |hit, digest| {
-        messages.push(Sortable::new(*hit, digest, criteria));
-    })
-    .await?;
-    let criteria = criteria.to_vec();
-    // Comparing very many messages takes its time: not on the threads that serve others.
-    let ordering = tokio::task::spawn_blocking(move || sorted(messages, &criteria));
-    ordering.await.map_err(|_| Halt::Stop(Stop::Gone))
 }
