@@ -268,6 +268,17 @@ impl Server {
             .ok_or_else(|| format!("no list of those who wait: {said}"))
     }
 
+    /// `trace` of the newest message to or from an address.
+    pub fn timeline_of(&self, address: &str) -> Result<String, String> {
+        let said = self.tell(&["trace", address, "--json"])?;
+        let value: Value =
+            serde_json::from_str(said.trim()).map_err(|error| format!("{error} in {said:?}"))?;
+        let id = value[0]["id"]
+            .as_str()
+            .ok_or_else(|| format!("nothing is known of {address}: {said}"))?;
+        self.tell(&["trace", id])
+    }
+
     /// Makes everything that waits due now.
     pub fn retry_all(&self) -> Result<(), String> {
         self.tell(&["queue", "retry", "--all", "--yes"]).map(drop)

@@ -248,15 +248,23 @@ fn everywhere(address: IpAddr) -> IpAddr {
 }
 
 fn route_text(route: &RoutePlan, password_file: &Path) -> String {
-    format!(
-        "[[routes]]\nname = \"{name}\"\nto = [\"{to}\"]\nhost = \"{host}\"\nport = {port}\ntls = \"starttls\"\n\
-         user = \"{user}\"\npassword_file = {password_file:?}\n",
+    let mut out = format!(
+        "[[routes]]\nname = \"{name}\"\nto = [\"{to}\"]\nhost = \"{host}\"\nport = {port}\n",
         name = route.to.replace('.', "-"),
         to = route.to,
         host = route.host,
         port = route.port,
-        user = route.user,
-    )
+    );
+    match &route.user {
+        Some(user) => out.push_str(&format!(
+            "tls = \"starttls\"\nuser = \"{user}\"\npassword_file = {password_file:?}\n"
+        )),
+        None => out.push_str("tls = \"opportunistic\"\n"),
+    }
+    if let Some(attempts) = route.else_mx_after {
+        out.push_str(&format!("fallback = \"mx\"\nafter_attempts = {attempts}\n"));
+    }
+    out
 }
 
 /// An MX record for each host, the addresses it leads to, and what the story adds.

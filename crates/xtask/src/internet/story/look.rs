@@ -147,6 +147,23 @@ pub fn queue(
     })
 }
 
+/// What the server tells of the newest message to `about`: the lines of its log and every attempt, in order.
+pub fn timeline(
+    hosts: &Hosts,
+    host: &str,
+    about: &str,
+    bound: Bound,
+    sent: Instant,
+    checks: &[Check],
+) -> Result<(), String> {
+    let server = &hosts.hearthpost(host)?.server;
+    until(bound, sent, LOOK, || {
+        let told = server.borrow().timeline_of(about);
+        let held = told.and_then(|told| check::text(&told, checks));
+        Ok(held.map_or_else(Seen::NotYet, Seen::There))
+    })
+}
+
 /// What a sink took since `mark`; how much it has taken in all.
 pub fn takes(
     doors: &Doors,

@@ -59,7 +59,7 @@ pub struct HearthpostPlan {
     pub everywhere: bool,
     /// address, target
     pub aliases: Vec<(String, String)>,
-    /// other domains' mail that goes through a server with a password
+    /// other domains' mail that goes through one server
     pub routes: Vec<RoutePlan>,
 }
 
@@ -72,8 +72,10 @@ pub struct RoutePlan {
     pub host: String,
     /// its port
     pub port: u16,
-    /// who signs in there, with everybody's password
-    pub user: String,
+    /// who signs in there, with everybody's password; without one nobody does, and any TLS will do
+    pub user: Option<String>,
+    /// its second way is the domain's own servers, taken after so many failed attempts
+    pub else_mx_after: Option<u32>,
 }
 
 /// A Postfix's people.
@@ -207,6 +209,8 @@ pub enum Expectation {
     Waits { who: String, host: String },
     /// the queue is empty
     NothingWaits { host: String },
+    /// what the server tells of the newest message to this recipient
+    Tells { host: String, about: String },
     /// the sink took so many messages since the story last spoke of it
     Takes { sink: String, count: u64, or_more: bool },
     /// the sink took so many different messages in the whole story

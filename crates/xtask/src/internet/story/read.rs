@@ -219,6 +219,10 @@ impl Story {
                 who: (*who).to_owned(),
                 host: self.hearthpost(host)?,
             },
+            [host, "tells", "of", about] => Expectation::Tells {
+                host: self.hearthpost(host)?,
+                about: (*about).to_owned(),
+            },
             [sink, "takes", "at", "least", count, "message" | "messages"] => Expectation::Takes {
                 sink: self.sink(sink)?,
                 count: number(count)?,
@@ -407,26 +411,32 @@ fn hearthpost_line(plan: &mut HearthpostPlan, text: &str) -> Result<(), String> 
         ["alias", address, "leads", "to", target] => {
             plan.aliases.push(((*address).to_owned(), (*target).to_owned()));
         }
-        [
-            "mail",
-            "to",
-            to,
-            "goes",
-            "through",
-            host,
-            "port",
-            port,
-            "as",
-            user,
-        ] => plan.routes.push(RoutePlan {
-            to: (*to).to_owned(),
-            host: (*host).to_owned(),
-            port: number(port)?,
-            user: (*user).to_owned(),
-        }),
+        ["mail", "to", to, "goes", "through", host, "port", port, rest @ ..] => {
+            let (rest, else_mx_after) = read_second_way(rest)?;
+            let user = match rest {
+                [] => None,
+                ["as", user] => Some((*user).to_owned()),
+                _ => return Err("`as USER` is expected".into()),
+            };
+            plan.routes.push(RoutePlan {
+                to: (*to).to_owned(),
+                host: (*host).to_owned(),
+                port: number(port)?,
+                user,
+                else_mx_after,
+            });
+        }
         _ => return Err("this is not understood".into()),
     }
     Ok(())
+}
+
+/// Takes `after N attempts by MX` off the end.
+fn read_second_way<'a, 'b>(words: &'a [&'b str]) -> Result<(&'a [&'b str], Option<u32>), String> {
+    match words {
+        [rest @ .., "after", count, "attempt" | "attempts", "by", "MX"] => Ok((rest, Some(number(count)?))),
+        _ => Ok((words, None)),
+    }
 }
 
 fn postfix_line(plan: &mut PostfixPlan, text: &str) -> Result<(), String> {
@@ -489,6 +499,7 @@ fn read_checks(text: &str, what: &Expectation) -> Result<Vec<Check>, String> {
                 | Expectation::Report { .. }
                 | Expectation::ReportOn { .. }
                 | Expectation::Waits { .. }
+                | Expectation::Tells { .. }
         );
     if !has_text {
         return Err("nothing stands below this expectation".into());
@@ -594,6 +605,7 @@ mod tests {
     fn hosts_have_domains_addresses_and_what_runs_there() {
         let text = "host a.test at 203.0.113.10, 2001:db8:113::10: Hearthpost with alice\n  listens everywhere\n  set queue.give_up = \"20 s\"\n  \
                     alias x@a.test leads to y@b.test\n  mail to far.test goes through mx.g.test port 587 as joe\n\
+                    \x20 mail to near.test goes through mx.g.test port 25, after 3 attempts by MX\n\
                     host p.test: Postfix with grey\n  puts grey@p.test off\n  passes late@p.test on to gone@p.test\n\
                     host s.test: sink on port 587\n  over IPv6: connect: refuse\n  rcpt: reply 550 no\n\
                     zone:\n  x.test. MX 0 .\nnothing waits at a.test\n";
@@ -608,7 +620,15 @@ mod tests {
         );
         assert_eq!(plan.settings[0].2, "\"20 s\"");
         assert_eq!(plan.aliases[0].1, "y@b.test");
-        assert_eq!((plan.routes[0].port, plan.routes[0].user.as_str()), (587, "joe"));
+        assert_eq!(
+            (plan.routes[0].port, plan.routes[0].user.as_deref()),
+            (587, Some("joe"))
+        );
+        let second = &plan.routes[1];
+        assert_eq!(
+            (second.port, &second.user, second.else_mx_after),
+            (25, &None, Some(3))
+        );
         let Kind::Postfix(plan) = &p.kind else { panic!() };
         assert_eq!(plan.put_off, ["grey@p.test"]);
         assert_eq!(plan.passed_on[0].1, "gone@p.test");
