@@ -42,7 +42,7 @@ pub(crate) fn build(values: &Values) -> Config {
         queue: queue(values),
         deliver: deliver(values, &hostname),
         dns: Dns {
-            servers: values.addresses("dns.servers").to_vec(),
+            servers: values.servers("dns.servers").to_vec(),
             validation: validation(values),
         },
         routes: values.tables("routes").iter().map(route).collect(),

@@ -11,6 +11,7 @@
 //! Domains, accounts and aliases are not settings: they live in the store and are changed by the command line.
 
 mod finish;
+mod name_server;
 pub mod problem;
 mod routes;
 mod sending;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+pub use name_server::NameServer;
 pub use problem::Problem;
 pub use setting::{SETTINGS, Setting, Takes, reference};
 pub use shown::{Change, Shown, Source};
@@ -158,7 +160,7 @@ pub struct Deliver {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dns {
     /// empty: the system's
-    pub servers: Vec<SocketAddr>,
+    pub servers: Vec<NameServer>,
     /// who checks DNSSEC
     pub validation: Validation,
 }

@@ -106,13 +106,13 @@ fn check_dns(values: &Values, problems: &mut Vec<Problem>) {
     if !values.flag("dns.trust_ad") {
         return;
     }
-    let servers = values.addresses("dns.servers");
-    let far = servers.iter().find(|server| !server.ip().is_loopback());
+    let servers = values.servers("dns.servers");
+    let far = servers.iter().find(|server| !server.is_here());
     if let Some(server) = far {
         problems.push(Problem::at(
             values,
             "dns.trust_ad",
-            format!("{server} is not on this machine, so its word could be forged on the way"),
+            format!("{server} may not be on this machine, so its word could be forged on the way"),
             "Run a validating resolver here and name only that in dns.servers, or leave trust_ad out.",
         ));
     } else if servers.is_empty() && !values.gives("dns.servers") {

@@ -321,7 +321,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(
         "dns.servers",
         Kind::Servers,
-        "The name servers that are asked. Without it they are those of /etc/resolv.conf.",
+        "The name servers that are asked. A name like localhost:5353 is looked up in /etc/hosts and then in the system's DNS, at the \
+         start and at each reload. Without it they are those of /etc/resolv.conf.",
         "[\"127.0.0.1:53\"]",
     ),
     Setting::new(

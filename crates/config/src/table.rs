@@ -10,6 +10,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::NameServer;
 use crate::problem::{Lines, Problem, nearest};
 use crate::setting::Setting;
 use crate::value::{Kind, Value, Wrong, with_article};
@@ -196,6 +197,13 @@ impl Values {
     pub(crate) fn addresses(&self, name: &str) -> &[SocketAddr] {
         match self.get(name) {
             Some(Value::Addresses(addresses)) => addresses,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn servers(&self, name: &str) -> &[NameServer] {
+        match self.get(name) {
+            Some(Value::Servers(servers)) => servers,
             _ => &[],
         }
     }

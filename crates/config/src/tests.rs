@@ -99,7 +99,7 @@ fn what_concerns_sending_is_read() {
         (deliver.connections, deliver.connections_per_destination),
         (50, 20)
     );
-    assert_eq!(dns.servers, ["127.0.0.1:53".parse().unwrap()]);
+    assert_eq!(dns.servers, [NameServer::At("127.0.0.1:53".parse().unwrap())]);
     assert_eq!(dns.validation, Validation::Servers);
     let partner = Route {
         name: "partner".to_owned(),
@@ -331,17 +331,22 @@ const GALLERY: &[(&str, &str, &str)] = &[
     (
         "\"127.0.0.1:53\"",
         "\"127.0.0.1\"",
-        "line 31: dns.servers: \"127.0.0.1\" is not an address with its port. Write it like [\"127.0.0.1:53\", \"[::1]:53\"].",
+        "line 31: dns.servers: \"127.0.0.1\" is not an address or a name with its port. Write it like [\"127.0.0.1:53\", \"[::1]:53\", \"localhost:5353\"].",
     ),
     (
         "[\"127.0.0.1:53\"]",
         "[]",
-        "line 31: dns.servers: the list is empty. Write it like [\"127.0.0.1:53\", \"[::1]:53\"]. Leave it out to ask the system's name servers.",
+        "line 31: dns.servers: the list is empty. Write it like [\"127.0.0.1:53\", \"[::1]:53\", \"localhost:5353\"]. Leave it out to ask the system's name servers.",
     ),
     (
         "\"127.0.0.1:53\"",
         "\"192.0.2.53:53\"",
-        "line 32: dns.trust_ad: 192.0.2.53:53 is not on this machine, so its word could be forged on the way. Run a validating resolver here and name only that in dns.servers, or leave trust_ad out.",
+        "line 32: dns.trust_ad: 192.0.2.53:53 may not be on this machine, so its word could be forged on the way. Run a validating resolver here and name only that in dns.servers, or leave trust_ad out.",
+    ),
+    (
+        "\"127.0.0.1:53\"",
+        "\"localhost:53\", \"unbound:53\"",
+        "line 32: dns.trust_ad: unbound:53 may not be on this machine, so its word could be forged on the way. Run a validating resolver here and name only that in dns.servers, or leave trust_ad out.",
     ),
     (
         "servers = [\"127.0.0.1:53\"]\n",
@@ -613,6 +618,8 @@ const TRIES: &[&str] = &[
     "[\"[::ffff:192.0.2.1]:24\"]",
     "[\"192.168.1.1:24\"]",
     "[\"example.net\"]",
+    "[\"example.net:53\"]",
+    "[\"localhost:53\"]",
     "[]",
     "\"mx\"",
     "\"*\"",
@@ -649,9 +656,7 @@ fn ops_4_no_setting_opens_a_relay_or_a_door_without_its_lock() {
                 tls.is_some() || signed_in.iter().all(|at| at.is_empty()),
                 "{lines}"
             );
-            assert!(
-                dns.validation != Validation::Servers || dns.servers.iter().all(|at| at.ip().is_loopback())
-            );
+            assert!(dns.validation != Validation::Servers || dns.servers.iter().all(NameServer::is_here));
             for route in routes {
                 let Road::Smarthost(host) = route.road else {
                     continue;

@@ -18,6 +18,7 @@ pub(crate) use measure::duration_text;
 pub(crate) use network::MX;
 pub(crate) use words::ROOT;
 
+use crate::NameServer;
 use crate::setting::Setting;
 use crate::table::Values;
 
@@ -32,7 +33,7 @@ pub enum Kind {
     Domains,
     /// a list of `address:port`, or `"off"`
     Addresses,
-    /// a list of at least one `address:port` with a port
+    /// a list of at least one name server: `address:port` or `name:port`
     Servers,
     /// an IPv4 address to send from
     SourceV4,
@@ -90,8 +91,10 @@ pub enum Value {
     Name(String),
     /// of [`Kind::Domains`] and [`Kind::LocalUsers`]
     Names(Vec<String>),
-    /// of [`Kind::Addresses`] and [`Kind::Servers`]
+    /// of [`Kind::Addresses`]
     Addresses(Vec<SocketAddr>),
+    /// of [`Kind::Servers`]
+    Servers(Vec<NameServer>),
     /// of [`Kind::SourceV4`] and [`Kind::SourceV6`]
     Ip(IpAddr),
     /// of [`Kind::Size`]
@@ -132,7 +135,7 @@ impl Kind {
             Self::Hostname => "A host name".to_owned(),
             Self::Domains => "A list of domain names".to_owned(),
             Self::Addresses => "A list of address:port, or \"off\"".to_owned(),
-            Self::Servers => "A list of address:port".to_owned(),
+            Self::Servers => "A list of address:port or name:port".to_owned(),
             Self::SourceV4 => "An IPv4 address of this machine".to_owned(),
             Self::SourceV6 => "An IPv6 address of this machine".to_owned(),
             Self::Anchor => "An absolute path, or \"root\"".to_owned(),
@@ -204,6 +207,9 @@ impl Value {
             Self::Names(names) => list(names.iter().map(|name| words::written(name)).collect()),
             Self::Addresses(addresses) if addresses.is_empty() => "\"off\"".to_owned(),
             Self::Addresses(addresses) => list(addresses.iter().map(|at| format!("\"{at}\"")).collect()),
+            Self::Servers(servers) => {
+                list(servers.iter().map(|at| words::written(&at.to_string())).collect())
+            }
             Self::Ip(address) => format!("\"{address}\""),
             Self::Bytes(bytes) => format!("\"{}\"", measure::size_text(*bytes)),
             Self::Duration(duration) => format!("\"{}\"", duration_text(*duration)),

@@ -1,4 +1,4 @@
-//! The files that settings name: what is in them, and what is wrong with them.
+//! The files and name servers that settings name: what is in them, where they are, and what is wrong with them.
 //!
 //! Read at the start, by `config check`, and at each reload; every problem has the line of the setting that names the file.
 //! A server has them read by its keeper ([`crate::keeper`]), everybody else reads them from the disk: [`Shelf`].
@@ -6,10 +6,12 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use config::{Checked, Config, Problem, Road, TlsFiles, Validation};
+use config::{Checked, Config, NameServer, Problem, Road, TlsFiles, Validation};
+use world_real::dns::system::{self, HOSTS_FILE};
 use world_real::keeper::{Bundle, Contents, Keeper};
 use world_real::tls::{Identity, TlsSetupError};
 
@@ -74,9 +76,11 @@ pub struct Named {
     pub trust_anchor: Option<Vec<u8>>,
     /// for each route, in the order of the settings
     pub passwords: Vec<Option<Secret>>,
+    /// whom DNS is asked of; empty: the system's
+    pub name_servers: Vec<SocketAddr>,
 }
 
-/// Reads them all.
+/// Reads and finds them all. Finding a name server may take seconds: not for a task of the runtime.
 ///
 /// # Errors
 /// Every problem at once.
@@ -119,6 +123,12 @@ pub fn read(settings: &Checked, shelf: &Shelf) -> Result<Named, Vec<Problem>> {
                 Road::Mx => None,
             })
             .collect(),
+        name_servers: name_servers(config, shelf).unwrap_or_else(|wrongs| {
+            for wrong in wrongs {
+                keep("dns.servers", settings.line_of("dns.servers"), wrong);
+            }
+            Vec::new()
+        }),
     };
     if problems.is_empty() {
         Ok(named)
@@ -126,6 +136,43 @@ pub fn read(settings: &Checked, shelf: &Shelf) -> Result<Named, Vec<Problem>> {
         problems.sort_by_key(|problem| problem.line);
         Err(problems)
     }
+}
+
+/// Where the name servers are now. The hosts file is only read when a name asks for it.
+fn name_servers(config: &Config, shelf: &Shelf) -> Result<Vec<SocketAddr>, Vec<Wrong>> {
+    let hosts = if names_servers(config) {
+        hosts(shelf)
+    } else {
+        String::new()
+    };
+    let (mut found, mut wrongs) = (Vec::new(), Vec::new());
+    for server in &config.dns.servers {
+        match server {
+            NameServer::At(address) => found.push(*address),
+            NameServer::Named { host, port } => match system::address_of(host, &hosts) {
+                Ok(address) => found.push(SocketAddr::new(address, *port)),
+                Err(reason) => wrongs.push(Wrong {
+                    reason: format!("{server} leads to no name server: {reason}"),
+                    next_step: "Write its address, like \"127.0.0.1:53\", or add the name to /etc/hosts."
+                        .to_owned(),
+                }),
+            },
+        }
+    }
+    if wrongs.is_empty() { Ok(found) } else { Err(wrongs) }
+}
+
+/// Whether a name server is called by name.
+pub fn names_servers(config: &Config) -> bool {
+    let is_name = |server: &NameServer| matches!(server, NameServer::Named { .. });
+    config.dns.servers.iter().any(is_name)
+}
+
+/// A machine may do without the file.
+fn hosts(shelf: &Shelf) -> String {
+    let read = shelf.contents(Path::new(HOSTS_FILE), NAMED_FILE_BYTES);
+    let bytes = read.map(|contents| contents.bytes).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn anchor_file(config: &Config) -> Option<&Path> {
@@ -289,6 +336,32 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert!(
             said(secret(&Shelf::Disk, &path).err().unwrap()).starts_with("FILE cannot be read: No such file")
+        );
+    }
+
+    #[test]
+    fn name_servers_are_found_and_each_that_leads_nowhere_is_told() {
+        let text = |servers: &str| {
+            format!(
+                "data_dir = \"/x\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:25\"]\n\n\
+                 dns.servers = [{servers}]\n"
+            )
+        };
+        let good = config::read(&text("\"192.0.2.53:53\", \"localhost:5353\"")).unwrap();
+        let named = read(&good, &Shelf::Disk).ok().unwrap();
+        let want: Vec<SocketAddr> = ["192.0.2.53:53", "127.0.0.1:5353"]
+            .iter()
+            .map(|at| at.parse().unwrap())
+            .collect();
+        assert_eq!(named.name_servers, want);
+        let bad = config::read(&text("\"a.invalid:53\", \"localhost:53\", \"b.invalid:53\"")).unwrap();
+        let problems = read(&bad, &Shelf::Disk).err().unwrap();
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 2);
+        assert_eq!(
+            said[0],
+            "line 5: dns.servers: a.invalid:53 leads to no name server: neither /etc/hosts nor DNS knows the name a.invalid. \
+             Write its address, like \"127.0.0.1:53\", or add the name to /etc/hosts."
         );
     }
 

@@ -50,7 +50,7 @@ impl Outward {
                 give_up: config.queue.give_up,
             },
             dns: DnsSettings {
-                servers: config.dns.servers.clone(),
+                servers: named.name_servers.clone(),
                 validation: validation(config, named),
                 ..DnsSettings::default()
             },

@@ -9,6 +9,7 @@ use receive::DoorKind;
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
 use world_real::confine::user;
+use world_real::dns::system::HOSTS_FILE;
 use world_real::keeper::Keeper;
 use world_real::log::{Options as LogOptions, Stderr};
 
@@ -197,7 +198,7 @@ pub fn notes(config: &Config) -> Vec<String> {
     notes
 }
 
-/// Files that the settings name and the server may see: all but the key.
+/// Files that the settings name and the server may see: all but the key; and the hosts file when a name must be found.
 pub fn named(config: &Config) -> impl Iterator<Item = &Path> {
     let certificate = config.tls.iter().map(|files| &files.certificate);
     let passwords = config.routes.iter().filter_map(|route| match &route.road {
@@ -209,7 +210,8 @@ pub fn named(config: &Config) -> impl Iterator<Item = &Path> {
         Validation::Off | Validation::Servers | Validation::Root => None,
     };
     let others = config.extra_roots.iter().chain(anchor);
-    certificate.chain(passwords).chain(others).map(PathBuf::as_path)
+    let named = certificate.chain(passwords).chain(others).map(PathBuf::as_path);
+    named.chain(files::names_servers(config).then_some(Path::new(HOSTS_FILE)))
 }
 
 fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {

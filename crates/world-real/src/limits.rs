@@ -38,6 +38,9 @@ pub const TLS_NAMES_TOLD: usize = 5;
 /// One lookup ends after this time whatever name servers do: retries, TCP, CNAMEs and validation included.
 pub const DNS_LOOKUP_DEADLINE: Duration = Duration::from_secs(12);
 
+/// How long the system's name servers are asked where a name in the settings leads.
+pub const SYSTEM_LOOKUP_DEADLINE: Duration = Duration::from_secs(5);
+
 /// How long one try at the name servers may take; there are [`DNS_TRIES`].
 pub const DNS_TRY_TIMEOUT: Duration = Duration::from_secs(3);
 

@@ -6,6 +6,8 @@ use mail::address::Domain;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use crate::NameServer;
+
 use super::{Value, Wrong, text_of, with_article, wrong};
 
 /// Most name servers in a list: more are never asked.
@@ -22,17 +24,22 @@ pub(super) fn addresses(value: &DeValue<'_>) -> Result<Value, Wrong> {
 }
 
 pub(super) fn servers(value: &DeValue<'_>) -> Result<Value, Wrong> {
-    const EXAMPLE: &str = "Write it like [\"127.0.0.1:53\", \"[::1]:53\"].";
-    let servers = list(value, EXAMPLE)?;
-    if let Some(without) = servers.iter().find(|server| server.port() == 0) {
-        return wrong(format!("{without} has no port one could ask"), EXAMPLE);
-    }
+    const EXAMPLE: &str = "Write it like [\"127.0.0.1:53\", \"[::1]:53\", \"localhost:5353\"].";
+    let texts = texts(value, EXAMPLE)?;
+    let read = |text: &&str| match NameServer::parse(text) {
+        Some(server) => Ok(server),
+        None => wrong(
+            format!("{text:?} is not an address or a name with its port"),
+            EXAMPLE,
+        ),
+    };
+    let servers = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     match servers.len() {
         0 => wrong(
             "the list is empty".to_owned(),
             format!("{EXAMPLE} Leave it out to ask the system's name servers."),
         ),
-        1..=MOST_SERVERS => Ok(Value::Addresses(servers)),
+        1..=MOST_SERVERS => Ok(Value::Servers(servers)),
         many => wrong(
             format!("these are {many} servers"),
             format!("Name at most {MOST_SERVERS}."),
@@ -41,24 +48,26 @@ pub(super) fn servers(value: &DeValue<'_>) -> Result<Value, Wrong> {
 }
 
 fn list(value: &DeValue<'_>, example: &str) -> Result<Vec<SocketAddr>, Wrong> {
-    let texts: Vec<&DeValue<'_>> = match value.as_array() {
+    let read = |text: &str| match text.parse::<SocketAddr>() {
+        Ok(address) => Ok(address),
+        Err(_) => wrong(format!("{text:?} is not an address with its port"), example),
+    };
+    texts(value, example)?.into_iter().map(read).collect()
+}
+
+/// One text, or a list of them.
+fn texts<'a>(value: &'a DeValue<'_>, example: &str) -> Result<Vec<&'a str>, Wrong> {
+    let values: Vec<&DeValue<'_>> = match value.as_array() {
         Some(list) => list.iter().map(Spanned::get_ref).collect(),
         None => vec![value],
     };
-    let mut addresses = Vec::new();
-    for text in texts {
-        let Some(text) = text.as_str() else {
-            return wrong(
-                format!("this is {}, not an address with its port", with_article(text)),
-                example,
-            );
-        };
-        match text.parse::<SocketAddr>() {
-            Ok(address) => addresses.push(address),
-            Err(_) => return wrong(format!("{text:?} is not an address with its port"), example),
-        }
-    }
-    Ok(addresses)
+    let text = |value: &'a DeValue<'_>| {
+        value.as_str().ok_or_else(|| Wrong {
+            reason: format!("this is {}, not an address with its port", with_article(value)),
+            next_step: example.to_owned(),
+        })
+    };
+    values.into_iter().map(text).collect()
 }
 
 /// An address of the wanted family that a connection can come from.

@@ -1,11 +1,10 @@
 //! Where a demo's mail for other servers goes: nowhere, to one relay, or by the DNS of a test network.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use config::NameServer;
 use deliver::settings::Road;
 use mail::address::Domain;
-use world_real::dns::server_at;
 
 use crate::cli::DemoArgs;
 use crate::exit::{Failure, Outcome};
@@ -25,7 +24,7 @@ pub enum Elsewhere {
     /// by MX, as this name server says
     Dns {
         /// who is asked
-        server: SocketAddr,
+        server: NameServer,
         /// the port of the servers it names
         port: u16,
         /// roots that their certificates may lead to
@@ -94,11 +93,10 @@ impl Elsewhere {
     }
 }
 
-/// Found once, now: what the name leads to later does not matter to a demo.
-fn name_server(text: &str) -> Outcome<SocketAddr> {
-    server_at(text).map_err(|error| {
+fn name_server(text: &str) -> Outcome<NameServer> {
+    NameServer::parse(text).ok_or_else(|| {
         Failure::Usage(format!(
-            "--dns {text:?} leads to no name server: {error}. Write it like localhost:5353 or 127.0.0.1:5353."
+            "--dns {text:?} is not a name server and its port. Write it like localhost:5353 or 127.0.0.1:5353."
         ))
     })
 }
@@ -149,12 +147,16 @@ mod tests {
 
     #[test]
     fn a_name_server_may_have_a_name() {
-        assert_eq!(name_server("localhost:5353").ok(), "127.0.0.1:5353".parse().ok());
+        let named = NameServer::Named {
+            host: "localhost".to_owned(),
+            port: 5353,
+        };
+        assert_eq!(name_server("localhost:5353").ok(), Some(named));
         let Err(Failure::Usage(said)) = name_server("localhost") else {
             panic!("a port is missing");
         };
         assert!(
-            said.starts_with("--dns \"localhost\" leads to no name server: "),
+            said.starts_with("--dns \"localhost\" is not a name server and its port"),
             "{said}"
         );
     }

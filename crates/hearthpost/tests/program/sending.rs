@@ -10,7 +10,7 @@ use testkit::hostile_dns::HostileDns;
 use testkit::sink::{Authority, Script, Sink};
 use testkit::talk::{Talk, TlsClient};
 
-use crate::help::{Demo, Server, done, program, run, this_user, with_input};
+use crate::help::{Demo, Server, done, program, refused, run, this_user, with_input};
 
 /// Looks at the queue before a test gives up.
 const LOOKS: u32 = 3000;
@@ -129,7 +129,8 @@ fn a_demo_without_a_road_keeps_mail_and_says_so() {
             "cannot be used with",
         ),
         (&["--deliver-port", "25"], "--dns"),
-        (&["--dns", "localhost"], "leads to no name server"),
+        (&["--dns", "localhost"], "is not a name server and its port"),
+        (&["--dns", "nowhere.invalid:53"], "leads to no name server"),
     ] {
         let output = run(&[&["demo", "--dir", "/nonexistent/x"], args].concat());
         assert_eq!(output.status.code(), Some(2));
@@ -163,6 +164,82 @@ fn status_names_a_destination_that_cannot_be_reached() {
     let status = done(&demo.dir, &["status"]);
     assert_eq!(status["parked"][0]["destination"], "route:relay");
     assert_eq!(status["queue"]["destinations"][0]["destination"], "route:relay");
+}
+
+#[test]
+fn a_name_server_may_have_a_name_at_the_start_and_at_a_reload() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sink = Sink::start(anywhere(), Script::good()).unwrap();
+    let zone = |domain: &str| format!("{domain} 300 MX 10 mx.{domain}\nmx.{domain} 300 A 127.0.0.1\n");
+    let first = runtime.block_on(HostileDns::start(&zone("first.test"))).unwrap();
+    let second = runtime.block_on(HostileDns::start(&zone("second.test"))).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let made = certs::demo::provide(dir.path()).unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let settings = |server: &str| {
+        format!(
+            "data_dir = \"{data}\"\nhostname = \"mail.example.org\"\ndomains = [\"example.org\"]\n\
+             doors.submissions = \"127.0.0.1:0\"\ntls.certificate = \"{cert}\"\ntls.key = \"{key}\"\n\
+             process.user = \"{user}\"\nlog.stderr = \"json\"\ndeliver.allow_private = true\ndeliver.port = {port}\n\
+             dns.servers = [\"{server}\"]\n",
+            data = at("data"),
+            cert = at("server.pem"),
+            key = at("server.key"),
+            user = this_user(),
+            port = sink.address().port(),
+        )
+    };
+    let (file, data) = (at("hearthpost.toml"), dir.path().join("data"));
+    let write = |server: &str| std::fs::write(&file, settings(server)).unwrap();
+    let serve = || {
+        let mut command = program();
+        command.arg("serve").arg("--config").arg(&file);
+        command
+    };
+    write("nowhere.invalid:53");
+    let said = "line 11: dns.servers: nowhere.invalid:53 leads to no name server: neither /etc/hosts nor DNS knows the name nowhere.invalid.";
+    let output = serve().output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && text.contains(said), "{text}");
+
+    write(&format!("localhost:{}", first.addr().port()));
+    let server = Server::spawn(serve());
+    server.wait_for(|line| line.contains("program.started").then_some(()));
+    with_input(
+        &data,
+        &["account", "add", "ann@example.org", "--password-stdin"],
+        "a good password\n",
+    );
+    let door = done(&data, &["status"])["doors"]["submissions"][0]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let door: SocketAddr = door.parse().unwrap();
+    let send = |to: &str| {
+        let mut talk = Talk::connect_tls(door.port(), &TlsClient::trusting(&made.ca_file));
+        talk.reply();
+        submit(&mut talk, "ann@example.org", "a good password", to);
+        until_empty(&data);
+    };
+    send("far@first.test");
+    assert_eq!(sink.accepted().len(), 1);
+
+    write("nowhere.invalid:53");
+    let check = run(&["config", "check", "--config", &file]);
+    let text = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert!(check.status.code() == Some(2) && text.contains(said), "{text}");
+    let (code, text) = refused(&data, &["reload"]);
+    assert!(code == 2 && text.contains(said), "{text}");
+    send("far@first.test");
+    assert_eq!(sink.accepted().len(), 2, "the old one is asked as before");
+
+    write(&format!("localhost:{}", second.addr().port()));
+    assert_eq!(
+        done(&data, &["reload"])["changed"],
+        serde_json::json!(["dns.servers"])
+    );
+    send("far@second.test");
+    assert_eq!(sink.accepted().len(), 3);
 }
 
 #[test]

@@ -9,8 +9,8 @@
 //! 4. the outcome is kept for as long as it says, within limits.
 //!
 //! Guarantees: a lookup ends within [`limits::DNS_LOOKUP_DEADLINE`]; an absence is only reported when a server said so itself, never
-//! for want of an answer, because mail bounces on it; what a server put beside the answer is not used. Absent: recursion, the
-//! hosts file, search domains, special treatment of `localhost`.
+//! for want of an answer, because mail bounces on it; what a server put beside the answer is not used. Absent: recursion,
+//! search domains; the hosts file and `localhost`, which only [`system`] knows.
 //!
 //! [`limits::DNS_LOOKUP_DEADLINE`]: crate::limits::DNS_LOOKUP_DEADLINE
 
@@ -19,6 +19,7 @@ mod apart;
 mod ask;
 mod cache;
 mod denial;
+pub mod system;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -105,27 +106,6 @@ impl fmt::Display for DnsSetupError {
 }
 
 impl std::error::Error for DnsSetupError {}
-
-/// The address of a server that a person names with its port: `127.0.0.1:5353`, `[::1]:53`, or a name like `localhost:5353` that
-/// the system knows (`/etc/hosts`, then its own DNS); of a name the IPv4 address, if it has one. May take seconds: for a start, not for a
-/// task of the runtime.
-///
-/// # Errors
-/// The text is no host with a port, or the system does not know the name.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the DNS door, and the name is one of this machine"
-)]
-pub fn server_at(text: &str) -> std::io::Result<SocketAddr> {
-    use std::io::{Error, ErrorKind};
-    use std::net::ToSocketAddrs;
-
-    let found: Vec<SocketAddr> = text.to_socket_addrs()?.filter(|at| at.port() > 0).collect();
-    let first = found.iter().find(|at| at.is_ipv4()).or(found.first());
-    first
-        .copied()
-        .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "it has no port one could ask"))
-}
 
 /// The DNS door to real name servers.
 pub struct RealDns {
@@ -387,22 +367,6 @@ mod tests {
             let question = b"\x01a\x01z\0\x00\x0f\x00\x01";
             [&header[..], question, &records.concat()].concat()
         })
-    }
-
-    #[test]
-    fn a_server_is_named_by_address_or_by_a_name_that_the_system_knows() {
-        for (text, want) in [
-            ("127.0.0.1:5353", Some("127.0.0.1:5353")),
-            ("[::1]:53", Some("[::1]:53")),
-            ("localhost:5353", Some("127.0.0.1:5353")),
-            ("127.0.0.1", None),
-            ("localhost", None),
-            ("127.0.0.1:0", None),
-            ("127.0.0.1:x", None),
-        ] {
-            let found = server_at(text).ok().map(|at| at.to_string());
-            assert_eq!(found.as_deref(), want, "{text}");
-        }
     }
 
     proptest! {
