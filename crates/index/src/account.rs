@@ -2,8 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
+
 use crate::file::Listed;
 use crate::limits::{MERGE_SEGMENTS, SEGMENT_BYTES, SEGMENT_MESSAGES};
+use crate::segment::Column;
 
 /// A segment and its messages, ascending.
 #[derive(Debug, Clone)]
@@ -11,6 +14,17 @@ pub(crate) struct Segment {
     pub(crate) id: u64,
     pub(crate) ids: Arc<[u64]>,
     pub(crate) bytes: u64,
+    /// its columns, when they are in memory only
+    pub(crate) held: Option<Arc<[(Column, Bytes)]>>,
+}
+
+impl Segment {
+    /// A column of a segment that is in memory only.
+    pub(crate) fn held(&self, wanted: Column) -> Option<Bytes> {
+        let columns = self.held.as_ref()?;
+        let found = columns.iter().find(|(column, _)| *column == wanted);
+        found.map(|(_, octets)| octets.clone())
+    }
 }
 
 /// The segments of an account.
@@ -26,6 +40,7 @@ impl Account {
             id: listed.segment,
             ids: listed.ids.into(),
             bytes: listed.bytes,
+            held: None,
         };
         Self {
             segments: listed.into_iter().map(segment).collect(),
@@ -43,6 +58,16 @@ impl Account {
         let mut changed = Self::new(new.into_iter().collect());
         changed.segments.splice(0..0, stay.cloned());
         changed
+    }
+
+    /// With one segment more.
+    pub(crate) fn with(&self, segment: Segment) -> Self {
+        let mut segments = self.segments.clone();
+        segments.push(segment);
+        Self {
+            segments,
+            covered: OnceLock::new(),
+        }
     }
 
     /// All messages that are indexed, ascending.

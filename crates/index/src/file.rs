@@ -4,6 +4,7 @@
 //! A commit holds a new segment, the removal of those it replaces, and the marks up to which the account's mailboxes are
 //! indexed: all of it is there or nothing.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use mail::ids::{AccountId, Id as _, MailboxId};
 use rusqlite::{Connection, OptionalExtension as _, params};
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::limits::{COLUMN_BYTES, FORMAT, LOG_PAGES, PAGE_CACHE_KIB};
 use crate::segment::{Column, Columns, ids_of};
@@ -87,10 +89,10 @@ pub(crate) struct Packed {
 
 impl Packed {
     /// `None` when a column is larger than what is read again.
-    pub(crate) fn new(messages: usize, columns: &Columns) -> Option<Self> {
+    pub(crate) fn new(packer: &mut Packer, messages: usize, columns: &Columns) -> Option<Self> {
         let packed = columns
             .iter()
-            .map(|(column, octets)| Some((*column, pack(octets)?)));
+            .map(|(column, octets)| Some((*column, packer.pack(octets)?)));
         Some(Self {
             messages,
             bytes: columns.iter().map(|(_, octets)| octets.len() as u64).sum(),
@@ -189,6 +191,7 @@ impl Place {
 /// The opened file.
 pub(crate) struct File {
     conn: Connection,
+    unpacker: RefCell<Unpacker>,
 }
 
 impl File {
@@ -200,7 +203,8 @@ impl File {
              PRAGMA wal_autocheckpoint={LOG_PAGES}; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; \
              PRAGMA cell_size_check=ON; PRAGMA cache_size=-{PAGE_CACHE_KIB};"
         ))?;
-        Ok(Self { conn })
+        let unpacker = RefCell::default();
+        Ok(Self { conn, unpacker })
     }
 
     /// (messages, segments) of everybody.
@@ -246,7 +250,10 @@ impl File {
             .conn
             .prepare_cached("SELECT bytes FROM columns WHERE key=?")?;
         let unpacked = statement
-            .query_row([int(key)], |row| Ok(unpack(key, row.get_ref(0)?.as_blob()?)))
+            .query_row([int(key)], |row| {
+                let stored = row.get_ref(0)?.as_blob()?;
+                Ok(self.unpacker.borrow_mut().unpack(key, stored))
+            })
             .optional()?
             .ok_or(FileError::Missing)?;
         unpacked.ok_or_else(|| damaged(segment, column))
@@ -380,19 +387,55 @@ const ZSTD_LEVEL: i32 = 1;
 const SUM_BYTES: usize = 8;
 const HEAD_BYTES: usize = SUM_BYTES + 4;
 
-/// `None` for what [`unpack`] would refuse.
-fn pack(octets: &[u8]) -> Option<Vec<u8>> {
-    let size = u32::try_from(octets.len()).ok()?;
-    if octets.len() > COLUMN_BYTES {
-        return None;
+/// Packs columns. What zstd needs for that is kept: making it anew costs more than to pack a small column.
+#[derive(Default)]
+pub(crate) struct Packer(Option<Compressor<'static>>);
+
+impl Packer {
+    /// `None` for what [`Unpacker::unpack`] would refuse.
+    fn pack(&mut self, octets: &[u8]) -> Option<Vec<u8>> {
+        let size = u32::try_from(octets.len()).ok()?;
+        if octets.len() > COLUMN_BYTES {
+            return None;
+        }
+        let mut packed = size.to_le_bytes().to_vec();
+        // Packing fails only without memory; then the size says that the octets stand as they are.
+        match self.compress(octets) {
+            Some(small) if small.len() < octets.len() => packed.extend_from_slice(&small),
+            _ => packed.extend_from_slice(octets),
+        }
+        Some(packed)
     }
-    let mut packed = size.to_le_bytes().to_vec();
-    // Packing fails only without memory; then the size says that the octets stand as they are.
-    match zstd::bulk::compress(octets, ZSTD_LEVEL) {
-        Ok(small) if small.len() < octets.len() => packed.extend_from_slice(&small),
-        _ => packed.extend_from_slice(octets),
+
+    fn compress(&mut self, octets: &[u8]) -> Option<Vec<u8>> {
+        if self.0.is_none() {
+            self.0 = Compressor::new(ZSTD_LEVEL).ok();
+        }
+        self.0.as_mut()?.compress(octets).ok()
     }
-    Some(packed)
+}
+
+/// Unpacks columns.
+#[derive(Default)]
+struct Unpacker(Option<Decompressor<'static>>);
+
+impl Unpacker {
+    fn unpack(&mut self, key: u64, stored: &[u8]) -> Option<Vec<u8>> {
+        let (stored_sum, packed) = stored.split_at_checked(SUM_BYTES)?;
+        if stored_sum != sum(key, packed) {
+            return None;
+        }
+        let size = u32::from_le_bytes(stored.get(SUM_BYTES..HEAD_BYTES)?.try_into().ok()?) as usize;
+        let octets = &stored[HEAD_BYTES..];
+        if octets.len() == size {
+            return Some(octets.to_vec());
+        }
+        if self.0.is_none() {
+            self.0 = Decompressor::new().ok();
+        }
+        let unpacked = self.0.as_mut()?.decompress(octets, size.min(COLUMN_BYTES)).ok()?;
+        (unpacked.len() == size).then_some(unpacked)
+    }
 }
 
 /// With the checksum in front, which binds the octets to their place.
@@ -410,20 +453,6 @@ fn sum(key: u64, packed: &[u8]) -> [u8; SUM_BYTES] {
     sum
 }
 
-fn unpack(key: u64, stored: &[u8]) -> Option<Vec<u8>> {
-    let (stored_sum, packed) = stored.split_at_checked(SUM_BYTES)?;
-    if stored_sum != sum(key, packed) {
-        return None;
-    }
-    let size = u32::from_le_bytes(stored.get(SUM_BYTES..HEAD_BYTES)?.try_into().ok()?) as usize;
-    let octets = &stored[HEAD_BYTES..];
-    if octets.len() == size {
-        return Some(octets.to_vec());
-    }
-    let unpacked = zstd::bulk::decompress(octets, size.min(COLUMN_BYTES)).ok()?;
-    (unpacked.len() == size).then_some(unpacked)
-}
-
 const fn int(value: u64) -> i64 {
     value as i64
 }
@@ -438,14 +467,13 @@ mod tests {
 
     #[test]
     fn what_is_packed_can_be_unpacked() {
+        let (mut packer, mut unpacker) = (Packer::default(), Unpacker::default());
         for size in [0, 1, 100_000, COLUMN_BYTES] {
-            let packed = pack(&vec![b'x'; size]).unwrap();
-            assert_eq!(
-                unpack(7, &sealed(7, &packed)).map(|octets| octets.len()),
-                Some(size)
-            );
-            assert!(unpack(8, &sealed(7, &packed)).is_none());
+            let packed = packer.pack(&vec![b'x'; size]).unwrap();
+            let unpacked = unpacker.unpack(7, &sealed(7, &packed));
+            assert_eq!(unpacked.map(|octets| octets.len()), Some(size));
+            assert!(unpacker.unpack(8, &sealed(7, &packed)).is_none());
         }
-        assert!(pack(&vec![b'x'; COLUMN_BYTES + 1]).is_none());
+        assert!(packer.pack(&vec![b'x'; COLUMN_BYTES + 1]).is_none());
     }
 }

@@ -33,7 +33,7 @@ pub fn fuzz_columns(octets: &[u8]) {
         let _ = strings.get(1);
     }
     let _ = ids_of(octets);
-    let mut builder = Builder::new();
+    let mut builder = Builder::default();
     builder.add(MessageId::from_raw(1), 0, octets, &Nothing);
     let (ids, columns) = builder.finish();
     let part = Part {

@@ -17,7 +17,8 @@ use world::events::Events;
 use crate::account::{Account, Segment};
 use crate::cache::Cache;
 use crate::events::IndexEvent;
-use crate::file::{self, Change, File, FileError, Listed, Marks};
+use crate::file::{self, Change, File, FileError, Listed, Packer};
+use crate::fresh::Fresh;
 use crate::keys::{keys_of, links_of};
 use crate::limits::{FEW_DIGESTS, LEFT_OUT_MESSAGES, LISTED_MESSAGES};
 use crate::question::{Found, Question};
@@ -44,8 +45,11 @@ pub struct Index {
     place: file::Place,
     pub(crate) worker: Worker,
     writer: Mutex<Option<File>>,
+    pub(crate) packer: Mutex<Packer>,
     reader: Mutex<Option<File>>,
     accounts: Mutex<HashMap<AccountId, Arc<Account>>>,
+    /// what is not written yet; changed on the indexing thread only
+    fresh: Mutex<HashMap<AccountId, Unwritten>>,
     /// commits so far; counted under the lock of the accounts
     commits: AtomicU64,
     cache: Mutex<Cache>,
@@ -58,6 +62,9 @@ pub struct Index {
     pub(crate) wake: Notify,
     pub(crate) progress: Progress,
 }
+
+/// What an account has that is not written yet.
+pub(crate) type Unwritten = Arc<Mutex<Fresh>>;
 
 /// What the indexer has done and has to do.
 #[derive(Default)]
@@ -155,8 +162,10 @@ impl Index {
             place,
             worker: Worker::start()?,
             writer: Mutex::default(),
+            packer: Mutex::default(),
             reader: Mutex::default(),
             accounts: Mutex::default(),
+            fresh: Mutex::default(),
             commits: AtomicU64::new(0),
             cache: Mutex::default(),
             renew: Mutex::default(),
@@ -211,12 +220,17 @@ impl Index {
     pub fn status(&self) -> Status {
         let counted = self.reader.lock().as_ref().map(File::messages);
         let usable = matches!(counted, Some(Ok(_)));
-        let (messages, segments) = counted.and_then(Result::ok).unwrap_or_default();
+        let (written, segments) = counted.and_then(Result::ok).unwrap_or_default();
+        let fresh: usize = self
+            .unwritten()
+            .iter()
+            .map(|(_, fresh)| fresh.lock().messages())
+            .sum();
         let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
         Status {
             complete: usable && self.progress.complete.load(Ordering::Relaxed),
             usable,
-            messages,
+            messages: written + fresh as u64,
             segments,
             disk_bytes: self.place.bytes(),
             memory_bytes: self.cache.lock().bytes() as u64,
@@ -273,9 +287,19 @@ impl Index {
         wanted: Wanted,
     ) -> Option<Vec<Option<Digest>>> {
         // On a thread that serves others: who would have to wait has nothing at hand.
-        let account = self.accounts.try_lock()?.get(&account).cloned()?;
+        let written = self.accounts.try_lock()?.get(&account).cloned()?;
+        let fresh = self.fresh.try_lock()?.get(&account).cloned();
+        let all = match fresh {
+            None => Some(Arc::clone(&written)),
+            Some(fresh) => fresh.try_lock()?.at_hand(&written),
+        };
+        // Of a few, what has to be put together first is not worth it.
+        let account = all.or((messages.len() < FEW_DIGESTS).then_some(written))?;
         self.digests_of(&account, messages, wanted, |segment, column| {
-            self.cache.try_lock()?.get((segment.id, column))
+            match segment.held(column) {
+                Some(held) => Some(held),
+                None => self.cache.try_lock()?.get((segment.id, column)),
+            }
         })
     }
 
@@ -307,8 +331,19 @@ impl Index {
         Some(digests)
     }
 
-    /// The segments of an account; `None` when the file does not say.
-    pub(crate) fn account(&self, account: AccountId) -> Option<Arc<Account>> {
+    /// The segments of an account with the one in the making; `None` when the file does not say.
+    fn account(&self, account: AccountId) -> Option<Arc<Account>> {
+        // In this order: what is written between the two is missed, never seen twice.
+        let written = self.written(account)?;
+        let fresh = self.fresh.lock().get(&account).cloned();
+        Some(match fresh {
+            None => written,
+            Some(fresh) => fresh.lock().over(&written),
+        })
+    }
+
+    /// The written segments of an account; `None` when the file does not say.
+    pub(crate) fn written(&self, account: AccountId) -> Option<Arc<Account>> {
         // No lock is held while the file is read; what was read before a commit that came meanwhile is read anew.
         for _ in 0..TRIES {
             let commits = {
@@ -345,6 +380,9 @@ impl Index {
 
     /// A column, from memory or from the file. `None` when it cannot be had now.
     fn column(&self, segment: &Segment, column: Column) -> Option<Bytes> {
+        if let Some(held) = segment.held(column) {
+            return Some(held);
+        }
         let key = (segment.id, column);
         if let Some(found) = self.cache.lock().get(key) {
             return Some(found);
@@ -361,8 +399,29 @@ impl Index {
             .collect()
     }
 
-    pub(crate) fn marks(&self, account: AccountId) -> Option<Marks> {
-        self.read(|file| file.marks(account))
+    /// What an account has that is not written, with the marks up to which it is indexed. `None` when the file does not say.
+    pub(crate) fn fresh(&self, account: AccountId) -> Option<Unwritten> {
+        if let Some(known) = self.fresh.lock().get(&account) {
+            return Some(Arc::clone(known));
+        }
+        let marks = self.read(|file| file.marks(account))?;
+        let fresh = Arc::new(Mutex::new(Fresh::new(marks)));
+        self.fresh.lock().insert(account, Arc::clone(&fresh));
+        Some(fresh)
+    }
+
+    /// Everybody's.
+    pub(crate) fn unwritten(&self) -> Vec<(AccountId, Unwritten)> {
+        let fresh = self.fresh.lock();
+        fresh
+            .iter()
+            .map(|(&account, fresh)| (account, Arc::clone(fresh)))
+            .collect()
+    }
+
+    /// Forgets what is not written: the account has to be looked at again, from the marks in the file.
+    pub(crate) fn forget_fresh(&self, account: AccountId) {
+        self.fresh.lock().remove(&account);
     }
 
     fn read<T>(&self, read: impl FnOnce(&File) -> Result<T, FileError>) -> Option<T> {
@@ -426,11 +485,17 @@ impl Index {
 
     /// Forgets an account.
     pub(crate) fn forget(&self, gone: AccountId) {
+        self.forget_fresh(gone);
         let forgotten = self.writer.lock().as_mut().map(|writer| writer.forget(gone));
         self.unlist(gone);
         if let Some(Err(error)) = forgotten {
             self.failed(error);
         }
+    }
+
+    /// Forgets of everybody what is not written.
+    pub(crate) fn forget_all_fresh(&self) {
+        self.fresh.lock().clear();
     }
 
     fn unlist(&self, account: AccountId) {
@@ -456,7 +521,10 @@ impl Index {
             }
             self.cache.lock().forget_segment(segment);
         }
-        accounts.iter().for_each(|&account| self.unlist(account));
+        for &account in &accounts {
+            self.forget_fresh(account);
+            self.unlist(account);
+        }
         accounts
     }
 
@@ -493,6 +561,7 @@ impl Index {
         let (mut writer, mut reader) = (self.writer.lock(), self.reader.lock());
         (*writer, *reader) = (None, None);
         accounts.clear();
+        self.fresh.lock().clear();
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.cache.lock().clear();
         self.broken.lock().clear();

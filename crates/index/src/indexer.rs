@@ -3,18 +3,19 @@
 //! 1. At the start every account is looked at; later those that a notice names.
 //! 2. `catch_up`: of each mailbox whose modseq is not the mark, `changes_since` the mark, page by page. A lost notice costs
 //!    nothing but time: whoever searches reads what is not indexed.
-//! 3. `take_in`: messages that are not indexed are read, a batch at a time, and become a segment.
-//! 4. `merge`: small segments become larger ones; messages the store has no more are left out.
+//! 3. `take_in`: messages that are not indexed are read, a batch at a time, and join the account's segment in the making.
+//! 4. `write_due`: what is in memory is written when it is old or too much. `merge`: small segments become larger ones; messages the store has no more are left out.
 //! 5. `check_one`: now and then one segment is looked at, and written anew if much of it is gone.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ops::Range;
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mail::ids::{AccountId, Id as _, MailboxId, MessageId};
-use store::contract::{Admission, Changes, Conflict, MessageRow, Notice, PAGE_ROWS, StoreError};
+use store::contract::{Admission, Conflict, MessageRow, Notice, PAGE_ROWS, StoreError};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::watch;
@@ -22,13 +23,12 @@ use world::clock::Monotonic;
 
 use crate::account::{Account, Segment};
 use crate::events::IndexEvent;
-use crate::file::{Change, Marks, Packed};
+use crate::file::Marks;
 use crate::index::Index;
 use crate::limits::{
-    BATCH_BYTES, CHECK_MS, GATHER_MS, GONE_ONE_IN, MESSAGE_BYTES, MESSAGE_COLUMN_BYTES, RETRY_MS,
-    SEGMENT_BYTES, SWEEP_MS,
+    BATCH_BYTES, CHECK_MS, GATHER_MS, GONE_ONE_IN, MESSAGE_BYTES, RETRY_MS, SWEEP_MS, TOGETHER_BYTES,
 };
-use crate::segment::{Builder, Part, merge};
+use crate::writing::{self, Read, leave_out, merge_now};
 
 /// Why an account is not up to date: it is tried again later.
 struct Later;
@@ -57,10 +57,11 @@ pub(crate) async fn run(index: Arc<Index>, mut stop: watch::Receiver<bool>) {
                     work.gather().await;
                 }
                 Err(RecvError::Lagged(_)) => work.all = true,
-                Err(RecvError::Closed) => return,
+                Err(RecvError::Closed) => break,
             },
         }
     }
+    work.write_out().await;
 }
 
 /// What is to be done.
@@ -78,6 +79,8 @@ struct Work {
     checked: BTreeMap<AccountId, u64>,
     /// when accounts that are gone were looked for last
     swept_at: Option<Monotonic>,
+    /// when the oldest of what is in memory is to be written
+    write_at: Option<Monotonic>,
 }
 
 impl Work {
@@ -91,6 +94,7 @@ impl Work {
             checked_at: None,
             checked: BTreeMap::new(),
             swept_at: None,
+            write_at: None,
         }
     }
 
@@ -126,6 +130,7 @@ impl Work {
             }
             self.note(notices);
         }
+        again.extend(self.write_due().await);
         self.failed |= !again.is_empty();
         self.behind = again;
         let left = self.behind.len() as u64;
@@ -142,7 +147,7 @@ impl Work {
         if !self.checked_at.is_none_or(due) {
             return Ok(());
         }
-        let known = known(&self.index, account).await?;
+        let known = written(&self.index, account).await?;
         let after = self.checked.get(&account).copied().unwrap_or(0);
         let later = known.segments.iter().find(|segment| segment.id > after);
         let Some(segment) = later.or(known.segments.first()) else {
@@ -152,6 +157,22 @@ impl Work {
         self.checked_at = Some(now);
         self.checked.insert(account, segment.id);
         shrink(&self.index, account, segment.clone()).await
+    }
+
+    /// Writes what is old or too much; gives the accounts that are to be looked at again because that failed.
+    async fn write_due(&mut self) -> BTreeSet<AccountId> {
+        let (writing, now) = (Arc::clone(&self.index), self.index.doors.clock.monotonic());
+        let written = self.index.worker.run(move || writing::write_due(&writing, now));
+        let written = written.await.unwrap_or_default();
+        self.write_at = written.next;
+        written.failed
+    }
+
+    /// Writes everything. What cannot be written is indexed again after the next start.
+    async fn write_out(&self) {
+        let writing = Arc::clone(&self.index);
+        let written = self.index.worker.run(move || writing::write_all(&writing));
+        written.await.unwrap_or_default();
     }
 
     fn completed(&mut self) {
@@ -227,19 +248,22 @@ impl Work {
         clock.sleep_until(Monotonic(until)).await;
     }
 
-    /// Ends when something is to be tried again; never, if nothing is.
+    /// Ends when something is to be tried again or to be written; never, if nothing is.
     fn pause(&self) -> impl Future<Output = ()> + use<> {
         let clock = Arc::clone(&self.index.doors.clock);
-        let (failed, all) = (self.failed, self.all);
+        let retry_at = Monotonic(clock.monotonic().0 + Duration::from_millis(RETRY_MS));
+        let until = if self.failed {
+            Some(retry_at)
+        } else {
+            self.write_at
+        };
+        let at_once = self.all && !self.failed;
         async move {
-            if all && !failed {
-                return;
+            match until {
+                _ if at_once => {}
+                Some(until) => clock.sleep_until(until).await,
+                None => std::future::pending().await,
             }
-            if !failed {
-                return std::future::pending().await;
-            }
-            let until = clock.monotonic().0 + Duration::from_millis(RETRY_MS);
-            clock.sleep_until(Monotonic(until)).await;
         }
     }
 }
@@ -247,9 +271,10 @@ impl Work {
 /// Indexes what is new in an account's mailboxes.
 async fn catch_up(index: &Arc<Index>, account: AccountId, stop: &watch::Receiver<bool>) -> Result<(), Later> {
     let (reading, store) = (Arc::clone(index), &index.doors.store);
-    let marks = index.worker.run(move || reading.marks(account)).await.flatten();
-    let mut marks = marks.ok_or(Later)?;
-    let before = marks.clone();
+    let marks = index
+        .worker
+        .run(move || reading.fresh(account).map(|fresh| fresh.lock().marks().clone()));
+    let mut marks = marks.await.flatten().ok_or(Later)?;
     let mailboxes = store.mailboxes(account).await?;
     if mailboxes.is_empty() && store.account(account).await?.is_none() {
         let forgetting = Arc::clone(index);
@@ -257,69 +282,107 @@ async fn catch_up(index: &Arc<Index>, account: AccountId, stop: &watch::Receiver
         return forgotten.ok_or(Later);
     }
     marks.retain(|marked, _| mailboxes.iter().any(|mailbox| mailbox.id == *marked));
+    let mut behind = Vec::new();
     for mailbox in mailboxes {
         let mark = marks.get(&mailbox.id).copied().unwrap_or(0);
         // A store brought back from a copy may be older than the index.
-        let mut mark = if mark > mailbox.modseq { 0 } else { mark };
-        while mark < mailbox.modseq {
-            let changes = match store.changes_since(mailbox.id, mark).await {
-                Err(StoreError::Conflict(Conflict::NoSuchMailbox)) => break,
-                other => other?,
-            };
-            mark = if changes.too_old {
-                everything(index, account, mailbox.id, &marks).await?;
-                changes.highest
-            } else {
-                let upto = changes.upto;
-                take_in(index, account, messages_of(changes), &marks).await?;
-                upto
-            };
-            marks.insert(mailbox.id, mark);
-            if *stop.borrow() {
-                return Err(Later);
-            }
+        let mark = if mark > mailbox.modseq { 0 } else { mark };
+        if mark < mailbox.modseq {
+            behind.push((mailbox.id, mark, mailbox.modseq));
         }
     }
-    if marks != before {
-        let gone = before.into_keys().filter(|marked| !marks.contains_key(marked));
-        let gone = gone.collect();
-        write_marks(index, account, marks, gone).await?;
+    loop {
+        let looked = pages(index, account, &mut behind).await?;
+        take_in(index, account, looked.messages).await?;
+        marks.extend(looked.marks);
+        set_marks(index, account, marks.clone()).await?;
+        if behind.is_empty() {
+            break;
+        }
+        if *stop.borrow() {
+            return Err(Later);
+        }
     }
     merge_small(index, account).await
 }
 
-fn messages_of(changes: Changes) -> Vec<MessageId> {
-    changes.rows.into_iter().map(|row| row.message).collect()
+/// What changed in some mailboxes, and up to where they have been looked at with that.
+#[derive(Default)]
+struct Looked {
+    messages: Vec<MessageId>,
+    marks: Marks,
+}
+
+/// The next page of each mailbox that is behind its modseq, as long as there are few messages. Those of several mailboxes are taken
+/// in together, in the order of their ids.
+async fn pages(
+    index: &Arc<Index>,
+    account: AccountId,
+    behind: &mut Vec<(MailboxId, u64, u64)>,
+) -> Result<Looked, Later> {
+    let mut looked = Looked::default();
+    while let Some((mailbox, mark, modseq)) = behind.pop() {
+        let changes = match index.doors.store.changes_since(mailbox, mark).await {
+            Err(StoreError::Conflict(Conflict::NoSuchMailbox)) => continue,
+            other => other?,
+        };
+        let upto = if changes.too_old {
+            everything(index, account, mailbox).await?;
+            changes.highest
+        } else {
+            changes.upto
+        };
+        looked.marks.insert(mailbox, upto);
+        if upto < modseq {
+            behind.push((mailbox, upto, modseq));
+        }
+        if !changes.too_old {
+            looked
+                .messages
+                .extend(changes.rows.into_iter().map(|row| row.message));
+        }
+        if upto < modseq || looked.messages.len() >= PAGE_ROWS {
+            break;
+        }
+    }
+    Ok(looked)
 }
 
 /// All of a mailbox, when what changed is not known any more.
-async fn everything(
-    index: &Arc<Index>,
-    account: AccountId,
-    mailbox: MailboxId,
-    marks: &Marks,
-) -> Result<(), Later> {
+async fn everything(index: &Arc<Index>, account: AccountId, mailbox: MailboxId) -> Result<(), Later> {
     let mut after = 0;
     loop {
         let page = index.doors.store.placements(mailbox, after).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.uid;
         let messages = page.into_iter().map(|row| row.message).collect();
-        take_in(index, account, messages, marks).await?;
+        take_in(index, account, messages).await?;
     }
 }
 
-/// Indexes those messages of a page that are not indexed.
-async fn take_in(
-    index: &Arc<Index>,
-    account: AccountId,
-    mut messages: Vec<MessageId>,
-    marks: &Marks,
-) -> Result<(), Later> {
-    let known = known(index, account).await?;
-    messages.retain(|message| !known.covers(message.raw()) && !index.is_left_out(message.raw()));
+/// Up to where the mailboxes of an account have been looked at.
+async fn set_marks(index: &Arc<Index>, account: AccountId, marks: Marks) -> Result<(), Later> {
+    let (setting, now) = (Arc::clone(index), index.doors.clock.monotonic());
+    let set = index.worker.run(move || {
+        let fresh = setting.fresh(account)?;
+        fresh.lock().set_marks(marks, now);
+        Some(())
+    });
+    set.await.flatten().ok_or(Later)
+}
+
+/// Indexes those of these messages that are not indexed.
+async fn take_in(index: &Arc<Index>, account: AccountId, mut messages: Vec<MessageId>) -> Result<(), Later> {
+    if messages.is_empty() {
+        return Ok(());
+    }
     messages.sort_unstable();
     messages.dedup();
+    let choosing = Arc::clone(index);
+    let chosen = index
+        .worker
+        .run(move || writing::not_indexed(&choosing, account, messages));
+    let messages = chosen.await.flatten().ok_or(Later)?;
     if messages.is_empty() {
         return Ok(());
     }
@@ -327,189 +390,114 @@ async fn take_in(
     if index.doors.store.admission() != Admission::Open {
         return Err(Later);
     }
-    let mut batch = Vec::new();
-    let mut bytes = 0;
-    for row in index.doors.store.messages(messages).await? {
-        let size = row.prefix.len() as u64 + row.body_bytes;
-        if bytes + size > BATCH_BYTES && !batch.is_empty() {
-            write(index, account, std::mem::take(&mut batch), marks.clone()).await?;
-            bytes = 0;
-        }
-        if let Some(message) = read(index, &row, size).await? {
-            bytes += size;
-            batch.push((row, message));
-        }
-    }
-    write(index, account, batch, marks.clone()).await
-}
-
-/// An account's segments; the file is read on the thread for that.
-async fn known(index: &Arc<Index>, account: AccountId) -> Result<Arc<Account>, Later> {
-    let reading = Arc::clone(index);
-    let known = index.worker.run(move || reading.account(account)).await;
-    known.flatten().ok_or(Later)
-}
-
-/// Says it once: the message is not tried again before the next start.
-fn leave_out(index: &Index, message: MessageId, reason: String) {
-    if index.leave_out(message.raw()) {
-        let message = message.to_string();
-        index
-            .doors
-            .events
-            .emit(&IndexEvent::MessageLeftOut { message, reason });
-    }
-}
-
-/// The octets of a message; `None` when it is left out.
-async fn read(index: &Index, row: &MessageRow, size: u64) -> Result<Option<Vec<u8>>, Later> {
-    let leave_out = |reason: String| {
-        leave_out(index, row.id, reason);
-        Ok(None)
-    };
-    if size > MESSAGE_BYTES {
-        return leave_out(format!("it is larger than {} MiB", MESSAGE_BYTES >> 20));
-    }
-    let mut octets = row.prefix.to_vec();
-    while (octets.len() as u64) < size {
-        let at = octets.len() as u64 - row.prefix.len() as u64;
-        match index
-            .doors
-            .store
-            .read_body(row.blob, at, row.body_bytes - at)
-            .await
-        {
-            Ok(part) if part.is_empty() => return leave_out("its body is too short".to_owned()),
-            Ok(part) => octets.extend_from_slice(&part),
-            Err(StoreError::Damaged(reason)) => return leave_out(reason),
-            Err(other) => return Err(other.into()),
-        }
-    }
-    Ok(Some(octets))
-}
-
-/// A message as it was read.
-type Read = (MessageRow, Vec<u8>);
-
-/// Indexes messages. When that panics, they are indexed one by one, and the one at fault is left out.
-async fn write(index: &Arc<Index>, account: AccountId, batch: Vec<Read>, marks: Marks) -> Result<(), Later> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    let (batch, marks) = (Arc::new(batch), Arc::new(marks));
-    if let Some(written) = write_some(index, account, &batch, 0..batch.len(), &marks).await {
-        return if written { Ok(()) } else { Err(Later) };
-    }
-    for at in 0..batch.len() {
-        match write_some(index, account, &batch, at..at + 1, &marks).await {
-            Some(true) => {}
-            Some(false) => return Err(Later),
-            None => leave_out(index, batch[at].0.id, "it cannot be taken apart".to_owned()),
+    for page in messages.chunks(PAGE_ROWS) {
+        let rows = index.doors.store.messages(page.to_vec()).await?;
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let batch = read_some(index, &mut rows).await?;
+            index_them(index, account, batch).await?;
         }
     }
     Ok(())
 }
 
-/// Whether they were written; `None` when the work panicked.
-async fn write_some(
-    index: &Arc<Index>,
-    account: AccountId,
-    batch: &Arc<Vec<Read>>,
-    which: Range<usize>,
-    marks: &Arc<Marks>,
-) -> Option<bool> {
-    let (writing, batch, marks) = (Arc::clone(index), Arc::clone(batch), Arc::clone(marks));
-    let written = index
-        .worker
-        .run(move || write_now(&writing, account, &batch[which], &marks));
-    written.await
+/// An account's written segments; the file is read on the thread for that.
+async fn written(index: &Arc<Index>, account: AccountId) -> Result<Arc<Account>, Later> {
+    let reading = Arc::clone(index);
+    let known = index.worker.run(move || reading.written(account)).await;
+    known.flatten().ok_or(Later)
 }
 
-fn write_now(index: &Index, account: AccountId, messages: &[Read], marks: &Marks) -> bool {
-    // The marks are before these messages, so they hold for each of several segments.
-    let mut builder = Builder::new();
+/// The next of these messages, as many as fit a batch.
+async fn read_some(
+    index: &Index,
+    rows: &mut Peekable<impl Iterator<Item = MessageRow>>,
+) -> Result<Vec<Read>, Later> {
+    let mut chosen = Vec::new();
     let mut bytes = 0;
-    for (row, message) in messages {
-        let describe = index.doors.describe.as_ref();
-        if !builder.add(row.id, row.internal_date.0, message, describe) {
-            let reason = format!(
-                "what is kept of it is more than {} MiB",
-                MESSAGE_COLUMN_BYTES >> 20
-            );
-            leave_out(index, row.id, reason);
-            continue;
-        }
-        bytes += message.len() as u64;
-        if builder.bytes() >= SEGMENT_BYTES {
-            if !write_segment(
-                index,
-                account,
-                std::mem::replace(&mut builder, Builder::new()),
-                bytes,
-                marks,
-            ) {
-                return false;
-            }
-            bytes = 0;
-        }
+    while let Some(row) = rows.next_if(|row| chosen.is_empty() || bytes + size_of(row) <= BATCH_BYTES) {
+        bytes += size_of(&row);
+        chosen.push(row);
     }
-    builder.messages() == 0 || write_segment(index, account, builder, bytes, marks)
-}
-
-fn write_segment(index: &Index, account: AccountId, builder: Builder, bytes: u64, marks: &Marks) -> bool {
-    let (ids, columns) = builder.finish();
-    let messages = ids.len();
-    let Some(packed) = Packed::new(messages, &columns) else {
-        for id in ids {
-            leave_out(
-                index,
-                MessageId::from_raw(id),
-                "its columns are too large".to_owned(),
-            );
-        }
-        return true;
-    };
-    let change = Change {
-        account,
-        new: Some(packed),
-        replaced: &[],
-        marks,
-        gone: &[],
-    };
-    let written = index.commit(&change, ids);
-    if written {
-        let progress = &index.progress;
-        progress.messages.fetch_add(messages as u64, Ordering::Relaxed);
-        progress.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-    written
-}
-
-/// What was looked at needs not be looked at again, though nothing in it was new.
-async fn write_marks(
-    index: &Arc<Index>,
-    account: AccountId,
-    marks: Marks,
-    gone: Vec<MailboxId>,
-) -> Result<(), Later> {
-    let writing = Arc::clone(index);
-    let written = index.worker.run(move || {
-        let change = Change {
-            account,
-            new: None,
-            replaced: &[],
-            marks: &marks,
-            gone: &gone,
+    let small = |row: &&MessageRow| row.body_bytes <= TOGETHER_BYTES;
+    let wanted = chosen.iter().filter(small).map(|row| (row.blob, row.body_bytes));
+    let mut bodies = index.doors.store.read_bodies(wanted.collect()).await?.into_iter();
+    let mut batch = Vec::with_capacity(chosen.len());
+    for row in chosen {
+        let body = if small(&&row) {
+            bodies.next().ok_or(Later)?
+        } else {
+            read_large(index, &row).await
         };
-        writing.commit(&change, Vec::new())
-    });
-    written.await.filter(|written| *written).map(|_| ()).ok_or(Later)
+        match body {
+            Ok(body) if body.len() as u64 == row.body_bytes => {
+                let octets = [&row.prefix[..], &body].concat();
+                batch.push((row, octets));
+            }
+            Ok(_) => leave_out(index, row.id, "its body is too short".to_owned()),
+            Err(StoreError::Damaged(reason)) => leave_out(index, row.id, reason),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(batch)
+}
+
+/// Octets of a message.
+fn size_of(row: &MessageRow) -> u64 {
+    row.prefix.len() as u64 + row.body_bytes
+}
+
+/// A body, part by part.
+async fn read_large(index: &Index, row: &MessageRow) -> store::contract::Result<Bytes> {
+    if size_of(row) > MESSAGE_BYTES {
+        let reason = format!("it is larger than {} MiB", MESSAGE_BYTES >> 20);
+        return Err(StoreError::Damaged(reason));
+    }
+    let mut body = Vec::new();
+    while (body.len() as u64) < row.body_bytes {
+        let at = body.len() as u64;
+        let part = index
+            .doors
+            .store
+            .read_body(row.blob, at, row.body_bytes - at)
+            .await?;
+        if part.is_empty() {
+            break;
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(body.into())
+}
+
+/// Has messages indexed. When that panics, the ones at fault are left out, and the account is looked at again.
+async fn index_them(index: &Arc<Index>, account: AccountId, batch: Vec<Read>) -> Result<(), Later> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let batch = Arc::new(batch);
+    let (adding, messages) = (Arc::clone(index), Arc::clone(&batch));
+    let added = index
+        .worker
+        .run(move || writing::add(&adding, account, &messages));
+    match added.await {
+        Some(added) => return if added { Ok(()) } else { Err(Later) },
+        // The segment in the making may hold half a message.
+        None => index.forget_fresh(account),
+    }
+    for at in 0..batch.len() {
+        let (trying, messages) = (Arc::clone(index), Arc::clone(&batch));
+        let tried = index.worker.run(move || writing::try_one(&trying, &messages[at]));
+        if tried.await.is_none() {
+            leave_out(index, batch[at].0.id, "it cannot be taken apart".to_owned());
+        }
+    }
+    Err(Later)
 }
 
 /// Merges until no segments of one size are too many.
 async fn merge_small(index: &Arc<Index>, account: AccountId) -> Result<(), Later> {
     loop {
-        let known = known(index, account).await?;
+        let known = written(index, account).await?;
         let Some(chosen) = known.merge() else {
             return Ok(());
         };
@@ -551,42 +539,16 @@ async fn still_there(index: &Index, segments: &[Segment]) -> Result<HashSet<u64>
     Ok(there)
 }
 
-fn merge_now(index: &Index, account: AccountId, chosen: &[Segment], there: &HashSet<u64>) -> bool {
-    let part = |segment: &Segment| {
-        Some(Part {
-            ids: segment.ids.to_vec(),
-            stays: segment.ids.iter().map(|id| there.contains(id)).collect(),
-            columns: index.columns(segment)?,
-        })
-    };
-    let Some(parts) = chosen.iter().map(part).collect::<Option<Vec<Part>>>() else {
-        return false;
-    };
-    let Some((ids, columns)) = merge(&parts) else {
-        for segment in chosen {
-            index.damaged_segment(segment.id, "a segment that was to be merged");
-        }
-        return false;
-    };
-    drop(parts);
-    let new = Packed::new(ids.len(), &columns);
-    if new.is_none() {
-        return false;
-    }
-    let replaced: Vec<u64> = chosen.iter().map(|segment| segment.id).collect();
-    let change = Change {
-        account,
-        new: new.filter(|_| !ids.is_empty()),
-        replaced: &replaced,
-        marks: &Marks::new(),
-        gone: &[],
-    };
-    index.commit(&change, ids)
+/// Looks at everybody once, and writes everything; for tests.
+#[cfg(test)]
+pub(crate) async fn once(index: &Arc<Index>) {
+    look(index).await;
+    Work::new(Arc::clone(index)).write_out().await;
 }
 
 /// Looks at everybody once; for tests.
 #[cfg(test)]
-pub(crate) async fn once(index: &Arc<Index>) {
+pub(crate) async fn look(index: &Arc<Index>) {
     let mut notices = index.doors.store.subscribe();
     let (_stopping, stop) = watch::channel(false);
     let mut work = Work::new(Arc::clone(index));

@@ -24,7 +24,7 @@ const BLOCK_WORDS: usize = 32;
 const HEAD_BYTES: usize = 16;
 
 /// Collects the words of messages.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Builder {
     words: HashMap<Box<[u8]>, Vec<u32>>,
     unsure: Vec<u32>,

@@ -9,7 +9,8 @@
 //!    has not read before, a batch at a time.
 //! 3. `segment::Builder` reads each message once: texts by `mail::texts`, descriptions by the door's [`Describe`]; the words go
 //!    to two lexicons (`lexicon.rs`: header and body), the texts of five fields side by side (`strings.rs`).
-//! 4. One commit writes the segment and the marks; small segments become larger ones (`account.rs` chooses, `segment::merge`).
+//! 4. So far all is in memory (`fresh.rs`), where it can be asked already. When there are some messages, or after a minute, one commit
+//!    writes the segment and the marks (`writing.rs`); small segments become larger ones (`account.rs` chooses, `segment::merge`).
 //! 5. [`Index::find`] answers a [`Question`] from the columns, by one scan over each; [`Index::digests`] gives what is
 //!    shown. Columns used last stay in memory (`cache.rs`).
 //!
@@ -31,6 +32,7 @@ mod bits;
 mod cache;
 pub mod events;
 mod file;
+mod fresh;
 #[doc(hidden)]
 pub mod fuzzing;
 mod index;
@@ -45,6 +47,7 @@ mod segment;
 mod strings;
 mod words;
 mod worker;
+mod writing;
 
 pub use file::{FILE, remove};
 pub use index::{Digest, Doors, Index, Status, Wanted};

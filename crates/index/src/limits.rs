@@ -13,6 +13,8 @@ pub const MESSAGE_WORD_BYTES: usize = 1 << 20;
 pub const MESSAGE_BYTES: u64 = 32 << 20;
 /// Octets of the message bodies in memory while a batch is indexed, unless one message alone is larger.
 pub const BATCH_BYTES: u64 = 8 << 20;
+/// Octets of a body up to which it is read together with others.
+pub const TOGETHER_BYTES: u64 = 64 << 10;
 /// Messages in one segment.
 pub const SEGMENT_MESSAGES: usize = 8192;
 /// Octets of all columns of a segment, unpacked; a merge does not go beyond.
@@ -32,7 +34,17 @@ pub const CACHE_BYTES: usize = 64 << 20;
 /// Messages of all accounts together whose ids are kept in memory (16 octets each); one account alone may have more.
 pub const LISTED_MESSAGES: usize = 2 << 20;
 /// Milliseconds from a notice to the work: what arrives meanwhile is indexed together.
-pub const GATHER_MS: u64 = 200;
+pub const GATHER_MS: u64 = 600;
+/// Milliseconds that indexed messages stay in memory before they are written, so that segments are not small.
+pub const FRESH_MS: u64 = 60_000;
+/// Messages of an account that are enough to be written before that.
+pub const FRESH_MESSAGES: usize = 512;
+/// Octets of an account's columns in memory that are enough to be written before that.
+pub const FRESH_ACCOUNT_BYTES: usize = 4 << 20;
+/// Octets of columns not written yet, in the whole process; then the largest are written until half is left.
+pub const FRESH_BYTES: usize = 24 << 20;
+/// Accounts of which something is kept in memory that is not written yet, or up to where they are indexed.
+pub const FRESH_ACCOUNTS: usize = 4096;
 /// Milliseconds from one look for segments of which much is gone to the next.
 pub const CHECK_MS: u64 = 10_000;
 /// Milliseconds from one look for accounts that are gone to the next; nobody gives notice of them.

@@ -91,6 +91,7 @@ impl Column {
 pub(crate) type Columns = Vec<(Column, Vec<u8>)>;
 
 /// Collects the messages of a new segment.
+#[derive(Clone, Default)]
 pub(crate) struct Builder {
     ids: Vec<u64>,
     strings: [strings::Builder; Column::STRINGS.len()],
@@ -99,15 +100,6 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    pub(crate) fn new() -> Self {
-        Self {
-            ids: Vec::new(),
-            strings: Default::default(),
-            header: lexicon::Builder::default(),
-            body: lexicon::Builder::default(),
-        }
-    }
-
     /// Octets of memory that the columns take.
     pub(crate) fn bytes(&self) -> usize {
         let strings: usize = self.strings.iter().map(strings::Builder::bytes).sum();
@@ -116,6 +108,14 @@ impl Builder {
 
     pub(crate) fn messages(&self) -> usize {
         self.ids.len()
+    }
+
+    pub(crate) fn covers(&self, id: u64) -> bool {
+        self.ids.binary_search(&id).is_ok()
+    }
+
+    pub(crate) fn last_id(&self) -> Option<u64> {
+        self.ids.last().copied()
     }
 
     /// Adds a message with its internal date (milliseconds since 1970). Ids ascend. False when it would take too much: it is

@@ -9,7 +9,7 @@ use crate::bits::Bits;
 use crate::octets::{put_u32, u32_at};
 
 /// Collects strings.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Builder {
     ends: Vec<u8>,
     octets: Vec<u8>,

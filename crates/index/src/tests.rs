@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use world::clock::Clock;
 use world::ids::IdSource;
 
-use crate::indexer::once;
+use crate::indexer::{look, once};
 use crate::segment::tests::{Plain, by_reading};
 use crate::{Describe, Described, Doors, FILE, Index, Place, Question, Verdict, Wanted};
 
@@ -458,7 +458,8 @@ proptest! {
                 for _ in 0..batch {
                     messages.push(world.deliver(&message(messages.len())).await.message);
                 }
-                once(&index).await;
+                // Some of it is written, some is in memory.
+                if batch % 2 == 0 { once(&index).await } else { look(&index).await }
             }
             for place in [Place::Body, Place::Text, Place::Header("From".to_owned())] {
                 check(&world, &index, &messages, place, &text).await;
@@ -545,8 +546,10 @@ async fn marks_of_mailboxes_that_are_gone_go() {
             .collect()
     };
     assert_eq!(marks(), [inbox]);
+    drop(index);
     let old = "INSERT INTO marks VALUES(?,4711,9)";
     database.execute(old, [world.account.raw() as i64]).unwrap();
+    let index = world.index();
     once(&index).await;
     assert_eq!(marks(), [inbox]);
 }
@@ -647,4 +650,99 @@ async fn an_account_that_went_without_notice_is_forgotten_in_time() {
     world.store.commit(Batch::urgent(op)).await.unwrap().committed();
     crate::indexer::one(&index, None).await;
     assert_eq!(index.status().messages, 0);
+}
+
+#[tokio::test]
+async fn what_is_in_memory_is_found_and_shown_like_what_is_written() {
+    let world = World::new().await;
+    let index = world.index();
+    let mut messages = mailbox_of(&world, 20).await;
+    once(&index).await;
+    for n in 20..40 {
+        messages.push(world.deliver(&message(n)).await.message);
+    }
+    look(&index).await;
+    let status = index.status();
+    assert_eq!((status.messages, status.segments, status.indexed), (40, 1, 40));
+    let found = world.ask(&index, Place::Body, "world2", &messages).await;
+    assert_eq!(found, verdicts(40, |n| n == 2 || n / 10 == 2));
+    let wanted = Wanted {
+        envelope: true,
+        ..Wanted::default()
+    };
+    let digests = index.digests(world.account, messages.clone(), wanted).await;
+    for (n, digest) in digests.iter().enumerate() {
+        let size = PREFIX.len() + message(n).len();
+        assert_eq!(digest.as_ref().unwrap().envelope, format!("(envelope {size})"));
+    }
+    // Nothing is indexed twice, and one more is seen at once.
+    messages.push(world.deliver(&message(40)).await.message);
+    look(&index).await;
+    let found = world.ask(&index, Place::Body, "world40", &messages).await;
+    assert_eq!(found, verdicts(41, |n| n == 40));
+    assert_eq!(index.status().indexed, 41);
+}
+
+#[tokio::test]
+async fn what_is_in_memory_is_written_after_a_minute() {
+    let world = World::new().await;
+    let index = world.index();
+    mailbox_of(&world, 3).await;
+    for (seconds, segments) in [(0, 0), (59, 0), (1, 1)] {
+        world.clock.jump(std::time::Duration::from_secs(seconds));
+        look(&index).await;
+        let status = index.status();
+        assert_eq!(
+            (status.messages, status.segments),
+            (3, segments),
+            "{seconds} s later"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_memory_is_written_at_the_stop() {
+    let world = World::new().await;
+    let index = world.index();
+    let (stopping, stop) = watch::channel(false);
+    let running = tokio::spawn(Arc::clone(&index).run(stop));
+    let messages = mailbox_of(&world, 3).await;
+    while index.status().messages < 3 {
+        world.clock.advance(std::time::Duration::from_millis(100)).await;
+    }
+    stopping.send_replace(true);
+    running.await.unwrap();
+    assert_eq!(index.status().segments, 1);
+    drop(index);
+    let index = world.index();
+    let found = world.ask(&index, Place::Body, "world2", &messages).await;
+    assert_eq!(found, verdicts(3, |n| n == 2));
+}
+
+#[tokio::test]
+async fn what_was_in_memory_in_a_crash_is_indexed_again() {
+    let world = World::new().await;
+    let index = world.index();
+    let mut messages = mailbox_of(&world, 3).await;
+    once(&index).await;
+    messages.push(world.deliver(&message(3)).await.message);
+    look(&index).await;
+    drop(index);
+    let index = world.index();
+    let found = world.ask(&index, Place::Body, "world3", &messages).await;
+    assert_eq!(found[3], Verdict::Look);
+    look(&index).await;
+    assert_eq!(index.status().indexed, 1, "the others were written");
+    let found = world.ask(&index, Place::Body, "world3", &messages).await;
+    assert_eq!(found, verdicts(4, |n| n == 3));
+}
+
+#[tokio::test]
+async fn enough_of_an_account_is_written_at_once() {
+    let world = World::new().await;
+    let index = world.index();
+    mailbox_of(&world, crate::limits::FRESH_MESSAGES + 5).await;
+    look(&index).await;
+    let status = index.status();
+    assert_eq!((status.segments, status.messages), (1, 517), "{status:?}");
 }

@@ -102,7 +102,7 @@ fn real_mail_is_found_as_by_reading() {
     }
     messages(unpacked.path(), &mut paths);
     paths.sort();
-    let (mut builder, mut read, mut bytes) = (Builder::new(), Vec::new(), 0);
+    let (mut builder, mut read, mut bytes) = (Builder::default(), Vec::new(), 0);
     for (n, path) in paths.iter().step_by(STEP).enumerate() {
         let message = std::fs::read(path).unwrap();
         bytes += message.len();

@@ -53,7 +53,7 @@ pub(crate) fn by_columns(columns: &Columns, messages: usize, question: &Question
 }
 
 fn segment_of(first: u64, messages: &[Vec<u8>]) -> (Vec<u64>, Columns) {
-    let mut builder = Builder::new();
+    let mut builder = Builder::default();
     for (at, message) in messages.iter().enumerate() {
         builder.add(MessageId::from_raw(first + at as u64), 7, message, &Plain);
     }
@@ -177,7 +177,7 @@ fn a_message_that_would_take_too_much_is_left_out() {
             }
         }
     }
-    let mut builder = Builder::new();
+    let mut builder = Builder::default();
     assert!(builder.add(MessageId::from_raw(1), 7, b"Subject: a\r\n\r\n", &Long));
     assert!(!builder.add(
         MessageId::from_raw(2),
