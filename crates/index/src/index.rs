@@ -221,11 +221,12 @@ impl Index {
         let counted = self.reader.lock().as_ref().map(File::messages);
         let usable = matches!(counted, Some(Ok(_)));
         let (written, segments) = counted.and_then(Result::ok).unwrap_or_default();
-        let fresh: usize = self
-            .unwritten()
-            .iter()
-            .map(|(_, fresh)| fresh.lock().messages())
-            .sum();
+        let (mut fresh, mut fresh_bytes) = (0, 0);
+        for (_, unwritten) in self.unwritten() {
+            let unwritten = unwritten.lock();
+            fresh += unwritten.messages();
+            fresh_bytes += unwritten.bytes();
+        }
         let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
         Status {
             complete: usable && self.progress.complete.load(Ordering::Relaxed),
@@ -233,7 +234,7 @@ impl Index {
             messages: written + fresh as u64,
             segments,
             disk_bytes: self.place.bytes(),
-            memory_bytes: self.cache.lock().bytes() as u64,
+            memory_bytes: (self.cache.lock().bytes() + fresh_bytes) as u64,
             accounts_behind: load(&self.progress.accounts_behind),
             indexed: load(&self.progress.messages),
         }
