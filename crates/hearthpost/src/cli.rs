@@ -298,10 +298,13 @@ pub enum AccountCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Remove an account with all its mail.
+    /// Remove an account with all its mail. Without --yes it only counts and shows.
     Remove {
         /// Its main address.
         address: String,
+        /// Do it. Without this nothing is changed.
+        #[arg(long)]
+        yes: bool,
         #[command(flatten)]
         common: Common,
     },

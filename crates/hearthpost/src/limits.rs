@@ -17,8 +17,14 @@ pub const DEMO_CONNECTIONS: u64 = 50_000;
 pub const DEMO_MESSAGE_BYTES: u64 = 50 * 1024 * 1024;
 /// File descriptors wanted beside those of connections: store, log, listeners.
 pub const OTHER_DESCRIPTORS: u64 = 256;
-/// Recipients shown before a change of the queue.
+/// Recipients shown before a change of the queue, and messages before an account is removed.
 pub const SAMPLE_ROWS: usize = 5;
+/// The newest UIDs of a mailbox among which messages to show are looked for.
+pub const SAMPLE_UIDS: u32 = 1000;
+/// How much of a message is read to show whom it is from and its subject, in bytes.
+pub const SAMPLE_HEADER_BYTES: u64 = 16 * 1024;
+/// Longest sender or subject that is shown of a message, in characters.
+pub const SAMPLE_TEXT_CHARS: usize = 60;
 /// Longest line on the control socket, in bytes: room for 100,000 accounts from one file.
 pub const CONTROL_LINE_BYTES: usize = 32 * 1024 * 1024;
 /// Callers on the control socket at once.

@@ -9,6 +9,7 @@ use super::{ask, parse, read_csv, send_as, show, size, size_text, table};
 use crate::cli::{AccountCommand, Common};
 use crate::control::Request;
 use crate::control::account::{Change, Made, New, Request as AccountRequest};
+use crate::control::holdings::{Held, Holdings};
 use crate::exit::{Failure, Outcome};
 
 /// An account as it is answered.
@@ -97,15 +98,7 @@ pub fn run(command: AccountCommand) -> Outcome<()> {
             show(&common, &one, || lines(std::slice::from_ref(&one)))
         }
         AccountCommand::SendAs { address, command } => send_as::run(address, command),
-        AccountCommand::Remove { address, common } => {
-            let request = AccountRequest::Remove {
-                address: address.clone(),
-            };
-            let done = ask(&common, Request::Account(request))?;
-            show(&common, &done, || {
-                vec![format!("Removed {address} with all its mail.")]
-            })
-        }
+        AccountCommand::Remove { address, yes, common } => remove(&common, address, yes),
     }
 }
 
@@ -114,6 +107,63 @@ fn add(common: &Common, accounts: Vec<New>) -> Outcome<()> {
     show(common, &made, || {
         made.iter().map(|made| made_line("Added", made)).collect()
     })
+}
+
+/// Says what goes, and with `yes` removes it.
+fn remove(common: &Common, address: String, yes: bool) -> Outcome<()> {
+    let request = AccountRequest::Holdings {
+        address: address.clone(),
+    };
+    let mut held: Holdings = parse(ask(common, Request::Account(request))?)?;
+    if yes {
+        ask(common, Request::Account(AccountRequest::Remove { address }))?;
+        held.removed = true;
+    }
+    show(common, &held, || removal_lines(&held))
+}
+
+fn removal_lines(held: &Holdings) -> Vec<String> {
+    let Holdings {
+        address, messages, ..
+    } = held;
+    let count = |number: u64, one: &str, many: &str| match number {
+        1 => format!("1 {one}"),
+        number => format!("{number} {many}"),
+    };
+    let mail = match *messages {
+        0 => "no mail".to_owned(),
+        number => format!(
+            "{} in {}, {}",
+            count(number, "message", "messages"),
+            count(held.mailboxes, "mailbox", "mailboxes"),
+            size_text(held.size_bytes)
+        ),
+    };
+    if held.removed {
+        return vec![format!("Removed {address} with all its mail ({mail}).")];
+    }
+    let mut lines = vec![format!("{address} has {mail}. Nothing was changed yet.")];
+    if !held.sample.is_empty() {
+        let row = |one: &Held| {
+            vec![
+                one.mailbox.clone(),
+                one.received_at.clone(),
+                size_text(one.size_bytes),
+                one.from.clone(),
+                one.subject.clone(),
+            ]
+        };
+        let rows: Vec<_> = held.sample.iter().map(row).collect();
+        lines.extend(table(&["MAILBOX", "CAME", "SIZE", "FROM", "SUBJECT"], &rows));
+    }
+    let more = messages.saturating_sub(held.sample.len() as u64);
+    if more > 0 {
+        lines.push(format!("… and {more} more."));
+    }
+    lines.push(
+        "Removed mail cannot be brought back. To remove the account, say the same with --yes.".to_owned(),
+    );
+    lines
 }
 
 fn made_line(verb: &str, made: &Made) -> String {

@@ -4,7 +4,7 @@ use directory::admin::AccountChange;
 use directory::{AccountSpec, Credential, Password};
 use serde::{Deserialize, Serialize};
 
-use super::Answer;
+use super::{Answer, holdings};
 use crate::services::Services;
 
 /// What can be asked of accounts.
@@ -12,14 +12,35 @@ use crate::services::Services;
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // the command line documents the same fields
 pub enum Request {
-    Add { accounts: Vec<New> },
-    Set { address: String, change: Change },
+    Add {
+        accounts: Vec<New>,
+    },
+    Set {
+        address: String,
+        change: Change,
+    },
     List,
-    Show { address: String },
-    Remove { address: String },
-    GrantSendAs { address: String, names: Vec<String> },
-    RevokeSendAs { address: String, names: Vec<String> },
-    ListSendAs { address: String },
+    Show {
+        address: String,
+    },
+    /// what would go with it
+    Holdings {
+        address: String,
+    },
+    Remove {
+        address: String,
+    },
+    GrantSendAs {
+        address: String,
+        names: Vec<String>,
+    },
+    RevokeSendAs {
+        address: String,
+        names: Vec<String>,
+    },
+    ListSendAs {
+        address: String,
+    },
 }
 
 /// An account to be made.
@@ -68,6 +89,7 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
             let fresh = directory.refresh_usage().await;
             Answer::from_admin(fresh.and_then(|()| directory.account(&address)))
         }
+        Request::Holdings { address } => holdings::answer(services, &address).await,
         Request::Remove { address } => Answer::from_admin(directory.remove_account(&address).await),
         Request::GrantSendAs { address, names } => {
             Answer::from_admin(directory.grant_send_as(&address, &names).await)

@@ -287,9 +287,10 @@ fn accounts(request: &account::Request) -> Vec<Subject> {
         | account::Request::Remove { address }
         | account::Request::GrantSendAs { address, .. }
         | account::Request::RevokeSendAs { address, .. } => vec![Subject::account(address)],
-        account::Request::List | account::Request::Show { .. } | account::Request::ListSendAs { .. } => {
-            Vec::new()
-        }
+        account::Request::List
+        | account::Request::Show { .. }
+        | account::Request::Holdings { .. }
+        | account::Request::ListSendAs { .. } => Vec::new(),
     }
 }
 

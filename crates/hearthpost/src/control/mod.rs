@@ -12,6 +12,7 @@ pub mod alias;
 pub mod client;
 pub mod domain;
 pub mod history;
+pub mod holdings;
 pub mod index;
 pub mod log;
 pub mod queue;

@@ -106,7 +106,7 @@ impl Refused {
                  For an empty account of that name: hearthpost account add {name}"
             ),
             (Self::MailCame, _) => format!(
-                "{name} has mail now, which would go with the account. If that is meant: hearthpost account remove {name}"
+                "{name} has mail now, which would go with the account. If that is meant: hearthpost account remove {name} --yes"
             ),
         }
     }

@@ -56,7 +56,17 @@ fn a_stopped_server_is_administered_through_its_store() {
     );
     done(data, &["alias", "remove", "@example.org"]);
     done(data, &["alias", "remove", "info@example.org"]);
-    done(data, &["account", "remove", "ann@example.org"]);
+    let held = done(data, &["account", "remove", "ann@example.org"]);
+    assert_eq!(
+        (held["messages"].as_u64(), held["removed"].as_bool()),
+        (Some(0), Some(false))
+    );
+    assert_eq!(
+        done(data, &["account", "show", "ann@example.org"])["address"],
+        "ann@example.org"
+    );
+    let held = done(data, &["account", "remove", "ann@example.org", "--yes"]);
+    assert_eq!(held["removed"].as_bool(), Some(true));
     done(data, &["domain", "remove", "example.org"]);
     assert_eq!(done(data, &["domain", "list"]), Value::Array(vec![]));
     assert_eq!(done(data, &["store", "check"])["damaged"], Value::Array(vec![]));
@@ -111,6 +121,25 @@ fn a_running_server_obeys_at_once() {
         (status["running"].as_bool(), status["accounts"].as_u64()),
         (Some(true), Some(3))
     );
+    let held = done(data, &["account", "remove", "carol@example.test"]);
+    assert_eq!(
+        (
+            held["messages"].as_u64(),
+            held["mailboxes"].as_u64(),
+            held["removed"].as_bool()
+        ),
+        (Some(1), Some(1), Some(false))
+    );
+    assert_eq!(
+        (
+            held["sample"][0]["mailbox"].as_str(),
+            held["sample"][0]["subject"].as_str()
+        ),
+        (Some("INBOX"), Some("to both"))
+    );
+    demo.imaps("carol@example.test", "\"my own words\"");
+    done(data, &["account", "remove", "carol@example.test", "--yes"]);
+    assert_eq!(demo.send("carol@example.test", "x").get(..9), Some("550 5.1.1"));
     assert_eq!(
         status["doors"]["imaps"][0],
         format!("127.0.0.1:{}", demo.port("imaps"))

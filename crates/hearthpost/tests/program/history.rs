@@ -97,7 +97,7 @@ fn every_change_is_remembered_and_can_be_taken_back() {
     done(data, &["undo", &id(&newest(data))]);
     assert_eq!(done(data, &["domain", "show", "example.org"])["separator"], "+");
 
-    done(data, &["account", "remove", "bob@example.org"]);
+    done(data, &["account", "remove", "bob@example.org", "--yes"]);
     let back = done(data, &["undo", &id(&newest(data))]);
     assert_eq!(
         back["password"].as_str().unwrap().len(),
@@ -182,7 +182,7 @@ fn secrets_are_never_in_the_history_and_mail_is_not_thrown_away_by_it() {
     assert!(demo.send("carol@example.test", "x").starts_with("250 "));
     let (_, said) = refused(data, &["undo", &added]);
     assert!(said.contains("carol@example.test has mail now"), "{said}");
-    done(data, &["account", "remove", "carol@example.test"]);
+    done(data, &["account", "remove", "carol@example.test", "--yes"]);
     let (_, said) = refused(data, &["undo", &id(&newest(data))]);
     assert!(
         said.contains("the mail of carol@example.test was removed with the account"),
