@@ -7,7 +7,10 @@
 //!    domain, and what the domain wants done if not (RFC 9989).
 //! 4. [`arc::Verifying`] takes the message as DKIM does and tells who sealed what they saw of it (RFC 8617).
 //! 5. [`iprev::check`] asks whether the client's address has a name that leads back to it (RFC 8601).
-//! 6. [`results`] finds forged Authentication-Results and writes ours (RFC 8601).
+//! 6. [`policy::decide`] makes the verdict: a pure function, with a table of tests.
+//! 7. [`results`] finds forged Authentication-Results and writes ours (RFC 8601).
+//!
+//! [`examine::Examination`] does 1 to 5 for a message that streams by.
 //!
 //! Every result carries what was asked, what was answered and the rule that decided; the verdict and its explanation are made of that
 //! and of nothing else (decision 0030). Questions go through a [`desk::Desk`], which has a number of questions and a time and
@@ -24,9 +27,11 @@ pub mod desk;
 pub mod dkim;
 pub mod dmarc;
 pub mod evidence;
+pub mod examine;
 pub mod iprev;
 pub mod limits;
 pub mod names;
+pub mod policy;
 pub mod results;
 pub mod spf;
 pub mod suffixes;
