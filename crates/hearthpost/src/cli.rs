@@ -79,6 +79,9 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Tell what this server finds out about something, and why.
+    #[command(subcommand)]
+    Check(CheckCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -467,6 +470,47 @@ pub struct ChangeArgs {
     pub yes: bool,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `hearthpost check …`
+#[derive(Subcommand)]
+pub enum CheckCommand {
+    /// Who a message is really from: SPF, DKIM, DMARC, ARC and the client's name, each with its evidence, and the verdict.
+    Message(CheckMessageArgs),
+}
+
+/// `hearthpost check message`
+#[derive(Args)]
+pub struct CheckMessageArgs {
+    /// The message, or - for standard input.
+    pub file: PathBuf,
+    /// Where the connection came from.
+    #[arg(long, value_name = "IP")]
+    pub ip: std::net::IpAddr,
+    /// What the client said in EHLO.
+    #[arg(long, value_name = "NAME")]
+    pub helo: String,
+    /// The envelope's sender; "<>" or nothing for none.
+    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
+    pub mail_from: String,
+    /// The name server to ask. Without it those of the settings, or of the system.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub dns: Option<String>,
+    /// A domain whose mail is ours. May be given several times.
+    #[arg(long, value_name = "DOMAIN")]
+    pub own: Vec<String>,
+    /// A domain whose ARC seals are believed. May be given several times.
+    #[arg(long, value_name = "DOMAIN")]
+    pub trust_sealer: Vec<String>,
+    /// A list of public suffixes, like /usr/share/publicsuffix/public_suffix_list.dat.
+    #[arg(long, value_name = "FILE")]
+    pub suffixes: Option<PathBuf>,
+    /// The server's settings.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub config: PathBuf,
+    /// Answer as JSON on one line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `hearthpost config …`

@@ -61,3 +61,6 @@ pub const TRACED: usize = 20;
 
 /// Messages that `trace` shows of an address at most.
 pub const TRACED_MOST: usize = 1000;
+
+/// Largest message that `check message` reads, in bytes.
+pub const CHECKED_MESSAGE_BYTES: u64 = 64 * 1024 * 1024;

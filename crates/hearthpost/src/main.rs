@@ -101,6 +101,7 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Reload(common) => commands::reload::run(&common),
         Command::Status(common) => commands::status::run(&common),
         Command::Trace { what, limit, common } => commands::trace::run(&what, limit, &common),
+        Command::Check(cli::CheckCommand::Message(args)) => commands::check::message(&args, &clock),
         Command::Config(command) => commands::config::run(command),
         Command::Store(command) => commands::store::run(command),
         Command::Index(command) => commands::index::run(command),

@@ -196,7 +196,7 @@ async fn aut_13_no_answer_is_neither_a_fail_nor_no_policy() {
     assert_eq!(
         got.to_string(),
         "bounces.example.com by SPF might vouch for example.com, but DNS did not answer; \
-         the policy for that is reject (p= in the record of example.com)"
+         it wants for such mail: reject (p= in the record of example.com)"
     );
     // Of somebody who could not vouch anyway nothing is waited for.
     let other = spf(SpfResult::TempError, "evil.example");

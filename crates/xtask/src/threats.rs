@@ -83,7 +83,9 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
             (9, "DKIM signature bombs"),
             (10, "SPF records that ask too much"),
             (11, "whose DMARC policy counts, and who is aligned"),
+            (12, "forwarding that makes forged mail look genuine"),
             (13, "DNS that fails during a check"),
+            (14, "mail from outside that claims to be from a domain here"),
         ],
     ),
     (

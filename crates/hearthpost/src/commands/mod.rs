@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod alias;
+pub mod check;
 pub mod config;
 pub mod domain;
 mod domain_alias;

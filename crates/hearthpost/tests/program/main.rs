@@ -5,6 +5,7 @@
     reason = "helpers of tests may panic: that is a failed test"
 )]
 
+mod check;
 mod cli;
 mod demo;
 mod forwards;

@@ -1,0 +1,284 @@
+//! `hearthpost check message`: who a message is really from, with the evidence in words.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use config::NameServer;
+use mail::address::{Domain, Path as ReversePath, Utf8};
+use msgauth::evidence::Asked;
+use msgauth::examine::{Doors, Envelope, Evidence, Examination};
+use msgauth::policy::{Decision, Local, decide};
+use msgauth::suffixes::PublicSuffixes;
+use serde_json::{Value, json};
+use world_real::clock::RealClock;
+use world_real::dns::{DnsSettings, RealDns, system};
+
+use super::{block_on, print};
+use crate::cli::CheckMessageArgs;
+use crate::exit::{Failure, Outcome};
+use crate::limits::CHECKED_MESSAGE_BYTES;
+use crate::serve;
+
+/// Examines the message and prints what was found out. The exit code says whether that was possible, not what came of it.
+pub fn message(args: &CheckMessageArgs, clock: &RealClock) -> Outcome<()> {
+    let reverse_path = reverse_path(&args.mail_from)?;
+    let message = read(&args.file)?;
+    let suffixes = args.suffixes.as_deref().map(suffixes).transpose()?;
+    let dns = dns(args)?;
+    let (own, sealers) = (domains(&args.own)?, domains(&args.trust_sealer)?);
+    let at = mail::header::body_start(&message);
+    let mut examination = Examination::begin(&message[..at]);
+    examination.body(&message[at..]);
+    let envelope = Envelope {
+        client: args.ip,
+        hello: &args.helo,
+        reverse_path: &reverse_path,
+        receiver: "localhost",
+    };
+    let evidence = block_on(async {
+        let doors = Doors {
+            dns: &*dns,
+            clock,
+            suffixes: suffixes.as_ref(),
+        };
+        Ok(examination.finish(doors, envelope).await)
+    })?;
+    let local = Local {
+        own: &own,
+        sealers: &sealers,
+        lenient: &[],
+    };
+    let decision = decide(&evidence, &local);
+    if args.json {
+        return print(&as_json(&evidence, &decision).to_string());
+    }
+    print(&lines(&evidence, &decision).join("\n"))
+}
+
+/// `local@domain` without brackets, or nothing.
+fn reverse_path(text: &str) -> Outcome<String> {
+    let bare = text
+        .strip_prefix('<')
+        .and_then(|text| text.strip_suffix('>'))
+        .unwrap_or(text);
+    let path = format!("<{bare}>");
+    let read = mail::path::reverse_path(path.as_bytes(), Utf8::Allowed);
+    match read.map(|parsed| parsed.path) {
+        Ok(ReversePath::Null) => Ok(String::new()),
+        Ok(ReversePath::Mailbox(mailbox)) => Ok(format!("{}@{}", mailbox.local().as_str(), mailbox.domain())),
+        Err(bad) => Err(Failure::Usage(format!(
+            "{text:?} is no sender: {bad}. Write an address, or \"<>\" for none."
+        ))),
+    }
+}
+
+/// With CRLF line ends, as the message came over the wire.
+fn read(file: &Path) -> Outcome<Vec<u8>> {
+    let unreadable = |error| Failure::Usage(format!("{} cannot be read: {error}.", file.display()));
+    let mut octets = Vec::new();
+    let limit = CHECKED_MESSAGE_BYTES + 1;
+    if file == Path::new("-") {
+        std::io::stdin()
+            .take(limit)
+            .read_to_end(&mut octets)
+            .map_err(unreadable)?;
+    } else {
+        let file = std::fs::File::open(file).map_err(unreadable)?;
+        file.take(limit).read_to_end(&mut octets).map_err(unreadable)?;
+    }
+    if octets.len() as u64 == limit {
+        return Err(Failure::Usage(format!(
+            "{} has more than {} MiB.",
+            file.display(),
+            CHECKED_MESSAGE_BYTES >> 20
+        )));
+    }
+    Ok(on_the_wire(octets))
+}
+
+/// A line end without CR gets one; all others stay.
+fn on_the_wire(octets: Vec<u8>) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(octets.len() + octets.len() / 32);
+    let mut before = 0;
+    for octet in octets {
+        if octet == b'\n' && before != b'\r' {
+            lines.push(b'\r');
+        }
+        lines.push(octet);
+        before = octet;
+    }
+    lines
+}
+
+fn suffixes(file: &Path) -> Outcome<PublicSuffixes> {
+    let text = std::fs::read_to_string(file);
+    let text =
+        text.map_err(|error| Failure::Usage(format!("{} cannot be read: {error}.", file.display())))?;
+    Ok(PublicSuffixes::parse(&text))
+}
+
+fn domains(names: &[String]) -> Outcome<Vec<String>> {
+    let read = |name: &String| {
+        let domain = Domain::parse(name);
+        let domain = domain.map_err(|bad| Failure::Usage(format!("{name:?} is no domain: {bad}.")))?;
+        Ok(domain.as_str().to_owned())
+    };
+    names.iter().map(read).collect()
+}
+
+fn dns(args: &CheckMessageArgs) -> Outcome<std::sync::Arc<RealDns>> {
+    let servers = match &args.dns {
+        Some(text) => vec![NameServer::parse(text).ok_or_else(|| {
+            Failure::Usage(format!(
+                "--dns {text:?} is not a name server and its port. Write it like localhost:5353 or 127.0.0.1:5353."
+            ))
+        })?],
+        None if args.config.exists() => serve::read(&args.config)?.config.dns.servers,
+        None => Vec::new(),
+    };
+    let settings = DnsSettings {
+        servers: servers.iter().map(address_of).collect::<Outcome<_>>()?,
+        ..DnsSettings::default()
+    };
+    RealDns::new(&settings).map_err(|error| Failure::Usage(format!("{error}.")))
+}
+
+fn address_of(server: &NameServer) -> Outcome<SocketAddr> {
+    match server {
+        NameServer::At(address) => Ok(*address),
+        NameServer::Named { host, port } => {
+            let hosts = std::fs::read_to_string(system::HOSTS_FILE).unwrap_or_default();
+            let found = system::address_of(host, &hosts);
+            let address = found
+                .map_err(|why| Failure::Usage(format!("{host}:{port} leads to no name server: {why}.")))?;
+            Ok(SocketAddr::new(address, *port))
+        }
+    }
+}
+
+/// The results by their words of RFC 8601, then what they rest on.
+fn as_json(evidence: &Evidence, decision: &Decision) -> Value {
+    let Evidence {
+        spf,
+        dkim,
+        dmarc,
+        arc,
+        iprev,
+    } = evidence;
+    let signatures: Vec<Value> = dkim
+        .signatures
+        .iter()
+        .map(|one| {
+            json!({
+                "result": one.result.to_string(),
+                "domain": one.domain,
+                "selector": one.selector,
+                "algorithm": one.algorithm.map(|algorithm| algorithm.word()),
+                "key_bits": one.key_bits,
+                "why": one.to_string(),
+                "asked": asked(&one.asked),
+            })
+        })
+        .collect();
+    json!({
+        "spf": spf.result.to_string(),
+        "dkim": dkim.signatures.iter().map(|one| one.result.to_string()).collect::<Vec<_>>(),
+        "dmarc": dmarc.result.to_string(),
+        "arc": arc.result.to_string(),
+        "iprev": iprev.result.to_string(),
+        "verdict": decision.verdict.to_string(),
+        "explanation": decision.to_string(),
+        "may_forward": decision.may_forward,
+        "author": dmarc.author.domain(),
+        "policy": dmarc.applied.as_ref().map(|applied| json!({
+            "wants": applied.policy.to_string(),
+            "tag": applied.tag,
+            "domain": applied.domain,
+            "testing": applied.testing,
+        })),
+        "evidence": {
+            "spf": {
+                "domain": spf.domain,
+                "why": spf.to_string(),
+                "explanation": spf.explanation,
+                "asked": asked(&spf.asked),
+            },
+            "dkim": signatures,
+            "dkim_not_looked_at": dkim.skipped,
+            "dmarc": { "why": dmarc.to_string(), "organization": dmarc.organization, "asked": asked(&dmarc.asked) },
+            "arc": { "why": arc.to_string(), "sealers": arc.sealers, "asked": asked(&arc.asked) },
+            "iprev": { "why": iprev.to_string(), "name": iprev.name, "asked": asked(&iprev.asked) },
+        },
+    })
+}
+
+fn asked(asked: &[Asked]) -> Vec<String> {
+    asked.iter().map(ToString::to_string).collect()
+}
+
+fn lines(evidence: &Evidence, decision: &Decision) -> Vec<String> {
+    let Evidence {
+        spf,
+        dkim,
+        dmarc,
+        arc,
+        iprev,
+    } = evidence;
+    let mut lines = vec![format!("verdict: {}: {decision}", decision.verdict)];
+    let mut tell = |name: &str, result: String, why: String, asked: &[Asked]| {
+        lines.push(format!("{name}: {result}: {why}"));
+        lines.extend(asked.iter().map(|asked| format!("    {asked}")));
+    };
+    tell("spf", spf.result.to_string(), spf.to_string(), &spf.asked);
+    if let Some(words) = &spf.explanation {
+        tell("spf", "the domain says".to_owned(), format!("{words:?}"), &[]);
+    }
+    for one in &dkim.signatures {
+        tell("dkim", one.result.to_string(), one.to_string(), &one.asked);
+    }
+    match (dkim.signatures.is_empty(), dkim.skipped) {
+        (true, _) => tell(
+            "dkim",
+            "none".to_owned(),
+            "the message has no signature".to_owned(),
+            &[],
+        ),
+        (false, 0) => {}
+        (false, more) => tell(
+            "dkim",
+            "not looked at".to_owned(),
+            format!("{more} more signatures"),
+            &[],
+        ),
+    }
+    tell("dmarc", dmarc.result.to_string(), dmarc.to_string(), &dmarc.asked);
+    tell("arc", arc.result.to_string(), arc.to_string(), &arc.asked);
+    tell("iprev", iprev.result.to_string(), iprev.to_string(), &iprev.asked);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_as_they_came_over_the_wire() {
+        assert_eq!(
+            on_the_wire(b"a\nb\r\nc\rd\n\n".to_vec()),
+            b"a\r\nb\r\nc\rd\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn senders_are_read_with_and_without_brackets() {
+        assert_eq!(reverse_path("<>").ok().as_deref(), Some(""));
+        assert_eq!(reverse_path("").ok().as_deref(), Some(""));
+        assert_eq!(reverse_path("<a@B.example>").ok().as_deref(), Some("a@b.example"));
+        assert_eq!(
+            reverse_path("\"a b\"@b.example").ok().as_deref(),
+            Some("a b@b.example")
+        );
+        assert!(reverse_path("a").is_err());
+    }
+}
