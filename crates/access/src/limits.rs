@@ -65,6 +65,10 @@ pub const APPEND_KEPT_BYTES: usize = 8 * 1024 * 1024;
 pub const CATENATE_URLS: usize = 500;
 /// Octets of messages that are looked through for the parts that the URLs of one command name; more are refused with `NO [LIMIT]`.
 pub const URL_SEARCHED_BYTES: u64 = 512 * 1024 * 1024;
+/// Batches told in one answer to UIDBATCHES; more are refused with `NO [TOOMANY]`.
+pub const UID_BATCHES: usize = 10_000;
+/// Messages that a batch has at least; fewer are refused with `NO [TOOFEW]` (RFC 10022 lets a client ask for 500).
+pub const UID_BATCH_MESSAGES: u32 = 500;
 /// Octets that are decompressed before they are read (RFC 4978): however much a client's octets swell, no more wait.
 pub const INFLATED_BYTES: usize = 16 * 1024;
 /// A command that takes longer tells so, again and again after so long (RFC 9585 §4: not more often than every 10 seconds).

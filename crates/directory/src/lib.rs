@@ -33,6 +33,7 @@ pub mod scram;
 pub mod sign_in;
 mod snapshot;
 pub mod srs;
+pub mod url_keys;
 
 pub use admin::{AccountSpec, AccountView, AdminError, AliasView, Credential, DomainView};
 pub use directory::{Directory, Doors};

@@ -106,6 +106,8 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("MOVE", "RFC 6851", When::AfterSignIn, Enable::No, "copies_and_moves_name_their_uids"),
     extension("MULTIAPPEND", "RFC 3502", When::AfterSignIn, Enable::No, "several_messages_come_in_one_append"),
     extension("CATENATE", "RFC 4469", When::AfterSignIn, Enable::No, "messages_are_put_together_from_others"),
+    extension("URLAUTH", "RFC 4467", When::AfterSignIn, Enable::No, "others_have_what_an_authorized_url_names"),
+    extension("UIDBATCHES", "RFC 10022", When::AfterSignIn, Enable::No, "batches_of_uids_are_told"),
     extension("REPLACE", "RFC 8508", When::AfterSignIn, Enable::No, "a_draft_is_replaced_in_one_step"),
     extension("COMPRESS=DEFLATE", "RFC 4978", When::UntilActive, Enable::No, "both_directions_are_compressed"),
     extension("INPROGRESS", "RFC 9585", When::AfterSignIn, Enable::No, "long_commands_tell_that_they_go_on"),

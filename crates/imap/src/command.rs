@@ -161,6 +161,14 @@ pub enum Command {
     MultiSearch(MultiSearch),
     /// CANCELUPDATE: the tags of searches whose results need not be kept up to date any more (RFC 5267)
     CancelUpdate(Vec<Tag>),
+    /// RESETKEY: URLs that were authorized before are worth nothing any more
+    ResetKey(ResetKey),
+    /// GENURLAUTH: URLs to be authorized; at least one
+    GenUrlAuth(Vec<UrlRump>),
+    /// URLFETCH: authorized URLs; at least one
+    UrlFetch(Vec<Vec<u8>>),
+    /// UIDBATCHES
+    UidBatches(UidBatches),
     /// FETCH and UID FETCH
     Fetch(Fetch),
     /// STORE and UID STORE
@@ -485,6 +493,33 @@ pub fn is_open_after(pieces: &[Piece], before: bool) -> bool {
         Piece::End => false,
         Piece::Url(_) | Piece::Octets { .. } => open,
     })
+}
+
+/// RESETKEY (RFC 4467 §7).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResetKey {
+    /// of all mailboxes, if absent
+    pub mailbox: Option<MailboxName>,
+    /// upper case; all, if none is named
+    pub mechanisms: Vec<String>,
+}
+
+/// A URL of GENURLAUTH (RFC 4467 §7).
+#[derive(Debug, Clone, PartialEq)]
+pub struct UrlRump {
+    /// as sent, without a verifier
+    pub url: Vec<u8>,
+    /// upper case
+    pub mechanism: String,
+}
+
+/// UIDBATCHES (RFC 10022).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UidBatches {
+    /// messages in one batch
+    pub size: NonZeroU32,
+    /// which batches, counted from 1 at the newest message; all, if absent
+    pub wanted: Option<(NonZeroU32, NonZeroU32)>,
 }
 
 /// FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4).

@@ -70,3 +70,5 @@ pub const SEARCH_SOURCES: usize = 200;
 pub const URL_BYTES: usize = NAME_BYTES * 3 + 1024;
 /// A URL as it is told in `BADURL` (octets); the rest is left out.
 pub const URL_TOLD_BYTES: usize = 500;
+/// URLs in one GENURLAUTH or URLFETCH.
+pub const URLS: usize = 100;

@@ -119,6 +119,9 @@ const fn kind(verb: Verb) -> Kind {
         | Verb::Namespace
         | Verb::Status
         | Verb::MultiSearch
+        | Verb::ResetKey
+        | Verb::GenUrlAuth
+        | Verb::UrlFetch
         | Verb::Append
         | Verb::Idle
         | Verb::Unauthenticate
@@ -141,6 +144,7 @@ const fn kind(verb: Verb) -> Kind {
         | Verb::Store
         | Verb::Copy
         | Verb::Replace
+        | Verb::UidBatches
         | Verb::Move => Kind::Mailbox,
     }
 }
@@ -246,6 +250,10 @@ mod tests {
         IDLE         no  no  yes yes
         COMPRESS     no  no  yes yes
         REPLACE      no  no  mbx yes
+        RESETKEY       no  no  yes yes
+        GENURLAUTH     no  no  yes yes
+        URLFETCH       no  no  yes yes
+        UIDBATCHES   no  no  mbx yes
         UNAUTHENTICATE no  no  yes yes
         GETQUOTA       no  no  yes yes
         GETQUOTAROOT   no  no  yes yes

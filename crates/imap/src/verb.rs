@@ -46,6 +46,10 @@ pub enum Verb {
     Thread,
     MultiSearch,
     CancelUpdate,
+    ResetKey,
+    GenUrlAuth,
+    UrlFetch,
+    UidBatches,
     Fetch,
     Store,
     Copy,
@@ -54,7 +58,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 48] = [
         Self::Capability,
         Self::Noop,
         Self::Logout,
@@ -95,6 +99,10 @@ impl Verb {
         Self::Thread,
         Self::MultiSearch,
         Self::CancelUpdate,
+        Self::ResetKey,
+        Self::GenUrlAuth,
+        Self::UrlFetch,
+        Self::UidBatches,
         Self::Fetch,
         Self::Store,
         Self::Copy,
@@ -144,6 +152,10 @@ impl Verb {
             Self::Thread => "THREAD",
             Self::MultiSearch => "ESEARCH",
             Self::CancelUpdate => "CANCELUPDATE",
+            Self::ResetKey => "RESETKEY",
+            Self::GenUrlAuth => "GENURLAUTH",
+            Self::UrlFetch => "URLFETCH",
+            Self::UidBatches => "UIDBATCHES",
             Self::Fetch => "FETCH",
             Self::Store => "STORE",
             Self::Copy => "COPY",
@@ -163,6 +175,7 @@ impl Verb {
             | Self::Append
             | Self::SetMetadata
             | Self::Replace
+            | Self::ResetKey
             | Self::Close
             | Self::Expunge
             | Self::UidExpunge
@@ -198,6 +211,9 @@ impl Verb {
             | Self::Thread
             | Self::MultiSearch
             | Self::CancelUpdate
+            | Self::GenUrlAuth
+            | Self::UrlFetch
+            | Self::UidBatches
             | Self::Fetch => false,
         }
     }
@@ -247,6 +263,10 @@ impl Command {
             Self::Thread(_) => Verb::Thread,
             Self::MultiSearch(_) => Verb::MultiSearch,
             Self::CancelUpdate(_) => Verb::CancelUpdate,
+            Self::ResetKey(_) => Verb::ResetKey,
+            Self::GenUrlAuth(_) => Verb::GenUrlAuth,
+            Self::UrlFetch(_) => Verb::UrlFetch,
+            Self::UidBatches(_) => Verb::UidBatches,
             Self::Fetch(_) => Verb::Fetch,
             Self::Store(_) => Verb::Store,
             Self::Copy(_) => Verb::Copy,

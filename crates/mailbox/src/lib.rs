@@ -34,6 +34,7 @@ mod hub;
 mod indexed;
 
 mod kept;
+pub mod lent;
 pub mod limits;
 pub mod message;
 pub mod name;

@@ -53,6 +53,9 @@ pub(crate) async fn in_mailbox(
             cx.tell(user, opened, Expunges::Tell)?;
             answer.ok(&mut cx.io.out, None);
         }
+        (Command::UidBatches(asked), Answer::Reading(answer)) => {
+            Box::pin(commands::uid_batches::run(cx, user, opened, asked, answer)).await?;
+        }
         (Command::MultiSearch(asked), Answer::Reading(answer)) => {
             Box::pin(commands::multi_search::run(
                 cx,
@@ -142,6 +145,15 @@ pub(crate) async fn of_user(
         }
         (Command::Append(append), Answer::Change(answer)) => {
             return Box::pin(commands::append::run(cx, user, opened, &append, answer)).await;
+        }
+        (Command::ResetKey(reset), Answer::Change(answer)) => {
+            Box::pin(commands::urlauth::reset(cx, user, &reset, answer)).await?;
+        }
+        (Command::GenUrlAuth(rumps), Answer::Reading(answer)) => {
+            Box::pin(commands::urlauth::generate(cx, user, &rumps, answer)).await?;
+        }
+        (Command::UrlFetch(urls), Answer::Reading(answer)) => {
+            Box::pin(commands::urlauth::fetch(cx, user, &urls, answer)).await?;
         }
         (Command::GetQuota(root), Answer::Reading(answer)) => {
             Box::pin(commands::quota::get(cx, user, &root, answer)).await?;

@@ -3,6 +3,7 @@
 use imap::command::{Section, SectionText};
 use imap::section;
 use imap::url::{Url, UrlPartial};
+use mail::ids::AccountId;
 use mail::mime::Structure;
 use mailbox::message::Bytes;
 use mailbox::{Message, Opened, Person};
@@ -44,8 +45,8 @@ impl Part {
 pub(crate) struct Finder {
     /// octets of messages that may still be looked through
     left_bytes: u64,
-    /// the mailbox of the last URL that named one
-    last: Option<(imap::name::MailboxName, Opened)>,
+    /// the mailbox of the last URL that named one, and whose it is
+    last: Option<(AccountId, imap::name::MailboxName, Opened)>,
 }
 
 /// Why there is no part.
@@ -102,14 +103,14 @@ impl Finder {
 
     async fn mailbox(&mut self, person: &Person, name: &imap::name::MailboxName) -> Result<&Opened, NoPart> {
         let opened = match self.last.take() {
-            Some((last, opened)) if last == *name => opened,
+            Some((whose, last, opened)) if whose == person.account() && last == *name => opened,
             _ => {
                 let mut opened = person.open(&refusal::name(name)?, true).await?;
                 opened.look();
                 opened
             }
         };
-        Ok(&self.last.insert((name.clone(), opened)).1)
+        Ok(&self.last.insert((person.account(), name.clone(), opened)).2)
     }
 
     async fn part(

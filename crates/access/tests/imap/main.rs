@@ -23,3 +23,5 @@ mod sign_in;
 mod sort_thread;
 mod support;
 mod threats;
+mod uid_batches;
+mod urlauth;

@@ -499,6 +499,9 @@ fn check(response: &[u8]) {
         b"~{",
         b"BINARY[1]<",
         b"UIDREQUIRED",
+        b"* URLFETCH",
+        b"* GENURLAUTH",
+        b"* UIDBATCHES",
     ];
     if beyond
         .iter()

@@ -84,6 +84,10 @@ pub enum Code<'a> {
     ServerBug,
     /// RFC 4469, RFC 7889: the message is too large
     TooBig,
+    /// RFC 10022: batches of so few messages are not made
+    TooFew,
+    /// RFC 10022: so many batches are not told at once
+    TooMany,
     /// RFC 3501: the target does not exist; CREATE it
     TryCreate,
     /// RFC 5466: there is no saved search of that name
@@ -100,6 +104,8 @@ pub enum Code<'a> {
     Unavailable,
     /// RFC 3501: the first message without `\Seen`, as sequence number
     Unseen(u32),
+    /// RFC 4467: how URLs of the mailbox can be authorized
+    UrlMech,
     /// RFC 6154: a special use that cannot be given
     UseAttr,
 }
@@ -211,11 +217,14 @@ impl Code<'_> {
             Self::ReadWrite => ("READ-WRITE", None),
             Self::ServerBug => ("SERVERBUG", None),
             Self::TooBig => ("TOOBIG", None),
+            Self::TooFew => ("TOOFEW", None),
+            Self::TooMany => ("TOOMANY", None),
             Self::TryCreate => ("TRYCREATE", None),
             Self::Unavailable => ("UNAVAILABLE", None),
             Self::UnknownCte => ("UNKNOWN-CTE", None),
             Self::UidRequired => ("UIDREQUIRED", None),
             Self::UndefinedFilter(_) => ("UNDEFINED-FILTER", None),
+            Self::UrlMech => ("URLMECH INTERNAL", None),
             Self::UseAttr => ("USEATTR", None),
         }
     }

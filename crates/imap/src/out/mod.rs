@@ -15,6 +15,7 @@ mod envelope;
 mod fetch;
 pub mod ready;
 mod search;
+mod urls;
 
 pub use body::{Disposition, Leaf, LeafKind, Multipart, Params, Structure};
 pub use code::Code;

@@ -38,6 +38,8 @@ mod store;
 mod subscribe;
 mod thread;
 mod transfer;
+mod uid_batches;
+mod urlauth;
 
 use std::borrow::Cow;
 
@@ -156,6 +158,10 @@ const COMMANDS: &[(&str, Arguments)] = &[
     ("THREAD", |cursor| thread::arguments(cursor, Numbers::Sequence)),
     ("ESEARCH", multi_search::arguments),
     ("CANCELUPDATE", cancel_update::arguments),
+    ("RESETKEY", urlauth::reset_arguments),
+    ("GENURLAUTH", urlauth::generate_arguments),
+    ("URLFETCH", urlauth::fetch_arguments),
+    ("UIDBATCHES", uid_batches::arguments),
     ("FETCH", |cursor| fetch::arguments(cursor, Numbers::Sequence)),
     ("STORE", |cursor| store::arguments(cursor, Numbers::Sequence)),
     ("COPY", |cursor| {

@@ -30,3 +30,5 @@ pub(super) mod status;
 pub(super) mod store;
 pub(super) mod subscribe;
 pub(super) mod thread;
+pub(super) mod uid_batches;
+pub(super) mod urlauth;

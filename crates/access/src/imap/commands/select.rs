@@ -84,6 +84,7 @@ fn describe(out: &mut Out, user: &User, opened: &Opened) {
         Some(&Code::HighestModSeq(opened.applied_modseq().max(1))),
         "The highest mod-sequence",
     );
+    out.ok(Some(&Code::UrlMech), "How URLs are authorized");
     out.ok(
         Some(&Code::MailboxId(&opened.id().to_string())),
         "The mailbox's identifier",
