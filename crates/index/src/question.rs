@@ -19,7 +19,7 @@ pub enum Place {
     Header(String),
     /// In the body: text parts, and the headers of messages inside.
     Body,
-    /// In the header or in the body.
+    /// In the header, in the body, or in the headers of parts.
     Text,
 }
 
@@ -46,7 +46,7 @@ impl Question {
         match &self.place {
             Place::Header(name) => vec![Column::of_field(name).unwrap_or(Column::HeaderWords)],
             Place::Body => vec![Column::BodyWords],
-            Place::Text => vec![Column::HeaderWords, Column::BodyWords],
+            Place::Text => vec![Column::HeaderWords, Column::BodyWords, Column::PartWords],
         }
     }
 

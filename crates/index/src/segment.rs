@@ -35,6 +35,7 @@ pub(crate) enum Column {
     BodyStructure = 11,
     Keys = 12,
     Links = 13,
+    PartWords = 14,
 }
 
 impl Column {
@@ -52,7 +53,7 @@ impl Column {
         Self::Keys,
         Self::Links,
     ];
-    const LEXICONS: [Self; 2] = [Self::HeaderWords, Self::BodyWords];
+    const LEXICONS: [Self; 3] = [Self::HeaderWords, Self::BodyWords, Self::PartWords];
     /// The fields whose texts are kept.
     const FIELDS: [(Self, &'static str); 5] = [
         (Self::Subject, "Subject"),
@@ -62,7 +63,7 @@ impl Column {
         (Self::Bcc, "Bcc"),
     ];
     /// All but the ids, which are read first and alone.
-    pub(crate) const OTHERS: [Self; 13] = [
+    pub(crate) const OTHERS: [Self; 14] = [
         Self::Facts,
         Self::Subject,
         Self::From,
@@ -76,6 +77,7 @@ impl Column {
         Self::BodyStructure,
         Self::Keys,
         Self::Links,
+        Self::PartWords,
     ];
 
     /// The column of a field's texts, if they are kept.
@@ -97,13 +99,15 @@ pub(crate) struct Builder {
     strings: [strings::Builder; Column::STRINGS.len()],
     header: lexicon::Builder,
     body: lexicon::Builder,
+    /// headers of parts
+    parts: lexicon::Builder,
 }
 
 impl Builder {
     /// Octets of memory that the columns take.
     pub(crate) fn bytes(&self) -> usize {
         let strings: usize = self.strings.iter().map(strings::Builder::bytes).sum();
-        strings + self.header.bytes() + self.body.bytes()
+        strings + self.header.bytes() + self.body.bytes() + self.parts.bytes()
     }
 
     pub(crate) fn messages(&self) -> usize {
@@ -161,6 +165,7 @@ impl Builder {
         }
         self.header.add(place, texts::header_lines(header));
         self.body.add(place, texts::body(message, &structure));
+        self.parts.add(place, texts::part_headers(message, &structure));
         true
     }
 
@@ -171,6 +176,7 @@ impl Builder {
             .collect();
         columns.push((Column::HeaderWords, self.header.finish()));
         columns.push((Column::BodyWords, self.body.finish()));
+        columns.push((Column::PartWords, self.parts.finish()));
         columns.push((Column::Ids, ids_column(&self.ids)));
         (self.ids, columns)
     }

@@ -123,6 +123,17 @@ pub fn body<'m>(message: &'m [u8], structure: &'m Structure) -> impl Iterator<It
     })
 }
 
+/// The lines of the MIME headers of parts: what neither [`header_lines`] of the message nor [`body`] has (RFC 9051 §6.4.4 counts them to
+/// TEXT).
+pub fn part_headers<'m>(message: &'m [u8], structure: &'m Structure) -> impl Iterator<Item = Text> + 'm {
+    let parts = structure.parts().iter().skip(1);
+    let of_part = parts.filter(|part| {
+        let inside_message = |parent| structure.part(parent).kind == Kind::Message;
+        !part.parent.is_some_and(inside_message)
+    });
+    of_part.flat_map(|part| header_lines(part.header.of(message)))
+}
+
 fn part_text(message: &[u8], part: &Part) -> Option<Text> {
     if !matches!(part.kind, Kind::Leaf(_)) {
         return None;
@@ -196,5 +207,17 @@ mod tests {
         for absent in ["OUTER", "X-PART", "PREAMBLE", "EPILOGUE"] {
             assert!(!texts.contains(absent), "{absent} is in {texts}");
         }
+        let headers: Vec<String> = part_headers(message, &structure)
+            .map(|text| text.folded())
+            .collect();
+        assert_eq!(
+            headers,
+            [
+                "CONTENT-TYPE: MESSAGE/RFC822",
+                "CONTENT-TYPE: TEXT/HTML",
+                "X-PART: UNSEEN",
+                "CONTENT-TYPE: MESSAGE/DELIVERY-STATUS"
+            ]
+        );
     }
 }

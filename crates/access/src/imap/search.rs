@@ -123,15 +123,17 @@ pub(crate) struct Texts<'m> {
     message: &'m [u8],
     header: OnceLock<Vec<Text>>,
     body: OnceLock<Vec<Text>>,
+    /// headers of parts
+    parts: OnceLock<Vec<Text>>,
 }
 
 impl<'m> Texts<'m> {
     pub(crate) fn of(message: &'m [u8]) -> Self {
-        let (header, body) = (OnceLock::new(), OnceLock::new());
         Self {
             message,
-            header,
-            body,
+            header: OnceLock::new(),
+            body: OnceLock::new(),
+            parts: OnceLock::new(),
         }
     }
 
@@ -149,6 +151,13 @@ impl<'m> Texts<'m> {
         });
         // Every text holds the empty string, also the text of a message that has none.
         needle.is_empty() || body.iter().any(|text| text.contains(needle))
+    }
+    fn part_headers_contain(&self, needle: &str) -> bool {
+        let parts = self.parts.get_or_init(|| {
+            let structure = Structure::parse(self.message);
+            texts::part_headers(self.message, &structure).collect()
+        });
+        parts.iter().any(|line| line.contains(needle))
     }
 }
 
@@ -246,9 +255,11 @@ impl Key {
             Self::Header(name, needle) => known.header.map(|header| header_contains(header, name, needle)),
             Self::Text(needle) => match known.header.map(|header| any_header_contains(header, needle)) {
                 Some(true) => Some(true),
-                _ => known
-                    .whole
-                    .map(|whole| whole.header_contains(needle) || whole.body_contains(needle)),
+                _ => known.whole.map(|whole| {
+                    whole.header_contains(needle)
+                        || whole.body_contains(needle)
+                        || whole.part_headers_contain(needle)
+                }),
             },
             Self::Body(needle) => known.whole.map(|whole| whole.body_contains(needle)),
             Self::Looked(key, found) => match found.verdict(known.row.message) {
@@ -414,7 +425,8 @@ pub(crate) fn look_everywhere(message: &[u8]) {
     let header = &message[..mail::header::body_start(message)];
     let found = any_header_contains(header, "a")
         | header_contains(header, "Subject", "a")
-        | Texts::of(message).body_contains("a");
+        | Texts::of(message).body_contains("a")
+        | Texts::of(message).part_headers_contain("a");
     let day = sent_day(header).unwrap_or(0);
     // Every answer is fine; getting there must not panic.
     std::hint::black_box((found, day));
@@ -444,6 +456,7 @@ mod tests {
         assert!(!texts.body_contains(&fold("needles")));
         assert!(texts.header_contains(&fold("first")));
         assert!(!texts.header_contains(&fold("late")));
+        assert!(!texts.part_headers_contain(&fold("needles")));
     }
 
     const MAIL: &[u8] = b"From: =?utf-8?q?J=C3=BCrgen?= <j@example.test>\r\n\

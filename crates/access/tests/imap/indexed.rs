@@ -97,6 +97,38 @@ async fn answers_are_the_same() {
     }
 }
 
+/// RFC 9051 §6.4.4: TEXT looks into the MIME headers of parts, wherever they are kept; BODY and HEADER do not.
+#[tokio::test]
+async fn text_looks_into_the_headers_of_parts() {
+    let world = World::new().await;
+    for n in 0..20 {
+        let message = format!(
+            "Subject: {n}\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/pdf; name=\"invoice{n}.pdf\"\r\n\
+             Content-Description: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nx\r\n--b--\r\n"
+        );
+        world.deliver(ADDRESS, message.as_bytes()).await;
+    }
+    let mut plain = world.inbox().await;
+    let world = world.indexed().await;
+    let mut indexed = world.inbox().await;
+    for (keys, found) in [
+        ("TEXT \"invoice7.pdf\"", " 8"),
+        (
+            "CHARSET UTF-8 TEXT {7+}\r\ngr\u{fc}\u{df}e",
+            " 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
+        ),
+        ("TEXT invoice99", ""),
+        ("BODY \"invoice7.pdf\"", ""),
+        ("HEADER Content-Type invoice7", ""),
+        ("NOT TEXT invoice", ""),
+    ] {
+        for client in [&mut plain, &mut indexed] {
+            let lines = client.ok(&format!("SEARCH {keys}")).await;
+            assert_eq!(lines[0], format!("* SEARCH{found}"), "{keys}");
+        }
+    }
+}
+
 /// A search in several mailboxes asks the index once for all of them.
 #[tokio::test]
 async fn answers_for_several_mailboxes_are_the_same() {

@@ -39,6 +39,7 @@ struct Read {
     subjects: Vec<String>,
     header: Vec<String>,
     body: Vec<String>,
+    parts: Vec<String>,
 }
 
 impl Read {
@@ -52,6 +53,9 @@ impl Read {
             body: texts::body(message, &structure)
                 .map(|text| text.folded())
                 .collect(),
+            parts: texts::part_headers(message, &structure)
+                .map(|text| text.folded())
+                .collect(),
         }
     }
 
@@ -60,7 +64,7 @@ impl Read {
         match place {
             Place::Header(_) => any(&self.subjects),
             Place::Body => any(&self.body),
-            Place::Text => any(&self.header) || any(&self.body),
+            Place::Text => any(&self.header) || any(&self.body) || any(&self.parts),
         }
     }
 }
@@ -69,7 +73,7 @@ impl Read {
 fn needles(read: &[Read]) -> Vec<String> {
     let mut needles = vec!["ZZQXJ".to_owned(), "E".to_owned(), " ".to_owned(), "@".to_owned()];
     for (n, message) in read.iter().enumerate().step_by(7) {
-        let texts = [&message.subjects, &message.header, &message.body][n % 3];
+        let texts = [&message.subjects, &message.header, &message.body, &message.parts][n % 4];
         let Some(text) = texts.get(n % texts.len().max(1)) else {
             continue;
         };

@@ -29,12 +29,13 @@ pub(crate) fn by_reading(message: &[u8], place: &Place, text: &str) -> bool {
     let structure = Structure::parse(message);
     let in_header = || texts::header_lines(header).any(|line| line.contains(&needle));
     let in_body = || texts::body(message, &structure).any(|text| text.contains(&needle));
+    let in_parts = || texts::part_headers(message, &structure).any(|line| line.contains(&needle));
     match place {
         Place::Header(name) => Fields::new(header)
             .filter(|field| field.is(name))
             .any(|field| texts::value(&field).contains(&needle)),
         Place::Body => in_body(),
-        Place::Text => in_header() || in_body(),
+        Place::Text => in_header() || in_body() || in_parts(),
     }
 }
 
@@ -80,12 +81,14 @@ fn check(columns: &Columns, messages: &[Vec<u8>], place: &Place, text: &str) -> 
 fn messages() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let word = "[a-cA-C]{1,4}|é|ß|日本|\u{2019}|[a-z0-9]{20,200}|, |\\.|@|=\r\n|=41";
     let text = proptest::collection::vec(word, 0..12).prop_map(|words| words.join(" ").replace("  ", ""));
-    let message = (text.clone(), text.clone(), text, 0usize..4).prop_map(|(subject, from, body, shape)| {
+    let message = (text.clone(), text.clone(), text, 0usize..5).prop_map(|(subject, from, body, shape)| {
         let header = format!("Subject: {}\r\nFROM: {}\r\nX-Mailer: {}\r\n", subject.replace("\r\n", ""), from.replace("\r\n", ""), body.len());
         let rest = match shape {
             0 => format!("\r\n{body}"),
             1 => format!("Content-Transfer-Encoding: quoted-printable\r\n\r\n{body}"),
             2 => format!("Content-Type: message/rfc822\r\n\r\nSubject: inner {subject}\r\n\r\n{body}"),
+            3 => format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: image/png; name=\"{}\"\r\nX-Part: {}\r\n\r\n{body}\r\n--b--\r\n",
+                subject.replace("\r\n", ""), from.replace("\r\n", "")),
             _ => format!("Cc: {from}\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n{body}\r\n--b\r\n\r\n{subject}\r\n--b--\r\n").replace("=\r\n", ""),
         };
         (header + &rest).into_bytes()

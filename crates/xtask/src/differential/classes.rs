@@ -256,13 +256,6 @@ pub const CLASSES: &[Class] = &[
         fits: |it| it.item == "SEARCH SENTBEFORE" && !it.ours_found(),
     },
     Class {
-        name: "TEXT and the headers of parts",
-        rfc: "RFC 9051 §6.4.4 (RFC 3501 says \"header or body\")",
-        verdict: Verdict::Theirs,
-        why: "RFC 9051 counts the MIME header fields of parts to TEXT. We look through the header of the message, of messages within and the texts.",
-        fits: |it| it.item == "SEARCH TEXT" && !it.ours_found() && it.part_headers().contains(&it.needle()),
-    },
-    Class {
         name: "BODY and the headers of messages within",
         rfc: "RFC 3501 §6.4.4",
         verdict: Verdict::Open,
@@ -530,15 +523,6 @@ impl Difference<'_> {
             }
         }
         told
-    }
-
-    fn part_headers(&self) -> String {
-        let lines = self
-            .lines()
-            .into_iter()
-            .filter(|(_, header)| *header)
-            .map(|(line, _)| line);
-        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// All lines behind the header that look like fields, or go on one.
