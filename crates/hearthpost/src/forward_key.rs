@@ -1,5 +1,6 @@
 //! The key behind the return addresses of forwarded mail: `<data>/forward.key`, 64 hexadecimal digits, readable by its owner
-//! alone. Made at the first start. Whoever removes it makes reports about mail that was forwarded before go nowhere.
+//! alone. Made at the first start. Whoever removes it makes reports about mail that was forwarded before go nowhere, and URLs that people
+//! authorized (URLAUTH) worthless.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};

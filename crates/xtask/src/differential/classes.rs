@@ -11,8 +11,6 @@ use super::value::Value;
 pub enum Verdict {
     /// We are, by the section named.
     Ours,
-    /// Dovecot is; we know it and have a reason or no time.
-    Theirs,
     /// The standard leaves it open.
     Open,
 }

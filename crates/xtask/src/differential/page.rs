@@ -45,7 +45,6 @@ pub fn write(met: &[Met], letters: usize, compared: u64, peer: &str) -> Outcome<
     );
     let verdict = |verdict| match verdict {
         Verdict::Ours => "Hearthpost",
-        Verdict::Theirs => "Dovecot",
         Verdict::Open => "both may",
     };
     for (class, met) in CLASSES.iter().zip(met) {
