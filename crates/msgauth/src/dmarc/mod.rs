@@ -294,10 +294,11 @@ impl fmt::Display for DmarcEvidence {
         let Applied {
             policy, tag, domain, ..
         } = applied;
-        write!(
-            f,
-            "; the policy for that is {policy} ({tag}= in the record of {domain}"
-        )?;
+        let wish = match self.result {
+            DmarcResult::Pass => "without that it would want",
+            _ => "it wants for such mail:",
+        };
+        write!(f, "; {wish} {policy} ({tag}= in the record of {domain}")?;
         f.write_str(if applied.testing {
             ", one step milder because it only tests)"
         } else {
