@@ -48,6 +48,15 @@ pub enum AccessEvent {
         /// what the store says
         reason: String,
     },
+    /// `access.rights-changed`: somebody changed who may do what in a mailbox.
+    RightsChanged {
+        /// who did
+        address: String,
+        /// in which mailbox
+        mailbox: String,
+        /// whose rights, as named
+        identifier: String,
+    },
 }
 
 impl Event for AccessEvent {
@@ -59,12 +68,15 @@ impl Event for AccessEvent {
             Self::OtherProtocol { .. } => "access.other-protocol",
             Self::MessageDamaged { .. } => "access.message-damaged",
             Self::StoreRefused { .. } => "access.store-refused",
+            Self::RightsChanged { .. } => "access.rights-changed",
         }
     }
 
     fn severity(&self) -> Severity {
         match self {
-            Self::TlsFailed { .. } | Self::OtherProtocol { .. } => Severity::Info,
+            Self::TlsFailed { .. } | Self::OtherProtocol { .. } | Self::RightsChanged { .. } => {
+                Severity::Info
+            }
             Self::PlaintextAfterStarttls { .. } | Self::TooManyErrors { .. } => Severity::Warning,
             Self::MessageDamaged { .. } | Self::StoreRefused { .. } => Severity::Alert,
         }
@@ -84,6 +96,7 @@ impl Event for AccessEvent {
                 format!("Message {message} cannot be read: {reason}. Restore it from a backup, or delete it")
             }
             Self::StoreRefused { reason, .. } => format!("A change was refused: {reason}"),
+            Self::RightsChanged { .. } => "Rights in a mailbox were changed".to_owned(),
         }
     }
 
@@ -105,6 +118,15 @@ impl Event for AccessEvent {
             Self::StoreRefused { address, reason } => {
                 field("address", Value::Text(address));
                 field("reason", Value::Text(reason));
+            }
+            Self::RightsChanged {
+                address,
+                mailbox,
+                identifier,
+            } => {
+                field("address", Value::Text(address));
+                field("mailbox", Value::Text(mailbox));
+                field("identifier", Value::Text(identifier));
             }
         }
     }

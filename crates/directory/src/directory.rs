@@ -96,6 +96,13 @@ impl Directory {
             .map(|account| account.address.clone())
     }
 
+    /// The account that has this main address.
+    pub fn account_of(&self, address: &str) -> Option<AccountId> {
+        let address = Mailbox::parse(address, mail::address::Utf8::Allowed).ok()?;
+        let tables = self.tables();
+        tables.account_by_address(&address).map(|account| account.id)
+    }
+
     /// The checker of passwords.
     pub fn hashing(&self) -> &Hashing {
         &self.hashing

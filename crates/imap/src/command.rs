@@ -137,6 +137,16 @@ pub enum Command {
     GetQuotaRoot(MailboxName),
     /// SETQUOTA: the root; what was to be set does not matter, as nobody may
     SetQuota(Vec<u8>),
+    /// SETACL
+    SetAcl(SetAcl),
+    /// DELETEACL
+    DeleteAcl(AclEntry),
+    /// GETACL
+    GetAcl(MailboxName),
+    /// LISTRIGHTS
+    ListRights(AclEntry),
+    /// MYRIGHTS
+    MyRights(MailboxName),
     /// GETMETADATA
     GetMetadata(GetMetadata),
     /// SETMETADATA
@@ -323,6 +333,8 @@ pub struct ListReturn {
     pub status: Vec<StatusItem>,
     /// a METADATA response for each mailbox, with these entries (RFC 9590); empty when not asked
     pub metadata: Vec<String>,
+    /// a MYRIGHTS response for each mailbox (RFC 8440)
+    pub my_rights: bool,
 }
 
 /// STATUS (RFC 3501 §6.3.10).
@@ -404,6 +416,37 @@ pub struct Replace {
     pub set: SequenceSet,
     /// what comes in its place
     pub append: Append,
+}
+
+/// An entry of a mailbox's access control list (RFC 4314 §3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AclEntry {
+    /// which mailbox
+    pub mailbox: MailboxName,
+    /// whom it is about; with `-` in front it takes rights. Not empty
+    pub identifier: String,
+}
+
+/// SETACL (RFC 4314 §3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAcl {
+    /// which entry
+    pub entry: AclEntry,
+    /// what happens with the rights
+    pub sign: RightsSign,
+    /// of `lrswipkxteacd`; may be empty
+    pub letters: String,
+}
+
+/// How SETACL changes rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RightsSign {
+    /// these and no others
+    Set,
+    /// `+`
+    Add,
+    /// `-`
+    Remove,
 }
 
 /// GETMETADATA (RFC 5464 §4.2).

@@ -56,6 +56,8 @@ pub const SORT_CRITERIA: usize = 32;
 pub const METADATA_ENTRIES: usize = 100;
 /// The name of one entry of metadata (octets).
 pub const METADATA_ENTRY_BYTES: usize = 1000;
+/// An identifier of an access control list (octets): an address and a sign.
+pub const IDENTIFIER_BYTES: usize = 512;
 /// Languages in one LANGUAGE.
 pub const LANGUAGES: usize = 20;
 /// One language range (octets); RFC 5646 §4.4.1 wants at least 35.

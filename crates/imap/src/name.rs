@@ -12,6 +12,12 @@ use crate::utf7;
 /// The hierarchy separator.
 pub const SEPARATOR: char = '/';
 
+/// Above the mailboxes of others: `#shared/bob@example.org/INBOX` (RFC 3501 §5.1.2, RFC 2342 §5).
+pub const OTHERS: &str = "#shared";
+
+/// Levels above another's mailbox.
+const OTHERS_LEVELS: usize = 2;
+
 /// Why a text is no mailbox name. `Display` is a sentence for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadName {
@@ -29,7 +35,7 @@ pub enum BadName {
     TooDeep,
     /// a control character or line separator
     Control,
-    /// `#` at the start: reserved for other namespaces (RFC 3501 §5.1.2)
+    /// `#` at the start, and not [`OTHERS`]: reserved for namespaces that there are none of (RFC 3501 §5.1.2)
     Namespace,
 }
 
@@ -122,17 +128,19 @@ impl MailboxName {
         if text.len() > limits::NAME_BYTES * 3 {
             return Err(BadName::LongLevel);
         }
-        if text.starts_with('#') {
+        let of_others = text.split(SEPARATOR).next() == Some(OTHERS);
+        if text.starts_with('#') && !of_others {
             return Err(BadName::Namespace);
         }
         let given = text;
         let text: String = text.nfc().collect();
-        if text.split(SEPARATOR).count() > limits::NAME_LEVELS {
+        let above = if of_others { OTHERS_LEVELS } else { 0 };
+        if text.split(SEPARATOR).count() > limits::NAME_LEVELS + above {
             return Err(BadName::TooDeep);
         }
         text.split(SEPARATOR).try_for_each(check_level)?;
         let given = (text != given).then(|| given.into());
-        Ok(Self(canonical_inbox(text).into(), given))
+        Ok(Self(canonical_inbox(text, above).into(), given))
     }
 
     /// As the client wrote it, where that was not NFC: the old name of RFC 9051 §6.3.9.7.
@@ -224,10 +232,20 @@ fn check_level(level: &str) -> Result<(), BadName> {
 }
 
 /// RFC 3501 §5.1 makes INBOX case-insensitive; so is it as first level, lest `inbox/x` and `INBOX/x` be two.
-fn canonical_inbox(mut text: String) -> String {
-    let first = text.find(SEPARATOR).unwrap_or(text.len());
-    if text[..first].eq_ignore_ascii_case("INBOX") {
-        text.replace_range(..first, "INBOX");
+/// Another's has two levels above it.
+fn canonical_inbox(mut text: String, above: usize) -> String {
+    let mut start = 0;
+    for _ in 0..above {
+        let Some(end) = text[start..].find(SEPARATOR) else {
+            return text;
+        };
+        start += end + 1;
+    }
+    let end = text[start..]
+        .find(SEPARATOR)
+        .map_or(text.len(), |end| start + end);
+    if text[start..end].eq_ignore_ascii_case("INBOX") {
+        text.replace_range(start..end, "INBOX");
     }
     text
 }
@@ -263,7 +281,10 @@ mod tests {
             ("&AC8-etc&AC8-passwd", BadName::Encoding),
             ("&AC4ALg-/x", BadName::Encoding),
             ("&AGkAbgBiAG8AeA-", BadName::Encoding),
-            ("#shared/x", BadName::Namespace),
+            ("#news/x", BadName::Namespace),
+            ("#sharedx", BadName::Namespace),
+            ("#shared/../x", BadName::DotLevel),
+            ("#shared//x", BadName::EmptyLevel),
             (&long_level, BadName::LongLevel),
             (&long_name, BadName::LongLevel),
             (&deep, BadName::TooDeep),
@@ -289,6 +310,9 @@ mod tests {
         }
         let below = MailboxName::from_wire(b"inbox/Lists").expect("a name");
         assert_eq!(below.as_str(), "INBOX/Lists");
+        let other = MailboxName::from_wire(b"#shared/inbox/inbox/Lists").expect("a name");
+        assert_eq!(other.as_str(), "#shared/inbox/INBOX/Lists");
+        assert!(!other.is_inbox());
         assert!(below.is_below(&MailboxName::inbox()));
         assert!(!below.is_inbox());
         assert_eq!(

@@ -129,6 +129,11 @@ const fn kind(verb: Verb) -> Kind {
         | Verb::GetQuota
         | Verb::GetQuotaRoot
         | Verb::SetQuota
+        | Verb::SetAcl
+        | Verb::DeleteAcl
+        | Verb::GetAcl
+        | Verb::ListRights
+        | Verb::MyRights
         | Verb::GetMetadata
         | Verb::SetMetadata => Kind::User,
         Verb::Check
@@ -258,6 +263,11 @@ mod tests {
         GETQUOTA       no  no  yes yes
         GETQUOTAROOT   no  no  yes yes
         SETQUOTA       no  no  yes yes
+        SETACL         no  no  yes yes
+        DELETEACL      no  no  yes yes
+        GETACL         no  no  yes yes
+        LISTRIGHTS     no  no  yes yes
+        MYRIGHTS       no  no  yes yes
         GETMETADATA    no  no  yes yes
         SETMETADATA    no  no  yes yes
         CHECK        no  no  mbx yes

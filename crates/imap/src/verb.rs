@@ -34,6 +34,11 @@ pub enum Verb {
     GetQuota,
     GetQuotaRoot,
     SetQuota,
+    SetAcl,
+    DeleteAcl,
+    GetAcl,
+    ListRights,
+    MyRights,
     GetMetadata,
     SetMetadata,
     Check,
@@ -58,7 +63,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 53] = [
         Self::Capability,
         Self::Noop,
         Self::Logout,
@@ -87,6 +92,11 @@ impl Verb {
         Self::GetQuota,
         Self::GetQuotaRoot,
         Self::SetQuota,
+        Self::SetAcl,
+        Self::DeleteAcl,
+        Self::GetAcl,
+        Self::ListRights,
+        Self::MyRights,
         Self::GetMetadata,
         Self::SetMetadata,
         Self::Check,
@@ -140,6 +150,11 @@ impl Verb {
             Self::GetQuota => "GETQUOTA",
             Self::GetQuotaRoot => "GETQUOTAROOT",
             Self::SetQuota => "SETQUOTA",
+            Self::SetAcl => "SETACL",
+            Self::DeleteAcl => "DELETEACL",
+            Self::GetAcl => "GETACL",
+            Self::ListRights => "LISTRIGHTS",
+            Self::MyRights => "MYRIGHTS",
             Self::GetMetadata => "GETMETADATA",
             Self::SetMetadata => "SETMETADATA",
             Self::Check => "CHECK",
@@ -173,6 +188,8 @@ impl Verb {
             | Self::Subscribe
             | Self::Unsubscribe
             | Self::Append
+            | Self::SetAcl
+            | Self::DeleteAcl
             | Self::SetMetadata
             | Self::Replace
             | Self::ResetKey
@@ -203,6 +220,9 @@ impl Verb {
             | Self::GetQuota
             | Self::GetQuotaRoot
             | Self::SetQuota
+            | Self::GetAcl
+            | Self::ListRights
+            | Self::MyRights
             | Self::GetMetadata
             | Self::Check
             | Self::Unselect
@@ -251,6 +271,11 @@ impl Command {
             Self::GetQuota(_) => Verb::GetQuota,
             Self::GetQuotaRoot(_) => Verb::GetQuotaRoot,
             Self::SetQuota(_) => Verb::SetQuota,
+            Self::SetAcl(_) => Verb::SetAcl,
+            Self::DeleteAcl(_) => Verb::DeleteAcl,
+            Self::GetAcl(_) => Verb::GetAcl,
+            Self::ListRights(_) => Verb::ListRights,
+            Self::MyRights(_) => Verb::MyRights,
             Self::GetMetadata(_) => Verb::GetMetadata,
             Self::SetMetadata(_) => Verb::SetMetadata,
             Self::Check => Verb::Check,

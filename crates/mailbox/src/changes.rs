@@ -4,13 +4,15 @@
 use mail::ids::MailboxId;
 use store::contract::{Body, FlagsRow, Op, OpResult, Placed, Receipt, StoreError};
 use store::durable::Durable;
-use store::flags::{FlagEdit, FlagMask, Flags};
+use store::flags::{FlagEdit, Flags};
 use store::uids::UidSet;
 use world::clock::UnixMs;
 
 use crate::error::{Error, Result};
+use crate::permission::{Act, flags_of, may, permitted};
 use crate::person::Person;
 use crate::session::Opened;
+use crate::shared::Place;
 
 /// Flags were set.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,41 +67,32 @@ impl Person {
     /// Adds a message that the person brings (IMAP APPEND). `body` comes from [`Person::stage`].
     pub async fn append(
         &self,
-        mailbox: MailboxId,
+        to: Place,
         body: Body,
         flags: Flags,
         internal_date: Option<UnixMs>,
     ) -> Result<Durable<Placed>> {
-        let internal_date = internal_date.unwrap_or_else(|| self.shared.clock.now());
-        let account = self.account;
-        let receipt = self
-            .commit(vec![Op::Append {
-                account,
-                mailbox,
-                body,
-                flags,
-                internal_date,
-            }])
-            .await?;
-        self.refresh_open(mailbox).await?;
-        one(receipt, |result| match result {
-            OpResult::Appended(placed) => Some(placed),
-            _ => None,
-        })
+        let message = NewMessage {
+            body,
+            flags,
+            internal_date,
+        };
+        let placed = self.append_all(to, vec![message]).await?;
+        let one = placed.narrow(|placed| placed.into_iter().next());
+        one.transpose().ok_or_else(another_question)
     }
 
     /// Adds several messages in one commit, in order (RFC 3502): all of them or none.
-    pub async fn append_all(
-        &self,
-        mailbox: MailboxId,
-        messages: Vec<NewMessage>,
-    ) -> Result<Durable<Vec<Placed>>> {
-        let (account, now) = (self.account, self.shared.clock.now());
+    /// Flags that the person may not set there are left out (RFC 4314 §4).
+    pub async fn append_all(&self, to: Place, messages: Vec<NewMessage>) -> Result<Durable<Vec<Placed>>> {
+        may(Act::Insert, to.rights)?;
+        let (account, mailbox, now) = (to.owner, to.mailbox, self.shared.clock.now());
+        let mask = flags_of(to.rights);
         let ops = messages.into_iter().map(|message| Op::Append {
             account,
             mailbox,
             body: message.body,
-            flags: message.flags,
+            flags: mask.of(&message.flags),
             internal_date: message.internal_date.unwrap_or(now),
         });
         let receipt = self.commit(ops.collect()).await?;
@@ -107,23 +100,25 @@ impl Person {
         Ok(receipt.narrow(|receipt| receipt.results.into_iter().filter_map(appended).collect()))
     }
 
-    /// Puts a new message in the place of one of an open mailbox, there or in another of the same person, in one commit
-    /// (RFC 8508).
+    /// Puts a new message in the place of one of an open mailbox, there or in another, in one commit (RFC 8508).
     pub async fn replace(
         &self,
         opened: &Opened,
         uid: u32,
-        mailbox: MailboxId,
+        to: Place,
         message: NewMessage,
     ) -> Result<Durable<Placed>> {
+        opened.may(Act::TakeOut)?;
+        may(Act::Insert, to.rights)?;
+        let mailbox = to.mailbox;
         let receipt = self
             .commit(vec![Op::Replace {
-                account: self.account,
-                from: writable(opened)?,
+                account: to.owner,
+                from: opened.id(),
                 uid,
                 mailbox,
                 body: message.body,
-                flags: message.flags,
+                flags: flags_of(to.rights).of(&message.flags),
                 internal_date: message.internal_date.unwrap_or_else(|| self.shared.clock.now()),
             }])
             .await?;
@@ -132,7 +127,7 @@ impl Person {
         one(receipt, appended)
     }
 
-    /// Changes flags. Rows above `unchanged_since` are left alone and named (RFC 7162 §3.1.3).
+    /// Changes flags: those that the person may change. Rows above `unchanged_since` are left alone and named (RFC 7162 §3.1.3).
     pub async fn set_flags(
         &self,
         opened: &Opened,
@@ -140,10 +135,13 @@ impl Person {
         edit: FlagEdit,
         unchanged_since: Option<u64>,
     ) -> Result<Durable<FlagsSet>> {
-        let mailbox = writable(opened)?;
+        if opened.examined() {
+            return Err(Error::ReadOnly);
+        }
+        let edit = permitted(edit, opened.rights())?;
         let receipt = self
             .commit(vec![Op::SetFlags {
-                mailbox,
+                mailbox: opened.id(),
                 uids,
                 edit,
                 unchanged_since,
@@ -170,14 +168,17 @@ impl Person {
         Ok(set)
     }
 
-    /// Copies into another mailbox of the same person.
-    pub async fn copy(&self, opened: &Opened, uids: UidSet, to: MailboxId) -> Result<Durable<Copied>> {
+    /// Copies into another mailbox, without the flags that the person may not set there (RFC 4314 §4).
+    pub async fn copy(&self, opened: &Opened, uids: UidSet, place: Place) -> Result<Durable<Copied>> {
+        opened.may(Act::Read)?;
+        may(Act::Insert, place.rights)?;
+        let to = place.mailbox;
         let receipt = self
             .commit(vec![Op::Copy {
                 from: opened.id(),
                 uids,
                 to,
-                keep: FlagMask::ALL,
+                keep: flags_of(place.rights),
             }])
             .await?;
         self.refresh_open(to).await?;
@@ -187,15 +188,17 @@ impl Person {
         })
     }
 
-    /// Moves into another mailbox of the same person, in one transaction (RFC 6851).
-    pub async fn move_to(&self, opened: &Opened, uids: UidSet, to: MailboxId) -> Result<Durable<Moved>> {
-        let from = writable(opened)?;
+    /// Moves into another mailbox, in one transaction (RFC 6851).
+    pub async fn move_to(&self, opened: &Opened, uids: UidSet, place: Place) -> Result<Durable<Moved>> {
+        opened.may(Act::TakeOut)?;
+        may(Act::Insert, place.rights)?;
+        let to = place.mailbox;
         let receipt = self
             .commit(vec![Op::Move {
-                from,
+                from: opened.id(),
                 uids,
                 to,
-                keep: FlagMask::ALL,
+                keep: flags_of(place.rights),
             }])
             .await?;
         self.refresh(opened).await?;
@@ -216,10 +219,10 @@ impl Person {
 
     /// Removes those of `uids` that have `\Deleted`.
     pub async fn expunge(&self, opened: &Opened, uids: UidSet) -> Result<Durable<Expunged>> {
-        let mailbox = writable(opened)?;
+        opened.may(Act::Expunge)?;
         let receipt = self
             .commit(vec![Op::Expunge {
-                mailbox,
+                mailbox: opened.id(),
                 uids,
                 only_deleted: true,
             }])
@@ -247,20 +250,14 @@ fn appended(result: OpResult) -> Option<Placed> {
     }
 }
 
-fn writable(opened: &Opened) -> Result<MailboxId> {
-    if opened.read_only() {
-        Err(Error::ReadOnly)
-    } else {
-        Ok(opened.id())
-    }
-}
-
 /// The proof of the only operation of a batch.
 fn one<T>(receipt: Durable<Receipt>, pick: impl Fn(OpResult) -> Option<T>) -> Result<Durable<T>> {
     let part = receipt.narrow(|receipt| receipt.results.into_iter().next().and_then(pick));
-    part.transpose().ok_or_else(|| {
-        Error::Store(StoreError::Fatal(
-            "the store answered another question".to_owned(),
-        ))
-    })
+    part.transpose().ok_or_else(another_question)
+}
+
+fn another_question() -> Error {
+    Error::Store(StoreError::Fatal(
+        "the store answered another question".to_owned(),
+    ))
 }

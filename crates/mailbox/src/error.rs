@@ -3,6 +3,7 @@
 use std::fmt;
 
 use store::contract::{Conflict, StoreError};
+use store::rights::Rights;
 
 use crate::name::BadName;
 
@@ -17,6 +18,10 @@ pub enum Error {
     ReadOnly,
     /// There is no such message.
     NoSuchMessage,
+    /// The mailbox is another's, and these rights are missing in it.
+    NoPermission(Rights),
+    /// A mailbox cannot become another account's.
+    OtherOwner,
     /// Everything else the store says.
     Store(StoreError),
 }
@@ -46,6 +51,10 @@ impl fmt::Display for Error {
             Self::NoSuchMailbox => f.write_str("there is no such mailbox"),
             Self::ReadOnly => f.write_str("the mailbox was opened read-only"),
             Self::NoSuchMessage => f.write_str("there is no such message"),
+            Self::NoPermission(missing) => write!(f, "this needs the right {missing} in the mailbox"),
+            Self::OtherOwner => {
+                f.write_str("a mailbox cannot move to another account; copy its messages instead")
+            }
             Self::Store(error) => write!(f, "{error}"),
         }
     }

@@ -1,17 +1,22 @@
-//! Changes of the tree: create, delete, rename, subscribe. Each is one commit.
+//! Changes of the tree: create, delete, rename, subscribe. Each is one commit. In another's tree rights are asked first, then it
+//! is done as its owner would do it.
 
 use bytes::Bytes;
 use mail::ids::MailboxId;
 use store::contract::{
-    Batch, Conflict, Op, OpResult, Receipt, SUBSCRIBED_NAMES_PER_ACCOUNT, SpecialUse, StoreError, Urgency,
+    Batch, Conflict, MetadataRow, Op, OpResult, Receipt, SUBSCRIBED_NAMES_PER_ACCOUNT, SpecialUse,
+    StoreError, Urgency,
 };
 use store::durable::Durable;
+use store::rights::Rights;
 
 use crate::error::{Error, Result};
 use crate::limits::NAME_LEVELS;
 use crate::name::MailboxName;
+use crate::permission::{Act, may};
 use crate::person::Person;
-use crate::tree::Tree;
+use crate::shared::Place;
+use crate::tree::{Entry, Tree};
 
 /// A mailbox was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +27,62 @@ pub struct Created {
 }
 
 impl Person {
-    /// Creates a mailbox, and the missing levels above it, in one commit (RFC 9051 §6.3.4).
+    /// Creates a mailbox, and the missing levels above it, in one commit (RFC 9051 §6.3.4). Rights come down from the mailbox above
+    /// (RFC 4314 §4).
     pub async fn create(
+        &self,
+        name: &MailboxName,
+        special_use: Option<SpecialUse>,
+    ) -> Result<Durable<Created>> {
+        if !name.is_of_others() {
+            return self.create_own(name, special_use).await;
+        }
+        if self.find(name).await.is_ok() {
+            return Err(conflict(Conflict::MailboxExists));
+        }
+        let (owner, own) = self.below_which(name).await?;
+        if special_use.is_some() {
+            return Err(Error::NoPermission(Rights::ADMINISTER));
+        }
+        owner.create_own(&own, None).await
+    }
+
+    /// Who makes a mailbox of this name in another's tree, and how it is called there.
+    ///
+    /// # Errors
+    /// `NoPermission` unless the nearest mailbox above that there is may have others below it; also when there is none, or none that
+    /// may be seen, or nobody of that name.
+    async fn below_which(&self, name: &MailboxName) -> Result<(Self, MailboxName)> {
+        let refused = || Error::NoPermission(Rights::CREATE);
+        let (_, own) = name.owner_and_own().ok_or_else(refused)?;
+        let mut above = name.parent();
+        while let Some(parent) = above {
+            if let Ok(entry) = self.find(&parent).await {
+                entry.may(Act::CreateBelow)?;
+                let owner = self.at_place(entry.place());
+                owner.check_nearest(&own, &entry).await?;
+                return Ok((owner, own));
+            }
+            above = parent.parent();
+        }
+        Err(refused())
+    }
+
+    /// Nothing that another may not see is between a new mailbox and the one it may be made below.
+    async fn check_nearest(&self, own: &MailboxName, above: &Entry) -> Result<()> {
+        let tree = self.tree().await?;
+        let mut parent = own.parent();
+        while let Some(name) = parent {
+            match tree.find(&name) {
+                Some(entry) if entry.row.id == above.row.id => return Ok(()),
+                Some(_) => break,
+                None => parent = name.parent(),
+            }
+        }
+        Err(Error::NoPermission(Rights::CREATE))
+    }
+
+    async fn create_own(
         &self,
         name: &MailboxName,
         special_use: Option<SpecialUse>,
@@ -53,6 +112,21 @@ impl Person {
 
     /// Deletes a mailbox and its messages. Not INBOX, not one with mailboxes below it.
     pub async fn delete(&self, name: &MailboxName) -> Result<Durable<()>> {
+        let Some((_, own)) = name.owner_and_own() else {
+            return self.delete_own(name).await;
+        };
+        let entry = self.find_for(name, Act::Delete).await?;
+        let done = self.at_place(entry.place()).delete_own(&own).await;
+        match done {
+            // What is below it may not be seen.
+            Err(Error::Store(StoreError::Conflict(Conflict::HasChildren))) if !entry.has_children => {
+                Err(Error::NoPermission(Rights::DELETE))
+            }
+            done => done,
+        }
+    }
+
+    async fn delete_own(&self, name: &MailboxName) -> Result<Durable<()>> {
         let tree = self.tree().await?;
         let entry = tree.find(name).ok_or(Error::NoSuchMailbox)?;
         if name.is_inbox() {
@@ -79,6 +153,27 @@ impl Person {
     /// Renames a mailbox and with it the tree below; missing levels above the new name are created. INBOX stays and
     /// gives its messages to the new name (RFC 9051 §6.3.6).
     pub async fn rename(&self, from: &MailboxName, to: &MailboxName) -> Result<Durable<()>> {
+        if !from.is_of_others() && !to.is_of_others() {
+            return self.rename_own(from, to).await;
+        }
+        let entry = self.find_for(from, Act::Delete).await?;
+        let (Some((theirs, own)), Some((others, new))) = (from.owner_and_own(), to.owner_and_own()) else {
+            return Err(Error::OtherOwner);
+        };
+        if theirs != others {
+            return Err(Error::OtherOwner);
+        }
+        if own.is_inbox() {
+            return Err(conflict(Conflict::NotAllowed));
+        }
+        if self.find(to).await.is_ok() {
+            return Err(conflict(Conflict::MailboxExists));
+        }
+        self.below_which(to).await?;
+        self.at_place(entry.place()).rename_own(&own, &new).await
+    }
+
+    async fn rename_own(&self, from: &MailboxName, to: &MailboxName) -> Result<Durable<()>> {
         let tree = self.tree().await?;
         let entry = tree.find(from).ok_or(Error::NoSuchMailbox)?;
         if tree.find(to).is_some() {
@@ -117,6 +212,11 @@ impl Person {
     /// Subscribes or unsubscribes (RFC 9051 §6.3.7).
     pub async fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<Durable<()>> {
         let tree = self.tree().await?;
+        if name.is_of_others() && subscribed {
+            self.find(name).await?;
+            let receipt = self.commit(vec![self.subscription(name, true)]).await?;
+            return Ok(receipt.narrow(|_| ()));
+        }
         let op = match tree.find(name) {
             Some(entry) => Op::SetSubscribed {
                 mailbox: entry.row.id,
@@ -136,23 +236,44 @@ impl Person {
         Ok(self.shared.store.subscribed_names(self.account).await?)
     }
 
-    /// Sets and removes metadata of a mailbox or of the account, in one commit.
+    /// Sets and removes metadata of a mailbox or of the account, in one commit. Private entries on another's mailbox are the
+    /// person's own; the others are its owner's (RFC 5464 §3.3).
     pub async fn set_metadata(
         &self,
-        mailbox: Option<MailboxId>,
+        mailbox: Option<Place>,
         entries: Vec<(String, Option<Vec<u8>>)>,
     ) -> Result<Durable<()>> {
-        let account = self.account;
         let entries = entries
             .into_iter()
-            .map(|(name, value)| (name, value.map(Bytes::from)))
-            .collect();
-        let op = Op::SetMetadata {
+            .map(|(name, value)| (name, value.map(Bytes::from)));
+        let (own, owners): (Vec<_>, Vec<_>) = entries.partition(|(name, _)| is_private(name));
+        if let Some(place) = mailbox {
+            may(Act::ReadNotes, place.rights)?;
+            if !owners.is_empty() {
+                may(Act::WriteNotes, place.rights)?;
+            }
+        }
+        let owner = mailbox.map_or(self.account, |place| place.owner);
+        let parts = [(self.account, own), (owner, owners)];
+        let ops = parts.into_iter().map(|(account, entries)| Op::SetMetadata {
             account,
-            mailbox,
+            mailbox: mailbox.map(|place| place.mailbox),
             entries,
-        };
-        Ok(self.commit(vec![op]).await?.narrow(|_| ()))
+        });
+        Ok(self.commit(ops.collect()).await?.narrow(|_| ()))
+    }
+
+    /// The metadata of a mailbox that the person may read; of another's its private entries are the person's own.
+    pub async fn metadata_of(&self, place: Place) -> Result<Vec<MetadataRow>> {
+        may(Act::ReadNotes, place.rights)?;
+        let mut rows = self.metadata().await?;
+        if place.owner != self.account {
+            rows.retain(|row| is_private(&row.entry));
+            let owners = self.at_place(place).metadata().await?;
+            rows.extend(owners.into_iter().filter(|row| !is_private(&row.entry)));
+        }
+        rows.retain(|row| row.mailbox == Some(place.mailbox));
+        Ok(rows)
     }
 
     fn subscription(&self, name: &MailboxName, subscribed: bool) -> Op {
@@ -216,6 +337,11 @@ impl Person {
             })
             .await?)
     }
+}
+
+/// RFC 5464 §3.2.1: whoever sets it sees it alone.
+fn is_private(entry: &str) -> bool {
+    entry.starts_with("/private/")
 }
 
 fn conflict(conflict: Conflict) -> Error {

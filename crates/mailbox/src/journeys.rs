@@ -172,7 +172,7 @@ async fn read_only_changes_nothing() {
         person.expunge(&opened, uids.clone()).await.map(|_| ()),
         Err(Error::ReadOnly)
     );
-    let to = opened.id();
+    let to = opened.place();
     assert_eq!(
         person.move_to(&opened, uids, to).await.map(|_| ()),
         Err(Error::ReadOnly)

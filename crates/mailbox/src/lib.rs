@@ -3,7 +3,7 @@
 //! # The journey
 //!
 //! 1. A door signs somebody in and asks [`Mailboxes::person`] for what that person may do: a [`Person`] names one
-//!    account, and nothing it can be asked reaches another.
+//!    account, and nothing it can be asked reaches another but by the rights it has there (`shared.rs`, `permission.rs`).
 //! 2. [`Person::tree`] lists mailboxes by name ([`name::MailboxName`], hierarchy `/`, NFC); `create`, `delete`, `rename`,
 //!    `subscribe` (`folders.rs`) change the tree.
 //! 3. [`Person::open`] opens one: all sessions of a mailbox share one `View` (`view.rs`): an immutable
@@ -25,7 +25,7 @@
 //!
 //! # Absences
 //!
-//! No protocol: this crate knows neither IMAP's words nor its wire. No sharing between accounts yet.
+//! No protocol: this crate knows neither IMAP's words nor its wire. No groups: rights are given to accounts, or to anyone.
 
 pub mod changes;
 pub mod error;
@@ -38,12 +38,14 @@ pub mod lent;
 pub mod limits;
 pub mod message;
 pub mod name;
+pub mod permission;
 pub mod person;
 mod plants;
 pub mod results;
 pub mod rows;
 mod saved;
 pub mod session;
+pub mod shared;
 pub mod tree;
 mod vanished;
 mod view;
@@ -52,9 +54,11 @@ pub use changes::{Copied, Expunged, FlagsSet, Moved, NewMessage};
 pub use error::{Error, Result};
 pub use message::Message;
 pub use name::MailboxName;
+pub use permission::Act;
 pub use person::{Mailboxes, Person};
 pub use rows::{Row, Snapshot};
 pub use session::{Expunges, Opened, Telling, Updates};
+pub use shared::{Place, Standing};
 pub use tree::{Entry, Tree};
 
 #[doc(hidden)]

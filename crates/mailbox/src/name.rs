@@ -13,6 +13,18 @@ pub const SEPARATOR: char = '/';
 /// The inbox.
 pub const INBOX: &str = "INBOX";
 
+/// Above the mailboxes of others: `#shared/bob@example.org/INBOX`. No mailbox of one's own begins with `#`, since RFC 3501 §5.1.2
+/// keeps that for namespaces: so nothing of anybody's is hidden by it.
+pub const OTHERS: &str = "#shared";
+
+/// Levels above another's mailbox.
+const OTHERS_LEVELS: usize = 2;
+
+/// Whether a whole name is in the namespace of others' mailboxes.
+pub fn is_of_others(name: &str) -> bool {
+    name.split(SEPARATOR).next() == Some(OTHERS)
+}
+
 /// A name that a mailbox may have.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MailboxName {
@@ -51,7 +63,8 @@ impl std::error::Error for BadName {}
 impl MailboxName {
     /// Reads a name as a client gave it (decoded to UTF-8). One trailing separator is dropped (RFC 9051 §6.3.4).
     pub fn parse(text: &str) -> Result<Self, BadName> {
-        if text.len() > NAME_BYTES {
+        let above = if is_of_others(text) { OTHERS_LEVELS } else { 0 };
+        if text.len() > NAME_BYTES + above * (LEVEL_BYTES + 1) {
             return Err(BadName::TooLong);
         }
         let text = text.strip_suffix(SEPARATOR).unwrap_or(text);
@@ -59,11 +72,11 @@ impl MailboxName {
             return Err(BadName::Empty);
         }
         let mut levels = text.split(SEPARATOR).map(level).collect::<Result<Vec<_>, _>>()?;
-        if levels.len() > NAME_LEVELS {
+        if levels.len() > NAME_LEVELS + above {
             return Err(BadName::TooDeep);
         }
         if let Some(first) = levels
-            .first_mut()
+            .get_mut(above)
             .filter(|first| first.eq_ignore_ascii_case(INBOX))
         {
             INBOX.clone_into(first);
@@ -81,6 +94,29 @@ impl MailboxName {
     /// Whether this is INBOX itself.
     pub fn is_inbox(&self) -> bool {
         matches!(self.levels.as_slice(), [only] if only == INBOX)
+    }
+
+    /// Whether it is in the namespace of others' mailboxes.
+    pub fn is_of_others(&self) -> bool {
+        self.levels.first().is_some_and(|first| first == OTHERS)
+    }
+
+    /// Of another's mailbox: what its owner is called, and the owner's name for it.
+    pub fn owner_and_own(&self) -> Option<(&str, Self)> {
+        match self.levels.as_slice() {
+            [first, owner, own @ ..] if first == OTHERS && !own.is_empty() => {
+                Some((owner, Self { levels: own.to_vec() }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The name without its last level; `None` at the top.
+    pub fn parent(&self) -> Option<Self> {
+        let (_, above) = self.levels.split_last()?;
+        (!above.is_empty()).then(|| Self {
+            levels: above.to_vec(),
+        })
     }
 
     /// The levels, top first; at least one.
@@ -146,6 +182,10 @@ mod tests {
             ("inbox/Kids", Ok("INBOX/Kids")),
             ("Work/2026/", Ok("Work/2026")),
             ("e\u{301}te\u{301}", Ok("\u{e9}t\u{e9}")),
+            ("#shared/bob@x.test/inbox", Ok("#shared/bob@x.test/INBOX")),
+            ("#shared/inbox/inbox/Kids", Ok("#shared/inbox/INBOX/Kids")),
+            ("#shared/a//b", Err(BadName::EmptyLevel)),
+            ("#shared/../b", Err(BadName::Dots)),
             ("etc.passwd", Ok("etc.passwd")),
             ("", Err(BadName::Empty)),
             ("/", Err(BadName::Empty)),

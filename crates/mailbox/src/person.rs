@@ -13,8 +13,9 @@ use world::ids::IdSource;
 use crate::error::{Error, Result};
 use crate::limits::{HEAVY_READ_BYTES, READ_BYTES};
 use crate::name::MailboxName;
+use crate::permission::Act;
 use crate::session::Opened;
-use crate::tree::{Tree, Trees};
+use crate::tree::{Entry, Tree, Trees};
 use crate::view::Registry;
 use crate::{hub, kept};
 
@@ -25,6 +26,8 @@ pub struct Mailboxes {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) trees: Trees,
+    /// what each may see of others
+    pub(crate) of_others: Trees,
     /// one permit is 1 MiB of a large message in memory
     pub(crate) heavy: Arc<Semaphore>,
     /// what is known of messages without reading them
@@ -52,6 +55,7 @@ impl Mailboxes {
             clock,
             registry,
             trees: Trees::default(),
+            of_others: Trees::default(),
             heavy,
             index,
         });
@@ -99,7 +103,7 @@ pub struct Usage {
     pub mailboxes: u64,
 }
 
-/// One person's mail. Reaches no other account.
+/// One person's mail. Reaches another account only where rights there allow it.
 #[derive(Clone)]
 pub struct Person {
     pub(crate) shared: Arc<Mailboxes>,
@@ -112,7 +116,7 @@ impl Person {
         self.account
     }
 
-    /// All mailboxes by name.
+    /// All of the person's own mailboxes by name.
     pub async fn tree(&self) -> Result<Arc<Tree>> {
         // Counted before it is read: what is committed meanwhile makes it old, whether it was seen or not.
         let commits = self.shared.store.commits();
@@ -126,12 +130,11 @@ impl Person {
 
     /// Opens a mailbox (IMAP SELECT and EXAMINE). Messages that are there are told of at once.
     pub async fn open(&self, name: &MailboxName, read_only: bool) -> Result<Opened> {
-        let tree = self.tree().await?;
-        let row = tree.find(name).ok_or(Error::NoSuchMailbox)?.row.clone();
+        let Entry { row, rights, .. } = self.find_for(name, Act::Read).await?;
         // Seated first, so that what is committed after the refresh is heard of.
-        let seat = self.shared.registry.seat(self.account, row.id);
+        let seat = self.shared.registry.seat(row.account, row.id);
         seat.refresh(self.shared.store.as_ref()).await?;
-        Ok(Opened::new(seat, row, read_only))
+        Ok(Opened::new(seat, row, read_only, rights))
     }
 
     /// Brings an open mailbox up to what is committed at this moment. Sessions are woken by notices as well; this is

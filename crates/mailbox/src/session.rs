@@ -6,16 +6,20 @@
 
 use std::sync::Arc;
 
-use mail::ids::MailboxId;
+use mail::ids::{AccountId, MailboxId};
 use store::contract::MailboxRow;
-use store::flags::FlagEdit;
+use store::flags::{FlagEdit, FlagMask};
+use store::rights::Rights;
 use store::uids::UidSet;
 use tokio::sync::watch;
 
 use crate::changes::FlagsSet;
+use crate::error::{Error, Result};
+use crate::permission::{Act, flags_of, may, writes};
 use crate::plants;
 use crate::results::{KeptId, Live, Place};
 use crate::rows::{Row, Snapshot};
+use crate::shared;
 use crate::view::{LogPosition, Seat, View};
 
 /// Whether the client may be told of expunges now (RFC 9051 §7.5.1: never during FETCH, STORE and SEARCH with sequence
@@ -84,7 +88,9 @@ pub struct Opened {
     snapshot: Arc<Snapshot>,
     uidvalidity: u32,
     uidnext: u32,
-    read_only: bool,
+    /// it was opened to be read only
+    examined: bool,
+    rights: Rights,
     gone: bool,
     known_uid: u32,
     applied_modseq: u64,
@@ -101,7 +107,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    pub(crate) fn new(view: Seat, row: MailboxRow, read_only: bool) -> Self {
+    pub(crate) fn new(view: Seat, row: MailboxRow, examined: bool, rights: Rights) -> Self {
         let (position, wake) = view.join();
         let glance = view.glance(&position);
         let snapshot = glance.snapshot;
@@ -111,7 +117,8 @@ impl Opened {
             wake,
             uidvalidity: row.uidvalidity,
             uidnext: row.uidnext,
-            read_only,
+            examined,
+            rights,
             gone: glance.gone,
             known_uid: 0,
             applied_modseq: snapshot.modseq(),
@@ -145,9 +152,57 @@ impl Opened {
         self.uidnext.max(self.snapshot.last_uid().saturating_add(1))
     }
 
-    /// Whether it was opened with EXAMINE.
+    /// Whether nothing may be changed: it was opened with EXAMINE, or rights allow no change.
     pub fn read_only(&self) -> bool {
-        self.read_only
+        self.examined || !writes(self.rights)
+    }
+
+    /// Whether it was opened with EXAMINE.
+    pub fn examined(&self) -> bool {
+        self.examined
+    }
+
+    /// Whose it is.
+    pub fn owner(&self) -> AccountId {
+        self.view.account
+    }
+
+    /// What the person may do with it, as of the last [`crate::Person::recheck`].
+    pub fn rights(&self) -> Rights {
+        self.rights
+    }
+
+    /// As a place that messages go to.
+    pub fn place(&self) -> shared::Place {
+        shared::Place {
+            mailbox: self.id(),
+            owner: self.owner(),
+            rights: self.rights,
+        }
+    }
+
+    /// Whether the person may.
+    ///
+    /// # Errors
+    /// `ReadOnly` after EXAMINE when it would change something; else as [`may`].
+    pub fn may(&self, act: Act) -> Result<()> {
+        let reads = matches!(act, Act::See | Act::Read | Act::ReadNotes);
+        if self.examined && !reads {
+            return Err(Error::ReadOnly);
+        }
+        may(act, self.rights)
+    }
+
+    /// The flags that the person may change here.
+    pub fn may_flag(&self) -> FlagMask {
+        if self.examined {
+            return flags_of(Rights::NONE);
+        }
+        flags_of(self.rights)
+    }
+
+    pub(crate) fn set_rights(&mut self, rights: Rights) {
+        self.rights = rights;
     }
 
     /// The rows as of the last [`Opened::look`]. It may hold messages the client does not know yet.
@@ -384,7 +439,7 @@ impl Opened {
             return false;
         }
         let first = self.known_uid + 1;
-        let mark = if self.read_only {
+        let mark = if self.read_only() {
             self.view.registry().recent_above(self.view.id)
         } else {
             self.view.registry().claim_recent(self.view.id, last)

@@ -228,12 +228,9 @@ async fn run(steps: Vec<Step>) {
     for _ in 0..3 {
         clients.push(Client::open(&person).await);
     }
-    let archive = person
-        .create(&MailboxName::parse("Archive").unwrap(), None)
-        .await
-        .unwrap()
-        .committed()
-        .mailbox;
+    let archive = MailboxName::parse("Archive").unwrap();
+    let _created = person.create(&archive, None).await.unwrap();
+    let archive = person.find(&archive).await.unwrap().place();
     for step in &steps {
         match *step {
             Step::Deliver => {
@@ -244,7 +241,7 @@ async fn run(steps: Vec<Step>) {
             }
             Step::Append => {
                 let body = world.body(&person, b"Subject: x\r\n\r\nhello\r\n").await;
-                let inbox = clients[0].opened.id();
+                let inbox = clients[0].opened.place();
                 let placed = person.append(inbox, body, Flags::bits(1), None).await.unwrap();
                 let placed = placed.committed();
                 model.rows.insert(placed.uid, (1, placed.modseq));

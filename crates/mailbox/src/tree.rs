@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mail::ids::{AccountId, MailboxId};
 use parking_lot::Mutex;
 use store::contract::MailboxRow;
+use store::rights::Rights;
 
 use crate::limits::{NAME_LEVELS, TREES};
 use crate::name::MailboxName;
@@ -17,8 +18,10 @@ pub struct Entry {
     pub name: String,
     /// what is stored
     pub row: MailboxRow,
-    /// whether mailboxes are below it
+    /// whether mailboxes are below it (that may be seen)
     pub has_children: bool,
+    /// what the person may do with it; everything with one's own
+    pub rights: Rights,
 }
 
 /// All mailboxes of an account; INBOX first, then by name.
@@ -46,12 +49,17 @@ impl Tree {
                     name,
                     row,
                     has_children,
+                    rights: Rights::ALL,
                 },
             );
         }
         Self {
             entries: entries.into_values().collect(),
         }
+    }
+
+    pub(crate) fn from_entries(entries: Vec<Entry>) -> Self {
+        Self { entries }
     }
 
     /// All of them.

@@ -243,6 +243,11 @@ impl View {
         self.state.lock().snapshot.modseq()
     }
 
+    /// Wakes who waits for something to change.
+    pub(crate) fn wake(&self) {
+        self.wake.send_modify(|count| *count += 1);
+    }
+
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }

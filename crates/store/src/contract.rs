@@ -378,7 +378,7 @@ pub enum Op {
         flags: Flags,
         internal_date: UnixMs,
     },
-    /// IMAP REPLACE (RFC 8508): one message goes and another comes, here or in another mailbox of the account, in one transaction.
+    /// IMAP REPLACE (RFC 8508): one message goes and another comes to a mailbox of the account, in one transaction.
     /// `NoSuchMessage` when the first is not there any more. The room it leaves counts for the quota.
     Replace {
         account: AccountId,

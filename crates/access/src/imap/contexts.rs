@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use imap::command::{FetchItem, Numbers, Returns, Search, SortCriterion, Tag};
 use imap::out::{Code, Out, ResultChange};
 use mailbox::results::{KeptId, Order, Place, Unsettled};
-use mailbox::{Opened, Updates};
+use mailbox::{Opened, Person, Updates};
 use store::uids::UidSet;
 
 use super::commands::fetch;
@@ -219,21 +219,23 @@ async fn indices(
     if joining.is_empty() {
         return Ok(Vec::new());
     }
+    let owner = user.person.at(opened);
+    let who = (user, &owner);
     let criteria = &context.asked.criteria;
     let members = opened.members(context.kept).iter();
     let members: Vec<Hit> = members.filter_map(|&uid| hit(opened, uid)).collect();
     if joining.len().saturating_mul(SORT_PROBES) >= members.len() {
         let come = UidSet::from_uids(joining.iter().map(|hit| hit.uid));
         let all: Vec<Hit> = members.into_iter().chain(joining).collect();
-        let all = ordered(cx, user, &all, criteria).await?;
+        let all = ordered(cx, who, &all, criteria).await?;
         let places = all.iter().enumerate().map(|(at, hit)| (at, hit.uid));
         return Ok(places.filter(|(_, uid)| come.contains(*uid)).collect());
     }
-    let joining = ordered(cx, user, &joining, criteria).await?;
+    let joining = ordered(cx, who, &joining, criteria).await?;
     let (mut found, mut from) = (Vec::with_capacity(joining.len()), 0);
     for hit in joining {
         cx.io.breathe().await?;
-        from = first_behind(cx, user, &members, from, &hit, criteria).await?;
+        from = first_behind(cx, who, &members, from, &hit, criteria).await?;
         found.push((from + found.len(), hit.uid));
     }
     Ok(found)
@@ -242,7 +244,7 @@ async fn indices(
 /// The first of the members, from one on, that comes behind a message: found by looking at a few of them.
 async fn first_behind(
     cx: &mut Cx<'_, '_>,
-    user: &User,
+    who: (&User, &Person),
     members: &[Hit],
     from: usize,
     hit: &Hit,
@@ -253,7 +255,7 @@ async fn first_behind(
         let middle = low.midpoint(high);
         let mut pair = Vec::with_capacity(2);
         let both = [members[middle], *hit];
-        digests::each(cx, user, &both, needs(criteria), |hit, digest| {
+        digests::each(cx, who, &both, needs(criteria), |hit, digest| {
             pair.push(Sortable::new(*hit, digest, criteria));
         })
         .await?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use index::Wanted;
 use mail::ids::MessageId;
 use mail::sort_keys::{Links, SortKeys};
-use mailbox::Message;
+use mailbox::{Message, Person};
 
 use super::find::{Halt, Hit, readable};
 use super::session::{Cx, User};
@@ -63,7 +63,7 @@ impl From<index::Digest> for Digest {
 /// Hands the digest of every hit on, in their order.
 pub(crate) async fn each(
     cx: &mut Cx<'_, '_>,
-    user: &User,
+    (user, owner): (&User, &Person),
     hits: &[Hit],
     needs: Needs,
     mut take: impl FnMut(&Hit, &Digest),
@@ -73,11 +73,10 @@ pub(crate) async fn each(
             cx.io.breathe().await?;
         }
         let ids = page.iter().map(|hit| hit.message).collect();
-        let kept = user.person.digests(ids, needs.wanted()).await;
+        let kept = owner.digests(ids, needs.wanted()).await;
         let unknown = page.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
         let ids: Vec<MessageId> = unknown.map(|(hit, _)| hit.message).collect();
-        let messages: HashMap<MessageId, Message> = user
-            .person
+        let messages: HashMap<MessageId, Message> = owner
             .messages(ids)
             .await?
             .into_iter()

@@ -155,6 +155,21 @@ pub(crate) async fn of_user(
         (Command::UrlFetch(urls), Answer::Reading(answer)) => {
             Box::pin(commands::urlauth::fetch(cx, user, &urls, answer)).await?;
         }
+        (Command::SetAcl(set), Answer::Change(answer)) => {
+            Box::pin(commands::acl::set(cx, user, &set, answer)).await?;
+        }
+        (Command::DeleteAcl(entry), Answer::Change(answer)) => {
+            Box::pin(commands::acl::delete(cx, user, &entry, answer)).await?;
+        }
+        (Command::GetAcl(name), Answer::Reading(answer)) => {
+            Box::pin(commands::acl::get(cx, user, &name, answer)).await?;
+        }
+        (Command::ListRights(entry), Answer::Reading(answer)) => {
+            Box::pin(commands::acl::list(cx, user, &entry, answer)).await?;
+        }
+        (Command::MyRights(name), Answer::Reading(answer)) => {
+            Box::pin(commands::acl::mine(cx, user, &name, answer)).await?;
+        }
         (Command::GetQuota(root), Answer::Reading(answer)) => {
             Box::pin(commands::quota::get(cx, user, &root, answer)).await?;
         }

@@ -107,7 +107,7 @@ pub(crate) async fn matching(
     let mut found = Vec::new();
     let mut open = by_rows(cx, opened, key, rows, &mut found).await?;
     if open.len() >= LOOK_UP_MESSAGES && key.cost().texts > 0 {
-        key.look_up(&user.person, cx.io, asked).await?;
+        key.look_up(&user.person.at(opened), cx.io, asked).await?;
         open = by_rows(cx, opened, key, open.into_iter(), &mut found).await?;
     }
     if open.len() >= LOOK_UP_MESSAGES && key.asks_digest() {
@@ -162,7 +162,7 @@ async fn by_digests(
     for page in rows.chunks(PAGE_ROWS) {
         cx.io.breathe().await?;
         let ids = page.iter().map(|(_, row)| row.message).collect();
-        let digests = user.person.digests(ids, Wanted::default()).await;
+        let digests = user.person.at(opened).digests(ids, Wanted::default()).await;
         for ((seq, row), digest) in page.iter().zip(&digests) {
             let known = Known {
                 digest: digest.as_ref(),
@@ -195,7 +195,7 @@ async fn matching_of_page(
     page: &[(u32, Row)],
 ) -> mailbox::Result<Vec<Hit>> {
     let ids: Vec<MessageId> = page.iter().map(|(_, row)| row.message).collect();
-    let messages = user.person.messages(ids).await?;
+    let messages = user.person.at(opened).messages(ids).await?;
     let messages: HashMap<MessageId, Message> = messages
         .into_iter()
         .map(|message| (message.row.id, message))

@@ -32,6 +32,7 @@ mod other_protocol;
 mod part;
 mod refusal;
 mod results;
+mod rights;
 pub(crate) mod search;
 mod session;
 mod sort;

@@ -62,9 +62,10 @@ pub(crate) enum NoPart {
 impl From<mailbox::Error> for NoPart {
     fn from(error: mailbox::Error) -> Self {
         match error {
-            mailbox::Error::NoSuchMailbox | mailbox::Error::NoSuchMessage | mailbox::Error::BadName(_) => {
-                Self::NotThere
-            }
+            mailbox::Error::NoSuchMailbox
+            | mailbox::Error::NoPermission(_)
+            | mailbox::Error::NoSuchMessage
+            | mailbox::Error::BadName(_) => Self::NotThere,
             other => Self::Failed(other),
         }
     }
@@ -97,7 +98,8 @@ impl Finder {
         }
         let uids = UidSet::from_uids([url.uid.get()]);
         let id = opened.select(&uids).next().map(|(_, row)| row.message);
-        let message = person.message(id.ok_or(NoPart::NotThere)?).await?;
+        let owner = person.at(opened);
+        let message = owner.message(id.ok_or(NoPart::NotThere)?).await?;
         self.part(message, &url.section, url.partial).await
     }
 

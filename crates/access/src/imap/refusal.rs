@@ -30,6 +30,14 @@ impl From<&Error> for Refusal {
             Error::NoSuchMailbox => Self::new(Code::NonExistent, "There is no such mailbox"),
             Error::ReadOnly => Self::new(Code::ReadOnly, "The mailbox was opened read-only; use SELECT"),
             Error::NoSuchMessage => Self::new(Code::NonExistent, "There is no such message any more"),
+            Error::NoPermission(missing) => Self::new(
+                Code::NoPerm,
+                &format!("You need the right {missing} in this mailbox"),
+            ),
+            Error::OtherOwner => Self::new(
+                Code::Cannot,
+                "A mailbox cannot move to another account; copy its messages instead",
+            ),
             Error::Store(store) => of_store(store),
         }
     }
@@ -106,6 +114,8 @@ pub(crate) fn name(name: &imap::name::MailboxName) -> Result<MailboxName, Error>
 
 #[cfg(test)]
 mod tests {
+    use store::rights::Rights;
+
     use super::*;
 
     #[test]
@@ -114,6 +124,8 @@ mod tests {
             Error::NoSuchMailbox,
             Error::ReadOnly,
             Error::NoSuchMessage,
+            Error::NoPermission(Rights::READ),
+            Error::OtherOwner,
             Error::Store(StoreError::Busy),
             Error::Store(StoreError::Full),
             Error::Store(StoreError::Damaged("message maaaaaaaaaaaaa".to_owned())),

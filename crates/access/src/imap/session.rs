@@ -11,7 +11,7 @@ use imap::mode::Mode;
 use imap::out::Code;
 use imap::parse;
 use imap::state::{Authenticated, NotAuthenticated, Permit, Selected, Stage, permit};
-use mailbox::{Expunges, Opened, Person};
+use mailbox::{Expunges, Opened, Person, Standing};
 use store::durable::Durable;
 use world::clock::Monotonic;
 use world::line::Driver;
@@ -24,6 +24,7 @@ use super::dispatch::{self, ONLY_UIDS};
 use super::io::{Io, Stop};
 use super::other_protocol::is_other_protocol;
 use super::refusal::Refusal;
+use super::rights;
 use super::updates::tell;
 use crate::events::AccessEvent;
 use crate::limits::{BEFORE_SIGN_IN, COMMANDS_A_SECOND, ERRORS, ERRORS_BEFORE_SIGN_IN, IDLE};
@@ -341,6 +342,17 @@ impl<'c> Session<'c> {
             return Ok(Next::Close);
         }
         let mut cx = Cx { ctx, io, peer };
+        let readable = match self.look_at_rights(&mut cx).await {
+            Ok(readable) => readable,
+            Err(refusal) => {
+                answer.no(&mut cx.io.out, refusal.code, &refusal.text);
+                return Ok(Next::Go);
+            }
+        };
+        if !readable && rights::is_about_the_open_mailbox(command.verb()) {
+            answer.no(&mut cx.io.out, Some(Code::NoPerm), rights::WITHDRAWN);
+            return Ok(Next::Go);
+        }
         match (command, answer) {
             (Command::Select(select), Answer::Reading(answer)) => {
                 return self.select(&mut cx, &select, false, answer).await;
@@ -387,6 +399,9 @@ impl<'c> Session<'c> {
             (command, answer) => match &mut self.state {
                 State::Mailbox(selected) => {
                     let Selected { who, mailbox } = selected.as_mut();
+                    if !readable {
+                        return dispatch::of_user(&mut cx, who, None, command, answer).await;
+                    }
                     return dispatch::in_mailbox(&mut cx, who, mailbox, command, answer).await;
                 }
                 State::User(user) => {
@@ -398,6 +413,18 @@ impl<'c> Session<'c> {
             },
         }
         Ok(Next::Go)
+    }
+
+    /// Whether the open mailbox, if there is one, may still be read. `Err`: nobody can say now.
+    async fn look_at_rights(&mut self, cx: &mut Cx<'_, '_>) -> Result<bool, Refusal> {
+        let State::Mailbox(selected) = &mut self.state else {
+            return Ok(true);
+        };
+        let Selected { who, mailbox } = selected.as_mut();
+        match rights::look(cx, who, mailbox).await {
+            Ok(standing) => Ok(matches!(standing, Standing::Same | Standing::Changed)),
+            Err(error) => Err(cx.refusal(who, &error)),
+        }
     }
 
     /// The head of an APPEND; its message is still on the way.
@@ -414,11 +441,13 @@ impl<'c> Session<'c> {
         let answer = Answer::<Proof>::to(&request);
         let (ctx, peer) = (self.ctx, self.peer);
         let mut cx = Cx { ctx, io, peer };
+        // Where nobody can say, nothing is told of the open mailbox either.
+        let readable = self.look_at_rights(&mut cx).await.unwrap_or(false);
         let (user, opened) = match &mut self.state {
             State::User(user) => (&mut user.who, None),
             State::Mailbox(selected) => {
                 let Selected { who, mailbox } = selected.as_mut();
-                (who, Some(mailbox))
+                (who, Some(mailbox).filter(|_| readable))
             }
             State::Guest(_) | State::Moving => return Err(Stop::Gone),
         };
@@ -436,7 +465,10 @@ impl<'c> Session<'c> {
                     Box::pin(commands::replace::run(&mut cx, user, opened, &replace, answer)).await
                 }
                 None => {
-                    answer.bad(&mut cx.io.out, None, Permit::NeedsMailbox.text());
+                    match readable {
+                        true => answer.bad(&mut cx.io.out, None, Permit::NeedsMailbox.text()),
+                        false => answer.no(&mut cx.io.out, Some(Code::NoPerm), rights::WITHDRAWN),
+                    }
                     let recovery = cx.io.framer.refuse_append();
                     Ok(commands::append::recover(cx.io, recovery))
                 }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use imap::command::{SortCriterion, SortKey};
+use mailbox::Person;
 
 use super::digests::{self, Digest, Needs};
 use super::find::{Halt, Hit};
@@ -79,12 +80,12 @@ pub(crate) fn compare(one: &Sortable, other: &Sortable, criteria: &[SortCriterio
 /// Messages in the order of the criteria.
 pub(crate) async fn ordered(
     cx: &mut Cx<'_, '_>,
-    user: &User,
+    who: (&User, &Person),
     hits: &[Hit],
     criteria: &[SortCriterion],
 ) -> Result<Vec<Hit>, Halt> {
     let mut messages = Vec::with_capacity(hits.len());
-    digests::each(cx, user, hits, needs(criteria), |hit, digest| {
+    digests::each(cx, who, hits, needs(criteria), |hit, digest| {
         messages.push(Sortable::new(*hit, digest, criteria));
     })
     .await?;

@@ -130,7 +130,7 @@ async fn small_commands_answer() {
     let mut client = world.user("alice").await;
     assert_eq!(
         client.ok("NAMESPACE").await[0],
-        "* NAMESPACE ((\"\" \"/\")) NIL NIL"
+        "* NAMESPACE ((\"\" \"/\")) ((\"#shared/\" \"/\")) NIL"
     );
     assert!(client.ok("ID NIL").await[0].starts_with("* ID (\"name\" \"Hearthpost\""));
     assert_eq!(

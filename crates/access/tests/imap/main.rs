@@ -19,6 +19,7 @@ mod multi_search;
 mod resync;
 mod rev2;
 mod search;
+mod sharing;
 mod sign_in;
 mod sort_thread;
 mod support;

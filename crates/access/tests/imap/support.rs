@@ -489,6 +489,8 @@ fn check(response: &[u8]) {
         b"VANISHED",
         b"METADATA",
         b"* QUOTA",
+        b"* ACL",
+        b"RIGHTS",
         b"* LANGUAGE",
         b"OLDNAME",
         b"NonExistent",

@@ -61,9 +61,9 @@ impl Out {
         self.crlf();
     }
 
-    /// `* NAMESPACE (("" "/")) NIL NIL`: personal mailboxes only (RFC 2342 §5).
+    /// `* NAMESPACE (("" "/")) (("#shared/" "/")) NIL`: one's own mailboxes, and those of others (RFC 2342 §5).
     pub fn namespace(&mut self) {
-        self.raw(b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+        self.raw(b"* NAMESPACE ((\"\" \"/\")) ((\"#shared/\" \"/\")) NIL\r\n");
     }
 
     /// `* LIST (…) "/" name`
@@ -155,6 +155,49 @@ impl Out {
         self.mailbox(mailbox);
         self.raw(b" ");
         self.astring(root.as_bytes());
+        self.crlf();
+    }
+
+    /// `* ACL mailbox identifier rights …` (RFC 4314 §3.6)
+    pub fn acl(&mut self, mailbox: &MailboxName, entries: &[(String, String)]) {
+        self.raw(b"* ACL ");
+        self.mailbox(mailbox);
+        for (identifier, rights) in entries {
+            self.raw(b" ");
+            self.astring(identifier.as_bytes());
+            self.raw(b" ");
+            self.astring(rights.as_bytes());
+        }
+        self.crlf();
+    }
+
+    /// `* LISTRIGHTS mailbox identifier required optional …` (RFC 4314 §3.7)
+    pub fn list_rights(
+        &mut self,
+        mailbox: &MailboxName,
+        identifier: &str,
+        required: &str,
+        optional: &[String],
+    ) {
+        self.raw(b"* LISTRIGHTS ");
+        self.mailbox(mailbox);
+        for text in [identifier, required] {
+            self.raw(b" ");
+            self.astring(text.as_bytes());
+        }
+        for rights in optional {
+            self.raw(b" ");
+            self.astring(rights.as_bytes());
+        }
+        self.crlf();
+    }
+
+    /// `* MYRIGHTS mailbox rights` (RFC 4314 §3.8)
+    pub fn my_rights(&mut self, mailbox: &MailboxName, rights: &str) {
+        self.raw(b"* MYRIGHTS ");
+        self.mailbox(mailbox);
+        self.raw(b" ");
+        self.astring(rights.as_bytes());
         self.crlf();
     }
 

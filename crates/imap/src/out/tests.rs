@@ -219,7 +219,10 @@ fn session_data() {
         written(|out| out.enabled(["CONDSTORE"])),
         "* ENABLED CONDSTORE\r\n"
     );
-    assert_eq!(written(Out::namespace), "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+    assert_eq!(
+        written(Out::namespace),
+        "* NAMESPACE ((\"\" \"/\")) ((\"#shared/\" \"/\")) NIL\r\n"
+    );
     assert_eq!(
         written(|out| out.id(&[("name", "Hearthpost")])),
         "* ID (\"name\" \"Hearthpost\")\r\n"

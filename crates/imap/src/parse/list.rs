@@ -81,7 +81,8 @@ fn selection(cursor: &mut Cursor<'_>) -> Parsed<ListSelect> {
 }
 
 /// `list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")"`, `return-option = "SUBSCRIBED" / "CHILDREN" /
-/// "SPECIAL-USE" / "STATUS" SP "(" status-att *(SP status-att) ")" / "METADATA" SP entries` (the last: RFC 9590)
+/// "SPECIAL-USE" / "STATUS" SP "(" status-att *(SP status-att) ")" / "METADATA" SP entries / "MYRIGHTS"` (the last two: RFC 9590,
+/// RFC 8440)
 fn return_options(cursor: &mut Cursor<'_>) -> Parsed<ListReturn> {
     if !cursor.eat_word("RETURN") {
         return Err(Trouble::bad("Only RETURN may follow the patterns of LIST"));
@@ -101,6 +102,7 @@ fn return_options(cursor: &mut Cursor<'_>) -> Parsed<ListReturn> {
                 cursor.space()?;
                 returns.metadata = metadata::entries(cursor)?;
             }
+            "MYRIGHTS" => returns.my_rights = true,
             _ => return Err(Trouble::bad("Unknown LIST return option")),
         }
         Ok(())

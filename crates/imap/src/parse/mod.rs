@@ -6,6 +6,7 @@
 
 pub(crate) mod chars;
 
+mod acl;
 mod append;
 mod authenticate;
 mod cancel_update;
@@ -175,6 +176,11 @@ const COMMANDS: &[(&str, Arguments)] = &[
     ("UNSELECT", |_| Ok(Command::Unselect)),
     ("ENABLE", enable::arguments),
     ("ID", id::arguments),
+    ("SETACL", acl::set_arguments),
+    ("DELETEACL", acl::delete_arguments),
+    ("GETACL", acl::get_arguments),
+    ("LISTRIGHTS", acl::list_arguments),
+    ("MYRIGHTS", acl::my_arguments),
     ("GETQUOTA", quota::get_arguments),
     ("GETQUOTAROOT", quota::root_arguments),
     ("SETQUOTA", quota::set_arguments),

@@ -202,9 +202,7 @@ impl State {
                 flags,
                 internal_date,
             } => {
-                if self.mailbox(*from)?.row.account != *account
-                    || self.chosen(*from, &UidSet::from_uids([*uid]))?.is_empty()
-                {
+                if self.chosen(*from, &UidSet::from_uids([*uid]))?.is_empty() {
                     return refuse(Conflict::NoSuchMessage);
                 }
                 self.remove(*from, *uid)?;

@@ -6,8 +6,7 @@ use imap::frame::{Progress, Recovery};
 use imap::out::Code;
 use imap::parse::Fault;
 use imap::url::Url;
-use mail::ids::MailboxId;
-use mailbox::{Error, Expunges, NewMessage, Opened};
+use mailbox::{Act, Error, Expunges, NewMessage, Opened, Place};
 use store::contract::{Body, BodyPlace, BodyStage, Conflict, StoreError};
 use store::uids::UidSet;
 use world::clock::UnixMs;
@@ -21,7 +20,7 @@ use crate::limits::{APPEND_KEPT_BYTES, APPEND_MESSAGES, APPEND_PAUSE, APPEND_SUM
 
 /// The messages of one command, whole.
 pub(crate) struct Collected {
-    pub(crate) to: MailboxId,
+    pub(crate) to: Place,
     pub(crate) messages: Vec<NewMessage>,
     pub(crate) answer: Change,
 }
@@ -114,9 +113,9 @@ async fn all(
     opened: Option<&Opened>,
     append: &Append,
     (wanted, tag): (Wanted, &Tag),
-) -> Result<(MailboxId, Vec<NewMessage>), Halt> {
+) -> Result<(Place, Vec<NewMessage>), Halt> {
     let to = target(cx, user, append).await?;
-    let mut taking = Taking::new(wanted);
+    let mut taking = Taking::new(wanted, to);
     let (mut pieces, mut open) = (append.pieces.clone(), false);
     loop {
         open = is_open_after(&pieces, open);
@@ -146,6 +145,7 @@ async fn all(
 /// The messages of one command, as they come.
 struct Taking {
     wanted: Wanted,
+    to: Place,
     messages: Vec<NewMessage>,
     /// the message under way
     current: Option<Building>,
@@ -165,9 +165,10 @@ struct Building {
 }
 
 impl Taking {
-    fn new(wanted: Wanted) -> Self {
+    fn new(wanted: Wanted, to: Place) -> Self {
         Self {
             wanted,
+            to,
             messages: Vec::new(),
             current: None,
             kept_bytes: 0,
@@ -302,7 +303,9 @@ impl Taking {
             let text = "Too many octets in one command; send the other messages in another one";
             return Err(Halt::no(Code::Limit, text));
         }
-        let room = user.person.may_add(all_bytes, self.wanted.leaves_bytes).await;
+        // The room is the owner's, whoever brings the message.
+        let owner = user.person.at_place(self.to);
+        let room = owner.may_add(all_bytes, self.wanted.leaves_bytes).await;
         room.map_err(|error| {
             let refusal = cx.refusal(user, &error);
             Halt::No(refusal.code, refusal.text)
@@ -333,7 +336,7 @@ async fn place(
     match cx.io.patiently(user.person.append_all(to, messages)).await? {
         Ok(placed) => {
             if let Some(opened) = opened {
-                if to == opened.id() {
+                if to.mailbox == opened.id() {
                     let placed = placed.committed().iter().map(|placed| placed.uid);
                     opened.brought(&UidSet::from_uids(placed));
                 }
@@ -362,18 +365,14 @@ pub(crate) fn not_placed(cx: &mut Cx<'_, '_>, user: &User, answer: Change, error
 }
 
 /// Where the messages go.
-async fn target(cx: &mut Cx<'_, '_>, user: &User, append: &Append) -> Result<MailboxId, Halt> {
+async fn target(cx: &mut Cx<'_, '_>, user: &User, append: &Append) -> Result<Place, Halt> {
     let found = match refusal::name(&append.mailbox) {
-        Ok(name) => user
-            .person
-            .tree()
-            .await
-            .map(|tree| tree.find(&name).map(|entry| entry.row.id)),
+        Ok(name) => user.person.find_for(&name, Act::Insert).await,
         Err(error) => Err(error),
     };
     match found {
-        Ok(Some(to)) => Ok(to),
-        Ok(None) => Err(Halt::no(
+        Ok(entry) => Ok(entry.place()),
+        Err(Error::NoSuchMailbox) => Err(Halt::no(
             Code::TryCreate,
             "There is no such mailbox; create it first",
         )),

@@ -2,8 +2,7 @@
 
 use imap::command::Transfer;
 use imap::out::Code;
-use mail::ids::MailboxId;
-use mailbox::{Expunges, Opened};
+use mailbox::{Act, Error, Expunges, Opened, Place};
 use store::uids::UidSet;
 
 use super::numbers;
@@ -23,7 +22,7 @@ pub(crate) async fn run(
     };
     match cx.io.patiently(user.person.copy(opened, uids, to)).await? {
         Ok(copied) => {
-            if to == opened.id() {
+            if to.mailbox == opened.id() {
                 let placed = copied.committed().pairs.iter().map(|pair| pair.1);
                 opened.brought(&UidSet::from_uids(placed));
             }
@@ -46,23 +45,19 @@ pub(crate) async fn prepare(
     opened: &mut Opened,
     transfer: &Transfer,
     answer: Change,
-) -> Result<Option<(UidSet, MailboxId, Change)>, Stop> {
+) -> Result<Option<(UidSet, Place, Change)>, Stop> {
     opened.look();
     let Some(wanted) = numbers::uids(opened, transfer.numbers, &transfer.set) else {
         answer.bad(&mut cx.io.out, None, "There is no message of that number");
         return Ok(None);
     };
-    let tree = match refusal::name(&transfer.mailbox) {
-        Ok(name) => user
-            .person
-            .tree()
-            .await
-            .map(|tree| tree.find(&name).map(|entry| entry.row.id)),
+    let found = match refusal::name(&transfer.mailbox) {
+        Ok(name) => user.person.find_for(&name, Act::Insert).await,
         Err(error) => Err(error),
     };
-    let to = match tree {
-        Ok(Some(to)) => to,
-        Ok(None) => {
+    let to = match found {
+        Ok(to) => to.place(),
+        Err(Error::NoSuchMailbox) => {
             answer.no(
                 &mut cx.io.out,
                 Some(Code::TryCreate),

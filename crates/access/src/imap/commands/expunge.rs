@@ -2,7 +2,7 @@
 
 use imap::out::Code;
 use imap::set::SequenceSet;
-use mailbox::{Expunges, Opened};
+use mailbox::{Act, Expunges, Opened};
 use store::flags::DELETED;
 use store::uids::UidSet;
 
@@ -22,8 +22,8 @@ pub(crate) async fn run(
         Some(set) => numbers::uids_of(opened, set),
         None => UidSet::from_ranges([(1, u32::MAX)]),
     };
-    if opened.read_only() {
-        cx.no_change(user, answer, &mailbox::Error::ReadOnly);
+    if let Err(error) = opened.may(Act::Expunge) {
+        cx.no_change(user, answer, &error);
         return Ok(());
     }
     let uids = deleted(opened, &wanted);

@@ -12,7 +12,7 @@ use imap::out::{Code, FetchLine, Out};
 use imap::set::SequenceSet;
 use index::Digest;
 use mail::ids::MessageId;
-use mailbox::{Expunges, Message, Opened, Row};
+use mailbox::{Expunges, Message, Opened, Person, Row};
 use store::contract::StoreError;
 use store::flags::{FlagEdit, Flags, SEEN};
 use store::uids::UidSet;
@@ -222,6 +222,7 @@ async fn contents(
     uids: &UidSet,
 ) -> Result<Failed, Stop> {
     let since = fetch.changed_since.unwrap_or(0);
+    let owner = user.person.at(opened);
     let mut failed = Failed::default();
     let mut from = 0;
     loop {
@@ -235,10 +236,10 @@ async fn contents(
             return Ok(failed);
         };
         from = last.1.uid.saturating_add(1);
-        let digests = known_ahead(user, items, &page).await;
+        let digests = known_ahead(&owner, items, &page).await;
         let unknown = page.iter().zip(&digests).filter(|(_, digest)| digest.is_none());
         let unknown: Vec<(u32, Row)> = unknown.map(|(row, _)| *row).collect();
-        let messages = read_rows(cx, user, &unknown, needs).await;
+        let messages = read_rows(cx, (user, &owner), &unknown, needs).await;
         let dates = save_dates(cx, user, opened, &page, needs).await;
         let mut sent = Vec::with_capacity(page.len());
         for ((seq, row), digest) in page.iter().zip(digests) {
@@ -277,11 +278,11 @@ async fn contents(
 }
 
 /// Digests of a page, if they are all that these items need.
-async fn known_ahead(user: &User, items: &[FetchItem], page: &[(u32, Row)]) -> Vec<Option<Digest>> {
+async fn known_ahead(owner: &Person, items: &[FetchItem], page: &[(u32, Row)]) -> Vec<Option<Digest>> {
     match ahead::wanted(items) {
         Some(wanted) => {
             let ids = page.iter().map(|(_, row)| row.message).collect();
-            user.person.digests(ids, wanted).await
+            owner.digests(ids, wanted).await
         }
         None => vec![None; page.len()],
     }
@@ -308,7 +309,7 @@ async fn send_ahead(
 /// The messages of a page by id. If the page cannot be read, every message of it failed.
 async fn read_rows(
     cx: &mut Cx<'_, '_>,
-    user: &User,
+    (user, owner): (&User, &Person),
     page: &[(u32, Row)],
     needs: Needs,
 ) -> HashMap<MessageId, mailbox::Result<Message>> {
@@ -316,11 +317,11 @@ async fn read_rows(
         return HashMap::new();
     }
     let ids: Vec<MessageId> = page.iter().map(|(_, row)| row.message).collect();
-    match user.person.messages(ids).await {
+    match owner.messages(ids).await {
         Ok(mut messages) => {
             if needs.content() {
                 // What cannot be read together is read message by message, and told there.
-                let _ahead = user.person.read_ahead(&mut messages).await;
+                let _ahead = owner.read_ahead(&mut messages).await;
             }
             let by_id = messages.into_iter().map(|message| (message.row.id, Ok(message)));
             by_id.collect()
@@ -405,7 +406,8 @@ async fn send(
 /// Sets `\Seen` durably on what was sent without it. A failure is not the client's: it has the messages, and they stay unseen.
 async fn mark_seen(cx: &mut Cx<'_, '_>, user: &User, opened: &mut Opened, sent: &[Row]) {
     let unseen = UidSet::from_uids(sent.iter().filter(|row| row.bits & SEEN == 0).map(|row| row.uid));
-    if opened.read_only() || unseen.is_empty() {
+    // RFC 4314 §4: without the right FETCH sets nothing, and does not fail.
+    if opened.may_flag().bits & SEEN == 0 || unseen.is_empty() {
         return;
     }
     match user

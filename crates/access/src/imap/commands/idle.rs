@@ -1,10 +1,11 @@
 //! IDLE (RFC 2177): tells what changes as it changes, until the client says DONE.
 
 use imap::frame::Progress;
-use mailbox::{Expunges, Opened};
+use mailbox::{Expunges, Opened, Standing};
 
 use crate::imap::contexts;
 use crate::imap::io::Stop;
+use crate::imap::rights;
 use crate::imap::session::{Cx, Next, Reading, User};
 use crate::limits::IDLE;
 
@@ -18,10 +19,10 @@ pub(crate) async fn run(
     cx.io.framer.expect_line();
     let until = cx.io.after(IDLE);
     let line = loop {
-        if let Some(opened) = opened.as_deref_mut() {
-            cx.tell(user, opened, Expunges::Tell)?;
-            contexts::settle(cx, user, opened).await?;
-        }
+        opened = match opened {
+            Some(opened) => readable(cx, user, opened).await?,
+            None => None,
+        };
         tokio::select! {
             biased;
             line = cx.io.next(until) => break line?,
@@ -37,6 +38,27 @@ pub(crate) async fn run(
         }
     }
     Ok(Next::Go)
+}
+
+/// Tells what changed, as long as the mailbox may be read.
+async fn readable<'o>(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    opened: &'o mut Opened,
+) -> Result<Option<&'o mut Opened>, Stop> {
+    match rights::look(cx, user, opened).await {
+        Ok(Standing::Same | Standing::Changed) => {
+            cx.tell(user, opened, Expunges::Tell)?;
+            contexts::settle(cx, user, opened).await?;
+            Ok(Some(opened))
+        }
+        Ok(Standing::Withdrawn | Standing::StillWithdrawn) => Ok(None),
+        // Nothing is told while nobody can say whether it may be.
+        Err(error) => {
+            drop(cx.refusal(user, &error));
+            Ok(Some(opened))
+        }
+    }
 }
 
 async fn changed(opened: Option<&mut Opened>) {

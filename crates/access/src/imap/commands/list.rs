@@ -1,4 +1,4 @@
-//! LIST (RFC 3501 §6.3.8, RFC 5258, RFC 5819, RFC 6154, RFC 9590).
+//! LIST (RFC 3501 §6.3.8, RFC 5258, RFC 5819, RFC 6154, RFC 8440, RFC 9590). Mailboxes of others are among the names where the right `l` is.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use imap::command::List;
 use imap::name::MailboxName;
 use imap::out::{Code, ListLine};
-use mailbox::{Entry, Tree};
+use mailbox::name::is_of_others;
+use mailbox::{Act, Entry, Tree};
 use store::contract::{MetadataRow, SpecialUse};
 
 use super::{metadata, status};
@@ -31,13 +32,14 @@ pub(crate) async fn run(cx: &mut Cx<'_, '_>, user: &User, list: &List, answer: R
             return Ok(());
         }
     };
+    let ways = ways(list, &found).await;
     let families = if list.select.recursive_match {
         above_selected(list, &found)
     } else {
         HashSet::new()
     };
     let mut compared = 0;
-    for line in found.lines(&families) {
+    for line in found.lines(&families, &ways) {
         compared += steps * line.name.len();
         if compared > LIST_STEPS_AT_ONCE {
             compared = 0;
@@ -72,10 +74,12 @@ struct Line<'f> {
     subscribed: bool,
     /// something below meets the selection options
     parent: bool,
+    /// it is no mailbox, and leads to some
+    way: bool,
 }
 
 async fn gather(user: &User, list: &List) -> Result<Found, mailbox::Error> {
-    let tree = user.person.tree().await?;
+    let tree = user.person.everything().await?;
     let mut names = Vec::new();
     if list.select.subscribed {
         names = user.person.subscribed_names().await?;
@@ -93,7 +97,11 @@ async fn gather(user: &User, list: &List) -> Result<Found, mailbox::Error> {
 
 impl Found {
     /// Mailboxes, then subscribed names without one, then names above those that exist no more than they do.
-    fn lines<'f>(&'f self, families: &'f HashSet<&'f str>) -> impl Iterator<Item = Line<'f>> {
+    fn lines<'f>(
+        &'f self,
+        families: &'f HashSet<&'f str>,
+        ways: &'f HashSet<&'f str>,
+    ) -> impl Iterator<Item = Line<'f>> {
         let exists: HashSet<&str> = self
             .tree
             .entries()
@@ -105,10 +113,11 @@ impl Found {
             entry: Some(entry),
             subscribed: entry.row.subscribed,
             parent: families.contains(entry.name.as_str()),
+            way: false,
         });
         let without = |name: &&str| !exists.contains(name);
         let names: BTreeSet<&str> = self.names.iter().map(String::as_str).filter(without).collect();
-        let above: Vec<&str> = families.iter().copied().filter(without).collect();
+        let above: Vec<&str> = families.union(ways).copied().filter(without).collect();
         let above = above
             .into_iter()
             .filter(|name| !names.contains(name))
@@ -118,6 +127,7 @@ impl Found {
             entry: None,
             subscribed,
             parent: families.contains(name),
+            way: ways.contains(name),
         };
         entries
             .chain(names.into_iter().map(move |name| bare(name, true)))
@@ -151,13 +161,61 @@ async fn show(
     });
     // A name without a mailbox has no numbers (RFC 5819 §2).
     let Some(entry) = line.entry else { return Ok(()) };
-    if !list.returns.metadata.is_empty() {
-        metadata::line(cx, &found.metadata, name, entry.row.id, &list.returns.metadata);
+    if list.returns.my_rights {
+        cx.io.out.my_rights(name, &entry.rights.with_obsolete());
     }
-    if !list.returns.status.is_empty() {
+    if !list.returns.metadata.is_empty() && entry.may(Act::ReadNotes).is_ok() {
+        notes(cx, user, list, found, entry, name).await;
+    }
+    // RFC 4314 §4: STATUS needs `r`; LIST does not fail for want of it.
+    if !list.returns.status.is_empty() && entry.may(Act::Read).is_ok() {
         status::line(cx, user, name, &entry.row, &list.returns.status).await?;
     }
     Ok(())
+}
+
+/// METADATA of one mailbox; another's is read apart, since it is kept with its owner's.
+async fn notes(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    list: &List,
+    found: &Found,
+    entry: &Entry,
+    name: &MailboxName,
+) {
+    let wanted = &list.returns.metadata;
+    if !is_of_others(&entry.name) {
+        return metadata::line(cx, &found.metadata, name, entry.row.id, wanted);
+    }
+    match user.person.metadata_of(entry.place()).await {
+        Ok(rows) => metadata::line(cx, &rows, name, entry.row.id, wanted),
+        // LIST goes on; the operator hears of what concerns them.
+        Err(error) => drop(cx.refusal(user, &error)),
+    }
+}
+
+/// Names above others' mailboxes, that match where what is below does not: so that a client that asks with `%` finds its way down
+/// (RFC 3501 §6.3.8). Nobody's mailbox has such a name.
+async fn ways<'f>(list: &List, found: &'f Found) -> HashSet<&'f str> {
+    let steps: usize = list.patterns.iter().map(|pattern| pattern.steps()).sum();
+    let (mut ways, mut compared) = (HashSet::new(), 0);
+    let others = found
+        .tree
+        .entries()
+        .iter()
+        .filter(|entry| is_of_others(&entry.name));
+    for entry in others {
+        compared += steps * entry.name.len();
+        if compared > LIST_STEPS_AT_ONCE {
+            compared = 0;
+            tokio::task::yield_now().await;
+        }
+        let name = MailboxName::from_utf8(&entry.name);
+        if name.is_ok_and(|name| !list.patterns.iter().any(|pattern| pattern.matches(&name))) {
+            ways.extend(entry.name.match_indices('/').map(|(at, _)| &entry.name[..at]));
+        }
+    }
+    ways
 }
 
 fn attributes(line: &Line<'_>, tell_subscribed: bool) -> Vec<&'static str> {
@@ -166,6 +224,9 @@ fn attributes(line: &Line<'_>, tell_subscribed: bool) -> Vec<&'static str> {
         Some(entry) if entry.has_children => attributes.push("\\HasChildren"),
         Some(_) => attributes.push("\\HasNoChildren"),
         None => attributes.push("\\NonExistent"),
+    }
+    if line.way {
+        attributes.push("\\HasChildren");
     }
     if tell_subscribed && line.subscribed {
         attributes.push("\\Subscribed");

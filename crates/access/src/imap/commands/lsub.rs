@@ -21,7 +21,7 @@ pub(crate) async fn run(
     if pattern.asks_separator() {
         cx.io.out.list_separator();
     }
-    let found = match user.person.tree().await {
+    let found = match user.person.everything().await {
         Ok(tree) => user.person.subscribed_names().await.map(|names| (tree, names)),
         Err(error) => Err(error),
     };

@@ -1,11 +1,12 @@
-//! GETMETADATA and SETMETADATA (RFC 5464), and the METADATA of LIST (RFC 9590). Only the owner has access to a mailbox, so its
-//! private and its shared entries are both theirs; the server's shared entries are the operator's.
+//! GETMETADATA and SETMETADATA (RFC 5464), and the METADATA of LIST (RFC 9590). Private entries
+//! are whoever's set them, also those on another's mailbox; the shared ones of a mailbox are seen by all who may read it, and changed with
+//! the right `w` (§3.3). The server's shared entries are the operator's.
 
 use imap::command::{GetMetadata, MetadataDepth, SetMetadata};
 use imap::name::MailboxName;
 use imap::out::Code;
 use mail::ids::MailboxId;
-use mailbox::Error;
+use mailbox::{Act, Error, Place};
 use store::contract::{Conflict, METADATA_VALUE_BYTES, MetadataRow, StoreError};
 
 use crate::imap::filters;
@@ -21,7 +22,12 @@ pub(crate) async fn get(
     answer: Reading,
 ) -> Result<(), Stop> {
     let found = match mailbox_of(user, get.mailbox.as_ref()).await {
-        Ok(mailbox) => user.person.metadata().await.map(|rows| (mailbox, rows)),
+        Ok(Some(place)) => user
+            .person
+            .metadata_of(place)
+            .await
+            .map(|rows| (Some(place.mailbox), rows)),
+        Ok(None) => user.person.metadata().await.map(|rows| (None, rows)),
         Err(error) => Err(error),
     };
     let (mailbox, rows) = match found {
@@ -107,13 +113,11 @@ pub(crate) fn line(
     cx.io.out.metadata(Some(name), &values);
 }
 
-async fn mailbox_of(user: &User, name: Option<&MailboxName>) -> Result<Option<MailboxId>, Error> {
+async fn mailbox_of(user: &User, name: Option<&MailboxName>) -> Result<Option<Place>, Error> {
     let Some(name) = name else { return Ok(None) };
     let name = refusal::name(name)?;
-    let tree = user.person.tree().await?;
-    tree.find(&name)
-        .map(|entry| Some(entry.row.id))
-        .ok_or(Error::NoSuchMailbox)
+    let entry = user.person.find_for(&name, Act::ReadNotes).await?;
+    Ok(Some(entry.place()))
 }
 
 type Value<'r> = (&'r str, Option<&'r [u8]>);

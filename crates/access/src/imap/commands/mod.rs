@@ -1,5 +1,6 @@
 //! One verb, one file. CAPABILITY, ID, LOGOUT, NAMESPACE, STARTTLS and UNSELECT are a line each in `session.rs`.
 
+pub(super) mod acl;
 pub(super) mod append;
 pub(super) mod authenticate;
 pub(super) mod close;

@@ -2,7 +2,7 @@
 
 use imap::command::Transfer;
 use imap::out::Code;
-use mailbox::{Expunges, Opened};
+use mailbox::{Act, Expunges, Opened};
 
 use super::copy::{both_sides, prepare};
 use crate::imap::io::Stop;
@@ -15,8 +15,8 @@ pub(crate) async fn run(
     moved: &Transfer,
     answer: Change,
 ) -> Result<(), Stop> {
-    if opened.read_only() {
-        cx.no_change(user, answer, &mailbox::Error::ReadOnly);
+    if let Err(error) = opened.may(Act::TakeOut) {
+        cx.no_change(user, answer, &error);
         return Ok(());
     }
     let Some((uids, to, answer)) = prepare(cx, user, opened, moved, answer).await? else {

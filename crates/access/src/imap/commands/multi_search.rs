@@ -1,11 +1,14 @@
 //! ESEARCH (RFC 7377): a search in several mailboxes, one after the other. Each that has matches gets an answer of its own, with
 //! UIDs; those without, and those that went meanwhile, get none (RFC 7377 §2.1).
 
+use std::collections::HashMap;
+
 use imap::command::{MultiSearch, Returns, Source, Tag};
 use imap::name::MailboxName;
 use imap::out::Code;
 use index::Found;
-use mailbox::{Entry, Expunges, Opened};
+use mail::ids::AccountId;
+use mailbox::{Act, Entry, Expunges, Opened};
 use store::uids::UidSet;
 
 use super::enable;
@@ -71,9 +74,10 @@ async fn everywhere(
     asked: &MultiSearch,
     tag: &Tag,
 ) -> Result<(), Failure> {
-    let tree = user.person.tree().await?;
-    let mut found = Vec::new();
-    for entry in tree.entries() {
+    let tree = user.person.everything().await?;
+    let mut found: HashMap<AccountId, Vec<Found>> = HashMap::new();
+    // RFC 7377 §4: what may not be read is not searched, and nothing is said of it.
+    for entry in tree.entries().iter().filter(|entry| entry.may(Act::Read).is_ok()) {
         let here = opened.as_deref_mut().filter(|opened| opened.id() == entry.row.id);
         let is_open = here.is_some();
         let wanted = asked.sources.iter().any(|source| is_in(entry, source, is_open));
@@ -81,9 +85,10 @@ async fn everywhere(
         let (true, Ok(name)) = (wanted, MailboxName::from_utf8(&entry.name)) else {
             continue;
         };
+        let found = found.entry(entry.row.account).or_default();
         match here {
-            Some(opened) => in_mailbox(cx, user, opened, (asked, &mut found), (tag, &name)).await?,
-            None => elsewhere(cx, user, entry, (asked, &mut found), (tag, &name)).await?,
+            Some(opened) => in_mailbox(cx, user, opened, (asked, found), (tag, &name)).await?,
+            None => elsewhere(cx, user, entry, (asked, found), (tag, &name)).await?,
         }
         cx.io.send().await?;
         cx.io.breathe().await?;
@@ -104,7 +109,7 @@ async fn elsewhere(
     };
     match user.person.open(&name, true).await {
         Ok(mut opened) => in_mailbox(cx, user, &mut opened, asked, named).await,
-        Err(mailbox::Error::NoSuchMailbox) => Ok(()),
+        Err(mailbox::Error::NoSuchMailbox | mailbox::Error::NoPermission(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -153,7 +158,7 @@ fn is_in(entry: &Entry, source: &Source, is_open: bool) -> bool {
         Source::Selected => is_open,
         // Mail arrives in INBOX alone, unless the sender names another mailbox in the address.
         Source::Inboxes => entry.name == mailbox::MailboxName::inbox().to_string(),
-        Source::Personal => true,
+        Source::Personal => !mailbox::name::is_of_others(&entry.name),
         Source::Subscribed => entry.row.subscribed,
         Source::Subtree(names) => named(names, |_| true),
         Source::SubtreeOne(names) => named(names, |below| !below.contains('/')),

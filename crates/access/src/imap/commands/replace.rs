@@ -3,7 +3,7 @@
 
 use imap::command::Replace;
 use imap::out::Code;
-use mailbox::{Error, Expunges, Opened};
+use mailbox::{Act, Error, Expunges, Opened};
 use store::uids::UidSet;
 
 use super::append::{Collected, Wanted, collect, not_placed, recover};
@@ -53,7 +53,7 @@ pub(crate) async fn run(
             // RFC 8508 §3.4: the client learns of the new message before the old one goes.
             let code = Code::AppendUid(validity, &[(new, new)]);
             cx.io.out.ok(Some(&code), "The new message is there");
-            if to == opened.id() {
+            if to.mailbox == opened.id() {
                 opened.brought(&UidSet::from_uids([new]));
             }
             cx.tell(user, opened, Expunges::Tell)?;
@@ -66,9 +66,7 @@ pub(crate) async fn run(
 
 /// The UID and the size of the message that goes. `Err(None)`: there is no such sequence number.
 fn old(opened: &Opened, replace: &Replace) -> Result<(u32, u64), Option<Error>> {
-    if opened.read_only() {
-        return Err(Some(Error::ReadOnly));
-    }
+    opened.may(Act::TakeOut).map_err(Some)?;
     let wanted = numbers::uids(opened, replace.numbers, &replace.set).ok_or(None)?;
     let row = opened.select(&wanted).next();
     row.map(|(_, row)| (row.uid, u64::from(row.size_bytes)))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use imap::command::Select;
 use imap::out::{Code, ListLine, Out};
 use mailbox::{Opened, Snapshot};
-use store::flags::SEEN;
+use store::flags::{FlagMask, SEEN};
 
 use super::resync;
 use crate::imap::io::Stop;
@@ -50,7 +50,7 @@ pub(crate) async fn run(
     if let Some(found) = found {
         resync::tell(cx, user, &opened, &found).await?;
     }
-    let code = if read_only {
+    let code = if opened.read_only() {
         Code::ReadOnly
     } else {
         Code::ReadWrite
@@ -61,9 +61,8 @@ pub(crate) async fn run(
 
 fn describe(out: &mut Out, user: &User, opened: &Opened) {
     let snapshot = opened.snapshot();
-    let flags = flags_in_use(snapshot);
-    let names: Vec<&str> = flags.iter().map(String::as_str).collect();
-    out.mailbox_flags(names.iter().copied());
+    let flags = flags_in_use(snapshot, FlagMask::ALL);
+    out.mailbox_flags(flags.iter().map(String::as_str));
     out.exists(opened.exists());
     out.recent(opened.recent());
     // RFC 9051 appendix E has no UNSEEN there any more; with UIDONLY a sequence number means nothing (RFC 9586 §3.4).
@@ -75,11 +74,7 @@ fn describe(out: &mut Out, user: &User, opened: &Opened) {
     }
     out.ok(Some(&Code::UidValidity(opened.uidvalidity())), "UIDs are valid");
     out.ok(Some(&Code::UidNext(opened.uidnext())), "The next UID");
-    let may_change: &[&str] = if opened.read_only() { &[] } else { &names };
-    out.ok(
-        Some(&Code::PermanentFlags(may_change, !opened.read_only())),
-        "Flags that are kept",
-    );
+    tell_permanent(out, opened);
     out.ok(
         Some(&Code::HighestModSeq(opened.applied_modseq().max(1))),
         "The highest mod-sequence",
@@ -91,10 +86,31 @@ fn describe(out: &mut Out, user: &User, opened: &Opened) {
     );
 }
 
-/// System flags, and the keywords that some message has.
-fn flags_in_use(snapshot: &Snapshot) -> Vec<String> {
+/// FLAGS and PERMANENTFLAGS, after rights changed (RFC 4314 §5.1.1).
+pub(crate) fn tell_flags(out: &mut Out, opened: &Opened) {
+    let flags = flags_in_use(opened.snapshot(), FlagMask::ALL);
+    out.mailbox_flags(flags.iter().map(String::as_str));
+    tell_permanent(out, opened);
+}
+
+/// The flags that this person may change here.
+fn tell_permanent(out: &mut Out, opened: &Opened) {
+    let mask = opened.may_flag();
+    let flags = flags_in_use(opened.snapshot(), mask);
+    let names: Vec<&str> = flags.iter().map(String::as_str).collect();
+    out.ok(
+        Some(&Code::PermanentFlags(&names, mask.keywords)),
+        "Flags that are kept",
+    );
+}
+
+/// Of some flags, the system flags, and the keywords that a message has.
+fn flags_in_use(snapshot: &Snapshot, of: FlagMask) -> Vec<String> {
     let system = SYSTEM.iter().fold(0, |bits, (bit, _)| bits | bit);
     let used = snapshot.iter().fold(0, |bits, row| bits | row.bits);
-    let rare: BTreeSet<&str> = snapshot.rare_keywords().collect();
-    bit_names(used | system).chain(rare).map(str::to_owned).collect()
+    let rare: BTreeSet<&str> = snapshot.rare_keywords().filter(|_| of.keywords).collect();
+    bit_names((used | system) & of.bits)
+        .chain(rare)
+        .map(str::to_owned)
+        .collect()
 }

@@ -27,7 +27,7 @@ pub(crate) async fn run(
     let Some((hits, answer)) = found else {
         return Ok(());
     };
-    let hits = match ordered(cx, user, &hits, &sort.criteria).await {
+    let hits = match ordered(cx, (user, &user.person.at(opened)), &hits, &sort.criteria).await {
         Ok(hits) => hits,
         Err(halt) => return refuse(cx, user, halt, answer),
     };

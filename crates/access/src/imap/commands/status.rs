@@ -3,6 +3,7 @@
 use imap::command::{Status, StatusItem};
 use imap::name::MailboxName;
 use imap::out::StatusValue;
+use mailbox::Act;
 use store::contract::MailboxRow;
 
 use crate::imap::io::Stop;
@@ -16,11 +17,11 @@ pub(crate) async fn run(
     answer: Reading,
 ) -> Result<(), Stop> {
     let found = match refusal::name(&status.mailbox) {
-        Ok(name) => user.person.tree().await.and_then(|tree| {
-            tree.find(&name)
-                .map(|entry| entry.row.clone())
-                .ok_or(mailbox::Error::NoSuchMailbox)
-        }),
+        Ok(name) => user
+            .person
+            .find_for(&name, Act::Read)
+            .await
+            .map(|entry| entry.row),
         Err(error) => Err(error),
     };
     match found {

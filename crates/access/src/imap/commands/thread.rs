@@ -3,7 +3,7 @@
 use imap::command::{Thread, ThreadAlgorithm};
 use imap::out::ThreadStep;
 use mail::thread::{Step, Threaded, Threads};
-use mailbox::Opened;
+use mailbox::{Opened, Person};
 
 use super::search::expunges;
 use crate::imap::digests::{self, Needs};
@@ -23,7 +23,7 @@ pub(crate) async fn run(
     let Some((hits, answer)) = found else {
         return Ok(());
     };
-    let steps = match threaded(cx, user, &hits, thread.algorithm).await {
+    let steps = match threaded(cx, (user, &user.person.at(opened)), &hits, thread.algorithm).await {
         Ok(steps) => steps,
         Err(halt) => return refuse(cx, user, halt, answer),
     };
@@ -40,7 +40,7 @@ pub(crate) async fn run(
 
 async fn threaded(
     cx: &mut Cx<'_, '_>,
-    user: &User,
+    who: (&User, &Person),
     hits: &[Hit],
     algorithm: ThreadAlgorithm,
 ) -> Result<Vec<Step>, Halt> {
@@ -49,7 +49,7 @@ async fn threaded(
         ThreadAlgorithm::OrderedSubject => Needs::Keys,
         ThreadAlgorithm::References => Needs::Links,
     };
-    digests::each(cx, user, hits, needs, |_, digest| {
+    digests::each(cx, who, hits, needs, |_, digest| {
         threads.add(Threaded {
             sent_ms: digest.sent_ms(),
             subject: &digest.keys.subject,

@@ -54,7 +54,6 @@ impl Work<'_> {
         flags: &Flags,
         internal_date: UnixMs,
     ) -> Result<OpResult> {
-        self.own_mailbox(account, from)?;
         let OpResult::Expunged { uids, .. } = self.expunge(from, &UidSet::from_uids([uid]), false)? else {
             return Err(StoreError::Conflict(Conflict::NoSuchMessage));
         };
