@@ -270,7 +270,7 @@ impl Person {
         if place.owner != self.account {
             rows.retain(|row| is_private(&row.entry));
             let owners = self.at_place(place).metadata().await?;
-            rows.extend(owners.into_iter().filter(|row| !is_private(&row.entry)));
+            rows.extend(owners.into_iter().filter(|row| row.entry.starts_with("/shared/")));
         }
         rows.retain(|row| row.mailbox == Some(place.mailbox));
         Ok(rows)
