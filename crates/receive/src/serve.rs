@@ -75,7 +75,9 @@ async fn in_the_open(context: &Context, door: &Door, mut conn: Connection<Plain>
 
 fn new_session(context: &Context, door: &Door, secured: bool) -> Session<Proof> {
     let now_unix_s = context.queue.clock.now().0 / 1000;
-    Session::new(door.setup.clone(), secured).begun_at(now_unix_s)
+    Session::new(door.setup.clone(), secured)
+        .begun_at(now_unix_s)
+        .offering_scram(context.directory.offers_scram())
 }
 
 fn tls_failed(context: &Context, door: &Door, peer: Peer, error: &IntoTlsError) {

@@ -530,6 +530,120 @@ async fn rel_5_a_user_sends_as_nobody_else() {
     assert_eq!(house.inbox("bob@example.test").await.len(), own.len());
 }
 
+/// Everybody has a generated password from now on; alice's.
+async fn generated_passwords(house: &House) -> String {
+    let mut alices = String::new();
+    for (seed, name) in [(1, "alice"), (2, "bob"), (3, "carol"), (4, "dave")] {
+        let password = directory::Password::generate(&testkit::chance::SeededChance::new(seed));
+        if name == "alice" {
+            alices = password.reveal().to_owned();
+        }
+        let change = directory::admin::AccountChange {
+            password: Some(password),
+            ..Default::default()
+        };
+        let address = format!("{name}@example.test");
+        house
+            .directory
+            .set_account(&address, change)
+            .await
+            .expect("an account");
+    }
+    alices
+}
+
+/// The client's proof that it knows the password, after the server's salt; the reply must begin so.
+async fn prove(client: &mut house::Client, user: &str, password: &str, initial: bool, want: &str) {
+    let bare = format!("n={user}@example.test,r=fyko+d2lbbFgONRv9qkxdawL");
+    let first = STANDARD.encode(format!("n,,{bare}"));
+    let challenge = if initial {
+        client.ask(&format!("AUTH SCRAM-SHA-256 {first}"), "334 ").await
+    } else {
+        assert_eq!(client.ask("AUTH scram-sha-256", "334").await.trim_end(), "334");
+        client.ask(&first, "334 ").await
+    };
+    let challenge = STANDARD.decode(challenge[4..].trim()).expect("base64");
+    let challenge = String::from_utf8(challenge).expect("text");
+    let last = directory::scram::client_final(password, &bare, &challenge).expect("a proof");
+    client.say(format!("{}\r\n", STANDARD.encode(last))).await;
+    let reply = client.reply().await;
+    if !reply.starts_with("334 ") {
+        assert!(reply.starts_with(want), "{reply}");
+        return;
+    }
+    let proof = STANDARD.decode(reply[4..].trim()).expect("base64");
+    assert!(proof.starts_with(b"v="), "the server proves itself too");
+    client.ask("", want).await;
+}
+
+#[tokio::test]
+async fn a_submitter_proves_the_password_without_telling_it() {
+    let house = House::new().await;
+    let connect = async || {
+        let mut client = house.connect(DoorKind::Submissions);
+        client.handshake().await;
+        client.expect("220").await;
+        let offers = client.ask("EHLO laptop", "250-").await;
+        (client, offers)
+    };
+    let (mut client, offers) = connect().await;
+    assert!(
+        !offers.contains("SCRAM"),
+        "chosen passwords have no keys: {offers}"
+    );
+    client.ask("AUTH SCRAM-SHA-256", "504").await;
+    let password = generated_passwords(&house).await;
+    let (mut client, offers) = connect().await;
+    assert!(offers.contains("AUTH PLAIN LOGIN SCRAM-SHA-256"), "{offers}");
+    prove(&mut client, "alice", &password, true, "235 2.7.0").await;
+    client.ask("MAIL FROM:<alice@example.test>", "250").await;
+    let (mut client, _) = connect().await;
+    prove(&mut client, "alice", &password, false, "235 2.7.0").await;
+    // Who is not there, who is disabled, and a wrong password look alike.
+    for user in ["bob", "carol", "nobody"] {
+        let (mut client, _) = connect().await;
+        prove(&mut client, user, &password, true, "535 5.7.8").await;
+        client.ask("MAIL FROM:<alice@example.test>", "530 5.7.0").await;
+    }
+    let (mut client, _) = connect().await;
+    client.ask("AUTH SCRAM-SHA-256 !!!", "501").await;
+    client.ask("AUTH SCRAM-SHA-256 AAAA", "501").await;
+    client.ask("AUTH SCRAM-SHA-256", "334").await;
+    client.ask("*", "501").await;
+    client.ask("NOOP", "250").await;
+}
+
+#[tokio::test]
+async fn log_4_scram_that_is_broken_off_counts_at_submission_too() {
+    let house = House::guarded().await;
+    let password = generated_passwords(&house).await;
+    let first = STANDARD.encode("n,,n=nobody@example.test,r=fyko+d2lbbFgONRv9qkxdawL");
+    let connect = async || {
+        let mut client = house.connect(DoorKind::Submissions);
+        client.handshake().await;
+        client.expect("220").await;
+        client.ask("EHLO laptop", "250-").await;
+        client
+    };
+    for n in 0..guard::limits::FAILURES {
+        let mut client = connect().await;
+        client.ask(&format!("AUTH SCRAM-SHA-256 {first}"), "334 ").await;
+        match n % 3 {
+            0 => drop(client.ask("*", "501").await),
+            1 => drop(client.ask("AAAA", "501").await),
+            // Or it just goes.
+            _ => {}
+        }
+        client.hang_up().await;
+    }
+    let mut client = connect().await;
+    let plain = STANDARD.encode(format!("\0alice@example.test\0{password}"));
+    client.ask(&format!("AUTH PLAIN {plain}"), "454 4.7.0").await;
+    client
+        .ask(&format!("AUTH SCRAM-SHA-256 {first}"), "454 4.7.0")
+        .await;
+}
+
 #[tokio::test]
 async fn rel_6_submission_begins_with_tls_and_sign_in() {
     let house = House::new().await;

@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub secured: bool,
     pub signed_in: bool,
     pub hello: Option<Hello>,
+    /// SCRAM-SHA-256 is offered beside PLAIN and LOGIN
+    pub scram: bool,
     /// when the session began, in seconds since 1970; nothing when nobody told
     pub began_unix_s: Option<u64>,
     pub errors: u32,
@@ -113,6 +115,7 @@ impl<P> Session<P> {
             secured,
             signed_in: false,
             hello: None,
+            scram: false,
             began_unix_s: None,
             errors: 0,
             idle_commands: 0,
@@ -127,6 +130,12 @@ impl<P> Session<P> {
     /// Tells the time. Without it FUTURERELEASE is not offered, since its last moment must be named (RFC 4865 §3).
     pub fn begun_at(mut self, unix_s: u64) -> Self {
         self.shared.began_unix_s = Some(unix_s);
+        self
+    }
+
+    /// Offers SCRAM-SHA-256 (RFC 7677) wherever one may sign in: when everybody who has a password can use it.
+    pub fn offering_scram(mut self, offered: bool) -> Self {
+        self.shared.scram = offered;
         self
     }
 

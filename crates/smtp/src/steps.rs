@@ -239,6 +239,7 @@ impl<P> BeforeTls<P> {
         let mut fresh = Session::new(self.session.shared.setup.clone(), true);
         fresh.shared.errors = self.session.shared.errors;
         fresh.shared.began_unix_s = self.session.shared.began_unix_s;
+        fresh.shared.scram = self.session.shared.scram;
         fresh
     }
 }

@@ -79,7 +79,12 @@ fn offers<P>(session: &Session<P>) -> Vec<String> {
     }
     let may_sign_in = setup.flavour == Flavour::Submission && (secured || setup.insecure_auth);
     if may_sign_in && !session.signed_in() {
-        lines.push("AUTH PLAIN LOGIN".to_owned());
+        let scram = if session.shared.scram {
+            " SCRAM-SHA-256"
+        } else {
+            ""
+        };
+        lines.push(format!("AUTH PLAIN LOGIN{scram}"));
     }
     lines.extend(setup.sender.iter().map(|sender| format!("XSENDER {sender}")));
     lines.push("HELP".to_owned());
