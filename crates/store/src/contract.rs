@@ -849,6 +849,16 @@ pub trait Store: Send + Sync + 'static {
     fn placements(&self, mailbox: MailboxId, after_uid: u32) -> BoxFuture<'_, Result<Vec<PlacementRow>>>;
     /// What changed after `modseq`.
     fn changes_since(&self, mailbox: MailboxId, modseq: u64) -> BoxFuture<'_, Result<Changes>>;
+    /// The same of several mailboxes in one question.
+    fn changes_of(&self, asked: Vec<(MailboxId, u64)>) -> BoxFuture<'_, Result<Vec<Result<Changes>>>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(asked.len());
+            for (mailbox, modseq) in asked {
+                answers.push(self.changes_since(mailbox, modseq).await);
+            }
+            Ok(answers)
+        })
+    }
     /// Message rows, in the order asked; a missing one is left out. At most `PAGE_ROWS`.
     /// A message whose last placement was expunged stays readable until it is collected.
     fn messages(&self, ids: Vec<MessageId>) -> BoxFuture<'_, Result<Vec<MessageRow>>>;

@@ -180,11 +180,17 @@ impl Ledger {
         Ok(state)
     }
 
-    /// An account to change.
+    /// An account to change; its row is written at the end of the group.
     pub fn change_account(&mut self, conn: &Connection, id: AccountId) -> Result<&mut AccountState> {
+        self.changed_accounts.insert(id);
+        self.count(conn, id)
+    }
+
+    /// An account of which no more changes than what its mailboxes' rows say: bytes, and a modseq that one of them gets. Its own row is
+    /// not written, which spares every delivery a page.
+    fn count(&mut self, conn: &Connection, id: AccountId) -> Result<&mut AccountState> {
         let before = self.account(conn, id)?;
         self.batch.accounts.entry(id).or_insert(Some(before));
-        self.changed_accounts.insert(id);
         self.accounts
             .get_mut(&id)
             .ok_or(StoreError::Conflict(Conflict::NoSuchAccount))
@@ -214,13 +220,24 @@ impl Ledger {
 
     /// The modseq for one more changed row: one value per batch and account, and a new one after each 256 rows.
     pub fn modseq(&mut self, conn: &Connection, account: AccountId) -> Result<u64> {
+        self.changed_accounts.insert(account);
+        self.next_modseq(conn, account)
+    }
+
+    /// A placement of so many bytes: the modseq that its row and its mailbox's get.
+    pub fn place(&mut self, conn: &Connection, account: AccountId, bytes: u64) -> Result<u64> {
+        self.count(conn, account)?.used_bytes += bytes;
+        self.next_modseq(conn, account)
+    }
+
+    fn next_modseq(&mut self, conn: &Connection, account: AccountId) -> Result<u64> {
         if let Some((value, rows)) = self.batch.values.get_mut(&account)
             && *rows < ROWS_PER_MODSEQ
         {
             *rows += 1;
             return Ok(*value);
         }
-        let state = self.change_account(conn, account)?;
+        let state = self.count(conn, account)?;
         state.modseq += 1;
         let value = state.modseq;
         self.batch.values.insert(account, (value, 1));

@@ -4,7 +4,7 @@ use mail::ids::{AccountId, BlobId, Id, MailboxId, MessageId, QueueId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use world::clock::UnixMs;
 
-use crate::contract::{AccountRow, GrantRow, MailboxRow, MessageRow, Result, Waiting};
+use crate::contract::{AccountRow, GrantRow, MailboxRow, MessageRow, Result, StoreError, Waiting};
 use crate::embedded::rows::{
     PlacementColumns, Sum, account_sum, grant_sum, int, ledger_sum, mailbox_sum, special_use_from, uint,
     verify,
@@ -128,9 +128,11 @@ pub(crate) fn mailbox(conn: &Connection, id: MailboxId) -> Result<Option<Mailbox
 }
 
 /// An account as the directory sees it, selected as `id,address,credential,quota_bytes,enabled,settings,inbox,sum,used_bytes,…`.
-pub(crate) fn account_from(row: &Row<'_>) -> Result<(AccountRow, AccountState)> {
+///
+/// Its ledger's row was written when something else than a placement changed it last: what was placed since is in the mailboxes.
+pub(crate) fn account_from(conn: &Connection, row: &Row<'_>) -> Result<(AccountRow, AccountState)> {
     let id: i64 = row.get(0)?;
-    let account = AccountRow {
+    let mut account = AccountRow {
         id: AccountId::from_raw(positive(id)),
         address: row.get(1)?,
         credential: row.get(2)?,
@@ -139,7 +141,7 @@ pub(crate) fn account_from(row: &Row<'_>) -> Result<(AccountRow, AccountState)> 
         enabled: row.get(4)?,
         settings: row.get(5)?,
     };
-    let state = AccountState {
+    let mut state = AccountState {
         inbox: MailboxId::from_raw(positive(row.get(6)?)),
         quota_bytes: account.quota_bytes,
         used_bytes: account.used_bytes,
@@ -158,7 +160,32 @@ pub(crate) fn account_from(row: &Row<'_>) -> Result<(AccountRow, AccountState)> 
     verify(row.get(11)?, ledger, || {
         format!("ledger of account {}", account.id)
     })?;
+    let (held, highest) = mailboxes_hold(conn, account.id)?;
+    (account.used_bytes, state.used_bytes) = (held, held);
+    state.modseq = state.modseq.max(highest);
     Ok((account, state))
+}
+
+/// Bytes in an account's mailboxes and the highest of their modseqs. A mailbox whose row is damaged counts for nothing: whoever looks
+/// at it is told.
+fn mailboxes_hold(conn: &Connection, account: AccountId) -> Result<(u64, u64)> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id,account,parent,name,special_use,subscribed,uidvalidity,uidnext,modseq,messages,unseen,deleted,\
+         size_bytes,tombstone_floor,sum FROM mailboxes WHERE account=?",
+    )?;
+    let mut rows = statement.query(params![int(account.raw())])?;
+    let (mut bytes, mut modseq) = (0u64, 0);
+    while let Some(row) = rows.next()? {
+        match mailbox_from(row) {
+            Ok(MailboxState { row, .. }) => {
+                bytes = bytes.saturating_add(row.size_bytes);
+                modseq = modseq.max(row.modseq);
+            }
+            Err(StoreError::Damaged(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((bytes, modseq))
 }
 
 /// One account.
@@ -168,7 +195,7 @@ pub(crate) fn account(conn: &Connection, id: AccountId) -> Result<Option<(Accoun
          FROM accounts a JOIN ledgers l ON l.account=a.id WHERE id=?",
     )?;
     let mut rows = statement.query(params![int(id.raw())])?;
-    rows.next()?.map(account_from).transpose()
+    rows.next()?.map(|row| account_from(conn, row)).transpose()
 }
 
 /// One body.

@@ -10,14 +10,28 @@ use crate::embedded::rows::{Sum, int, uint, verify};
 use crate::embedded::schema::{self, MAILBOX_TABLES, QUEUE_TABLES, SHARING_TABLES};
 use crate::limits::MIGRATED_DEADLINE_MS;
 
+/// Brings a store of an older version to ours, version by version.
+pub(super) fn from(conn: &Connection, version: i64, now: UnixMs) -> Result<()> {
+    if version <= 1 {
+        from_1(conn, now)?;
+    }
+    if version <= 2 {
+        from_2(conn)?;
+    }
+    if version <= 3 {
+        from_3(conn)?;
+    }
+    from_4(conn)
+}
+
 /// Version 1 knew neither lanes nor deadlines. Recipients elsewhere waited for a road: now there is one, they are due at once.
-pub(super) fn from_1(conn: &Connection, now: UnixMs) -> Result<()> {
+fn from_1(conn: &Connection, now: UnixMs) -> Result<()> {
     in_transaction(conn, || move_waiting(conn, now))
 }
 
 /// Version 2 knew one save date of a message, not one of each place, and neither metadata nor names subscribed to without a
 /// mailbox. No row is written: a place without a date of its own has its message's, and its checksum stays what it was.
-pub(super) fn from_2(conn: &Connection) -> Result<()> {
+fn from_2(conn: &Connection) -> Result<()> {
     in_transaction(conn, || {
         conn.execute_batch("ALTER TABLE placements ADD COLUMN saved_at INTEGER NOT NULL DEFAULT 0")?;
         conn.execute_batch(MAILBOX_TABLES)?;
@@ -26,11 +40,17 @@ pub(super) fn from_2(conn: &Connection) -> Result<()> {
 }
 
 /// Version 3 knew no mailbox that several people use. No row is written.
-pub(super) fn from_3(conn: &Connection) -> Result<()> {
+fn from_3(conn: &Connection) -> Result<()> {
     in_transaction(conn, || {
         conn.execute_batch(SHARING_TABLES)?;
         schema::set_meta(conn, "version", 4)
     })
+}
+
+/// Version 4 wrote the ledger's row with every delivery. Now what was placed is counted from the mailboxes; an older program would not
+/// know that, so the version is another one. No row is written.
+fn from_4(conn: &Connection) -> Result<()> {
+    in_transaction(conn, || schema::set_meta(conn, "version", 5))
 }
 
 fn in_transaction(conn: &Connection, step: impl FnOnce() -> Result<()>) -> Result<()> {

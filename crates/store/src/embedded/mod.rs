@@ -322,6 +322,10 @@ impl Store for Embedded {
             .ask(move |reader| reader.changes_since(mailbox, modseq))
     }
 
+    fn changes_of(&self, asked: Vec<(MailboxId, u64)>) -> BoxFuture<'_, Result<Vec<Result<Changes>>>> {
+        self.readers.ask(move |reader| reader.changes_of(&asked))
+    }
+
     fn messages(&self, ids: Vec<MessageId>) -> BoxFuture<'_, Result<Vec<MessageRow>>> {
         self.readers.ask(move |reader| reader.messages(&ids))
     }
@@ -332,13 +336,7 @@ impl Store for Embedded {
     }
 
     fn read_bodies(&self, wanted: Vec<(BlobId, u64)>) -> BoxFuture<'_, Result<Vec<Result<Bytes>>>> {
-        self.readers.ask(move |reader| {
-            let read = wanted.into_iter().map(|(blob, length)| {
-                let found = reader.read_body(blob, 0, length);
-                reader.shared.watch(found)
-            });
-            Ok(read.collect())
-        })
+        self.readers.ask(move |reader| reader.read_bodies(&wanted))
     }
 
     fn keywords(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<String>>> {

@@ -79,34 +79,47 @@ impl Reader {
     }
 
     pub fn changes_since(&mut self, mailbox: MailboxId, modseq: u64) -> Result<Changes> {
+        self.snapshot(|reader| reader.changed(mailbox, modseq))
+    }
+
+    /// Of several mailboxes at one moment.
+    pub fn changes_of(&mut self, asked: &[(MailboxId, u64)]) -> Result<Vec<Result<Changes>>> {
         self.snapshot(|reader| {
-            let missing = StoreError::Conflict(Conflict::NoSuchMailbox);
-            let state = load::mailbox(&reader.conn, mailbox)?.ok_or(missing)?;
-            let highest = state.row.modseq;
-            if modseq < state.tombstone_floor {
-                let empty = (Vec::new(), UidSet::new());
-                return Ok(Changes {
-                    rows: empty.0,
-                    vanished: empty.1,
-                    upto: highest,
-                    highest,
-                    too_old: true,
-                });
-            }
-            let (mut found, row_limit) = reader.changed_rows(mailbox, modseq)?;
-            let (mut buried, tombstone_limit) = reader.buried(mailbox, modseq)?;
-            let upto = row_limit.min(tombstone_limit).min(highest);
-            found.retain(|placement| placement.modseq <= upto);
-            buried.retain(|(at, _, _)| *at <= upto);
-            let rows = reader.named(mailbox, found)?;
-            let vanished = UidSet::from_ranges(buried.into_iter().map(|(_, first, last)| (first, last)));
-            Ok(Changes {
-                rows,
-                vanished,
-                upto,
+            let answers = asked.iter().map(|(mailbox, modseq)| {
+                let found = reader.changed(*mailbox, *modseq);
+                reader.shared.watch(found)
+            });
+            Ok(answers.collect())
+        })
+    }
+
+    fn changed(&mut self, mailbox: MailboxId, modseq: u64) -> Result<Changes> {
+        let missing = StoreError::Conflict(Conflict::NoSuchMailbox);
+        let state = load::mailbox(&self.conn, mailbox)?.ok_or(missing)?;
+        let highest = state.row.modseq;
+        if modseq < state.tombstone_floor {
+            let empty = (Vec::new(), UidSet::new());
+            return Ok(Changes {
+                rows: empty.0,
+                vanished: empty.1,
+                upto: highest,
                 highest,
-                too_old: false,
-            })
+                too_old: true,
+            });
+        }
+        let (mut found, row_limit) = self.changed_rows(mailbox, modseq)?;
+        let (mut buried, tombstone_limit) = self.buried(mailbox, modseq)?;
+        let upto = row_limit.min(tombstone_limit).min(highest);
+        found.retain(|placement| placement.modseq <= upto);
+        buried.retain(|(at, _, _)| *at <= upto);
+        let rows = self.named(mailbox, found)?;
+        let vanished = UidSet::from_ranges(buried.into_iter().map(|(_, first, last)| (first, last)));
+        Ok(Changes {
+            rows,
+            vanished,
+            upto,
+            highest,
+            too_old: false,
         })
     }
 
@@ -343,9 +356,27 @@ impl Reader {
         let mut rows = statement.query(params![after.map_or(-1, |id| int(id.raw())), PAGE])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(load::account_from(row)?.0);
+            found.push(load::account_from(&self.conn, row)?.0);
         }
         Ok(found)
+    }
+
+    /// Several bodies from their starts. Those in the database are read at one moment.
+    pub fn read_bodies(&mut self, wanted: &[(BlobId, u64)]) -> Result<Vec<Result<bytes::Bytes>>> {
+        let found = self.snapshot(|reader| {
+            let found = wanted.iter().map(|(blob, _)| reader.row_and_inline(*blob));
+            Ok(found.collect::<Vec<_>>())
+        })?;
+        let mut bodies = Vec::with_capacity(wanted.len());
+        for (&(blob, length), found) in wanted.iter().zip(found) {
+            let body = match found {
+                Ok((_, Some(body))) => Ok(body.slice(..body.len().min(length as usize))),
+                Ok((_, None)) => self.read_body(blob, 0, length),
+                Err(error) => Err(error),
+            };
+            bodies.push(self.shared.watch(body));
+        }
+        Ok(bodies)
     }
 
     pub fn read_body(&mut self, blob: BlobId, offset: u64, length: u64) -> Result<bytes::Bytes> {

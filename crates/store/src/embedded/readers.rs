@@ -174,16 +174,7 @@ impl Reader {
     }
 
     fn try_body_range(&mut self, blob: BlobId, offset: u64, length: u64) -> Result<Option<Bytes>> {
-        let (row, inline) = self.snapshot(|reader| {
-            let missing = || StoreError::Damaged(format!("body {blob} (no row)"));
-            let row = load::body(&reader.conn, blob.raw())?.ok_or_else(missing)?;
-            let inline = if row.pack == 0 {
-                Some(inline_bytes(&reader.conn, &row)?)
-            } else {
-                None
-            };
-            Ok((row, inline))
-        })?;
+        let (row, inline) = self.snapshot(|reader| reader.row_and_inline(blob))?;
         match inline {
             Some(body) => {
                 let start = offset.min(row.size);
@@ -192,6 +183,18 @@ impl Reader {
             }
             None => self.packed_range(&row, offset, length),
         }
+    }
+
+    /// A body's row, and its bytes when they are in the database.
+    pub fn row_and_inline(&self, blob: BlobId) -> Result<(BodyRow, Option<Bytes>)> {
+        let missing = || StoreError::Damaged(format!("body {blob} (no row)"));
+        let row = load::body(&self.conn, blob.raw())?.ok_or_else(missing)?;
+        let inline = if row.pack == 0 {
+            Some(inline_bytes(&self.conn, &row)?)
+        } else {
+            None
+        };
+        Ok((row, inline))
     }
 
     /// From a pack; `None` when the pack is not there.

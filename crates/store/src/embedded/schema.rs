@@ -11,7 +11,7 @@ use crate::embedded::migrate;
 use crate::limits::{READER_CACHE_KIB, WAL_CHECKPOINT_BYTES, WRITER_CACHE_KIB};
 
 /// Version of the stored format. A newer one is refused, never guessed at.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 const TABLES: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -49,7 +49,7 @@ CREATE TABLE deliveries(accepted INTEGER NOT NULL, recipient INTEGER NOT NULL, m
 CREATE TABLE gone(since INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY(since, message)) WITHOUT ROWID;
 CREATE TABLE dead(since INTEGER NOT NULL, blob INTEGER NOT NULL, PRIMARY KEY(since, blob)) WITHOUT ROWID;
 CREATE TABLE doomed(mailbox INTEGER PRIMARY KEY);
-INSERT INTO meta VALUES('version', 4), ('id_floor', 0), ('scars', 0);
+INSERT INTO meta VALUES('version', 5), ('id_floor', 0), ('scars', 0);
 ";
 
 /// The tables that version 2 made anew or added.
@@ -150,11 +150,7 @@ fn check_version(conn: &Connection, now: UnixMs) -> Result<()> {
     let version = meta(conn, "version")?;
     match version {
         Some(VERSION) => Ok(()),
-        Some(1) => migrate::from_1(conn, now)
-            .and_then(|()| migrate::from_2(conn))
-            .and_then(|()| migrate::from_3(conn)),
-        Some(2) => migrate::from_2(conn).and_then(|()| migrate::from_3(conn)),
-        Some(3) => migrate::from_3(conn),
+        Some(older @ 1..VERSION) => migrate::from(conn, older, now),
         Some(other) => Err(StoreError::Fatal(format!(
             "the store has format {other}, this program knows format {VERSION}: use the program that wrote it, or a newer one"
         ))),

@@ -159,8 +159,6 @@ impl Pass {
         self.pages(reader, |reader| {
             let page = reader.accounts(account)?;
             account = page.last().map(|row| row.id);
-            page.iter()
-                .try_for_each(|row| verify_use(reader, row.id, row.used_bytes))?;
             for row in &page {
                 reader.metadata(row.id)?;
                 reader.subscribed_names(row.id)?;
@@ -242,27 +240,6 @@ fn packed_is_whole(reader: &mut Reader, row: &BodyRow) -> Result<bool> {
             BlobId::from_raw(row.blob)
         )))
     }
-}
-
-/// An account uses what its mailboxes hold.
-fn verify_use(reader: &Reader, account: AccountId, used_bytes: u64) -> Result<()> {
-    // Row and sum are read apart; a change in between is seen by reading the row again.
-    let sum = |conn: &rusqlite::Connection| -> Result<(u64, u64)> {
-        let found = conn.query_row(
-            "SELECT (SELECT ifnull(sum(size_bytes),0) FROM mailboxes WHERE account=?1),\
-             (SELECT ifnull(max(used_bytes),0) FROM ledgers WHERE account=?1)",
-            params![int(account.raw())],
-            |row| Ok((uint(row.get(0)?), uint(row.get(1)?))),
-        )?;
-        Ok(found)
-    };
-    let (held, used_now) = sum(&reader.conn)?;
-    if held == used_now || used_now != used_bytes {
-        return Ok(());
-    }
-    Err(StoreError::Damaged(format!(
-        "ledger of account {account} (used bytes)"
-    )))
 }
 
 /// Every entry about rights in the account's mailboxes is whole.

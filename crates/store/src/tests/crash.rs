@@ -887,11 +887,11 @@ async fn a_second_process_is_refused_and_a_newer_format_too() {
     store.close();
     drop(store);
     let conn = rusqlite::Connection::open(home.path("mail.db")).expect("a connection");
-    conn.execute("UPDATE meta SET value=5 WHERE name='version'", [])
+    conn.execute("UPDATE meta SET value=6 WHERE name='version'", [])
         .expect("set");
     drop(conn);
     let said = Embedded::open(home.dir.path(), home.world.options()).err();
-    assert!(matches!(said, Some(StoreError::Fatal(text)) if text.contains("format 5")));
+    assert!(matches!(said, Some(StoreError::Fatal(text)) if text.contains("format 6")));
 }
 
 #[tokio::test]

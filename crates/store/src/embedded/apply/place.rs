@@ -136,7 +136,7 @@ impl Work<'_> {
             saved_at,
         } = tenant;
         let account = self.ledger.known_mailbox(self.conn, mailbox)?.row.account;
-        let modseq = self.ledger.modseq(self.conn, account)?;
+        let modseq = self.ledger.place(self.conn, account, size)?;
         let row = &mut self.ledger.change_mailbox(self.conn, mailbox)?.row;
         let uid = row.uidnext;
         if uid == u32::MAX {
@@ -149,7 +149,6 @@ impl Work<'_> {
         row.deleted += u32::from(bits & DELETED != 0);
         row.size_bytes += size;
         let uidvalidity = row.uidvalidity;
-        self.ledger.change_account(self.conn, account)?.used_bytes += size;
         self.ledger.touch(account, mailbox);
         let columns = PlacementColumns {
             mailbox,
