@@ -68,6 +68,13 @@ impl Fresh {
         self.since.get_or_insert(now);
     }
 
+    /// A mailbox was looked at up to there.
+    pub(crate) fn move_mark(&mut self, mailbox: MailboxId, modseq: u64, now: Monotonic) {
+        if self.marks.insert(mailbox, modseq) != Some(modseq) {
+            self.since.get_or_insert(now);
+        }
+    }
+
     /// Whether a message would be out of order: ids ascend in a segment.
     pub(crate) fn is_before_last(&self, message: MessageId) -> bool {
         self.builder.last_id() >= Some(message.raw())

@@ -57,6 +57,8 @@ pub struct Index {
     renew: Mutex<Option<String>>,
     /// segments that are damaged and to be forgotten
     broken: Mutex<BTreeSet<u64>>,
+    /// accounts with segments written since they were merged last
+    grown: Mutex<BTreeSet<AccountId>>,
     /// messages left out since the start
     left_out: Mutex<HashSet<u64>>,
     pub(crate) wake: Notify,
@@ -170,6 +172,7 @@ impl Index {
             cache: Mutex::default(),
             renew: Mutex::default(),
             broken: Mutex::default(),
+            grown: Mutex::default(),
             left_out: Mutex::default(),
             wake: Notify::new(),
             progress: Progress::default(),
@@ -492,6 +495,16 @@ impl Index {
         if let Some(Err(error)) = forgotten {
             self.failed(error);
         }
+    }
+
+    /// An account has a new segment.
+    pub(crate) fn grown(&self, account: AccountId) {
+        self.grown.lock().insert(account);
+    }
+
+    /// The accounts that have a new segment since this was asked last.
+    pub(crate) fn take_grown(&self) -> BTreeSet<AccountId> {
+        std::mem::take(&mut *self.grown.lock())
     }
 
     /// Forgets of everybody what is not written.

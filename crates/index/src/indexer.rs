@@ -1,14 +1,17 @@
 //! Keeps the index in step with the store.
 //!
-//! 1. At the start every account is looked at; later those that a notice names.
-//! 2. `catch_up`: of each mailbox whose modseq is not the mark, `changes_since` the mark, page by page. A lost notice costs
-//!    nothing but time: whoever searches reads what is not indexed.
-//! 3. `take_in`: messages that are not indexed are read, a batch at a time, and join the account's segment in the making.
-//! 4. `write_due`: what is in memory is written when it is old or too much. `merge`: small segments become larger ones; messages the store has no more are left out.
+//! 1. At the start every account is looked at; later those that notices name, some moments after the first of them.
+//! 2. `catch_up_together`: of the mailboxes that notices name, `changes_since` their marks, all in a few questions. `catch_up`, account
+//!    by account and page by page: where a page is not enough, where notices were lost, at the start. A lost notice costs nothing but
+//!    time: whoever searches reads what is not indexed.
+//! 3. `take_in`: messages that are not indexed are read, a batch at a time, and join their accounts' segments in the making.
+//! 4. `write_due`: what is in memory is written when it is old or too much. `merge_small`: small segments become larger ones; messages
+//!    the store has no more are left out.
 //! 5. `check_one`: now and then one segment is looked at, and written anew if much of it is gone.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::iter::Peekable;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,7 +29,8 @@ use crate::events::IndexEvent;
 use crate::file::Marks;
 use crate::index::Index;
 use crate::limits::{
-    BATCH_BYTES, CHECK_MS, GATHER_MS, GONE_ONE_IN, MESSAGE_BYTES, RETRY_MS, SWEEP_MS, TOGETHER_BYTES,
+    BATCH_BYTES, CHECK_MS, GATHER_MS, GATHER_STEP_MS, GONE_ONE_IN, MESSAGE_BYTES, RETRY_MS, SWEEP_MS,
+    TOGETHER_BYTES, TOGETHER_MAILBOXES,
 };
 use crate::writing::{self, Read, leave_out, merge_now};
 
@@ -44,38 +48,59 @@ pub(crate) async fn run(index: Arc<Index>, mut stop: watch::Receiver<bool>) {
     let mut notices = index.doors.store.subscribe();
     let mut work = Work::new(index);
     work.all = true;
-    while !*stop.borrow() {
+    while !*stop.borrow() && work.notices_come {
         work.round(&mut notices, &stop).await;
+        if work.goes_on() {
+            work.gather(&mut notices, &stop).await;
+            continue;
+        }
         let pause = work.pause();
         tokio::select! {
             _ = stop.changed() => {}
             () = work.index.wake.notified() => {}
             () = pause => {}
-            notice = notices.recv(), if !work.failed => match notice {
-                Ok(notice) => {
-                    work.behind.insert(notice.account);
-                    work.gather().await;
-                }
-                Err(RecvError::Lagged(_)) => work.all = true,
-                Err(RecvError::Closed) => break,
-            },
+            notice = notices.recv(), if !work.failed => {
+                work.hear(notice);
+                work.gather(&mut notices, &stop).await;
+            }
         }
     }
     work.write_out().await;
 }
 
+/// What notices say of an account.
+#[derive(Debug)]
+enum Touched {
+    /// No more than that it is to be looked at.
+    Unknown,
+    /// These mailboxes changed, and nothing else.
+    Mailboxes(BTreeSet<MailboxId>),
+}
+
+impl Touched {
+    fn add(&mut self, mailboxes: Vec<MailboxId>) {
+        match self {
+            // A notice that names none may mean any.
+            Self::Mailboxes(known) if !mailboxes.is_empty() => known.extend(mailboxes),
+            _ => *self = Self::Unknown,
+        }
+    }
+}
+
 /// What is to be done.
 struct Work {
     index: Arc<Index>,
-    behind: BTreeSet<AccountId>,
+    behind: BTreeMap<AccountId, Touched>,
     /// every account is to be looked at
     all: bool,
+    /// the store is there
+    notices_come: bool,
     /// something is to be tried again
     failed: bool,
     /// when this stretch of work began
     began: Option<Monotonic>,
-    /// when a segment was looked at last, and which of each account
-    checked_at: Option<Monotonic>,
+    /// when a segment was looked at last and whose, and which of each account
+    checked_last: Option<(Monotonic, AccountId)>,
     checked: BTreeMap<AccountId, u64>,
     /// when accounts that are gone were looked for last
     swept_at: Option<Monotonic>,
@@ -87,11 +112,12 @@ impl Work {
     fn new(index: Arc<Index>) -> Self {
         Self {
             index,
-            behind: BTreeSet::new(),
+            behind: BTreeMap::new(),
             all: false,
+            notices_come: true,
             failed: false,
             began: None,
-            checked_at: None,
+            checked_last: None,
             checked: BTreeMap::new(),
             swept_at: None,
             write_at: None,
@@ -106,7 +132,7 @@ impl Work {
         let prepared = index.worker.run(move || (preparing.prepare(), preparing.mend()));
         let (anew, mended) = prepared.await.unwrap_or_default();
         self.all |= anew;
-        self.behind.extend(mended);
+        self.look_at(mended);
         let looked = if self.all {
             self.everybody().await
         } else if self.sweep_is_due() {
@@ -119,20 +145,32 @@ impl Work {
             return;
         }
         let mut again = BTreeSet::new();
-        while let Some(account) = self.behind.pop_first() {
-            let behind = self.behind.len() as u64 + 1;
-            index.progress.accounts_behind.store(behind, Ordering::Relaxed);
+        let (together, mut alone) = self.take_behind();
+        let mut looked_at: BTreeSet<AccountId> = together.iter().map(|(account, _)| *account).collect();
+        looked_at.extend(&alone);
+        for mailboxes in together.chunks(TOGETHER_MAILBOXES) {
             if *stop.borrow() {
                 return;
             }
-            if catch_up(&index, account, stop).await.is_err() || self.check_one(account).await.is_err() {
+            alone.extend(catch_up_together(&index, mailboxes).await);
+            self.note(notices);
+        }
+        while let Some(account) = alone.pop_first() {
+            let left = alone.len() as u64 + 1;
+            index.progress.accounts_behind.store(left, Ordering::Relaxed);
+            if *stop.borrow() {
+                return;
+            }
+            if catch_up(&index, account, stop).await.is_err() {
                 again.insert(account);
             }
             self.note(notices);
         }
         again.extend(self.write_due().await);
+        again.extend(self.merge(stop).await);
+        again.extend(self.check_next(&looked_at).await);
         self.failed |= !again.is_empty();
-        self.behind = again;
+        self.look_at(again);
         let left = self.behind.len() as u64;
         index.progress.accounts_behind.store(left, Ordering::Relaxed);
         if !self.failed && !self.all {
@@ -140,13 +178,57 @@ impl Work {
         }
     }
 
-    /// Looks, not too often, at the next segment of an account, whether the store still has its messages.
-    async fn check_one(&mut self, account: AccountId) -> Result<(), Later> {
-        let now = self.index.doors.clock.monotonic();
-        let due = |last: Monotonic| now.0.saturating_sub(last.0) >= Duration::from_millis(CHECK_MS);
-        if !self.checked_at.is_none_or(due) {
-            return Ok(());
+    /// These accounts are to be looked at, all of each.
+    fn look_at(&mut self, accounts: impl IntoIterator<Item = AccountId>) {
+        let unknown = accounts.into_iter().map(|account| (account, Touched::Unknown));
+        self.behind.extend(unknown);
+    }
+
+    /// Who is behind: the mailboxes that notices named, and the accounts of which no more is known.
+    fn take_behind(&mut self) -> (Vec<(AccountId, MailboxId)>, BTreeSet<AccountId>) {
+        let (mut together, mut alone) = (Vec::new(), BTreeSet::new());
+        for (account, touched) in std::mem::take(&mut self.behind) {
+            match touched {
+                Touched::Unknown => drop(alone.insert(account)),
+                Touched::Mailboxes(touched) => {
+                    together.extend(touched.into_iter().map(|mailbox| (account, mailbox)));
+                }
+            }
         }
+        (together, alone)
+    }
+
+    /// Merges the segments of accounts that have a new one; gives the accounts of which that failed.
+    async fn merge(&mut self, stop: &watch::Receiver<bool>) -> BTreeSet<AccountId> {
+        let index = Arc::clone(&self.index);
+        let mut failed = BTreeSet::new();
+        for account in index.take_grown() {
+            if *stop.borrow() {
+                break;
+            }
+            if merge_small(&index, account).await.is_err() {
+                index.grown(account);
+                failed.insert(account);
+            }
+        }
+        failed
+    }
+
+    /// Looks, not too often, at a segment of one of these accounts, in turn; gives the account if that failed.
+    async fn check_next(&mut self, accounts: &BTreeSet<AccountId>) -> Option<AccountId> {
+        let now = self.index.doors.clock.monotonic();
+        let due = |(last, _): (Monotonic, _)| now.0.saturating_sub(last.0) >= Duration::from_millis(CHECK_MS);
+        if !self.checked_last.is_none_or(due) {
+            return None;
+        }
+        let behind = |(_, last)| accounts.range((Bound::Excluded(last), Bound::Unbounded)).next();
+        let account = *self.checked_last.and_then(behind).or(accounts.first())?;
+        self.checked_last = Some((now, account));
+        self.check_one(account).await.is_err().then_some(account)
+    }
+
+    /// Looks at the next segment of an account, whether the store still has its messages.
+    async fn check_one(&mut self, account: AccountId) -> Result<(), Later> {
         let known = written(&self.index, account).await?;
         let after = self.checked.get(&account).copied().unwrap_or(0);
         let later = known.segments.iter().find(|segment| segment.id > after);
@@ -154,7 +236,6 @@ impl Work {
             self.checked.remove(&account);
             return Ok(());
         };
-        self.checked_at = Some(now);
         self.checked.insert(account, segment.id);
         shrink(&self.index, account, segment.clone()).await
     }
@@ -195,7 +276,7 @@ impl Work {
     async fn everybody(&mut self) -> Result<(), Later> {
         self.began = Some(self.index.doors.clock.monotonic());
         let accounts = self.sweep().await?;
-        self.behind.extend(accounts);
+        self.look_at(accounts);
         self.all = false;
         Ok(())
     }
@@ -230,22 +311,46 @@ impl Work {
         Ok(accounts)
     }
 
+    /// Takes in a notice.
+    fn hear(&mut self, notice: Result<Notice, RecvError>) {
+        match notice {
+            Ok(notice) => {
+                let nothing = || Touched::Mailboxes(BTreeSet::new());
+                let touched = self.behind.entry(notice.account).or_insert_with(nothing);
+                touched.add(notice.mailboxes);
+            }
+            Err(RecvError::Lagged(_)) => self.all = true,
+            Err(RecvError::Closed) => self.notices_come = false,
+        }
+    }
+
     /// Takes in what notices came meanwhile.
     fn note(&mut self, notices: &mut Receiver<Notice>) {
         loop {
             match notices.try_recv() {
-                Ok(notice) => drop(self.behind.insert(notice.account)),
-                Err(TryRecvError::Lagged(_)) => self.all = true,
+                Ok(notice) => self.hear(Ok(notice)),
+                Err(TryRecvError::Lagged(lost)) => self.hear(Err(RecvError::Lagged(lost))),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return,
             }
         }
     }
 
-    /// What arrives in the next moments is indexed together.
-    async fn gather(&self) {
-        let clock = &self.index.doors.clock;
-        let until = clock.monotonic().0 + Duration::from_millis(GATHER_MS);
-        clock.sleep_until(Monotonic(until)).await;
+    /// What arrives in the next moments is indexed together. Looks for notices now and then: they would wake it one by one.
+    async fn gather(&mut self, notices: &mut Receiver<Notice>, stop: &watch::Receiver<bool>) {
+        let clock = Arc::clone(&self.index.doors.clock);
+        for _ in 0..GATHER_MS / GATHER_STEP_MS {
+            if *stop.borrow() {
+                return;
+            }
+            let until = clock.monotonic().0 + Duration::from_millis(GATHER_STEP_MS);
+            clock.sleep_until(Monotonic(until)).await;
+            self.note(notices);
+        }
+    }
+
+    /// Whether more came during the round.
+    fn goes_on(&self) -> bool {
+        !self.failed && !self.all && !self.behind.is_empty()
     }
 
     /// Ends when something is to be tried again or to be written; never, if nothing is.
@@ -266,6 +371,41 @@ impl Work {
             }
         }
     }
+}
+
+/// Indexes what is new in mailboxes of several accounts, in a few questions. Gives the accounts that are to be looked at alone.
+async fn catch_up_together(index: &Arc<Index>, mailboxes: &[(AccountId, MailboxId)]) -> BTreeSet<AccountId> {
+    let done = try_together(index, mailboxes).await;
+    done.unwrap_or_else(|_| mailboxes.iter().map(|(account, _)| *account).collect())
+}
+
+async fn try_together(
+    index: &Arc<Index>,
+    mailboxes: &[(AccountId, MailboxId)],
+) -> Result<BTreeSet<AccountId>, Later> {
+    let (reading, asked) = (Arc::clone(index), mailboxes.to_vec());
+    let asked = index.worker.run(move || writing::marks_of(&reading, &asked));
+    let asked = asked.await.flatten().ok_or(Later)?;
+    let answers = index.doors.store.changes_of(asked.clone()).await?;
+    let mut alone = BTreeSet::new();
+    let (mut marks, mut messages) = (Vec::new(), Vec::new());
+    for ((&(account, mailbox), (_, mark)), changes) in mailboxes.iter().zip(asked).zip(answers) {
+        match changes {
+            Ok(all) if !all.too_old && all.upto == all.highest && all.highest >= mark => {
+                marks.push((account, mailbox, all.upto));
+                messages.extend(all.rows.into_iter().map(|row| (account, row.message)));
+            }
+            Ok(_) | Err(StoreError::Conflict(_)) => drop(alone.insert(account)),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    take_in(index, messages).await?;
+    let (moving, now) = (Arc::clone(index), index.doors.clock.monotonic());
+    let moved = index
+        .worker
+        .run(move || writing::move_marks(&moving, &marks, now));
+    moved.await.flatten().ok_or(Later)?;
+    Ok(alone)
 }
 
 /// Indexes what is new in an account's mailboxes.
@@ -293,7 +433,8 @@ async fn catch_up(index: &Arc<Index>, account: AccountId, stop: &watch::Receiver
     }
     loop {
         let looked = pages(index, account, &mut behind).await?;
-        take_in(index, account, looked.messages).await?;
+        let messages = looked.messages.into_iter().map(|message| (account, message));
+        take_in(index, messages.collect()).await?;
         marks.extend(looked.marks);
         set_marks(index, account, marks.clone()).await?;
         if behind.is_empty() {
@@ -303,7 +444,7 @@ async fn catch_up(index: &Arc<Index>, account: AccountId, stop: &watch::Receiver
             return Err(Later);
         }
     }
-    merge_small(index, account).await
+    Ok(())
 }
 
 /// What changed in some mailboxes, and up to where they have been looked at with that.
@@ -355,8 +496,8 @@ async fn everything(index: &Arc<Index>, account: AccountId, mailbox: MailboxId) 
         let page = index.doors.store.placements(mailbox, after).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.uid;
-        let messages = page.into_iter().map(|row| row.message).collect();
-        take_in(index, account, messages).await?;
+        let messages = page.into_iter().map(|row| (account, row.message)).collect();
+        take_in(index, messages).await?;
     }
 }
 
@@ -372,7 +513,7 @@ async fn set_marks(index: &Arc<Index>, account: AccountId, marks: Marks) -> Resu
 }
 
 /// Indexes those of these messages that are not indexed.
-async fn take_in(index: &Arc<Index>, account: AccountId, mut messages: Vec<MessageId>) -> Result<(), Later> {
+async fn take_in(index: &Arc<Index>, mut messages: Vec<(AccountId, MessageId)>) -> Result<(), Later> {
     if messages.is_empty() {
         return Ok(());
     }
@@ -381,7 +522,7 @@ async fn take_in(index: &Arc<Index>, account: AccountId, mut messages: Vec<Messa
     let choosing = Arc::clone(index);
     let chosen = index
         .worker
-        .run(move || writing::not_indexed(&choosing, account, messages));
+        .run(move || writing::not_indexed(&choosing, &messages));
     let messages = chosen.await.flatten().ok_or(Later)?;
     if messages.is_empty() {
         return Ok(());
@@ -391,11 +532,18 @@ async fn take_in(index: &Arc<Index>, account: AccountId, mut messages: Vec<Messa
         return Err(Later);
     }
     for page in messages.chunks(PAGE_ROWS) {
-        let rows = index.doors.store.messages(page.to_vec()).await?;
-        let mut rows = rows.into_iter().peekable();
+        let ids = page.iter().map(|(_, message)| *message).collect();
+        let rows = index.doors.store.messages(ids).await?;
+        // In the order asked, without those that are gone.
+        let mut asked = page.iter();
+        let owned = rows.into_iter().filter_map(|row| {
+            let (account, _) = asked.find(|(_, message)| *message == row.id)?;
+            Some((*account, row))
+        });
+        let mut rows = owned.peekable();
         while rows.peek().is_some() {
             let batch = read_some(index, &mut rows).await?;
-            index_them(index, account, batch).await?;
+            index_them(index, batch).await?;
         }
     }
     Ok(())
@@ -411,20 +559,21 @@ async fn written(index: &Arc<Index>, account: AccountId) -> Result<Arc<Account>,
 /// The next of these messages, as many as fit a batch.
 async fn read_some(
     index: &Index,
-    rows: &mut Peekable<impl Iterator<Item = MessageRow>>,
+    rows: &mut Peekable<impl Iterator<Item = (AccountId, MessageRow)>>,
 ) -> Result<Vec<Read>, Later> {
     let mut chosen = Vec::new();
     let mut bytes = 0;
-    while let Some(row) = rows.next_if(|row| chosen.is_empty() || bytes + size_of(row) <= BATCH_BYTES) {
-        bytes += size_of(&row);
-        chosen.push(row);
+    while let Some(next) = rows.next_if(|(_, row)| bytes == 0 || bytes + size_of(row) <= BATCH_BYTES) {
+        bytes += size_of(&next.1);
+        chosen.push(next);
     }
-    let small = |row: &&MessageRow| row.body_bytes <= TOGETHER_BYTES;
-    let wanted = chosen.iter().filter(small).map(|row| (row.blob, row.body_bytes));
-    let mut bodies = index.doors.store.read_bodies(wanted.collect()).await?.into_iter();
+    let small = |row: &MessageRow| row.body_bytes <= TOGETHER_BYTES;
+    let wanted = chosen.iter().map(|(_, row)| row).filter(|row| small(row));
+    let wanted = wanted.map(|row| (row.blob, row.body_bytes)).collect();
+    let mut bodies = index.doors.store.read_bodies(wanted).await?.into_iter();
     let mut batch = Vec::with_capacity(chosen.len());
-    for row in chosen {
-        let body = if small(&&row) {
+    for (account, row) in chosen {
+        let body = if small(&row) {
             bodies.next().ok_or(Later)?
         } else {
             read_large(index, &row).await
@@ -432,7 +581,7 @@ async fn read_some(
         match body {
             Ok(body) if body.len() as u64 == row.body_bytes => {
                 let octets = [&row.prefix[..], &body].concat();
-                batch.push((row, octets));
+                batch.push(Read { account, row, octets });
             }
             Ok(_) => leave_out(index, row.id, "its body is too short".to_owned()),
             Err(StoreError::Damaged(reason)) => leave_out(index, row.id, reason),
@@ -469,26 +618,24 @@ async fn read_large(index: &Index, row: &MessageRow) -> store::contract::Result<
     Ok(body.into())
 }
 
-/// Has messages indexed. When that panics, the ones at fault are left out, and the account is looked at again.
-async fn index_them(index: &Arc<Index>, account: AccountId, batch: Vec<Read>) -> Result<(), Later> {
+/// Has messages indexed. When that panics, the ones at fault are left out, and the accounts are looked at again.
+async fn index_them(index: &Arc<Index>, batch: Vec<Read>) -> Result<(), Later> {
     if batch.is_empty() {
         return Ok(());
     }
     let batch = Arc::new(batch);
     let (adding, messages) = (Arc::clone(index), Arc::clone(&batch));
-    let added = index
-        .worker
-        .run(move || writing::add(&adding, account, &messages));
+    let added = index.worker.run(move || writing::add(&adding, &messages));
     match added.await {
         Some(added) => return if added { Ok(()) } else { Err(Later) },
-        // The segment in the making may hold half a message.
-        None => index.forget_fresh(account),
+        // A segment in the making may hold half a message.
+        None => batch.iter().for_each(|read| index.forget_fresh(read.account)),
     }
     for at in 0..batch.len() {
         let (trying, messages) = (Arc::clone(index), Arc::clone(&batch));
         let tried = index.worker.run(move || writing::try_one(&trying, &messages[at]));
         if tried.await.is_none() {
-            leave_out(index, batch[at].0.id, "it cannot be taken apart".to_owned());
+            leave_out(index, batch[at].row.id, "it cannot be taken apart".to_owned());
         }
     }
     Err(Later)
@@ -564,7 +711,7 @@ pub(crate) async fn one(index: &Arc<Index>, account: Option<AccountId>) {
     let mut notices = index.doors.store.subscribe();
     let (_stopping, stop) = watch::channel(false);
     let mut work = Work::new(Arc::clone(index));
-    work.behind.extend(account);
+    work.look_at(account);
     work.swept_at = account.map(|_| index.doors.clock.monotonic());
     work.round(&mut notices, &stop).await;
 }

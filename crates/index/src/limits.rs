@@ -35,6 +35,10 @@ pub const CACHE_BYTES: usize = 64 << 20;
 pub const LISTED_MESSAGES: usize = 2 << 20;
 /// Milliseconds from a notice to the work: what arrives meanwhile is indexed together.
 pub const GATHER_MS: u64 = 600;
+/// Milliseconds from one look for notices to the next meanwhile.
+pub const GATHER_STEP_MS: u64 = 100;
+/// Mailboxes that are looked at in one question after notices named them.
+pub const TOGETHER_MAILBOXES: usize = 256;
 /// Milliseconds that indexed messages stay in memory before they are written, so that segments are not small.
 pub const FRESH_MS: u64 = 60_000;
 /// Messages of an account that are enough to be written before that.

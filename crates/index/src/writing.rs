@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mail::ids::{AccountId, Id as _, MessageId};
+use mail::ids::{AccountId, Id as _, MailboxId, MessageId};
 use store::contract::{Admission, MessageRow};
 use world::clock::Monotonic;
 
@@ -18,7 +18,12 @@ use crate::limits::{FRESH_ACCOUNTS, FRESH_BYTES, FRESH_MS, MESSAGE_COLUMN_BYTES}
 use crate::segment::{Builder, Part, merge};
 
 /// A message as it was read.
-pub(crate) type Read = (MessageRow, Vec<u8>);
+pub(crate) struct Read {
+    /// into whose index it goes
+    pub(crate) account: AccountId,
+    pub(crate) row: MessageRow,
+    pub(crate) octets: Vec<u8>,
+}
 
 /// Says it once: the message is not tried again before the next start.
 pub(crate) fn leave_out(index: &Index, message: MessageId, reason: String) {
@@ -31,29 +36,54 @@ pub(crate) fn leave_out(index: &Index, message: MessageId, reason: String) {
     }
 }
 
-/// Those of these messages that are neither indexed nor left out. `None` when the file does not say.
-pub(crate) fn not_indexed(
-    index: &Index,
-    account: AccountId,
-    mut messages: Vec<MessageId>,
-) -> Option<Vec<MessageId>> {
-    let (written, fresh) = (index.written(account)?, index.fresh(account)?);
-    let fresh = fresh.lock();
-    messages.retain(|message| {
-        let id = message.raw();
-        !(written.covers(id) || fresh.covers(id) || index.is_left_out(id))
-    });
-    Some(messages)
+/// Up to where these mailboxes are indexed. `None` when the file does not say.
+pub(crate) fn marks_of(index: &Index, mailboxes: &[(AccountId, MailboxId)]) -> Option<Vec<(MailboxId, u64)>> {
+    let mark = |&(account, mailbox): &(AccountId, MailboxId)| {
+        let fresh = index.fresh(account)?;
+        let mark = fresh.lock().marks().get(&mailbox).copied();
+        Some((mailbox, mark.unwrap_or(0)))
+    };
+    mailboxes.iter().map(mark).collect()
 }
 
-/// Adds messages. False when something that had to be written was not.
-pub(crate) fn add(index: &Index, account: AccountId, messages: &[Read]) -> bool {
+/// Moves marks on.
+pub(crate) fn move_marks(index: &Index, marks: &[(AccountId, MailboxId, u64)], now: Monotonic) -> Option<()> {
+    for &(account, mailbox, modseq) in marks {
+        index.fresh(account)?.lock().move_mark(mailbox, modseq, now);
+    }
+    Some(())
+}
+
+/// Those of these messages, of one account after the other, that are neither indexed nor left out. `None` when the file does not say.
+pub(crate) fn not_indexed(
+    index: &Index,
+    messages: &[(AccountId, MessageId)],
+) -> Option<Vec<(AccountId, MessageId)>> {
+    let mut left = Vec::with_capacity(messages.len());
+    for of_one in messages.chunk_by(|one, next| one.0 == next.0) {
+        let account = of_one[0].0;
+        let (written, fresh) = (index.written(account)?, index.fresh(account)?);
+        let fresh = fresh.lock();
+        let is_new = |id: u64| !(written.covers(id) || fresh.covers(id) || index.is_left_out(id));
+        left.extend(of_one.iter().filter(|(_, message)| is_new(message.raw())));
+    }
+    Some(left)
+}
+
+/// Adds messages, of one account after the other, each account's in the order of their ids. False when something that had to be
+/// written was not.
+pub(crate) fn add(index: &Index, messages: &[Read]) -> bool {
+    let mut by_account = messages.chunk_by(|one, next| one.account == next.account);
+    by_account.all(|of_one| add_some(index, of_one[0].account, of_one))
+}
+
+fn add_some(index: &Index, account: AccountId, messages: &[Read]) -> bool {
     let Some(fresh) = index.fresh(account) else {
         return false;
     };
     let now = index.doors.clock.monotonic();
     let progress = &index.progress;
-    for (row, octets) in messages {
+    for Read { row, octets, .. } in messages {
         let mut fresh = fresh.lock();
         // The marks are before these messages, so they hold for each of several segments.
         if (fresh.is_before_last(row.id) || fresh.is_full()) && !write(index, account, &mut fresh) {
@@ -77,9 +107,9 @@ pub(crate) fn add(index: &Index, account: AccountId, messages: &[Read]) -> bool 
 }
 
 /// Indexes a message for nothing, to see whether that panics.
-pub(crate) fn try_one(index: &Index, (row, octets): &Read) {
+pub(crate) fn try_one(index: &Index, read: &Read) {
     let describe = index.doors.describe.as_ref();
-    Builder::default().add(row.id, row.internal_date.0, octets, describe);
+    Builder::default().add(read.row.id, read.row.internal_date.0, &read.octets, describe);
 }
 
 /// What [`write_due`] did.
@@ -156,7 +186,9 @@ fn write(index: &Index, account: AccountId, fresh: &mut Fresh) -> bool {
     };
     // A disk that is nearly full keeps its room for mail.
     let written = index.doors.store.admission() == Admission::Open && index.commit(&change, ids);
-    if !written {
+    if written {
+        index.grown(account);
+    } else {
         index.forget_fresh(account);
     }
     written
