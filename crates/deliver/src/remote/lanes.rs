@@ -11,7 +11,7 @@
 //!    its recipient from its deadline.
 //! 5. [`Lanes::learn`], [`Lanes::ended`]: how it went.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use world::clock::{Monotonic, UnixMs};
 
 use super::destination::Destination as Memory;
 use super::outcome::Signal;
-use super::route::Destination;
+use super::route::{Bypassed, Destination};
 use crate::limits::{
     CONNECTIONS_AT_FIRST, FIRST_CONNECTIONS_SHARE, LANES, LANES_ROOM_SHARE, READY_FROM_ELSEWHERE,
     READY_LONGEST, SLOW_SHARE, TROUBLED_SHARE, TROUBLED_TURN,
@@ -68,7 +68,7 @@ pub struct Lanes<J> {
     /// lanes with work are missing
     left_out: bool,
     /// destinations whose mail has another way: claimed from even while they are left alone
-    bypassed: HashSet<Destination>,
+    bypassed: Bypassed,
     lanes: HashMap<Arc<str>, Lane>,
     later: BTreeSet<(UnixMs, Arc<str>)>,
     destinations: HashMap<Destination, Line<J>>,
@@ -147,7 +147,7 @@ impl<J> Lanes<J> {
             most,
             room: LANES,
             left_out: false,
-            bypassed: HashSet::new(),
+            bypassed: Bypassed::default(),
             lanes: HashMap::new(),
             later: BTreeSet::new(),
             destinations: HashMap::new(),
@@ -174,7 +174,7 @@ impl<J> Lanes<J> {
     }
 
     /// Destinations whose mail goes another way while they cannot be reached, from now on.
-    pub fn set_bypassed(&mut self, bypassed: HashSet<Destination>) {
+    pub fn set_bypassed(&mut self, bypassed: Bypassed) {
         self.bypassed = bypassed;
     }
 

@@ -73,16 +73,63 @@ pub fn has_second(settings: &Settings, asked: Asked<'_>, taken: &Route) -> bool 
     choose(settings, refused, |_| false) != *taken
 }
 
-/// Destinations whose mail has a second way.
-pub fn bypassed(settings: &Settings) -> HashSet<Destination> {
-    let with_fallback = settings.routes.iter().filter(|rule| rule.fallback.is_some());
-    with_fallback
-        .filter_map(|rule| match &rule.way {
-            Way::Smarthost(host) => Some(Route::Smarthost(host.clone()).destination()),
-            // Its destination is the recipient's domain, which has no other way than its own servers.
-            Way::Mx => None,
-        })
-        .collect()
+/// Destinations all of whose mail has a second way: a lane that leads there is looked at while they cannot be reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bypassed {
+    /// these have one
+    with: HashSet<Destination>,
+    /// these have none
+    without: HashSet<Destination>,
+    /// of the other destinations, whether those that are domains have one
+    domains: bool,
+}
+
+impl Bypassed {
+    /// As the rules have it.
+    pub fn of(settings: &Settings) -> Self {
+        let mut found = Self::default();
+        for rule in &settings.routes {
+            let has_second = rule.fallback.is_some();
+            match (&rule.way, &rule.applies) {
+                (Way::Smarthost(host), _) if has_second => {
+                    found.with.insert(Route::Smarthost(host.clone()).destination());
+                }
+                (Way::Mx, Applies::To(names)) => {
+                    let destinations = names.iter().map(|name| direct(name).destination());
+                    // The first rule that names a domain decides.
+                    let new: Vec<_> = destinations.filter(|domain| !found.has_rule(domain)).collect();
+                    let list = if has_second {
+                        &mut found.with
+                    } else {
+                        &mut found.without
+                    };
+                    list.extend(new);
+                }
+                _ => {}
+            }
+        }
+        found.domains = others_have_second(settings);
+        found
+    }
+
+    /// Whether all mail for this destination has a second way.
+    pub fn contains(&self, destination: &Destination) -> bool {
+        let is_domain = !destination.as_str().starts_with("route:");
+        self.with.contains(destination) || (self.domains && is_domain && !self.without.contains(destination))
+    }
+
+    fn has_rule(&self, destination: &Destination) -> bool {
+        self.with.contains(destination) || self.without.contains(destination)
+    }
+}
+
+/// Whether mail to domains that no rule names has a second way when it goes to their own servers, whoever sends it.
+fn others_have_second(settings: &Settings) -> bool {
+    let general = |rule: &&Rule| matches!(rule.way, Way::Mx) && !matches!(rule.applies, Applies::To(_));
+    let mut rules = settings.routes.iter().filter(general).peekable();
+    let all_have = rules.clone().all(|rule| rule.fallback.is_some());
+    // Without a rule for everything, who is in no rule has no second way either.
+    all_have && rules.any(|rule| matches!(rule.applies, Applies::Everything))
 }
 
 /// For the queue, which names lanes after ways ([`queue::Queue::set_routes`]).
@@ -198,6 +245,65 @@ mod tests {
                 },
             ],
             ..Settings::new("mail.example")
+        }
+    }
+
+    #[test]
+    fn who_has_a_second_way_is_known_by_the_destination() {
+        let mx = |name: &str, applies, fallback| Rule {
+            way: Way::Mx,
+            ..rule(name, applies, fallback)
+        };
+        let to = |names: &[&str]| Applies::To(names.iter().map(|name| domain(name)).collect());
+        let from = || Applies::From(vec![domain("shop.example")]);
+        let spare = || rule("spare", Applies::FallbackOnly, None);
+        let second = Some(("spare", 3));
+        let table = [
+            // rules, destinations with a second way, and without
+            (vec![spare()], &[][..], &["route:spare", "a.example"][..]),
+            (
+                vec![rule("all", Applies::Everything, second), spare()],
+                &["route:all"],
+                &["a.example"],
+            ),
+            (
+                vec![mx("some", to(&["a.example", "b.example"]), second), spare()],
+                &["a.example", "b.example"],
+                &["c.example", "route:spare"],
+            ),
+            (
+                vec![
+                    mx("plain", to(&["a.example"]), None),
+                    mx("late", to(&["a.example"]), second),
+                    mx("all", Applies::Everything, second),
+                    spare(),
+                ],
+                &["c.example", "[192.0.2.1]"],
+                &["a.example", "route:spare"],
+            ),
+            // Mail from the shop to any domain has no second way, and shares the domain's destination with the rest.
+            (
+                vec![
+                    mx("shop", from(), None),
+                    mx("all", Applies::Everything, second),
+                    spare(),
+                ],
+                &[],
+                &["c.example"],
+            ),
+            (vec![mx("shop", from(), second), spare()], &[], &["c.example"]),
+        ];
+        for (routes, with, without) in table {
+            let bypassed = Bypassed::of(&Settings {
+                routes,
+                ..Settings::new("mail.example")
+            });
+            for (list, want) in [(with, true), (without, false)] {
+                for name in list {
+                    let is = bypassed.contains(&Destination::from(*name));
+                    assert_eq!(is, want, "{name}: {bypassed:?}");
+                }
+            }
         }
     }
 

@@ -21,8 +21,7 @@ use super::job::Job;
 use super::lanes::{Lanes, Next, Now};
 use super::outcome::Signal;
 use super::record::Again;
-use super::route::Destination;
-use super::route::bypassed;
+use super::route::{Bypassed, Destination};
 use super::talk::{Pulse, in_time};
 use super::{Remote, Standing, stopping};
 use crate::events::DeliverEvent;
@@ -263,7 +262,7 @@ impl Shared {
             return;
         }
         let most = most(&settings);
-        let bypassed = bypassed(&settings);
+        let bypassed = Bypassed::of(&settings);
         self.with(|state, _| {
             state.lanes.set_most(most);
             state.lanes.set_bypassed(bypassed);
