@@ -10,3 +10,14 @@ alice@a.test sends "into a hole" to x@s.test
 s.test takes 1 message, 4 to 20 s after sending
   over IPv4, under TLS
 nothing waits at a.test within 15 s
+a.test tells of x@s.test within 10 s
+  has: *[2001:db8:113::40]:25: no answer*
+
+# The next connection takes IPv4 at once: another recipient, whose message cannot use the one that is open.
+10 s pass
+alice@a.test sends "around the hole" to y@s.test
+s.test takes 1 message within 20 s
+  over IPv4, under TLS
+a.test tells of y@s.test within 10 s
+  has: *y@s.test: delivered*
+  lacks: *no answer*

@@ -115,6 +115,12 @@ pub const CONNECT: Duration = Duration::from_secs(30);
 /// For connecting to an address while one of the other family is left: the first family may have no road that works.
 pub const CONNECT_BEFORE_OTHER_FAMILY: Duration = Duration::from_secs(5);
 
+/// A family of a host that did not answer comes after the other one for so long.
+pub const SILENT_FOR: Duration = Duration::from_secs(600);
+
+/// Families of hosts that are remembered as silent.
+pub const SILENT_FAMILIES: usize = 1000;
+
 /// For a TLS handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(60);
 

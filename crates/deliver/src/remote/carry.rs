@@ -191,9 +191,14 @@ impl Carrier<'_> {
         trip: &mut Trip,
         letter: &Letter,
     ) -> Result<(), StoreError> {
-        for (place, address) in host.addresses.iter().enumerate() {
-            let patience = connect::patience(*address, &host.addresses[place + 1..]);
-            let Some(mut target) = target(&self.job.route, self.settings, host, (*address, patience)) else {
+        let clock = &self.remote.queue.clock;
+        let order = self
+            .remote
+            .silent
+            .lock()
+            .in_order(&host.host, &host.addresses, clock.monotonic());
+        for (address, patience) in order {
+            let Some(mut target) = target(&self.job.route, self.settings, host, (address, patience)) else {
                 let text = "our own name for greeting cannot be sent: look at deliver.ehlo_name";
                 trip.judged(&Judgement {
                     fate: Trouble::later(3, 5, text).fate(),
@@ -207,12 +212,18 @@ impl Carrier<'_> {
                 target.security = Security::Clear;
                 opened = self.open(&target, trip).await;
             }
+            let answered = !matches!(opened, Err(NotOpen::Silent(_)));
+            let now = clock.monotonic();
+            self.remote
+                .silent
+                .lock()
+                .learn((&host.host, &host.addresses), address, answered, now);
             match opened {
                 Ok((session, notes)) => {
                     return self.send(session, notes, trip, letter, Connection::New).await;
                 }
                 Err(NotOpen::TryInClear) => {}
-                Err(NotOpen::Judged(judged)) => trip.judged(&judged),
+                Err(NotOpen::Judged(judged) | NotOpen::Silent(judged)) => trip.judged(&judged),
             }
         }
         Ok(())

@@ -107,6 +107,8 @@ pub struct Open {
 pub enum NotOpen {
     /// the host cannot or will not
     Judged(Judgement),
+    /// nothing came back in time
+    Silent(Judgement),
     /// the handshake failed, and another connection in the clear may follow
     TryInClear,
 }
@@ -127,7 +129,10 @@ pub async fn open(doors: &Doors, target: &Target, notes: &mut Notes, pulse: &Pul
         Ok(connected) => connected,
         Err(error) => {
             let judged = outcome::unreachable(&target.host, &why_unreachable(target.address, &error));
-            return Err(told(notes, judged));
+            return Err(match (error.kind(), told(notes, judged)) {
+                (std::io::ErrorKind::TimedOut, NotOpen::Judged(judged)) => NotOpen::Silent(judged),
+                (_, not_open) => not_open,
+            });
         }
     };
     notes.source(peer.local.ip().to_string());

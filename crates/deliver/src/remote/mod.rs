@@ -54,6 +54,7 @@ pub mod report;
 pub mod route;
 pub mod scheduler;
 pub mod session;
+pub mod silent;
 pub mod status;
 pub mod talk;
 
@@ -75,6 +76,7 @@ pub struct Remote {
     pub tls: Arc<dyn TlsClient>,
     settings: watch::Receiver<Arc<Settings>>,
     double_bounces: Mutex<Hourly>,
+    silent: Mutex<silent::Silent>,
     scheduler: OnceLock<Weak<scheduler::Shared>>,
     /// how many messages may be re-encoded now
     recoding: Semaphore,
@@ -122,6 +124,7 @@ impl Remote {
             tls: doors.tls,
             settings: doors.settings,
             double_bounces: Mutex::new(Hourly::default()),
+            silent: Mutex::default(),
             scheduler: OnceLock::new(),
             recoding: Semaphore::new(RECODING),
         })
