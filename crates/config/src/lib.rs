@@ -288,25 +288,35 @@ pub struct Checked {
 pub fn read(text: &str) -> Result<Checked, Vec<Problem>> {
     let lines = Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut problems: Vec<Problem> = errors
-        .iter()
-        .map(|error| Problem::syntax(error, &lines))
-        .collect();
+    let mut problems = Vec::new();
     let scope = Scope {
         prefix: "",
         settings: SETTINGS,
         whole: errors.is_empty(),
     };
     let values = table::read(scope, table.get_ref(), 1, &lines, &mut problems);
-    whole::check(&values, &mut problems);
-    sending::check(&values, &mut problems);
-    routes::check(&values, &mut problems);
+    if let Some(torn) = torn(&errors, &lines) {
+        problems.retain(|problem| problem.line < torn.iter().map(|problem| problem.line).min().flatten());
+        problems.extend(torn);
+    } else {
+        whole::check(&values, &mut problems);
+        sending::check(&values, &mut problems);
+        routes::check(&values, &mut problems);
+    }
     if problems.is_empty() {
         let config = finish::build(&values);
         return Ok(Checked { config, values });
     }
     problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
     Err(problems)
+}
+
+/// What is no TOML, once for each line. From there on nothing can be said of settings, and nothing of what they should agree on.
+fn torn(errors: &[toml::de::Error], lines: &Lines) -> Option<Vec<Problem>> {
+    let mut torn: Vec<Problem> = errors.iter().map(|error| Problem::syntax(error, lines)).collect();
+    torn.sort_by_key(|problem| problem.line);
+    torn.dedup_by_key(|problem| problem.line);
+    (!torn.is_empty()).then_some(torn)
 }
 
 #[doc(hidden)]

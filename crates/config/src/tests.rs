@@ -686,3 +686,25 @@ fn without(text: &str, names: &[&str]) -> String {
     let lines: Vec<&str> = text.lines().filter(gone).collect();
     lines.join("\n") + "\n"
 }
+
+/// A file that ends too early, as after a full disk or a copy that was cut off: what is missing makes no problems of its own.
+#[test]
+fn a_torn_file_has_the_problem_of_its_tear_alone() {
+    let mut torn = 0;
+    for end in (0..GOOD.len()).filter(|end| GOOD.is_char_boundary(*end)) {
+        let text = &GOOD[..end];
+        let (_, errors) = toml::de::DeTable::parse_recoverable(text);
+        if errors.is_empty() {
+            continue;
+        }
+        torn += 1;
+        let problems = read(text).unwrap_err();
+        let last = text.lines().count();
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            said.len() == 1 && problems[0].line == Some(last),
+            "{end}: {said:#?}"
+        );
+    }
+    assert!(torn > 100, "only {torn} places tear it");
+}

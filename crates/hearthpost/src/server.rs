@@ -292,16 +292,14 @@ async fn live(
     ready(&doors)?;
     started.manager.ready();
     let lost = wait(signals, &services, &mut running, &started.manager).await;
+    if let Some(event) = &lost {
+        services.events.emit(event);
+    }
     started.manager.stopping();
     end(&services, stopping, running).await;
-    match lost {
-        None => Ok(()),
-        Some(event) => {
-            use world::events::Event;
-            services.events.emit(&event);
-            Err(Failure::Disk(event.sentence()))
-        }
-    }
+    lost.map_or(Ok(()), |event| {
+        Err(Failure::Disk(world::events::Event::sentence(&event)))
+    })
 }
 
 /// Panics of tasks are counted where the task ends; here their place goes to the log, and a broken store stops everything.
@@ -337,6 +335,7 @@ struct Running {
 /// Ends with the keeper, or when the server stops.
 async fn until_lost(pulse: Pulse, mut stop: watch::Receiver<bool>) -> Result<(), ProgramEvent> {
     tokio::select! {
+        biased;
         _ = stop.wait_for(|stop| *stop) => Ok(()),
         lost = pulse.lost() => {
             let reason = lost.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
