@@ -113,7 +113,7 @@ async fn a_delivery_wakes_the_session() {
     let person = world.person().await;
     let mut opened = person.open(&MailboxName::inbox(), false).await.unwrap();
     world.deliver(&person, Target::Inbox).await;
-    tokio::time::timeout(Duration::from_secs(5), opened.changed())
+    tokio::time::timeout(Duration::from_secs(60), opened.changed())
         .await
         .expect("a notice comes");
     let updates = opened.updates(Expunges::Hold);
@@ -143,7 +143,7 @@ async fn a_deleted_mailbox_is_gone_for_its_sessions() {
     let person = world.person().await;
     let mut opened = person.open(&name("Trash"), false).await.unwrap();
     let _ = person.delete(&name("Trash")).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), opened.changed())
+    tokio::time::timeout(Duration::from_secs(60), opened.changed())
         .await
         .expect("it is woken");
     assert!(opened.updates(Expunges::Tell).gone);

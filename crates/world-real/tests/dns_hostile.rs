@@ -9,7 +9,7 @@ use std::time::Duration;
 use testkit::hostile_dns::HostileDns;
 use world::dns::{Absence, Dns, Failure, Lookup, Record, RecordType, Security};
 use world_real::dns::{DnsSettings, RealDns, Validation};
-use world_real::limits::{DNS_LOOKUP_DEADLINE, DNS_NEGATIVE_TTL_MAX, DNS_TRIES, DNS_TTL_MAX};
+use world_real::limits::{DNS_LOOKUP_DEADLINE, DNS_NEGATIVE_TTL_MAX, DNS_TRY_TIMEOUT, DNS_TTL_MAX};
 
 /// One try; short, because many of these servers never answer.
 const TRY: Duration = Duration::from_millis(400);
@@ -273,8 +273,8 @@ async fn net_1_hostile_answers_are_bounded_and_prove_nothing() {
         };
         assert!(fine, "{fault}: {lookup:?}");
     }
-    let tries = TRY * u32::try_from(DNS_TRIES).unwrap();
-    assert!(start.elapsed() < 3 * tries, "{:?}", start.elapsed());
+    // Some tries, and not the deadline of all of them together.
+    assert!(start.elapsed() < DNS_LOOKUP_DEADLINE / 2, "{:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -471,7 +471,7 @@ async fn a_dead_server_beside_a_good_one_is_not_noticed() {
             let start = tokio::time::Instant::now();
             let lookup = dns.lookup(&format!("{n}.many.example"), RecordType::A).await;
             assert!(matches!(lookup, Lookup::Answer { .. }), "{lookup:?}");
-            assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+            assert!(start.elapsed() < DNS_TRY_TIMEOUT, "{:?}", start.elapsed());
         }
     }
 }
@@ -508,10 +508,9 @@ async fn a_slow_domain_does_not_hold_up_another() {
         })
         .collect();
     tokio::task::yield_now().await;
-    let start = tokio::time::Instant::now();
     let lookup = dns.lookup("fast.example", RecordType::A).await;
     assert!(matches!(lookup, Lookup::Answer { .. }), "{lookup:?}");
-    assert!(start.elapsed() < TRY, "{:?}", start.elapsed());
+    assert!(waiting.iter().all(|slow| !slow.is_finished()));
     for lookup in waiting {
         assert_eq!(lookup.await.unwrap(), Lookup::Failed(Failure::Timeout));
     }
@@ -533,9 +532,8 @@ long.example TXT \"over TCP\"
     while !server.asked().iter().any(|question| question.tcp) {
         tokio::task::yield_now().await;
     }
-    let began = tokio::time::Instant::now();
     let long = dns.lookup("long.example", RecordType::Txt).await;
     assert!(matches!(long, Lookup::Answer { .. }), "{long:?}");
-    assert!(began.elapsed() < TRY / 2, "{:?}", began.elapsed());
+    assert!(!half.is_finished());
     assert!(matches!(half.await.unwrap(), Lookup::Failed(_)));
 }

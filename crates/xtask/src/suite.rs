@@ -156,7 +156,7 @@ fn tests(filter: Option<&str>) -> Outcome<Summary> {
 fn doc_tests() -> Outcome<Summary> {
     let finished = process::run_shown(
         tree::cargo().args(["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]),
-        Duration::from_secs(900),
+        TESTS_LIMIT,
     )?;
     counted(
         libtest_counts(&finished.both()),

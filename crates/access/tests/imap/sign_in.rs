@@ -7,7 +7,7 @@ use access::imap::Security;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::support::{Client, HELLO, PASSWORD, World, pass_time};
+use crate::support::{Client, HELLO, PASSWORD, World, pass_a_moment};
 
 #[tokio::test]
 async fn log_4_plaintext_sign_in_is_off() {
@@ -92,7 +92,7 @@ async fn log_4_malformed_exchanges_touch_nobody() {
         client.send(format!("{line}\r\n").as_bytes()).await;
         let lines = tokio::select! {
             line = client.line() => line,
-            () = async { loop { pass_time(&world.clock).await } } => unreachable!(),
+            () = async { loop { pass_a_moment(&world.clock).await } } => unreachable!(),
         };
         assert!(lines.starts_with(start), "{line}: {lines}");
     }
@@ -269,7 +269,7 @@ async fn log_4_scram_that_is_broken_off_counts_as_a_wrong_password() {
     // A refusal comes after a pause.
     let said = tokio::select! {
         said = client.line() => said,
-        () = async { loop { pass_time(&world.clock).await } } => unreachable!(),
+        () = async { loop { pass_a_moment(&world.clock).await } } => unreachable!(),
     };
     assert!(said.starts_with("x NO [UNAVAILABLE]"), "{said}");
 }
@@ -321,7 +321,7 @@ async fn scram(
     // A refusal comes after a pause.
     let said = tokio::select! {
         said = client.line() => said,
-        () = async { loop { pass_time(&world.clock).await } } => unreachable!(),
+        () = async { loop { pass_a_moment(&world.clock).await } } => unreachable!(),
     };
     if said.starts_with("+ ") {
         client.send(b"\r\n").await;

@@ -17,6 +17,8 @@ use super::smtp_client::{Sent, Smtp};
 use super::told;
 use crate::report::Summary;
 
+/// Mail is taken again so long after the disk is well, at most.
+const RECOVERED_LIMIT: Duration = Duration::from_secs(30);
 const USER: &str = "user0@example.test";
 
 /// What to do.
@@ -218,8 +220,7 @@ fn dsk_1(options: &Options) -> Result<String, String> {
     let demo = Demo::start(&launch(options), &disk.dir())?;
     let (mut refused, mut accepted) = (0, 0);
     for round in 0..options.rounds {
-        until_accepted(&ledger, &demo, Duration::from_secs(10))
-            .map_err(|error| format!("round {round}: {error}"))?;
+        until_accepted(&ledger, &demo, RECOVERED_LIMIT).map_err(|error| format!("round {round}: {error}"))?;
         let filler = disk.fill(if round % 2 == 0 { 0 } else { 200_000 })?;
         for _ in 0..20 {
             match offer(&ledger, &demo, 60_000) {
@@ -241,7 +242,7 @@ fn dsk_1(options: &Options) -> Result<String, String> {
             .map_err(|error| format!("round {round}: mail must stay readable: {error}"))?;
         fs::remove_file(filler).map_err(|error| error.to_string())?;
     }
-    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    until_accepted(&ledger, &demo, RECOVERED_LIMIT)?;
     let findings = examine(&ledger, &demo)?;
     if refused == 0 {
         return Err("the disk was never full".into());
@@ -283,7 +284,7 @@ fn dsk_3(options: &Options) -> Result<String, String> {
     let disk = SmallDisk::tmpfs(&options.place, "dsk3", 200)?;
     let ledger = Arc::new(Ledger::default());
     let demo = Demo::start(&launch(options), &disk.dir())?;
-    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    until_accepted(&ledger, &demo, RECOVERED_LIMIT)?;
     let hoard = disk.mount.join("hoard");
     fs::create_dir(&hoard).map_err(|error| error.to_string())?;
     let mut taken = 0;
@@ -297,7 +298,7 @@ fn dsk_3(options: &Options) -> Result<String, String> {
         ));
     }
     fs::remove_dir_all(&hoard).map_err(|error| error.to_string())?;
-    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    until_accepted(&ledger, &demo, RECOVERED_LIMIT)?;
     examine(&ledger, &demo)?;
     Ok(format!(
         "{taken} files took the last inodes; refused for now, then accepted again"
@@ -428,10 +429,10 @@ fn dsk_4(options: &Options) -> Result<String, String> {
             return Err(format!("{inject}: no sync failed, the injection did not bite"));
         }
     }
-    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    until_accepted(&ledger, &demo, RECOVERED_LIMIT)?;
     demo.kill();
     let demo = Demo::start(&launch(options), &dir)?;
-    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    until_accepted(&ledger, &demo, RECOVERED_LIMIT)?;
     let findings = examine(&ledger, &demo)?;
     if findings.unacknowledged > 0 {
         return Err(format!(
@@ -585,7 +586,7 @@ fn dsk_7_and_back(options: &Options) -> Result<usize, String> {
     if !demo.is_running() {
         return Err("the server went away".into());
     }
-    until_accepted(&ledger, &demo, Duration::from_secs(15))?;
+    until_accepted(&ledger, &demo, RECOVERED_LIMIT)?;
     examine(&ledger, &demo)?;
     Ok(deferred)
 }
@@ -627,7 +628,7 @@ fn dsk_7_for_good(options: &Options) -> Result<(), String> {
         "umount {mount} && (e2fsck -fy {image} >/dev/null; test $? -lt 4) && mount -o loop {image} {mount}"
     ))?;
     let demo = Demo::start(&launch(options), &disk.dir())?;
-    until_accepted(&ledger, &demo, Duration::from_secs(10))?;
+    until_accepted(&ledger, &demo, RECOVERED_LIMIT)?;
     examine(&ledger, &demo).map(drop)
 }
 

@@ -313,7 +313,7 @@ fn trickle(alice: &Person, sink: &Sink, end: &AtomicBool) -> Result<Vec<Duration
         );
         std::thread::sleep(STEADY_PAUSE);
     }
-    let patience = Instant::now() + Duration::from_secs(30);
+    let patience = Instant::now() + Duration::from_secs(60);
     while sink.accepted().len() < before + answered.len() && Instant::now() < patience {
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -27,11 +27,11 @@ use judge::Verdicts;
 use std::time::{Duration, Instant};
 
 /// How long every cell may take to misbehave.
-const TRIED_LIMIT: Duration = Duration::from_secs(90);
+const TRIED_LIMIT: Duration = Duration::from_secs(180);
 /// How long the second attempt may take.
-const SECOND_LIMIT: Duration = Duration::from_secs(30);
+const SECOND_LIMIT: Duration = Duration::from_secs(90);
 /// How long everything may take to arrive once all is well.
-const HEALED_LIMIT: Duration = Duration::from_secs(180);
+const HEALED_LIMIT: Duration = Duration::from_secs(300);
 /// Threat cases.
 const HEALTHY_P99: Duration = Duration::from_secs(5);
 /// Threat case DUR-7.

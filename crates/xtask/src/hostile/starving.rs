@@ -9,6 +9,8 @@ use testkit::sink::Script;
 const EACH: usize = 4;
 /// Messages to the black hole, long and short.
 const INTO_THE_HOLE: [usize; 2] = [1_000, 200];
+/// How long half of the domains have to begin dripping.
+const CROWDED_LIMIT: Duration = Duration::from_secs(60);
 /// How long the healthy domain is watched.
 const WATCH: Duration = Duration::from_secs(15);
 
@@ -40,7 +42,7 @@ pub fn run(field: &Field, short: bool) -> Result<String, String> {
         let reached = |sink: &&testkit::sink::Sink| sink.statistics().misbehaviours > 0;
         field.dripping.iter().filter(reached).count()
     };
-    while dripping() < field.dripping.len() / 2 && began.elapsed() < WATCH {
+    while dripping() < field.dripping.len() / 2 && began.elapsed() < CROWDED_LIMIT {
         std::thread::sleep(Duration::from_millis(100));
     }
     let steady = Steady::start(field);
