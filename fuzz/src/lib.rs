@@ -48,6 +48,8 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("mail-threads", mail::fuzzing::fuzz_threads),
     ("mail-values", mail::fuzzing::fuzz_values),
     ("mailbox-name", mailbox::fuzzing::fuzz_mailbox_name),
+    ("pop3-command", pop3::fuzzing::fuzz_command),
+    ("pop3-lines", pop3::fuzzing::fuzz_lines),
     ("receive-content", receive::fuzzing::fuzz_content),
     ("smtp-client-reply", smtp::fuzzing::fuzz_client_reply),
     ("smtp-client-session", smtp::fuzzing::fuzz_client_session),

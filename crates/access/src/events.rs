@@ -27,7 +27,7 @@ pub enum AccessEvent {
         /// what it did, in words
         what: &'static str,
     },
-    /// `access.other-protocol`: something that is not IMAP spoke.
+    /// `access.other-protocol`: something that speaks another protocol came to this door.
     OtherProtocol {
         /// whose
         peer: IpAddr,
@@ -91,7 +91,7 @@ impl Event for AccessEvent {
             Self::TlsFailed { reason, .. } => format!("A TLS handshake failed: {reason}"),
             Self::PlaintextAfterStarttls { .. } => "A client sent plaintext after STARTTLS".to_owned(),
             Self::TooManyErrors { what, .. } => format!("A connection was closed: {what}"),
-            Self::OtherProtocol { .. } => "Something that does not speak IMAP was sent away".to_owned(),
+            Self::OtherProtocol { .. } => "Something that speaks another protocol was sent away".to_owned(),
             Self::MessageDamaged { message, reason, .. } => {
                 format!("Message {message} cannot be read: {reason}. Restore it from a backup, or delete it")
             }

@@ -73,3 +73,9 @@ pub const UID_BATCH_MESSAGES: u32 = 500;
 pub const INFLATED_BYTES: usize = 16 * 1024;
 /// A command that takes longer tells so, again and again after so long (RFC 9585 §4: not more often than every 10 seconds).
 pub const IN_PROGRESS: Duration = Duration::from_secs(15);
+/// POP3: without a command after sign-in (RFC 1939 §3: at least 10 minutes).
+pub const POP3_IDLE: Duration = Duration::from_secs(10 * 60);
+/// POP3: octets of a message that are read before they are sent.
+pub const POP3_READ_BYTES: u64 = 256 * 1024;
+/// POP3: lines of LIST and UIDL that are made before others have the processor.
+pub const POP3_LINES_AT_ONCE: usize = 4096;

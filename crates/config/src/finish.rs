@@ -65,6 +65,8 @@ fn doors(values: &Values) -> Doors {
         lmtp: listen("doors.lmtp"),
         imap: listen("doors.imap"),
         imaps: listen("doors.imaps"),
+        pop3: listen("doors.pop3"),
+        pop3s: listen("doors.pop3s"),
     }
 }
 

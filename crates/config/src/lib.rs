@@ -84,11 +84,13 @@ pub struct Doors {
     pub lmtp: Vec<SocketAddr>,
     pub imap: Vec<SocketAddr>,
     pub imaps: Vec<SocketAddr>,
+    pub pop3: Vec<SocketAddr>,
+    pub pop3s: Vec<SocketAddr>,
 }
 
 impl Doors {
     /// Each door's name and addresses.
-    pub fn each(&self) -> [(&'static str, &[SocketAddr]); 6] {
+    pub fn each(&self) -> [(&'static str, &[SocketAddr]); 8] {
         [
             ("smtp", &self.smtp),
             ("submission", &self.submission),
@@ -96,6 +98,8 @@ impl Doors {
             ("lmtp", &self.lmtp),
             ("imap", &self.imap),
             ("imaps", &self.imaps),
+            ("pop3", &self.pop3),
+            ("pop3s", &self.pop3s),
         ]
     }
 }

@@ -150,6 +150,17 @@ pub const SETTINGS: &[Setting] = &[
         "Where users read mail under TLS from the first byte (port 993). Needs the TLS files.",
         "[\"0.0.0.0:993\", \"[::]:993\"]",
     ),
+    door(
+        "doors.pop3",
+        "Where users collect mail by POP3 after STLS and signing in (port 110), for programs that know nothing better. Needs the TLS \
+         files.",
+        "[\"0.0.0.0:110\", \"[::]:110\"]",
+    ),
+    door(
+        "doors.pop3s",
+        "Where users collect mail by POP3 under TLS from the first byte (port 995). Needs the TLS files.",
+        "[\"0.0.0.0:995\", \"[::]:995\"]",
+    ),
     Setting::new(
         "doors.local",
         Kind::SocketPath,

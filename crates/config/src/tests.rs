@@ -651,7 +651,14 @@ fn ops_4_no_setting_opens_a_relay_or_a_door_without_its_lock() {
                 ..
             } = checked.config;
             assert!(doors.lmtp.iter().all(|at| at.ip().is_loopback()), "{lines}");
-            let signed_in = [&doors.submission, &doors.submissions, &doors.imap, &doors.imaps];
+            let signed_in = [
+                &doors.submission,
+                &doors.submissions,
+                &doors.imap,
+                &doors.imaps,
+                &doors.pop3,
+                &doors.pop3s,
+            ];
             assert!(
                 tls.is_some() || signed_in.iter().all(|at| at.is_empty()),
                 "{lines}"

@@ -8,20 +8,24 @@ use crate::table::Values;
 use crate::value::Value;
 
 /// All doors.
-const DOORS: [&str; 6] = [
+const DOORS: [&str; 8] = [
     "doors.smtp",
     "doors.submission",
     "doors.submissions",
     "doors.lmtp",
     "doors.imap",
     "doors.imaps",
+    "doors.pop3",
+    "doors.pop3s",
 ];
 /// Doors where people sign in, which they do under TLS only.
-const NEED_TLS: [&str; 4] = [
+const NEED_TLS: [&str; 6] = [
     "doors.submission",
     "doors.submissions",
     "doors.imap",
     "doors.imaps",
+    "doors.pop3",
+    "doors.pop3s",
 ];
 
 pub(crate) fn check(values: &Values, problems: &mut Vec<Problem>) {

@@ -144,6 +144,9 @@ pub struct DemoArgs {
     /// Permit signing in without TLS, for measuring.
     #[arg(long)]
     pub insecure_auth: bool,
+    /// Also open doors for POP3.
+    #[arg(long)]
+    pub pop3: bool,
     /// Send all mail for other servers to this one, without signing in; under TLS if it offers that.
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "dns")]
     pub relay: Option<String>,

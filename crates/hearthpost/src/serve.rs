@@ -224,6 +224,8 @@ fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {
         Kind::Mail(DoorKind::Local) => &[],
         Kind::Imap => &config.doors.imap,
         Kind::Imaps => &config.doors.imaps,
+        Kind::Pop3 => &config.doors.pop3,
+        Kind::Pop3s => &config.doors.pop3s,
     }
 }
 

@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::imap::{Context as ImapContext, Security};
+use access::Security;
+use access::imap::Context as ImapContext;
+use access::pop3::Context as Pop3Context;
 use config::Checked;
 use deliver::Worker;
 use directory::LocalRules;
@@ -63,17 +65,23 @@ pub enum Kind {
     Imap,
     /// people read, under TLS from the first byte
     Imaps,
+    /// people collect
+    Pop3,
+    /// people collect, under TLS from the first byte
+    Pop3s,
 }
 
 impl Kind {
     /// All, in the order they are printed.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Mail(DoorKind::Mx),
         Self::Mail(DoorKind::Submission),
         Self::Mail(DoorKind::Submissions),
         Self::Mail(DoorKind::Lmtp),
         Self::Imap,
         Self::Imaps,
+        Self::Pop3,
+        Self::Pop3s,
     ];
 
     /// Its name in settings.
@@ -82,6 +90,8 @@ impl Kind {
             Self::Mail(kind) => kind.name(),
             Self::Imap => "imap",
             Self::Imaps => "imaps",
+            Self::Pop3 => "pop3",
+            Self::Pop3s => "pop3s",
         }
     }
 }
@@ -479,6 +489,7 @@ fn local_rules(plan: &Plan) -> LocalRules {
 pub struct Serving {
     receive: Arc<ReceiveContext>,
     imap: watch::Sender<Arc<ImapContext>>,
+    pop3: Arc<Pop3Context>,
     settings: watch::Sender<DoorSettings>,
     smtp_tls: Option<Arc<dyn TlsServer>>,
     lmtp_tls: Option<Arc<dyn TlsServer>>,
@@ -517,6 +528,18 @@ impl Serving {
             append_limit_bytes: plan.message_bytes,
             shutdown: stop,
         };
+        let pop3 = Pop3Context {
+            directory: imap.directory.clone(),
+            guard: imap.guard.clone(),
+            mailboxes: imap.mailboxes.clone(),
+            clock: imap.clock.clone(),
+            events: imap.events.clone(),
+            tls: tls.map(|tls| tls.server("pop3")).transpose()?,
+            insecure_auth: imap.insecure_auth,
+            unpaced: imap.unpaced,
+            taken: Arc::default(),
+            shutdown: imap.shutdown.clone(),
+        };
         let settings = DoorSettings {
             max_message_bytes: plan.message_bytes,
             text: text_rules(plan.normalise_newlines),
@@ -526,6 +549,7 @@ impl Serving {
         Ok(Self {
             receive: Arc::new(receive),
             imap: watch::Sender::new(Arc::new(imap)),
+            pop3: Arc::new(pop3),
             settings: watch::Sender::new(settings),
             smtp_tls: tls.map(|tls| tls.server("smtp")).transpose()?,
             lmtp_tls: tls.map(|tls| tls.server("lmtp")).transpose()?,
@@ -548,7 +572,7 @@ impl Serving {
 
     fn door(&self, kind: Kind) -> Outcome<Door> {
         let (full, too_many): (&'static [u8], &'static [u8]) = match kind {
-            Kind::Mail(DoorKind::Submissions) | Kind::Imaps => (b"", b""),
+            Kind::Mail(DoorKind::Submissions) | Kind::Imaps | Kind::Pop3s => (b"", b""),
             Kind::Mail(_) => (
                 b"421 4.3.2 Too many connections, try again in a minute\r\n",
                 b"421 4.7.0 Too many connections from your address, try again in a minute\r\n",
@@ -556,6 +580,10 @@ impl Serving {
             Kind::Imap => (
                 b"* BYE [UNAVAILABLE] Too many connections, try again in a minute\r\n",
                 b"* BYE [UNAVAILABLE] Too many connections from your address, try again in a minute\r\n",
+            ),
+            Kind::Pop3 => (
+                b"-ERR [SYS/TEMP] Too many connections, try again in a minute\r\n",
+                b"-ERR [SYS/TEMP] Too many connections from your address, try again in a minute\r\n",
             ),
         };
         Ok(Door {
@@ -593,11 +621,7 @@ impl Serving {
                 })
             }
             Kind::Imap | Kind::Imaps => {
-                let security = if kind == Kind::Imaps {
-                    Security::ImplicitTls
-                } else {
-                    Security::StartTls
-                };
+                let security = security(kind == Kind::Imaps);
                 let context = self.imap.subscribe();
                 Arc::new(move |wire, peer| {
                     let context = context.borrow().clone();
@@ -606,7 +630,24 @@ impl Serving {
                     )
                 })
             }
+            Kind::Pop3 | Kind::Pop3s => {
+                let security = security(kind == Kind::Pop3s);
+                let context = self.pop3.clone();
+                Arc::new(move |wire, peer| {
+                    let context = context.clone();
+                    Box::pin(
+                        async move { access::pop3::serve_connection(&context, wire, peer, security).await },
+                    )
+                })
+            }
         }
+    }
+}
+
+fn security(tls_first: bool) -> Security {
+    match tls_first {
+        true => Security::ImplicitTls,
+        false => Security::StartTls,
     }
 }
 
@@ -616,7 +657,9 @@ fn class(kind: Kind) -> Class {
         Kind::Mail(DoorKind::Mx | DoorKind::Lmtp) => Class::Stranger,
         Kind::Mail(DoorKind::Submission | DoorKind::Submissions | DoorKind::Local)
         | Kind::Imap
-        | Kind::Imaps => Class::User,
+        | Kind::Imaps
+        | Kind::Pop3
+        | Kind::Pop3s => Class::User,
     }
 }
 

@@ -234,6 +234,22 @@ impl Person {
         })
     }
 
+    /// Removes these messages, whatever their flags: for doors without `\\Deleted`. Those that are gone already are left out.
+    pub async fn remove(&self, mailbox: MailboxId, uids: UidSet) -> Result<Durable<Expunged>> {
+        let receipt = self
+            .commit(vec![Op::Expunge {
+                mailbox,
+                uids,
+                only_deleted: false,
+            }])
+            .await?;
+        self.refresh_open(mailbox).await?;
+        one(receipt, |result| match result {
+            OpResult::Expunged { uids, modseq } => Some(Expunged { uids, modseq }),
+            _ => None,
+        })
+    }
+
     /// Brings a mailbox that may be open somewhere up to date.
     async fn refresh_open(&self, mailbox: MailboxId) -> Result<()> {
         match self.shared.registry.open_view(mailbox) {

@@ -69,7 +69,7 @@ impl Demo {
         Ok(demo)
     }
 
-    /// The port of a door: `smtp`, `submission`, `submissions`, `lmtp`, `imap`, `imaps`.
+    /// The port of a door: `smtp`, `submission`, `submissions`, `lmtp`, `imap`, `imaps`, with `--pop3` `pop3`, `pop3s`.
     pub fn port(&self, door: &str) -> Outcome<u16> {
         self.json[door]
             .as_u64()

@@ -28,7 +28,6 @@ mod dispatch;
 mod filters;
 mod find;
 mod io;
-mod other_protocol;
 mod part;
 mod refusal;
 mod results;
@@ -53,6 +52,7 @@ use crate::events::AccessEvent;
 use crate::limits::BEFORE_SIGN_IN;
 use session::{End, Session};
 
+pub use crate::Security;
 pub use ahead::Ahead;
 
 /// What the IMAP doors need: one value for all connections.
@@ -78,17 +78,6 @@ pub struct Context {
     pub append_limit_bytes: u64,
     /// becomes true when the server is about to stop: connections say BYE
     pub shutdown: watch::Receiver<bool>,
-}
-
-/// How a door begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Security {
-    /// TLS from the first octet (RFC 8314), port 993
-    ImplicitTls,
-    /// plaintext, with STARTTLS when there is a certificate; port 143
-    StartTls,
-    /// plaintext only
-    Plain,
 }
 
 /// Serves one client until it leaves, is sent away, or the server stops.

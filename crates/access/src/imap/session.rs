@@ -22,12 +22,12 @@ use super::commands;
 use super::contexts;
 use super::dispatch::{self, ONLY_UIDS};
 use super::io::{Io, Stop};
-use super::other_protocol::is_other_protocol;
 use super::refusal::Refusal;
 use super::rights;
 use super::updates::tell;
 use crate::events::AccessEvent;
 use crate::limits::{BEFORE_SIGN_IN, COMMANDS_A_SECOND, ERRORS, ERRORS_BEFORE_SIGN_IN, IDLE};
+use crate::other_protocol::is_other_protocol;
 
 /// The proof that a change's `OK` takes.
 pub(crate) type Proof = Durable<()>;

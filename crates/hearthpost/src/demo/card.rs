@@ -96,6 +96,13 @@ fn card(facts: &Facts<'_>) -> String {
         port("imap"),
         port("imaps")
     ));
+    if port("pop3s") > 0 {
+        say(format_args!(
+            "  collect   POP3 {} (STLS)   POP3S {} (TLS)\n",
+            port("pop3"),
+            port("pop3s")
+        ));
+    }
     say(format_args!(
         "  elsewhere mail for other servers {}\n\n",
         facts.elsewhere.words()

@@ -56,6 +56,7 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         hostname: HOSTNAME.to_owned(),
         doors: Kind::ALL
             .into_iter()
+            .filter(|kind| args.pop3 || !matches!(kind, Kind::Pop3 | Kind::Pop3s))
             .map(|kind| (kind, loopback(state.port(kind.name()))))
             .collect(),
         any_port: true,

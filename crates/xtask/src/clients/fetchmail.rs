@@ -1,4 +1,4 @@
-//! fetchmail: collects mail over IMAP and hands it to a program.
+//! fetchmail: collects mail over IMAP or POP3 and hands it to a program.
 
 use super::readers::says;
 use super::{CALL_LIMIT, Held, World, works};
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// What fetchmail ends with when there was nothing to collect.
 const NOTHING_NEW: i32 = 1;
 
-/// fetchmail over IMAP with TLS first and with STARTTLS.
+/// fetchmail over both protocols, with TLS first and with TLS asked for.
 pub fn run(world: &World) -> Outcome<Vec<String>> {
     let mut held = Held::default();
     for subject in ["deliver:INBOX:kept", "deliver:INBOX:. dot"] {
@@ -25,6 +25,19 @@ pub fn run(world: &World) -> Outcome<Vec<String>> {
     world.arrived("bob", "kept", 0)?;
     taken.finds_nothing()?;
     held.add("fetchmail: IMAP with STARTTLS, deletes what it collected");
+    for subject in ["deliver:INBOX:pop kept", "deliver:INBOX:. pop dot"] {
+        world.python("far_side.py", &[subject])?;
+    }
+    let kept = Poll::new(world, "pop3s", "protocol POP3 uidl", "ssl keep")?;
+    kept.collects("Subject: pop kept")?;
+    kept.finds_nothing()?;
+    world.arrived("bob", "pop kept", 1)?;
+    held.add("fetchmail: POP3 over TLS, keeps, and knows by UIDL what it has");
+    let taken = Poll::new(world, "pop3", "protocol POP3", "sslproto TLS1.2+ fetchall nokeep")?;
+    taken.collects("Subject: . pop dot")?;
+    world.arrived("bob", "pop kept", 0)?;
+    taken.finds_nothing()?;
+    held.add("fetchmail: POP3 with STLS, deletes what it collected");
     Ok(held.0)
 }
 
@@ -60,6 +73,8 @@ impl<'a> Poll<'a> {
     fn command(&self) -> std::process::Command {
         let mut command = self.world.command("fetchmail");
         command.arg("-v").arg("-f").arg(&self.config);
+        let known = self.config.with_extension("known");
+        command.arg("--idfile").arg(known);
         command
             .arg("--pidfile")
             .arg(self.world.place.path().join("fetchmail.pid"));

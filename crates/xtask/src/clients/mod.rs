@@ -104,6 +104,13 @@ const CLIENTS: &[Client] = &[
         run: readers::imaplib,
     },
     Client {
+        name: "poplib",
+        program: "python3",
+        version: &["--version"],
+        ready: nothing,
+        run: readers::poplib,
+    },
+    Client {
         name: "imapclient",
         program: "python3",
         version: &["--version"],
@@ -190,7 +197,7 @@ struct World {
 impl World {
     fn new(binary: &Path, name: &str) -> Outcome<Self> {
         let place = Scratch::new(name)?;
-        let demo = Demo::start(binary, &place.path().join("demo"), &[])?;
+        let demo = Demo::start(binary, &place.path().join("demo"), &["--pop3"])?;
         let (alice, bob, ca) = (demo.user("alice")?, demo.user("bob")?, demo.ca()?);
         Ok(Self {
             demo,

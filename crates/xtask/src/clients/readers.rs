@@ -1,4 +1,4 @@
-//! Programs that read (and some that also send): curl, neomutt, Python's imaplib.
+//! Programs that read (and some that also send): curl, neomutt, Python's imaplib and poplib.
 
 use super::{Held, World, works};
 use crate::process::{self, tail};
@@ -76,6 +76,15 @@ pub fn curl(world: &World) -> Outcome<Vec<String>> {
         .output()?;
     says(&String::from_utf8_lossy(&status.stdout), "MESSAGES")?;
     held.add("curl: append, status");
+    for (door, scheme) in [("pop3s", "pop3s"), ("pop3", "pop3")] {
+        let base = format!("{scheme}://localhost:{}", world.port(door)?);
+        let sizes = works("curl LIST", &mut call(bob, format!("{base}/"))?)?.stdout;
+        let last = sizes.trim().lines().last().unwrap_or_default();
+        let number = last.split(' ').next().unwrap_or_default().to_owned();
+        let got = works("curl RETR", &mut call(bob, format!("{base}/{number}"))?)?.stdout;
+        says(&got, "Subject: curl-append")?;
+        held.add(&format!("curl: {scheme} list, retrieve"));
+    }
     Ok(held.0)
 }
 
@@ -148,4 +157,9 @@ pub fn neomutt(world: &World) -> Outcome<Vec<String>> {
 /// Python's imaplib.
 pub fn imaplib(world: &World) -> Outcome<Vec<String>> {
     world.python_checks("python_imaplib.py")
+}
+
+/// Python's poplib.
+pub fn poplib(world: &World) -> Outcome<Vec<String>> {
+    world.python_checks("python_poplib.py")
 }

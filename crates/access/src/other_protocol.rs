@@ -1,4 +1,4 @@
-//! Telling what is not IMAP.
+//! Telling what speaks to the wrong door.
 
 /// Browsers are made to send requests here (SMT-9, ALPACA); nothing of what follows is read.
 pub(crate) fn is_other_protocol(line: &[u8]) -> bool {
