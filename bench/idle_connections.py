@@ -1,9 +1,11 @@
 """idle_connections.py imap|imaps PORT PASSWORD COUNT SECONDS PID [idle]: KiB of RSS that each signed-in idle connection adds.
 
-With `idle` each also selects its INBOX and says IDLE. The clients are spread over several processes; RSS of the server is read before, and after SECONDS of idleness."""
+With `idle` each also selects its INBOX and says IDLE. The clients are spread over several processes; RSS of the server is read before, and after SECONDS of idleness;
+cpu_s is the processor time it took in these."""
 
 import json
 import multiprocessing
+import os
 import resource
 import socket
 import ssl
@@ -16,6 +18,18 @@ WORKERS = 5
 def rss_kib(pid):
     with open(f"/proc/{pid}/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
+def cpu_s(pid):
+    """Seconds of processor time of all threads."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/schedstat") as stat:
+                total += int(stat.read().split()[0])
+        except FileNotFoundError:
+            pass  # it ended meanwhile
+    return total / 1e9
 
 
 def command(connection, tag, line, until):
@@ -70,13 +84,14 @@ def main():
     for _ in workers:
         while not ready.acquire(timeout=1):
             assert all(process.exitcode in (None, 0) for process in workers), "a client failed"
+    used = cpu_s(pid)
     time.sleep(seconds)
-    after = rss_kib(pid)
+    after, used = rss_kib(pid), cpu_s(pid) - used
     leave.set()
     for process in workers:
         process.join()
         assert process.exitcode == 0, "a client failed"
-    print(json.dumps({"count": count, "before_kib": before, "after_kib": after, "kib_each": (after - before) / max(count, 1)}))
+    print(json.dumps({"count": count, "before_kib": before, "after_kib": after, "kib_each": (after - before) / max(count, 1), "cpu_s": used}))
 
 
 main()

@@ -3,7 +3,7 @@
 Prints one JSON object: for each row the values of all runs (milliseconds, or things per second where the name says so), and
 under "units" how much came back, so that a fast wrong answer shows. Standard library only.
 
-Steps: populate, cold (the server was just started), warm, write, folders, resync.
+Steps: populate, cold (the server was just started), warm, write, folders, resync; million and opened (`--pid N`), lone, paced.
 """
 
 import argparse
@@ -307,6 +307,68 @@ def resync(opts, rows):
     c.close()
 
 
+def million(opts, rows):
+    """Very many very small messages, as fast as they are taken."""
+    c = Imap(opts)
+    c.cmd(b"CREATE " + BIG)
+    done = 0
+    while done < opts.messages:
+        count = min(500, opts.messages - done)
+        bodies = [b"From: <a%d@x.test>\r\nSubject: number %d\r\n\r\nhello\r\n" % (n % 97, n) for n in range(done, done + count)]
+        c.cmd(b"APPEND " + BIG + b"".join(b" (%s) {%d+}\r\n%s" % (b"\\Seen" if n % 10 else b"", len(b), b) for n, b in enumerate(bodies)), keep=False)
+        done += count
+    c.close()
+
+
+def mib(pid, field):
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(field + ":")) / 1024
+
+
+def opened(opts, rows):
+    """Opens a mailbox that nobody had open since the start, and reads all of its flags. Memory is the server's, beyond what it had."""
+    c = Imap(opts)
+    before = mib(opts.pid, "VmRSS")
+    dt, data = c.cmd(b"SELECT " + BIG)
+    rows.add("open_ms", dt, int(re.search(rb"\* (\d+) EXISTS", data)[1]))
+    rows.add("open_mib", mib(opts.pid, "VmRSS") - before)
+    t = NOW()
+    c.s.sendall(b"first FETCH 1:* (FLAGS)\r\n")
+    c.s.recv(1, socket.MSG_PEEK)
+    rows.add("flags_first_ms", (NOW() - t) * 1e3)
+    _, last, size = c.read(b"first", False)
+    assert last.startswith(b"first OK"), last
+    rows.add("flags_ms", (NOW() - t) * 1e3, size)
+    rows.add("flags_mib", mib(opts.pid, "VmHWM") - before)
+    c.close()
+
+
+def lone(opts, rows):
+    """One STORE after the other, each answered before the next."""
+    c = Imap(opts)
+    c.cmd(b"SELECT " + BIG)
+    for n in range(opts.runs):
+        c.cmd(b"STORE %d +FLAGS (\\Flagged)" % (n + 1))
+        time.sleep(0.005)
+    c.close()
+
+
+def paced(opts, rows):
+    """A hundred messages a second."""
+    c = Imap(opts)
+    c.cmd(b"CREATE paced")
+    chance, lines = random.Random(6), text_lines()
+    begun = NOW()
+    for n in range(opts.messages):
+        body = message(n, chance, lines)
+        c.cmd(b"APPEND paced {%d+}\r\n%s" % (len(body), body))
+        time.sleep(max(0, begun + (n + 1) / 100 - NOW()))
+    c.close()
+
+
+STEPS = [populate, cold, warm, write, folders, resync, million, opened, lone, paced]
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("step")
@@ -315,9 +377,10 @@ def main():
     p.add_argument("--password", required=True)
     p.add_argument("--messages", type=int, default=50000)
     p.add_argument("--runs", type=int, default=5)
+    p.add_argument("--pid", type=int, default=0)
     opts = p.parse_args()
     rows = Rows()
-    {"populate": populate, "cold": cold, "warm": warm, "write": write, "folders": folders, "resync": resync}[opts.step](opts, rows)
+    next(step for step in STEPS if step.__name__ == opts.step)(opts, rows)
     print(json.dumps({"rows": rows.rows, "units": rows.units}))
 
 

@@ -79,3 +79,7 @@ pub const POP3_IDLE: Duration = Duration::from_secs(10 * 60);
 pub const POP3_READ_BYTES: u64 = 256 * 1024;
 /// POP3: lines of LIST and UIDL that are made before others have the processor.
 pub const POP3_LINES_AT_ONCE: usize = 4096;
+/// Of fewer messages SORT and THREAD read the keys one by one instead of asking for the order of the whole account.
+pub const RANKED_MESSAGES: usize = 16;
+/// When the index does not know one message in so many of a SORT, all keys are read one by one.
+pub const READ_ONE_IN: usize = 8;

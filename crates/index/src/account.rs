@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use mail::ids::{Id as _, MessageId};
 
 use crate::file::Listed;
 use crate::limits::{MERGE_SEGMENTS, SEGMENT_BYTES, SEGMENT_MESSAGES};
@@ -110,6 +111,18 @@ impl Account {
         found
             .filter(|(_, segment)| segment.ids.first() <= Some(&id) && segment.ids.last() >= Some(&id))
             .find_map(|(at, segment)| Some((at, segment.ids.binary_search(&id).ok()?)))
+    }
+
+    /// Says of each message where it is.
+    pub(crate) fn each_place(&self, messages: &[MessageId], mut say: impl FnMut(Option<(usize, usize)>)) {
+        let mut hint = (0, 0);
+        for id in messages {
+            let place = self.find(id.raw(), hint);
+            if let Some((segment, place)) = place {
+                hint = (segment, place + 1);
+            }
+            say(place);
+        }
     }
 
     /// The segments that should become one now, if any.

@@ -21,6 +21,7 @@ use crate::file::{self, Change, File, FileError, Listed, Packer};
 use crate::fresh::Fresh;
 use crate::keys::{keys_of, links_of};
 use crate::limits::{FEW_DIGESTS, LEFT_OUT_MESSAGES, LISTED_MESSAGES};
+use crate::orders::Orders;
 use crate::question::{Found, Question};
 use crate::segment::{Column, Columns, Facts};
 use crate::strings::Strings;
@@ -53,6 +54,7 @@ pub struct Index {
     /// commits so far; counted under the lock of the accounts
     commits: AtomicU64,
     cache: Mutex<Cache>,
+    orders: Mutex<Orders>,
     /// the file is to be made anew, for this reason
     renew: Mutex<Option<String>>,
     /// segments that are damaged and to be forgotten
@@ -90,7 +92,7 @@ pub struct Status {
     pub segments: u64,
     /// octets on disk
     pub disk_bytes: u64,
-    /// octets of columns in memory
+    /// octets of columns, orders and links in memory
     pub memory_bytes: u64,
     /// accounts that have something to be indexed
     pub accounts_behind: u64,
@@ -170,6 +172,7 @@ impl Index {
             fresh: Mutex::default(),
             commits: AtomicU64::new(0),
             cache: Mutex::default(),
+            orders: Mutex::default(),
             renew: Mutex::default(),
             broken: Mutex::default(),
             grown: Mutex::default(),
@@ -237,7 +240,7 @@ impl Index {
             messages: written + fresh as u64,
             segments,
             disk_bytes: self.place.bytes(),
-            memory_bytes: (self.cache.lock().bytes() + fresh_bytes) as u64,
+            memory_bytes: (self.cache.lock().bytes() + self.orders.lock().bytes() + fresh_bytes) as u64,
             accounts_behind: load(&self.progress.accounts_behind),
             indexed: load(&self.progress.messages),
         }
@@ -336,7 +339,7 @@ impl Index {
     }
 
     /// The segments of an account with the one in the making; `None` when the file does not say.
-    fn account(&self, account: AccountId) -> Option<Arc<Account>> {
+    pub(crate) fn account(&self, account: AccountId) -> Option<Arc<Account>> {
         // In this order: what is written between the two is missed, never seen twice.
         let written = self.written(account)?;
         let fresh = self.fresh.lock().get(&account).cloned();
@@ -382,8 +385,13 @@ impl Index {
         accounts.insert(account, Arc::clone(known));
     }
 
+    /// What was made of whole accounts.
+    pub(crate) fn orders(&self) -> parking_lot::MutexGuard<'_, Orders> {
+        self.orders.lock()
+    }
+
     /// A column, from memory or from the file. `None` when it cannot be had now.
-    fn column(&self, segment: &Segment, column: Column) -> Option<Bytes> {
+    pub(crate) fn column(&self, segment: &Segment, column: Column) -> Option<Bytes> {
         if let Some(held) = segment.held(column) {
             return Some(held);
         }
@@ -456,7 +464,9 @@ impl Index {
                 let new = segment.map(|segment| Listed { segment, ids, bytes });
                 let mut accounts = self.accounts.lock();
                 self.commits.fetch_add(1, Ordering::Relaxed);
-                if let Some(known) = accounts.get_mut(&change.account) {
+                // New marks alone leave the segments, and what was made of them, as they are.
+                let same = new.is_none() && change.replaced.is_empty();
+                if let Some(known) = accounts.get_mut(&change.account).filter(|_| !same) {
                     *known = Arc::new(known.changed(new, change.replaced));
                 }
                 drop(accounts);

@@ -9,7 +9,7 @@
 //!    the store has no more are left out.
 //! 5. `check_one`: now and then one segment is looked at, and written anew if much of it is gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::iter::Peekable;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ use crate::events::IndexEvent;
 use crate::file::Marks;
 use crate::index::Index;
 use crate::limits::{
-    BATCH_BYTES, CHECK_MS, GATHER_MS, GATHER_STEP_MS, GONE_ONE_IN, MESSAGE_BYTES, RETRY_MS, SWEEP_MS,
-    TOGETHER_BYTES, TOGETHER_MAILBOXES,
+    BATCH_BYTES, CHECK_MS, GATHER_MS, GATHER_STEP_MS, GONE_ONE_IN, MESSAGE_BYTES, REACHED_MAILBOXES,
+    RETRY_MS, SWEEP_MS, TOGETHER_BYTES, TOGETHER_MAILBOXES,
 };
 use crate::writing::{self, Read, leave_out, merge_now};
 
@@ -106,7 +106,12 @@ struct Work {
     swept_at: Option<Monotonic>,
     /// when the oldest of what is in memory is to be written
     write_at: Option<Monotonic>,
+    reached: Reached,
 }
+
+/// Of each mailbox the mark, and the UIDNEXT of that moment: while that stays, only flags changed and messages went, and nothing is
+/// to be read. Another mark than this (what was damaged is forgotten) is not believed.
+type Reached = HashMap<MailboxId, (u64, u32)>;
 
 impl Work {
     fn new(index: Arc<Index>) -> Self {
@@ -121,6 +126,7 @@ impl Work {
             checked: BTreeMap::new(),
             swept_at: None,
             write_at: None,
+            reached: Reached::new(),
         }
     }
 
@@ -152,7 +158,7 @@ impl Work {
             if *stop.borrow() {
                 return;
             }
-            alone.extend(catch_up_together(&index, mailboxes).await);
+            alone.extend(catch_up_together(&index, mailboxes, &mut self.reached).await);
             self.note(notices);
         }
         while let Some(account) = alone.pop_first() {
@@ -161,7 +167,8 @@ impl Work {
             if *stop.borrow() {
                 return;
             }
-            if catch_up(&index, account, stop).await.is_err() {
+            let caught_up = catch_up(&index, account, (&mut self.reached, stop)).await;
+            if caught_up.is_err() {
                 again.insert(account);
             }
             self.note(notices);
@@ -374,14 +381,19 @@ impl Work {
 }
 
 /// Indexes what is new in mailboxes of several accounts, in a few questions. Gives the accounts that are to be looked at alone.
-async fn catch_up_together(index: &Arc<Index>, mailboxes: &[(AccountId, MailboxId)]) -> BTreeSet<AccountId> {
-    let done = try_together(index, mailboxes).await;
+async fn catch_up_together(
+    index: &Arc<Index>,
+    mailboxes: &[(AccountId, MailboxId)],
+    reached: &mut Reached,
+) -> BTreeSet<AccountId> {
+    let done = try_together(index, mailboxes, reached).await;
     done.unwrap_or_else(|_| mailboxes.iter().map(|(account, _)| *account).collect())
 }
 
 async fn try_together(
     index: &Arc<Index>,
     mailboxes: &[(AccountId, MailboxId)],
+    reached: &mut Reached,
 ) -> Result<BTreeSet<AccountId>, Later> {
     let (reading, asked) = (Arc::clone(index), mailboxes.to_vec());
     let asked = index.worker.run(move || writing::marks_of(&reading, &asked));
@@ -393,6 +405,13 @@ async fn try_together(
         match changes {
             Ok(all) if !all.too_old && all.upto == all.highest && all.highest >= mark => {
                 marks.push((account, mailbox, all.upto));
+                // Without a look at the mailbox itself, UIDNEXT may be larger than this: then it is looked at.
+                if let Some((known, uidnext)) = reached.get_mut(&mailbox)
+                    && *known == mark
+                {
+                    let last = all.rows.iter().map(|row| row.uid).max().unwrap_or(0);
+                    (*known, *uidnext) = (all.upto, last.saturating_add(1).max(*uidnext));
+                }
                 messages.extend(all.rows.into_iter().map(|row| (account, row.message)));
             }
             Ok(_) | Err(StoreError::Conflict(_)) => drop(alone.insert(account)),
@@ -409,7 +428,11 @@ async fn try_together(
 }
 
 /// Indexes what is new in an account's mailboxes.
-async fn catch_up(index: &Arc<Index>, account: AccountId, stop: &watch::Receiver<bool>) -> Result<(), Later> {
+async fn catch_up(
+    index: &Arc<Index>,
+    account: AccountId,
+    (reached, stop): (&mut Reached, &watch::Receiver<bool>),
+) -> Result<(), Later> {
     let (reading, store) = (Arc::clone(index), &index.doors.store);
     let marks = index
         .worker
@@ -423,11 +446,13 @@ async fn catch_up(index: &Arc<Index>, account: AccountId, stop: &watch::Receiver
     }
     marks.retain(|marked, _| mailboxes.iter().any(|mailbox| mailbox.id == *marked));
     let mut behind = Vec::new();
-    for mailbox in mailboxes {
+    for mailbox in &mailboxes {
         let mark = marks.get(&mailbox.id).copied().unwrap_or(0);
         // A store brought back from a copy may be older than the index.
         let mark = if mark > mailbox.modseq { 0 } else { mark };
-        if mark < mailbox.modseq {
+        if mark > 0 && reached.get(&mailbox.id) == Some(&(mark, mailbox.uidnext)) {
+            marks.insert(mailbox.id, mailbox.modseq);
+        } else if mark < mailbox.modseq {
             behind.push((mailbox.id, mark, mailbox.modseq));
         }
     }
@@ -443,6 +468,14 @@ async fn catch_up(index: &Arc<Index>, account: AccountId, stop: &watch::Receiver
         if *stop.borrow() {
             return Err(Later);
         }
+    }
+    if reached.len() + mailboxes.len() > REACHED_MAILBOXES {
+        reached.clear();
+    }
+    for mailbox in mailboxes {
+        let mark = marks.get(&mailbox.id).copied();
+        let done = mark.filter(|mark| *mark >= mailbox.modseq);
+        reached.extend(done.map(|mark| (mailbox.id, (mark, mailbox.uidnext))));
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What SORT and THREAD need of a message as octets: [`SortKeys`] and [`Links`].
 
+use std::ops::Range;
+
 use mail::sort_keys::{Links, SortKeys};
 
 use crate::octets::{put_varint, varint};
@@ -25,6 +27,39 @@ pub(crate) fn put_keys(keys: &SortKeys) -> Vec<u8> {
         put_string(&mut octets, text.as_bytes());
     }
     octets
+}
+
+/// The texts of keys, in the order in which [`put_keys`] writes them.
+pub(crate) const SUBJECT: usize = 0;
+pub(crate) const FROM: usize = 1;
+pub(crate) const TO: usize = 2;
+pub(crate) const CC: usize = 3;
+pub(crate) const DISPLAY_FROM: usize = 4;
+pub(crate) const DISPLAY_TO: usize = 5;
+
+/// Where one of the texts stands in keys.
+pub(crate) fn text_range(octets: &[u8], wanted: usize) -> Option<Range<usize>> {
+    let mut at = 0;
+    varint(octets, &mut at)?;
+    at += 8;
+    for _ in 0..wanted {
+        string(octets, &mut at)?;
+    }
+    let text = string(octets, &mut at)?;
+    Some(at - text.len()..at)
+}
+
+/// The date of keys.
+pub(crate) fn sent_ms(octets: &[u8]) -> Option<Option<i64>> {
+    let mut at = 0;
+    let marks = varint(octets, &mut at)?;
+    let sent = i64::from_le_bytes(octets.get(at..at + 8)?.try_into().ok()?);
+    Some((marks & HAS_DATE != 0).then_some(sent))
+}
+
+/// Whether keys are those of a reply or forward.
+pub(crate) fn is_reply(octets: &[u8]) -> Option<bool> {
+    Some(varint(octets, &mut 0)? & IS_REPLY != 0)
 }
 
 /// Reads what [`put_keys`] wrote.
@@ -78,7 +113,8 @@ fn put_string(octets: &mut Vec<u8>, string: &[u8]) {
     octets.extend_from_slice(string);
 }
 
-fn string<'o>(octets: &'o [u8], at: &mut usize) -> Option<&'o [u8]> {
+/// One string, and moves on.
+pub(crate) fn string<'o>(octets: &'o [u8], at: &mut usize) -> Option<&'o [u8]> {
     let length = usize::try_from(varint(octets, at)?).ok()?;
     let string = octets.get(*at..at.checked_add(length)?)?;
     *at += length;
@@ -100,7 +136,19 @@ mod tests {
             "In-Reply-To: <a@x>\r\nDate: Mon, 23 Nov 1926 10:00:00 +0100\r\n\r\n",
         ] {
             let (keys, links) = (SortKeys::of(header.as_bytes()), Links::of(header.as_bytes()));
-            assert_eq!(keys_of(&put_keys(&keys)), Some(keys));
+            let octets = put_keys(&keys);
+            let text = |wanted| text_range(&octets, wanted).map(|range| &octets[range]);
+            assert_eq!(text(SUBJECT), Some(keys.subject.as_bytes()));
+            assert_eq!(text(FROM), Some(keys.from.as_bytes()));
+            assert_eq!(text(TO), Some(keys.to.as_bytes()));
+            assert_eq!(text(CC), Some(keys.cc.as_bytes()));
+            assert_eq!(text(DISPLAY_FROM), Some(keys.display_from.as_bytes()));
+            assert_eq!(text(DISPLAY_TO), Some(keys.display_to.as_bytes()));
+            assert_eq!(
+                (sent_ms(&octets), is_reply(&octets)),
+                (Some(keys.sent_ms), Some(keys.is_reply))
+            );
+            assert_eq!(keys_of(&octets), Some(keys));
             assert_eq!(links_of(&put_links(&links)), Some(links));
         }
     }
@@ -111,6 +159,7 @@ mod tests {
         fn any_octets_are_read_or_refused(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
             let _ = keys_of(&octets);
             let _ = links_of(&octets);
+            let _ = (text_range(&octets, DISPLAY_TO), sent_ms(&octets), is_reply(&octets));
         }
     }
 }

@@ -13,6 +13,8 @@
 //!    writes the segment and the marks (`writing.rs`); small segments become larger ones (`account.rs` chooses, `segment::merge`).
 //! 5. [`Index::find`] answers a [`Question`] from the columns, by one scan over each; [`Index::digests`] gives what is
 //!    shown. Columns used last stay in memory (`cache.rs`).
+//! 6. [`Index::ranks`] and [`Index::links`] say as numbers what SORT and THREAD compare (`order.rs`, `links.rs`), made when they are
+//!    wanted first and kept until the account's segments change (`orders.rs`).
 //!
 //! # Guarantees
 //!
@@ -40,8 +42,11 @@ mod indexer;
 mod keys;
 mod lexicon;
 pub mod limits;
+mod links;
 mod needle;
 mod octets;
+mod order;
+mod orders;
 mod question;
 mod segment;
 mod strings;
@@ -51,6 +56,8 @@ mod writing;
 
 pub use file::{FILE, remove};
 pub use index::{Digest, Doors, Index, Status, Wanted};
+pub use order::{SortField, SortValue};
+pub use orders::{Linked, LinkedMessage, Ranked};
 pub use question::{Found, Place, Question, Verdict};
 
 use mail::mime::Structure;

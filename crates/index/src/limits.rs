@@ -27,10 +27,16 @@ pub const MESSAGE_COLUMN_BYTES: usize = 4 << 20;
 pub const WORD_COST_BYTES: usize = 64;
 /// Messages left out that are remembered, so that they are not tried again before the next start.
 pub const LEFT_OUT_MESSAGES: usize = 1 << 16;
+/// Mailboxes of which is remembered how far they are indexed (some 50 octets each), so that changes of flags cost nothing.
+pub const REACHED_MAILBOXES: usize = 1 << 16;
 /// So many segments of one size become one of the next size; the sizes are its powers.
 pub const MERGE_SEGMENTS: usize = 8;
 /// Octets of unpacked columns kept in memory, in the whole process.
 pub const CACHE_BYTES: usize = 64 << 20;
+/// Octets of the orders and links of whole accounts kept in memory, in the whole process; some 12 octets a message each.
+pub const ORDER_BYTES: usize = 32 << 20;
+/// Orders and links are made only for at least one message in so many of an account.
+pub const ORDER_ONE_IN: usize = 16;
 /// Messages of all accounts together whose ids are kept in memory (16 octets each); one account alone may have more.
 pub const LISTED_MESSAGES: usize = 2 << 20;
 /// Milliseconds from a notice to the work: what arrives meanwhile is indexed together.

@@ -29,6 +29,21 @@ pub struct Threaded<'m> {
     pub references: &'m [Vec<u8>],
 }
 
+/// The same of a message whose texts have numbers already: what is equal has the same number.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Numbered<'m> {
+    /// the sent date, or its place among the sent dates
+    pub sent: i64,
+    /// its base subject; `None`: it is empty
+    pub subject: Option<u32>,
+    /// whether the subject was that of a reply or forward
+    pub is_reply: bool,
+    /// its Message-ID
+    pub id: Option<u32>,
+    /// as in [`Threaded::references`]
+    pub references: &'m [u32],
+}
+
 /// Messages that will be threaded.
 #[derive(Debug, Default)]
 pub struct Threads {
@@ -36,6 +51,10 @@ pub struct Threads {
     subjects: HashMap<Box<str>, u32>,
     /// a number for each identifier
     ids: HashMap<Box<[u8]>, u32>,
+    /// the number of each identifier that had another one, plus 1; 0 where there is none yet
+    renumbered: Vec<u32>,
+    /// numbers given to identifiers
+    names: usize,
     /// all references, one message behind the other
     references: Vec<u32>,
 }
@@ -74,14 +93,49 @@ impl Threads {
         });
     }
 
+    /// Takes a message in; all are taken in so, or all by [`Threads::add`].
+    pub fn add_numbered(&mut self, message: Numbered<'_>) {
+        let id = message.id.and_then(|id| self.renumber(id));
+        let room = THREAD_REFERENCES.saturating_sub(self.references.len());
+        for &reference in message.references.iter().take(room) {
+            let named = self.renumber(reference);
+            self.references.extend(named);
+        }
+        self.messages.push(Known {
+            sent_ms: message.sent,
+            subject: message.subject,
+            is_reply: message.is_reply,
+            id,
+            references_end: self.references.len(),
+        });
+    }
+
     fn name(&mut self, id: &[u8]) -> Option<u32> {
         if let Some(&known) = self.ids.get(id) {
             return Some(known);
         }
-        let next = self.ids.len();
-        (next < THREAD_NAMES).then(|| {
-            self.ids.insert(id.into(), next as u32);
-            next as u32
+        let next = self.next_name()?;
+        self.ids.insert(id.into(), next);
+        Some(next)
+    }
+
+    fn renumber(&mut self, id: u32) -> Option<u32> {
+        let at = id as usize;
+        if at >= self.renumbered.len() {
+            self.renumbered.resize(at + 1, 0);
+        }
+        if let Some(known) = self.renumbered[at].checked_sub(1) {
+            return Some(known);
+        }
+        let next = self.next_name()?;
+        self.renumbered[at] = next + 1;
+        Some(next)
+    }
+
+    fn next_name(&mut self) -> Option<u32> {
+        (self.names < THREAD_NAMES).then(|| {
+            self.names += 1;
+            self.names as u32 - 1
         })
     }
 

@@ -9,6 +9,7 @@ use store::uids::UidSet;
 use world::clock::UnixMs;
 
 use crate::error::{Error, Result};
+use crate::hub::OwnChange;
 use crate::permission::{Act, flags_of, may, permitted};
 use crate::person::Person;
 use crate::session::Opened;
@@ -139,6 +140,7 @@ impl Person {
             return Err(Error::ReadOnly);
         }
         let edit = permitted(edit, opened.rights())?;
+        let _own = OwnChange::begin(&self.shared, opened.shared_view());
         let receipt = self
             .commit(vec![Op::SetFlags {
                 mailbox: opened.id(),

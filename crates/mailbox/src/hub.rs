@@ -33,9 +33,41 @@ pub(crate) async fn listen(mailboxes: Weak<Mailboxes>, mut notices: Receiver<Not
             Err(RecvError::Closed) => return,
         };
         for view in touched {
-            if let Some(mailboxes) = mailboxes.upgrade().filter(|_| view.queue_refresh()) {
-                tokio::spawn(refresh(mailboxes, view));
+            if let Some(mailboxes) = mailboxes.upgrade() {
+                refresh_soon(mailboxes, view);
             }
+        }
+    }
+}
+
+fn refresh_soon(mailboxes: Arc<Mailboxes>, view: Arc<View>) {
+    if view.queue_refresh() {
+        tokio::spawn(refresh(mailboxes, view));
+    }
+}
+
+/// A change of one's own that the view will take in from its receipt: for so long the hub leaves its notices to it. What is
+/// owed when it ends (it failed, the session left, others changed more) is read then.
+pub(crate) struct OwnChange {
+    mailboxes: Arc<Mailboxes>,
+    view: Arc<View>,
+}
+
+impl OwnChange {
+    pub(crate) fn begin(mailboxes: &Arc<Mailboxes>, view: Arc<View>) -> Self {
+        view.own_change_begins();
+        Self {
+            mailboxes: Arc::clone(mailboxes),
+            view,
+        }
+    }
+}
+
+impl Drop for OwnChange {
+    fn drop(&mut self) {
+        // Outside of a runtime everything ends.
+        if self.view.own_change_ends() && tokio::runtime::Handle::try_current().is_ok() {
+            refresh_soon(Arc::clone(&self.mailboxes), Arc::clone(&self.view));
         }
     }
 }
@@ -52,7 +84,7 @@ fn touched(mailboxes: &Mailboxes, notice: &Notice) -> Vec<Arc<View>> {
     };
     views
         .into_iter()
-        .filter(|view| view.modseq() < notice.modseq)
+        .filter(|view| view.modseq() < notice.modseq && !view.leave_to_own_change(notice.modseq))
         .collect()
 }
 

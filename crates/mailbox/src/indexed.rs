@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use index::{Digest, Found, Index, Question, Wanted};
+use index::{Digest, Found, Index, Linked, Question, Ranked, SortField, SortValue, Wanted};
 use mail::ids::MessageId;
 use store::contract::Store;
 use world::clock::Clock;
@@ -37,5 +37,21 @@ impl Person {
             Some(index) => index.digests(self.account, messages, wanted).await,
             None => vec![None; messages.len()],
         }
+    }
+
+    /// A number for the sort key of each message, in the order asked; `None` when the index cannot say now.
+    pub async fn ranks(&self, messages: Arc<[MessageId]>, field: SortField) -> Option<Ranked> {
+        let index = self.shared.index.as_ref()?;
+        index.ranks(self.account, messages, field).await
+    }
+
+    /// Numbers for the keys of messages that [`Person::ranks`] does not know, among those that it gave.
+    pub async fn rank_others(&self, ranked: &Ranked, others: Vec<SortValue>) -> Option<Vec<u64>> {
+        self.shared.index.as_ref()?.rank_others(ranked, others).await
+    }
+
+    /// What links messages to each other, as numbers; `None` when the index cannot say it of all of them now.
+    pub async fn links(&self, messages: Vec<MessageId>) -> Option<Linked> {
+        self.shared.index.as_ref()?.links(self.account, messages).await
     }
 }

@@ -137,6 +137,10 @@ impl Opened {
         &self.view
     }
 
+    pub(crate) fn shared_view(&self) -> Arc<View> {
+        self.view.shared()
+    }
+
     /// Which mailbox.
     pub fn id(&self) -> MailboxId {
         self.view.id
@@ -359,17 +363,27 @@ impl Opened {
     /// cannot, because the flags had changed before without its knowing, it is told all the same (RFC 9051 §6.4.6).
     /// `before` is the snapshot the client's command was given under.
     pub fn hush_silent(&mut self, set: &FlagsSet, edit: &FlagEdit, before: &Snapshot) {
+        let [Some(first), Some(last)] = [set.changed.first(), set.changed.last()] else {
+            return;
+        };
+        // Side by side, all ascending: a change of everything looks nothing up.
+        let mut was = before.range(first.uid, last.uid).peekable();
+        let mut is = self.snapshot.range(first.uid, last.uid).peekable();
         for changed in &set.changed {
-            let known = before
-                .find(changed.uid)
+            while was.next_if(|row| row.uid < changed.uid).is_some() {}
+            while is.next_if(|row| row.uid < changed.uid).is_some() {}
+            let known = was
+                .next_if(|row| row.uid == changed.uid)
                 .filter(|row| row.modseq <= self.applied_modseq);
-            let (Some(known), Some(now)) = (known, self.snapshot.find(changed.uid)) else {
+            let now = is.next_if(|row| row.uid == changed.uid);
+            let (Some(known), Some(now)) = (known, now) else {
                 continue;
             };
             if before.flags(known).edited(edit) == self.snapshot.flags(now) {
                 self.quiet.push((now.uid, now.modseq));
             }
         }
+        drop((was, is));
         self.sort_quiet();
     }
 
@@ -428,7 +442,12 @@ impl Opened {
             .snapshot
             .changed_after(self.applied_modseq)
             .filter(|row| row.uid <= self.known_uid && !plants::lost_flags(row.uid));
-        let told = changed.filter(|row| self.quiet.binary_search(&(row.uid, row.modseq)).is_err());
+        let mut quiet = self.quiet.iter().peekable();
+        let told = changed.filter(|row| {
+            let this = (row.uid, row.modseq);
+            while quiet.next_if(|known| **known < this).is_some() {}
+            quiet.peek() != Some(&&this)
+        });
         told.map(|row| (self.rank(row.uid) + 1, row.uid)).collect()
     }
 

@@ -120,6 +120,12 @@ impl Registry {
 /// A session's hold on a view: while there is one, the view is kept up to date.
 pub(crate) struct Seat(Arc<View>);
 
+impl Seat {
+    pub(crate) fn shared(&self) -> Arc<View> {
+        Arc::clone(&self.0)
+    }
+}
+
 impl std::ops::Deref for Seat {
     type Target = View;
 
@@ -159,6 +165,10 @@ struct State {
     log: Vec<u32>,
     log_start: u64,
     readers: Vec<Weak<AtomicU64>>,
+    /// changes under way whose receipts the view will take in, so that nobody need read them
+    own_changes: u32,
+    /// the largest modseq of a notice that was left to them
+    owed: u64,
 }
 
 /// What a session reads of the view in one moment.
@@ -255,6 +265,33 @@ impl View {
     /// Marks a refresh as wanted; true for the first who asks, who must see to it.
     pub(crate) fn queue_refresh(&self) -> bool {
         !self.queued.swap(true, Ordering::AcqRel)
+    }
+
+    /// A session begins a change whose receipt goes to [`View::take_in`]. Ends with [`View::own_change_ends`].
+    pub(crate) fn own_change_begins(&self) {
+        self.state.lock().own_changes += 1;
+    }
+
+    /// True when somebody must refresh the view, because a notice was left to a change that did not bring it so far.
+    pub(crate) fn own_change_ends(&self) -> bool {
+        let mut state = self.state.lock();
+        state.own_changes -= 1;
+        let owed = if state.own_changes == 0 {
+            std::mem::take(&mut state.owed)
+        } else {
+            0
+        };
+        owed > state.snapshot.modseq()
+    }
+
+    /// Whether a notice may be left to a change under way.
+    pub(crate) fn leave_to_own_change(&self, modseq: u64) -> bool {
+        let mut state = self.state.lock();
+        let under_way = state.own_changes > 0;
+        if under_way {
+            state.owed = state.owed.max(modseq);
+        }
+        under_way
     }
 
     /// Brings the view up to what is committed; loads it if it is new.

@@ -29,6 +29,7 @@ mod filters;
 mod find;
 mod io;
 mod part;
+mod ranks;
 mod refusal;
 mod results;
 mod rights;

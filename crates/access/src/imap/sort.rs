@@ -3,11 +3,13 @@
 use std::cmp::Ordering;
 
 use imap::command::{SortCriterion, SortKey};
+use index::{SortField, SortValue};
 use mailbox::Person;
 
 use super::digests::{self, Digest, Needs};
 use super::find::{Halt, Hit};
 use super::io::Stop;
+use super::ranks::ranks;
 use super::session::{Cx, User};
 
 /// A message with the keys it is sorted by, one for each criterion.
@@ -41,6 +43,60 @@ impl Sortable {
             .collect();
         Self { hit, keys }
     }
+}
+
+/// What the index calls a key.
+pub(crate) fn field(key: SortKey) -> SortField {
+    match key {
+        SortKey::Arrival => SortField::Arrival,
+        SortKey::Cc => SortField::Cc,
+        SortKey::Date => SortField::Sent,
+        SortKey::DisplayFrom => SortField::DisplayFrom,
+        SortKey::DisplayTo => SortField::DisplayTo,
+        SortKey::From => SortField::From,
+        SortKey::Size => SortField::Size,
+        SortKey::Subject => SortField::Subject,
+        SortKey::To => SortField::To,
+    }
+}
+
+/// The key of a message that the index does not know.
+pub(crate) fn value(digest: &Digest, of: SortKey) -> SortValue {
+    match key(digest, of) {
+        Key::Number(number) => SortValue::Number(number),
+        Key::Text(text) => SortValue::Text(text.into()),
+    }
+}
+
+/// As [`sorted`], by a number that stands for each key: of each criterion one for each message.
+pub(crate) fn sorted_by_ranks(
+    hits: &[Hit],
+    criteria: &[SortCriterion],
+    mut ranks: Vec<Vec<u64>>,
+) -> Vec<Hit> {
+    for (criterion, ranks) in criteria.iter().zip(&mut ranks) {
+        if criterion.reverse {
+            ranks.iter_mut().for_each(|rank| *rank = !*rank);
+        }
+    }
+    let mut places: Vec<u32> = (0..hits.len() as u32).collect();
+    match ranks.as_slice() {
+        [only] => {
+            let mut keyed: Vec<(u64, u32)> = only.iter().copied().zip(places).collect();
+            keyed.sort_unstable();
+            return keyed.into_iter().map(|(_, place)| hits[place as usize]).collect();
+        }
+        several => places.sort_unstable_by(|&one, &other| {
+            let by_keys = several
+                .iter()
+                .map(|ranks| ranks[one as usize].cmp(&ranks[other as usize]));
+            by_keys
+                .into_iter()
+                .find(|order| *order != Ordering::Equal)
+                .unwrap_or_else(|| one.cmp(&other))
+        }),
+    }
+    places.into_iter().map(|place| hits[place as usize]).collect()
 }
 
 fn key(digest: &Digest, key: SortKey) -> Key {
@@ -84,14 +140,22 @@ pub(crate) async fn ordered(
     hits: &[Hit],
     criteria: &[SortCriterion],
 ) -> Result<Vec<Hit>, Halt> {
+    if let Some(ranks) = ranks(cx, who, hits, criteria).await? {
+        let (hits, criteria) = (hits.to_vec(), criteria.to_vec());
+        return beside(move || sorted_by_ranks(&hits, &criteria, ranks)).await;
+    }
     let mut messages = Vec::with_capacity(hits.len());
     digests::each(cx, who, hits, needs(criteria), |hit, digest| {
         messages.push(Sortable::new(*hit, digest, criteria));
     })
     .await?;
     let criteria = criteria.to_vec();
-    // Comparing very many messages takes its time: not on the threads that serve others.
-    let ordering = tokio::task::spawn_blocking(move || sorted(messages, &criteria));
+    beside(move || sorted(messages, &criteria)).await
+}
+
+/// Comparing very many messages takes its time: not on the threads that serve others.
+async fn beside(work: impl FnOnce() -> Vec<Hit> + Send + 'static) -> Result<Vec<Hit>, Halt> {
+    let ordering = tokio::task::spawn_blocking(work);
     ordering.await.map_err(|_| Halt::Stop(Stop::Gone))
 }
 
@@ -127,7 +191,26 @@ mod tests {
             .iter()
             .map(|(hit, digest)| Sortable::new(*hit, digest, &criteria));
         let hits = sorted(sortable.collect(), &criteria);
+        let all: Vec<Hit> = messages.iter().map(|(hit, _)| *hit).collect();
+        assert_eq!(sorted_by_ranks(&all, &criteria, ranks(messages, &criteria)), hits);
         hits.iter().map(|hit| hit.seq).collect()
+    }
+
+    /// As the index would number the keys.
+    fn ranks(messages: &[(Hit, Digest)], criteria: &[SortCriterion]) -> Vec<Vec<u64>> {
+        let rank = |of: SortKey, digest: &Digest| {
+            let smaller = messages
+                .iter()
+                .filter(|(_, other)| key(other, of) < key(digest, of));
+            smaller.count() as u64
+        };
+        let of_all = |criterion: &SortCriterion| {
+            messages
+                .iter()
+                .map(|(_, digest)| rank(criterion.key, digest))
+                .collect()
+        };
+        criteria.iter().map(of_all).collect()
     }
 
     #[test]

@@ -95,6 +95,16 @@ async fn answers_are_the_same() {
             2 + 41
         );
     }
+    for command in [
+        "SORT (REVERSE SUBJECT DATE) UTF-8 ALL",
+        "SORT (DISPLAYFROM) UTF-8 3:*",
+        "SORT (REVERSE SIZE ARRIVAL) UTF-8 ALL",
+        "THREAD REFERENCES UTF-8 ALL",
+        "THREAD ORDEREDSUBJECT UTF-8 2:*",
+    ] {
+        let expected = plain.ok(command).await;
+        assert_eq!(indexed.ok(command).await[0], expected[0], "{command}");
+    }
 }
 
 /// RFC 9051 §6.4.4: TEXT looks into the MIME headers of parts, wherever they are kept; BODY and HEADER do not.

@@ -101,7 +101,7 @@ impl Links {
 /// The node of each identifier, and how many nodes there are. A second message of the same identifier is as if it had none
 /// (RFC 5256 §3).
 fn nodes(threads: &Threads) -> (Vec<Id>, usize) {
-    let mut nodes = vec![NONE; threads.ids.len()];
+    let mut nodes = vec![NONE; threads.names];
     for (at, message) in threads.messages.iter().enumerate() {
         if let Some(id) = message.id
             && nodes[id as usize] == NONE

@@ -211,4 +211,37 @@ proptest! {
         check(&threads, &threads.by_references());
         check(&threads, &threads.by_subject());
     }
+
+    #[test]
+    fn numbers_make_the_same_threads_as_names(
+        lines in prop::collection::vec((0i64..6, "(re: )?[a-c]?", "[a-h]?", "([a-h] ){0,4}"), 0..16),
+    ) {
+        let mut known: Vec<String> = vec!["unused".to_owned()];
+        let mut number = |name: &str| {
+            let at = known.iter().position(|known| known == name).unwrap_or_else(|| {
+                known.push(name.to_owned());
+                known.len() - 1
+            });
+            at as u32
+        };
+        let borrowed: Vec<(i64, &str, &str, &str)> = lines
+            .iter()
+            .map(|(sent, subject, id, references)| (*sent, subject.as_str(), id.as_str(), references.as_str()))
+            .collect();
+        let named = threads(&borrowed);
+        let mut numbered = Threads::default();
+        for &(sent, subject, id, references) in &borrowed {
+            let base = crate::subject::BaseSubject::of(subject);
+            let references: Vec<u32> = references.split_whitespace().map(&mut number).collect();
+            numbered.add_numbered(Numbered {
+                sent,
+                subject: (!base.text.is_empty()).then(|| 7 * u32::from(base.text.as_bytes()[0])),
+                is_reply: base.is_reply,
+                id: (!id.is_empty()).then(|| number(id)),
+                references: &references,
+            });
+        }
+        prop_assert_eq!(shown(&numbered.by_references()), shown(&named.by_references()));
+        prop_assert_eq!(shown(&numbered.by_subject()), shown(&named.by_subject()));
+    }
 }

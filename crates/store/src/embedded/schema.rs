@@ -140,6 +140,9 @@ fn open(path: &Path, flags: OpenFlags, cache_kib: u32) -> Result<Connection> {
     conn.set_prepared_statement_cache_capacity(96);
     // The log stays where it is at close: its blocks are reused, and closing costs nothing.
     conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Without this a statement with a range is prepared anew whenever a bound changes, although its plan cannot change:
+    // there are no statistics.
+    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.execute_batch(&format!(
         "PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA cache_size=-{cache_kib};"
     ))?;

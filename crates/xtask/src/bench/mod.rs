@@ -1,14 +1,16 @@
-//! `cargo xtask bench [quick] [--essential] [--rows inbound,sending,alone,calls,idle,start,memory,history,profile,imap] [--messages N] [--mailbox N] [--queued N] [--connections N] [--binary PATH]`
+//! `cargo xtask bench [quick] [--essential] [--rows inbound,sending,alone,calls,idle,start,memory,history,profile,imap,imap-alone,imap-idle,imap-million] [--messages N] [--mailbox N] [--queued N] [--connections N] [--binary PATH]`
 //!
 //! Measures the release build beside Debian's Postfix and Dovecot, alternately in the same run, in a network namespace of
 //! its own, and writes `bench/RESULTS.md` (the rows of IMAP: `bench/IMAP.md`): every goal beside its figure, met or not. The load comes from the shared load
 //! generator (`mailbench/mailbench.py`) when it is there; without it the comparison is skipped aloud.
 //!
 //! `--essential` leaves out the less telling combinations of size, sessions and mailboxes.
+//! `imap-idle` (10,000 sessions) and `imap-million` (a mailbox of `--messages`) take long: they are measured only when named.
 //! `quick` takes 3 runs of at least 2 s of the rows that matter most; the full form 5 runs of at least 5 s of every row.
 
 mod floor;
 mod imap;
+mod imap_scale;
 mod inbound;
 mod lab;
 mod peer;
@@ -27,6 +29,7 @@ pub use floor::serve as serve_floor;
 pub use lab::status_kib;
 pub use sending::inside as sending_inside;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 /// What the command line asked for.
@@ -53,7 +56,19 @@ pub struct Options {
 }
 
 const ROWS: &[&str] = &[
-    "inbound", "sending", "alone", "calls", "idle", "start", "memory", "history", "profile", "imap",
+    "inbound",
+    "sending",
+    "alone",
+    "calls",
+    "idle",
+    "start",
+    "memory",
+    "history",
+    "profile",
+    "imap",
+    "imap-alone",
+    "imap-idle",
+    "imap-million",
 ];
 
 impl Options {
@@ -70,7 +85,10 @@ impl Options {
             })
         };
         let rows: Vec<String> = value("--rows").map_or_else(
-            || ROWS.iter().map(|row| (*row).to_owned()).collect(),
+            || {
+                let asked = ROWS.iter().filter(|row| !LARGE.contains(row));
+                asked.map(|row| (*row).to_owned()).collect()
+            },
             |list| list.split(',').map(str::to_owned).collect(),
         );
         if let Some(unknown) = rows.iter().find(|row| !ROWS.contains(&row.as_str())) {
@@ -109,10 +127,15 @@ const MEASURES: &[Row] = &[
     ("history", single::long_history),
     ("profile", profile::inbound_path),
     ("imap", imap::compare),
+    ("imap-alone", imap_scale::alone),
+    ("imap-idle", imap_scale::idle),
+    ("imap-million", imap_scale::million),
 ];
-/// Rows with a page of their own, so that measuring them leaves the figures of the others alone.
-const PAGES: &[(&str, &str)] = &[("imap", "IMAP.md")];
 const PAGE: &str = "RESULTS.md";
+/// The rows of IMAP are here, each in a section of its own: measuring one leaves the figures of the others alone.
+const IMAP_PAGE: &str = "IMAP.md";
+/// Rows that take long: only when they are named.
+const LARGE: &[&str] = &["imap-idle", "imap-million"];
 
 /// Measures and writes the results; a row that cannot be measured is a failure, a goal that is not met is not.
 pub fn run(args: &[String]) -> Outcome<Summary> {
@@ -128,15 +151,13 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     let mut pages = BTreeMap::new();
     for (name, measure) in MEASURES.iter().filter(|(name, _)| options.wants(name)) {
         println!("\n=== {name}");
-        let page = PAGES
-            .iter()
-            .find(|(row, _)| row == name)
-            .map_or(PAGE, |(_, page)| page);
-        if !pages.contains_key(page) {
-            pages.insert(page, Results::new(&lab, &options, page)?);
-        }
-        let Some(results) = pages.get_mut(page) else {
-            continue;
+        let page = match name.starts_with("imap") {
+            true => (IMAP_PAGE, Some(*name)),
+            false => (PAGE, None),
+        };
+        let results = match pages.entry(page) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(free) => free.insert(Results::new(&lab, &options, page)?),
         };
         match measure(&lab, &options, results) {
             Ok(()) => summary.pass(format!("measured {name}")),

@@ -53,14 +53,21 @@ struct Line {
 /// Everything measured in this run.
 pub struct Results {
     page: &'static str,
+    /// the section of the page that is written; the others stay
+    section: Option<&'static str>,
     head: String,
     lines: Vec<Line>,
     remarks: Vec<String>,
 }
 
 impl Results {
-    /// Notes the machine, the versions and the disk; `page` is the file below `bench/` that it is written to.
-    pub fn new(lab: &Lab, options: &Options, page: &'static str) -> Outcome<Self> {
+    /// Notes the machine, the versions and the disk; `page` is the file below `bench/` that it is written to, whole or one section
+    /// of it.
+    pub fn new(
+        lab: &Lab,
+        options: &Options,
+        (page, section): (&'static str, Option<&'static str>),
+    ) -> Outcome<Self> {
         let say = |program: &str, args: &[&str]| -> String {
             let said = process::run(Command::new(program).args(args), Duration::from_secs(20));
             said.map(|said: Finished| said.stdout.lines().next().unwrap_or_default().trim().to_owned())
@@ -73,13 +80,14 @@ impl Results {
             .unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let head = format!(
-            "# Measured\n\n\
+            "{title}\n\n\
              {date}, {cores} cores ({cpu}), Linux {kernel}; server and load generator share them.\n\
              Hearthpost {commit} ({build}); Postfix {postfix} and Dovecot {dovecot} from Debian, Maildir, Debian's defaults with\n\
              limits per client lifted; both in one network namespace, taking turns. Medians of {runs} runs of at least {run_s} s each,\n\
              or of 100,000 messages of 4 KB.\n\
              The disk's own 4 KB append and fdatasync at the start: **{sync:.2} ms** (median of 300).\n\n\
              Written by `cargo xtask bench{quick}`; do not edit.\n",
+            title = section.map_or("# Measured".to_owned(), |section| format!("{SECTION}{section}")),
             date = say("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
             cpu = cpu.trim_start_matches([' ', '\t', ':']),
             kernel = say("uname", &["-r"]),
@@ -107,6 +115,7 @@ impl Results {
         );
         Ok(Self {
             page,
+            section,
             head,
             lines: Vec::new(),
             remarks: Vec::new(),
@@ -187,8 +196,33 @@ impl Results {
         for remark in &self.remarks {
             out.push_str(&format!("\n{remark}\n"));
         }
-        Ok(std::fs::write(tree::root().join("bench").join(self.page), out)?)
+        let page = tree::root().join("bench").join(self.page);
+        if let Some(section) = self.section {
+            let before = std::fs::read_to_string(&page).unwrap_or_default();
+            out = with_section(&before, section, &out);
+        }
+        Ok(std::fs::write(page, out)?)
     }
+}
+
+/// How a section of a page begins.
+const SECTION: &str = "## ";
+
+/// The page with this section in the place of the one of that name, or at its end.
+fn with_section(page: &str, name: &str, text: &str) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for line in page.split_inclusive('\n') {
+        match parts.last_mut() {
+            Some(part) if !line.starts_with(SECTION) => part.push_str(line),
+            _ => parts.push(line.to_owned()),
+        }
+    }
+    let title = format!("{SECTION}{name}\n");
+    match parts.iter_mut().find(|part| part.starts_with(&title)) {
+        Some(part) => *part = format!("{}\n", text.trim_end()) + "\n",
+        None => parts.push(format!("\n{}\n", text.trim_end())),
+    }
+    parts.concat().trim_end().to_owned() + "\n"
 }
 
 /// Three significant digits.
@@ -198,5 +232,22 @@ fn figure(value: f64) -> String {
         value if value.abs() >= 100.0 => format!("{value:.0}"),
         value if value.abs() >= 10.0 => format!("{value:.1}"),
         value => format!("{value:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_section;
+
+    #[test]
+    fn a_section_replaces_the_one_of_its_name_alone() {
+        let page = "# IMAP\n\nWords.\n\n## imap\n\nold\n\n## imap-idle\n\nstays\n";
+        let new = with_section(page, "imap", "## imap\n\nnew\n");
+        assert_eq!(
+            new,
+            "# IMAP\n\nWords.\n\n## imap\n\nnew\n\n## imap-idle\n\nstays\n"
+        );
+        let more = with_section(&new, "imap-million", "## imap-million\n\nmore\n");
+        assert!(more.ends_with("stays\n\n## imap-million\n\nmore\n"));
     }
 }

@@ -2,7 +2,7 @@
 
 use imap::command::{Thread, ThreadAlgorithm};
 use imap::out::ThreadStep;
-use mail::thread::{Step, Threaded, Threads};
+use mail::thread::{Numbered, Step, Threaded, Threads};
 use mailbox::{Opened, Person};
 
 use super::search::expunges;
@@ -11,6 +11,7 @@ use crate::imap::find::{Halt, Hit, find, refuse};
 use crate::imap::io::Stop;
 use crate::imap::results::number_of;
 use crate::imap::session::{Cx, Reading, User};
+use crate::limits::RANKED_MESSAGES;
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
@@ -44,6 +45,9 @@ async fn threaded(
     hits: &[Hit],
     algorithm: ThreadAlgorithm,
 ) -> Result<Vec<Step>, Halt> {
+    if let Some(threads) = numbered(who.1, hits).await {
+        return beside(threads, algorithm).await;
+    }
     let mut threads = Threads::default();
     let needs = match algorithm {
         ThreadAlgorithm::OrderedSubject => Needs::Keys,
@@ -59,7 +63,33 @@ async fn threaded(
         });
     })
     .await?;
-    // Threading very many messages takes its time: not on the threads that serve others.
+    beside(threads, algorithm).await
+}
+
+/// With numbers from the index instead of texts, if it knows them all.
+async fn numbered(person: &Person, hits: &[Hit]) -> Option<Threads> {
+    if hits.len() < RANKED_MESSAGES {
+        return None;
+    }
+    let messages = hits.iter().map(|hit| hit.message).collect();
+    let linked = person.links(messages).await?;
+    let mut threads = Threads::default();
+    let mut from = 0;
+    for message in linked.messages {
+        threads.add_numbered(Numbered {
+            sent: i64::from(message.sent),
+            subject: message.subject,
+            is_reply: message.is_reply,
+            id: message.id,
+            references: &linked.references[from..message.references_end],
+        });
+        from = message.references_end;
+    }
+    Some(threads)
+}
+
+/// Threading very many messages takes its time: not on the threads that serve others.
+async fn beside(threads: Threads, algorithm: ThreadAlgorithm) -> Result<Vec<Step>, Halt> {
     let threading = tokio::task::spawn_blocking(move || {
         let forest = match algorithm {
             ThreadAlgorithm::OrderedSubject => threads.by_subject(),

@@ -25,8 +25,13 @@ impl Work<'_> {
     ) -> Result<OpResult> {
         let row = &self.ledger.known_mailbox(self.conn, mailbox)?.row;
         let (account, reached) = (row.account, row.modseq);
+        let (mut unseen, mut deleted) = (row.unseen, row.deleted);
         let mut names = load::keyword_names(self.conn, mailbox)?;
         let (mut changed, mut modified) = (Vec::new(), Vec::new());
+        // Outside of the loop: a STORE of everything runs it once for each message.
+        let mut update = self.conn.prepare_cached(
+            "UPDATE placements SET flags=?,keywords=?,modseq=?,sum=? WHERE mailbox=? AND uid=?",
+        )?;
         self.each_placement(mailbox, uids, |work, placement| {
             if unchanged_since.is_some_and(|limit| placement.modseq > limit) {
                 modified.push(placement.uid);
@@ -42,28 +47,22 @@ impl Work<'_> {
                 names = load::keyword_names(work.conn, mailbox)?;
             }
             let modseq = work.ledger.modseq(work.conn, account)?;
-            let row = &mut work.ledger.change_mailbox(work.conn, mailbox)?.row;
-            row.modseq = modseq;
-            row.unseen = recount(row.unseen, before.bits & SEEN == 0, after.bits & SEEN == 0);
-            row.deleted = recount(row.deleted, before.bits & DELETED != 0, after.bits & DELETED != 0);
+            unseen = recount(unseen, before.bits & SEEN == 0, after.bits & SEEN == 0);
+            deleted = recount(deleted, before.bits & DELETED != 0, after.bits & DELETED != 0);
             let new = StoredPlacement {
                 bits: after.bits,
                 keywords,
                 modseq,
                 ..placement
             };
-            work.conn
-                .prepare_cached(
-                    "UPDATE placements SET flags=?,keywords=?,modseq=?,sum=? WHERE mailbox=? AND uid=?",
-                )?
-                .execute(params![
-                    new.bits,
-                    new.keywords.as_deref(),
-                    int(modseq),
-                    new.columns().sum(),
-                    int(mailbox.raw()),
-                    new.uid
-                ])?;
+            update.execute(params![
+                new.bits,
+                new.keywords.as_deref(),
+                int(modseq),
+                new.columns().sum(),
+                int(mailbox.raw()),
+                new.uid
+            ])?;
             changed.push(FlagsRow {
                 uid: new.uid,
                 flags: flags_of(&new, &names)?,
@@ -71,7 +70,9 @@ impl Work<'_> {
             });
             Ok(())
         })?;
-        if !changed.is_empty() {
+        if let Some(last) = changed.last() {
+            let row = &mut self.ledger.change_mailbox(self.conn, mailbox)?.row;
+            (row.modseq, row.unseen, row.deleted) = (last.modseq, unseen, deleted);
             self.ledger.touch(account, mailbox);
         }
         let modseq = self.ledger.known_mailbox(self.conn, mailbox)?.row.modseq;
