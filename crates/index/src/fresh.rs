@@ -139,7 +139,7 @@ impl Fresh {
         if let Some(all) = self.at_hand(written) {
             return all;
         }
-        let (ids, columns) = self.builder.clone().finish();
+        let (ids, columns) = self.builder.finish();
         let held = columns
             .into_iter()
             .map(|(column, octets)| (column, Bytes::from(octets)));

@@ -7,13 +7,13 @@
 //! - for every 32nd word where it and its places begin;
 //! - the places of messages that have more words than are taken: they must be read.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 
 use mail::texts::Text;
 use memchr::memmem;
 
 use crate::bits::Bits;
-use crate::limits::{MESSAGE_WORD_BYTES, WORD_COST_BYTES};
+use crate::limits::MESSAGE_WORD_BYTES;
 use crate::needle::Needle;
 use crate::octets::{put_u32, put_varint, u32_at, varint};
 use crate::words::{pieces, runs};
@@ -22,19 +22,46 @@ use crate::words::{pieces, runs};
 const BLOCK_WORDS: usize = 32;
 /// Octets of the four lengths.
 const HEAD_BYTES: usize = 16;
+/// Slots for the first words of a builder; a power of two.
+const FIRST_SLOTS: usize = 256;
 
-/// Collects the words of messages.
-#[derive(Clone, Default)]
+/// Collects the words of messages. A word and each of its places are entries of a few vectors, so that memory is asked for seldom.
+#[derive(Default)]
 pub(crate) struct Builder {
-    words: HashMap<Box<[u8]>, Vec<u32>>,
+    /// of all words, one behind the other
+    octets: Vec<u8>,
+    words: Vec<Word>,
+    places: Vec<Place>,
+    /// where a word may be that hashes to this slot, and to the next ones: its number plus 1; at least half of them are 0
+    slots: Vec<u32>,
+    /// seeded anew in each builder: nobody can send words that all hash alike
+    hashing: RandomState,
     unsure: Vec<u32>,
-    bytes: usize,
+}
+
+/// A distinct word.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    hash: u32,
+    at: u32,
+    length: u32,
+    /// its newest entry in `places`
+    newest: u32,
+}
+
+/// A message that has a word.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    place: u32,
+    /// the word's entry before; its own number when there is none
+    before: u32,
 }
 
 impl Builder {
-    /// Octets of memory it takes, which are more than those of its column.
+    /// Octets of memory it takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        let fixed = size_of::<Word>() + 2 * size_of::<u32>();
+        self.octets.len() + fixed * self.words.len() + size_of::<Place>() * self.places.len()
     }
 
     /// Adds a message. Places come in ascending order.
@@ -64,28 +91,89 @@ impl Builder {
 
     /// Octets that were new.
     fn note(&mut self, place: u32, piece: &[u8]) -> usize {
-        match self.words.get_mut(piece) {
-            Some(places) if places.last() == Some(&place) => return 0,
-            Some(places) => {
-                places.push(place);
-                self.bytes += size_of::<[u32; 2]>();
-            }
-            None => {
-                self.words.insert(piece.into(), vec![place]);
-                self.bytes += piece.len() + WORD_COST_BYTES;
-            }
+        if self.words.len() * 2 >= self.slots.len() {
+            self.grow();
         }
+        // The upper half is the better one.
+        let hash = (self.hashing.hash_one(piece) >> 32) as u32;
+        let (slot, found) = self.look_up(hash, piece);
+        let entry = self.places.len() as u32;
+        let Some(number) = found else {
+            self.slots[slot] = self.words.len() as u32 + 1;
+            self.words.push(Word {
+                hash,
+                at: self.octets.len() as u32,
+                length: piece.len() as u32,
+                newest: entry,
+            });
+            self.octets.extend_from_slice(piece);
+            self.places.push(Place { place, before: entry });
+            return piece.len();
+        };
+        let before = self.words[number].newest;
+        if self.places[before as usize].place == place {
+            return 0;
+        }
+        self.words[number].newest = entry;
+        self.places.push(Place { place, before });
         piece.len()
     }
 
-    pub(crate) fn finish(self) -> Vec<u8> {
-        let mut words: Vec<(Box<[u8]>, Vec<u32>)> = self.words.into_iter().collect();
-        words.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    /// The number of a word, if it is known, and the slot in which that stands or belongs.
+    fn look_up(&self, hash: u32, piece: &[u8]) -> (usize, Option<usize>) {
+        let mask = self.slots.len() - 1;
+        let mut slot = hash as usize & mask;
+        while let Some(number) = (self.slots[slot] as usize).checked_sub(1) {
+            let word = &self.words[number];
+            if word.hash == hash && self.octets_of(word) == piece {
+                return (slot, Some(number));
+            }
+            slot = (slot + 1) & mask;
+        }
+        (slot, None)
+    }
+
+    fn octets_of(&self, word: &Word) -> &[u8] {
+        &self.octets[word.at as usize..(word.at + word.length) as usize]
+    }
+
+    /// Twice the slots.
+    fn grow(&mut self) {
+        self.slots = vec![0; (2 * self.slots.len()).max(FIRST_SLOTS)];
+        let mask = self.slots.len() - 1;
+        for (number, word) in self.words.iter().enumerate() {
+            let mut slot = word.hash as usize & mask;
+            while self.slots[slot] != 0 {
+                slot = (slot + 1) & mask;
+            }
+            self.slots[slot] = number as u32 + 1;
+        }
+    }
+
+    pub(crate) fn finish(&self) -> Vec<u8> {
+        let mut words: Vec<&Word> = self.words.iter().collect();
+        words.sort_unstable_by_key(|word| self.octets_of(word));
         let mut writer = Writer::default();
-        for (word, places) in &words {
-            writer.push(word, places);
+        let mut places = Vec::new();
+        for word in words {
+            self.places_of(word, &mut places);
+            writer.push(self.octets_of(word), &places);
         }
         writer.finish(&self.unsure)
+    }
+
+    /// The places of a word, ascending.
+    fn places_of(&self, word: &Word, places: &mut Vec<u32>) {
+        places.clear();
+        let mut entry = word.newest;
+        loop {
+            let Place { place, before } = self.places[entry as usize];
+            places.push(place);
+            if before == entry {
+                return places.reverse();
+            }
+            entry = before;
+        }
     }
 }
 

@@ -23,8 +23,6 @@ pub const SEGMENT_BYTES: usize = 32 << 20;
 pub const COLUMN_BYTES: usize = 2 * SEGMENT_BYTES;
 /// Octets that one message may take in the columns with one string for each message; one with more is read at every search.
 pub const MESSAGE_COLUMN_BYTES: usize = 4 << 20;
-/// Octets of memory that a word of a segment in the making takes beside its own.
-pub const WORD_COST_BYTES: usize = 64;
 /// Messages left out that are remembered, so that they are not tried again before the next start.
 pub const LEFT_OUT_MESSAGES: usize = 1 << 16;
 /// Mailboxes of which is remembered how far they are indexed (some 50 octets each), so that changes of flags cost nothing.

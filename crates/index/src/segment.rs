@@ -93,7 +93,7 @@ impl Column {
 pub(crate) type Columns = Vec<(Column, Vec<u8>)>;
 
 /// Collects the messages of a new segment.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Builder {
     ids: Vec<u64>,
     strings: [strings::Builder; Column::STRINGS.len()],
@@ -169,16 +169,16 @@ impl Builder {
         true
     }
 
-    pub(crate) fn finish(self) -> (Vec<u64>, Columns) {
+    pub(crate) fn finish(&self) -> (Vec<u64>, Columns) {
         let mut columns: Columns = Column::STRINGS
             .into_iter()
-            .zip(self.strings.map(strings::Builder::finish))
+            .zip(self.strings.iter().map(strings::Builder::finish))
             .collect();
         columns.push((Column::HeaderWords, self.header.finish()));
         columns.push((Column::BodyWords, self.body.finish()));
         columns.push((Column::PartWords, self.parts.finish()));
         columns.push((Column::Ids, ids_column(&self.ids)));
-        (self.ids, columns)
+        (self.ids.clone(), columns)
     }
 }
 

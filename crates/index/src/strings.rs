@@ -9,7 +9,7 @@ use crate::bits::Bits;
 use crate::octets::{put_u32, u32_at};
 
 /// Collects strings.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Builder {
     ends: Vec<u8>,
     octets: Vec<u8>,
@@ -27,7 +27,7 @@ impl Builder {
         4 + self.ends.len() + self.octets.len()
     }
 
-    pub(crate) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(&self) -> Vec<u8> {
         let mut column = Vec::with_capacity(4 + self.ends.len() + self.octets.len());
         put_u32(&mut column, self.ends.len() / 4);
         column.extend_from_slice(&self.ends);
