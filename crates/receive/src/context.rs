@@ -8,6 +8,7 @@ use queue::Queue;
 use smtp::{Flavour, Setup, TextRules};
 use tokio::sync::watch;
 use world::chance::Chance;
+use world::dns::Dns;
 use world::ids::IdSource;
 use world::net::TlsServer;
 
@@ -21,6 +22,8 @@ pub struct Context {
     pub guard: Arc<Guard>,
     /// for Message-IDs
     pub chance: Arc<dyn Chance>,
+    /// for what is asked about strangers' messages; without it nothing is
+    pub dns: Option<Arc<dyn Dns>>,
     /// for queue and blob ids
     pub ids: Arc<IdSource>,
     /// turns true when the program stops: sessions end with 421 between two commands
@@ -74,6 +77,29 @@ pub struct DoorSettings {
     pub text: TextRules,
     /// sign-in without TLS: the demo's measuring tools alone
     pub insecure_auth: bool,
+    /// what is done about messages that are not from whom they say
+    pub genuine: Genuine,
+}
+
+/// What is done about strangers' messages that are not from whom they say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Genuine {
+    /// how far it goes
+    pub mode: GenuineMode,
+    /// whose ARC seals are believed, canonical
+    pub sealers: Vec<String>,
+}
+
+/// How far it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GenuineMode {
+    /// Nothing is asked.
+    #[default]
+    Off,
+    /// Results are written into the message (Authentication-Results), everything is taken.
+    Note,
+    /// And the verdict holds: [`msgauth::policy::decide`].
+    Enforce,
 }
 
 impl DoorSettings {
@@ -84,6 +110,7 @@ impl DoorSettings {
             max_message_bytes: crate::limits::MESSAGE_BYTES,
             text: TextRules::default(),
             insecure_auth: false,
+            genuine: Genuine::default(),
         }
     }
 }
@@ -94,6 +121,7 @@ pub struct Door {
     pub(crate) kind: DoorKind,
     pub(crate) tls: Option<Arc<dyn TlsServer>>,
     pub(crate) setup: Arc<Setup>,
+    pub(crate) genuine: Arc<Genuine>,
 }
 
 impl Door {
@@ -113,6 +141,7 @@ impl Door {
             kind,
             tls,
             setup: Arc::new(setup),
+            genuine: Arc::new(settings.genuine),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a submission's header gains and loses (RFC 6409 §8, RFC 5322 §3.6.3). A pure function.
+//! What a header gains and loses: a submission's (RFC 6409 §8, RFC 5322 §3.6.3), and any that claims results of ours (RFC 8601 §5). Pure.
 
 use mail::header::Header;
 
@@ -33,6 +33,24 @@ pub(crate) fn apply(block: &[u8], header: &Header<'_>, missing: &Missing) -> Vec
     }
     edited.extend_from_slice(&block[kept_from..]);
     edited
+}
+
+/// The block without fields that claim to be results of ours (threat case AUT-5).
+pub(crate) fn without_forged(block: Vec<u8>, our_name: &str) -> Vec<u8> {
+    let Ok(header) = Header::scan(&block) else {
+        return block;
+    };
+    let forged = msgauth::results::forged(&header, &[our_name]);
+    if forged.is_empty() {
+        return block;
+    }
+    let (mut kept, mut from) = (Vec::with_capacity(block.len()), 0);
+    for range in forged {
+        kept.extend_from_slice(&block[from..range.start]);
+        from = range.end;
+    }
+    kept.extend_from_slice(&block[from..]);
+    kept
 }
 
 #[cfg(test)]

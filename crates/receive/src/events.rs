@@ -55,6 +55,29 @@ pub enum ReceiveEvent {
         /// octets that came
         size_bytes: u64,
     },
+    /// `receive.examined`: what was found out about whom the message is really from, in the words of RFC 8601.
+    Examined {
+        /// which message
+        queue_id: QueueId,
+        /// the author's domain; empty when there is not one
+        author: String,
+        /// of the envelope
+        spf: String,
+        /// of each signature, with commas between them
+        dkim: String,
+        /// of the author
+        dmarc: String,
+        /// of the sealed history
+        arc: String,
+        /// of the client's name
+        iprev: String,
+        /// accept, quarantine, reject or defer
+        verdict: String,
+        /// the rule that decided
+        reason: String,
+        /// whether the verdict holds, or is only noted
+        enforced: bool,
+    },
     /// `receive.message-refused`: the message came and was refused.
     MessageRefused {
         /// which message
@@ -107,6 +130,7 @@ impl Event for ReceiveEvent {
             Self::SenderRefused { .. } => "receive.sender-refused",
             Self::RecipientRefused { .. } => "receive.recipient-refused",
             Self::Arrived { .. } => "receive.arrived",
+            Self::Examined { .. } => "receive.examined",
             Self::MessageRefused { .. } => "receive.message-refused",
             Self::StoreRefused { .. } => "receive.store-refused",
             Self::CutOff { .. } => "receive.cut-off",
@@ -126,6 +150,7 @@ impl Event for ReceiveEvent {
             Self::SenderRefused { queue_id, .. }
             | Self::RecipientRefused { queue_id, .. }
             | Self::Arrived { queue_id, .. }
+            | Self::Examined { queue_id, .. }
             | Self::MessageRefused { queue_id, .. }
             | Self::StoreRefused { queue_id, .. }
             | Self::CutOff { queue_id, .. } => Some(*queue_id),
@@ -142,6 +167,9 @@ impl Event for ReceiveEvent {
                 format!("Refused the recipient {to}: {code} {reason}")
             }
             Self::Arrived { peer, from, .. } => format!("A message from <{from}> came whole from {peer}"),
+            Self::Examined { verdict, reason, .. } => {
+                format!("Whom the message is from: {verdict}, because {reason}")
+            }
             Self::MessageRefused {
                 from, code, reason, ..
             } => format!("Refused a message from <{from}>: {code} {reason}"),
@@ -216,6 +244,33 @@ impl Event for ReceiveEvent {
                 field("size_bytes", Value::Number(*size_bytes));
                 field("code", Value::Number(*code));
                 field("reason", Value::Text(reason));
+            }
+            Self::Examined {
+                author,
+                spf,
+                dkim,
+                dmarc,
+                arc,
+                iprev,
+                verdict,
+                reason,
+                enforced,
+                ..
+            } => {
+                let words = [
+                    ("author", author),
+                    ("spf", spf),
+                    ("dkim", dkim),
+                    ("dmarc", dmarc),
+                    ("arc", arc),
+                    ("iprev", iprev),
+                    ("verdict", verdict),
+                    ("reason", reason),
+                ];
+                for (name, word) in words {
+                    field(name, Value::Text(word));
+                }
+                field("enforced", Value::Flag(*enforced));
             }
             Self::StoreRefused { reason, .. } => field("reason", Value::Text(reason)),
             Self::CutOff {

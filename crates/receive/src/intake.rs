@@ -1,4 +1,4 @@
-//! The message on its way to the store: its header is collected and decided on, its body streams through.
+//! The message on its way to the store: its header is collected and decided on, its body streams through, past whoever examines it.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use smtp::refusal::codes;
 use store::contract::{Body, BodyStage, Store, StoreError};
 
 use crate::content::{self, Submitter};
-use crate::edits::Missing;
+use crate::edits::{self, Missing};
 use crate::limits::HEADER_BYTES;
 use crate::transaction::Sender;
 use mail::header::HeaderFault;
+use msgauth::examine::Examination;
 
 /// Whose submission it is, and what its header gets when it is missing.
 pub(crate) struct Submission {
@@ -35,6 +36,17 @@ pub(crate) struct Staged {
     pub header: Vec<u8>,
     /// whether it came with octets above 127
     pub eight_bit: bool,
+    /// what was learnt on the way, if it is asked for
+    pub examination: Option<Box<Examination>>,
+}
+
+/// What is done about fields and signatures of others.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scrutiny {
+    /// our name: results that claim to be ours are removed; nothing for programs of this machine
+    pub our_name: Option<String>,
+    /// the message is examined
+    pub examine: bool,
 }
 
 /// Takes the text of one message.
@@ -44,6 +56,8 @@ pub(crate) struct Intake {
     submission: Option<Submission>,
     /// see [`content::decide`]
     forwarding: Vec<Mailbox>,
+    scrutiny: Scrutiny,
+    examination: Option<Box<Examination>>,
     max_bytes: u64,
     size_bytes: u64,
     eight_bit: bool,
@@ -58,6 +72,7 @@ impl Intake {
         blob: BlobId,
         submission: Option<Submission>,
         forwarding: Vec<Mailbox>,
+        scrutiny: Scrutiny,
         max_bytes: u64,
     ) -> Self {
         let (size_bytes, header, stage, problem) = (0, Vec::new(), None, None);
@@ -66,6 +81,8 @@ impl Intake {
             blob,
             submission,
             forwarding,
+            scrutiny,
+            examination: None,
             max_bytes,
             size_bytes,
             eight_bit: false,
@@ -90,6 +107,9 @@ impl Intake {
         let taken = if self.size_bytes > self.max_bytes {
             Err(Problem::Refused(self.too_large()))
         } else if let Some(stage) = &mut self.stage {
+            if let Some(examination) = &mut self.examination {
+                examination.body(text);
+            }
             stage.write(text).await.map_err(Problem::Store)
         } else {
             self.take_header(text).await
@@ -116,6 +136,7 @@ impl Intake {
                     body,
                     header: self.header,
                     eight_bit: self.eight_bit,
+                    examination: self.examination,
                 })
             }
             (None, None) => Err(Problem::Store(StoreError::Fatal(
@@ -140,7 +161,16 @@ impl Intake {
     async fn settle_header(&mut self, end: usize) -> Result<(), Problem> {
         let rest = self.header.split_off(end);
         let block = std::mem::take(&mut self.header);
+        if self.scrutiny.examine {
+            // As it came: signatures cover it so.
+            let mut examination = Box::new(Examination::begin(&block));
+            examination.body(&rest);
+            self.examination = Some(examination);
+        }
         self.header = self.decide(block).map_err(Problem::Refused)?;
+        if let Some(our_name) = &self.scrutiny.our_name {
+            self.header = edits::without_forged(std::mem::take(&mut self.header), our_name);
+        }
         let mut stage = self.store.stage(self.blob);
         stage.write(&self.header).await.map_err(Problem::Store)?;
         if !rest.is_empty() {
@@ -176,6 +206,7 @@ impl Intake {
     fn give_up(&mut self, problem: Problem) {
         self.problem = Some(problem);
         self.stage = None;
+        self.examination = None;
         self.header = Vec::new();
     }
 }

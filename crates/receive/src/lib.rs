@@ -9,7 +9,9 @@
 //!    remote recipient (`transaction.rs`, [`queue::Envelope`]).
 //! 5. **Content** (`intake.rs` streams the body to the store; [`content::decide`] looks at the header once it is whole:
 //!    size, hops, and for submissions the author, [`author::decide`], and what is added or removed).
-//! 6. **Verdict and the moment of responsibility** (`verdict.rs`): [`queue::accept()`], one durable commit, then, with its
+//! 6. **Evidence** (`genuine.rs`), for strangers' messages, where it is asked for: whom the message is really from. Fields that claim to be
+//!    our own results go in any case.
+//! 7. **Verdict and the moment of responsibility** (`verdict.rs`): [`queue::accept()`], one durable commit, then, with its
 //!    proof, `250`. Before the commit every failure is a reply; after it every failure is ours.
 //!
 //! Guarantees: no `250` without the commit (the types of `smtp` and `store` see to it); every answer about a message is given
@@ -17,8 +19,7 @@
 //! a submission carries nothing of its client's network; one parse of the header decides; replies of pipelined commands go
 //! out together; a body is never held whole (64 KiB and less in the store's own stage).
 //!
-//! Limits: [`limits`]. Absent: greylisting, blocklists, authentication checks, spam score, per-address limits (they come
-//! with `guard`, `msgauth` and `spam`).
+//! Limits: [`limits`]. Absent: greylisting, blocklists, spam score.
 
 pub mod author;
 pub mod connection;
@@ -28,6 +29,7 @@ mod edits;
 pub mod events;
 #[doc(hidden)]
 pub mod fuzzing;
+mod genuine;
 mod intake;
 pub mod limits;
 pub mod received;
@@ -42,6 +44,6 @@ mod transfer;
 mod verdict;
 mod wishes;
 
-pub use context::{Context, Door, DoorKind, DoorSettings};
+pub use context::{Context, Door, DoorKind, DoorSettings, Genuine, GenuineMode};
 pub use events::ReceiveEvent;
 pub use serve::{serve_connection, serve_local};

@@ -445,7 +445,7 @@ impl<'a> Talk<'a> {
         });
     }
 
-    fn peer(&self) -> std::net::IpAddr {
+    pub fn peer(&self) -> std::net::IpAddr {
         canonical(self.conn.peer().addr.ip())
     }
 }

@@ -155,6 +155,11 @@ impl Transaction {
         }
     }
 
+    /// Whether any address the message was sent to leads to another server.
+    pub fn forwards(&self) -> bool {
+        !self.forwarding.is_empty()
+    }
+
     /// Adds a recipient on another server; false when the direction does not allow it.
     pub fn add_remote(&mut self, mailbox: &Mailbox, params: RecipientParams) -> bool {
         match &mut self.direction {

@@ -5,11 +5,12 @@ use smtp::{AskData, MoreChunks, Refusal, Step, TakeChunk, Taken};
 use world::clock::Monotonic;
 use world::line::{Pace, ReadError};
 
+use crate::context::GenuineMode;
 use crate::edits::Missing;
-use crate::intake::{Intake, Submission};
+use crate::intake::{Intake, Scrutiny, Submission};
 use crate::limits::{COMMAND, MESSAGE, OVERSIZE_FACTOR};
 use crate::talk::{Proof, Talk};
-use crate::transaction::Transaction;
+use crate::transaction::{Direction, Transaction};
 use crate::verdict;
 use mail::date;
 
@@ -194,8 +195,19 @@ fn intake_for(talk: &Talk<'_>, transaction: &Transaction) -> Intake {
         context.ids.next(),
         submission,
         transaction.forwarding_only().to_vec(),
+        scrutiny(talk, transaction),
         talk.door.setup.max_message_bytes,
     )
+}
+
+/// Strangers' messages are examined, where that is asked for. A program of this machine may be a filter of ours that brings our results.
+fn scrutiny(talk: &Talk<'_>, transaction: &Transaction) -> Scrutiny {
+    let stranger = matches!(transaction.direction, Direction::Stranger(_));
+    let local = matches!(transaction.direction, Direction::Local(_));
+    Scrutiny {
+        our_name: (!local).then(|| talk.door.setup.host_name.clone()),
+        examine: stranger && talk.context.dns.is_some() && talk.door.genuine.mode != GenuineMode::Off,
+    }
 }
 
 /// 128 random bits at the sender's own domain: tells no host, user or time (threat case PRV-3).

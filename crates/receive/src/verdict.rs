@@ -1,4 +1,4 @@
-//! Step 6: the verdict on a whole message, and the moment of responsibility.
+//! Step 7: the verdict on a whole message, and the moment of responsibility.
 
 use mail::address::Mailbox;
 use queue::{Envelope, Message, Origin, Queue};
@@ -8,6 +8,7 @@ use store::contract::{Accepted, StoreError};
 use store::durable::Durable;
 
 use crate::events::ReceiveEvent;
+use crate::genuine::Inquiry;
 use crate::intake::{Problem, Staged};
 use crate::received::{self, Hop, Protocol};
 use crate::refusals;
@@ -32,7 +33,7 @@ pub(crate) async fn decide(
         return verdict.refuse(&refusals::of_store(&StoreError::Busy));
     };
     let size_bytes = intake.size_bytes();
-    let staged = match intake.finish().await {
+    let mut staged = match intake.finish().await {
         Ok(staged) => staged,
         Err(problem) => {
             let refusal = of_problem(talk, &transaction, problem);
@@ -42,7 +43,18 @@ pub(crate) async fn decide(
     };
     talk.tell_arrived(&transaction, size_bytes);
     transaction.set_params(staged.eight_bit);
-    let received = received::field(&hop(talk, &transaction));
+    let mut received = Vec::new();
+    if let Some(examination) = staged.examination.take() {
+        let inquiry = Inquiry::of(talk, &transaction);
+        match Box::pin(inquiry.run(*examination)).await {
+            Ok(results) => received = results,
+            Err(refusal) => {
+                talk.tell_refused(&transaction, size_bytes, &refusal);
+                return verdict.refuse(&refusal);
+            }
+        }
+    }
+    received.extend_from_slice(&received::field(&hop(talk, &transaction)));
     let committed = match &transaction.direction {
         Direction::Stranger(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,
         Direction::Local(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,

@@ -86,6 +86,10 @@ pub mod codes {
     pub const SYSTEM_FULL: Code = Code::new(452, 3, 1);
     /// The disk refused or something here is broken.
     pub const SYSTEM_FAULT: Code = Code::new(451, 3, 0);
+    /// Nothing shows that the message is from whom it says (RFC 9989 §8.3).
+    pub const NOT_GENUINE: Code = Code::new(550, 7, 1);
+    /// It cannot be known now whom the message is from (RFC 7208 §8.6).
+    pub const GENUINE_UNKNOWN: Code = Code::new(451, 4, 3);
     /// Too many recipients in this message.
     pub const TOO_MANY_RECIPIENTS: Code = Code::new(452, 5, 3);
     /// TLS is not to be had now.

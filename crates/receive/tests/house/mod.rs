@@ -84,6 +84,7 @@ impl House {
             queue,
             directory: directory.clone(),
             chance,
+            dns: None,
             ids,
             shutdown,
         });

@@ -1,0 +1,197 @@
+//! Whom strangers' messages are really from: what is refused, what is written into the message, what is removed.
+
+mod house;
+
+use std::sync::Arc;
+
+use house::House;
+use receive::{Context, Door, DoorKind, DoorSettings, Genuine, GenuineMode};
+use testkit::dns::SimDns;
+use testkit::net::wire_pair;
+
+const ZONE: &str = r#"
+    there.example            TXT "v=spf1 ip4:192.0.2.77 -all"
+    _dmarc.there.example     TXT "v=DMARC1; p=reject"
+    other.example            TXT "v=spf1 ip4:192.0.2.78 -all"
+    _dmarc.other.example     TXT "v=DMARC1; p=reject"
+    soft.example             TXT "v=spf1 -all"
+    _dmarc.soft.example      TXT "v=DMARC1; p=quarantine"
+    broken.example           !servfail
+    _dmarc.broken.example    !servfail
+    77.2.0.192.in-addr.arpa  PTR mx.there.example
+    mx.there.example         A   192.0.2.77
+"#;
+
+/// The house with a name server, and its door for strangers.
+async fn house(mode: GenuineMode) -> (House, Door) {
+    let mut house = House::new().await;
+    let context = &house.context;
+    let dns = SimDns::new(context.queue.clock.clone(), ZONE).expect("a zone");
+    house.context = Arc::new(Context {
+        queue: context.queue.clone(),
+        directory: context.directory.clone(),
+        guard: context.guard.clone(),
+        chance: context.chance.clone(),
+        dns: Some(Arc::new(dns)),
+        ids: context.ids.clone(),
+        shutdown: context.shutdown.clone(),
+    });
+    let settings = DoorSettings {
+        genuine: Genuine {
+            mode,
+            sealers: Vec::new(),
+        },
+        ..DoorSettings::new("mx.example.test")
+    };
+    (house, Door::new(DoorKind::Mx, None, settings))
+}
+
+/// Sends one message from 192.0.2.77; the reply to its end.
+async fn send(parts: &(House, Door), from: &str, to: &str, message: &str) -> String {
+    let (house, door) = parts;
+    let mut client = house.connect_to(door.clone(), wire_pair());
+    client.expect("220 ").await;
+    client.ask("EHLO mx.there.example", "250").await;
+    client.ask(&format!("MAIL FROM:<{from}>"), "250 ").await;
+    client.ask(&format!("RCPT TO:<{to}>"), "250 ").await;
+    client.data(message, "").await
+}
+
+fn message(from: &str) -> String {
+    format!("From: {from}\r\nSubject: x\r\n\r\nbody\r\n")
+}
+
+#[tokio::test]
+async fn aut_5_results_are_written_and_forged_ones_removed() {
+    let parts = house(GenuineMode::Note).await;
+    let forged = "Authentication-Results: mx.example.test; dmarc=pass\r\nAuthentication-Results: other.example; dmarc=pass\r\n\
+                  Received-SPF: pass receiver=mx.example.test\r\n";
+    let reply = send(
+        &parts,
+        "a@there.example",
+        "alice@example.test",
+        &(forged.to_owned() + &message("a@there.example")),
+    )
+    .await;
+    assert!(reply.starts_with("250 "), "{reply}");
+    let inbox = parts.0.inbox("alice@example.test").await;
+    let text = String::from_utf8_lossy(&inbox[0]);
+    let ours = "Authentication-Results: mx.example.test;\r\n spf=pass smtp.mailfrom=there.example;\r\n dkim=none;\r\n \
+                dmarc=pass (p=reject) header.from=there.example;\r\n arc=none;\r\n iprev=pass policy.iprev=192.0.2.77\r\n";
+    assert!(text.contains(ours), "{text}");
+    assert_eq!(
+        text.matches("Authentication-Results: mx.example.test").count(),
+        1,
+        "{text}"
+    );
+    assert!(
+        text.contains("Authentication-Results: other.example; dmarc=pass\r\n"),
+        "{text}"
+    );
+    assert!(!text.contains("Received-SPF"), "{text}");
+    let ours = text.find("Authentication-Results: mx").expect("ours");
+    assert!(ours < text.find("Received: from").expect("Received"), "{text}");
+}
+
+#[tokio::test]
+async fn aut_5_forged_results_go_even_where_nothing_is_asked() {
+    let parts = house(GenuineMode::Off).await;
+    let forged = "Authentication-Results : MX.example.test; dmarc=pass\r\n".to_owned();
+    send(
+        &parts,
+        "a@there.example",
+        "alice@example.test",
+        &(forged + &message("a@there.example")),
+    )
+    .await;
+    let inbox = parts.0.inbox("alice@example.test").await;
+    assert!(!String::from_utf8_lossy(&inbox[0]).contains("Authentication-Results"));
+}
+
+#[tokio::test]
+async fn aut_14_and_aut_3_the_verdict_holds_where_it_is_enforced() {
+    let table = [
+        ("a@there.example", "a@there.example", "250 2.0.0 "),
+        (
+            "a@there.example",
+            "a@other.example",
+            "550 5.7.1 Not taken: nobody vouches for other.example, and it wants for such mail: reject. ",
+        ),
+        (
+            "",
+            "alice@example.test",
+            "550 5.7.1 Not taken: example.test is a domain of ours",
+        ),
+        ("alice@example.test", "alice@example.test", "550 5.7.1 "),
+        ("a@there.example", "x@plain.example", "250 2.0.0 "),
+        ("a@soft.example", "a@soft.example", "250 2.0.0 "),
+        (
+            "a@broken.example",
+            "a@broken.example",
+            "451 4.4.3 Not now: DNS did not answer",
+        ),
+        (
+            "a@there.example",
+            "a@there.example\r\nFrom: b@other.example",
+            "550 5.7.1 Not taken: the message names several authors",
+        ),
+        (
+            "a@there.example",
+            "<a@other.example> <a@there.example>",
+            "550 5.7.1 ",
+        ),
+    ];
+    let parts = house(GenuineMode::Enforce).await;
+    for (from, author, want) in table {
+        let reply = send(&parts, from, "alice@example.test", &message(author)).await;
+        assert!(reply.starts_with(want), "{from} {author}: {reply}");
+    }
+    assert_eq!(parts.0.inbox("alice@example.test").await.len(), 3);
+    let noted = house(GenuineMode::Note).await;
+    for (from, author, _) in table {
+        let reply = send(&noted, from, "alice@example.test", &message(author)).await;
+        assert!(reply.starts_with("250 "), "{from} {author}: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn aut_12_what_its_domain_disowns_is_not_forwarded() {
+    let parts = house(GenuineMode::Enforce).await;
+    let spec = directory::admin::AliasSpec {
+        address: "out@example.test".to_owned(),
+        targets: vec!["x@far.example".to_owned()],
+    };
+    parts.0.directory.add_alias(spec).await.expect("an alias");
+    let reply = send(
+        &parts,
+        "a@soft.example",
+        "out@example.test",
+        &message("a@soft.example"),
+    )
+    .await;
+    assert!(
+        reply.starts_with("550 5.7.1 ") && reply.contains("it would be forwarded"),
+        "{reply}"
+    );
+    assert!(parts.0.waiting().await.is_empty());
+    let reply = send(
+        &parts,
+        "a@there.example",
+        "out@example.test",
+        &message("a@there.example"),
+    )
+    .await;
+    assert!(reply.starts_with("250 "), "{reply}");
+    assert_eq!(parts.0.waiting().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_submission_is_not_examined() {
+    let (house, _) = house(GenuineMode::Enforce).await;
+    let mut client = house.submitter("alice@example.test").await;
+    client.ask("MAIL FROM:<alice@example.test>", "250").await;
+    client.ask("RCPT TO:<bob@example.test>", "250").await;
+    client.data(&message("alice@example.test"), "250").await;
+    let inbox = house.inbox("bob@example.test").await;
+    assert!(!String::from_utf8_lossy(&inbox[0]).contains("Authentication-Results"));
+}
