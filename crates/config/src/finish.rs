@@ -3,8 +3,8 @@
 use crate::table::Values;
 use crate::value::{MX, ROOT};
 use crate::{
-    BareNewlines, Config, Deliver, Dns, Doors, Fallback, FallbackTo, LocalDoor, LogStderr, Login, QueueTimes,
-    Road, Route, RouteTls, Serves, Smarthost, TlsFiles, Validation,
+    Authenticity, BareNewlines, Config, Deliver, Dns, Doors, Fallback, FallbackTo, LocalDoor, LogStderr,
+    Login, QueueTimes, Road, Route, RouteTls, Serves, Smarthost, TlsFiles, Validation,
 };
 
 /// Port of TLS from the first byte (RFC 8314 §3.3).
@@ -39,6 +39,15 @@ pub(crate) fn build(values: &Values) -> Config {
             "normalise" => BareNewlines::Normalise,
             _ => BareNewlines::Refuse,
         },
+        authenticity: match values.word("smtp.authenticity") {
+            "enforce" => Authenticity::Enforce,
+            "note" => Authenticity::Note,
+            _ => Authenticity::Off,
+        },
+        arc_sealers: values.names("smtp.arc_sealers").unwrap_or_default().to_vec(),
+        dkim_keys: (values.names("dkim.keys").unwrap_or_default().iter())
+            .map(Into::into)
+            .collect(),
         queue: queue(values),
         deliver: deliver(values, &hostname),
         dns: Dns {

@@ -60,6 +60,12 @@ pub struct Config {
     pub connections: u64,
     /// what happens to bare CR and LF in incoming mail
     pub bare_newlines: BareNewlines,
+    /// what is done about mail that is not from whom it says
+    pub authenticity: Authenticity,
+    /// whose ARC seals are believed, in the form of [`mail::address::Domain::as_str`]
+    pub arc_sealers: Vec<String>,
+    /// private keys that sign what users submit
+    pub dkim_keys: Vec<PathBuf>,
     /// when the queue tries again and when it gives up
     pub queue: QueueTimes,
     /// how mail leaves
@@ -129,6 +135,17 @@ pub enum BareNewlines {
     Refuse,
     /// Each becomes CRLF, after the end of the message was found by CRLF.CRLF alone.
     Normalise,
+}
+
+/// What is done about mail from other servers that is not from whom it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authenticity {
+    /// Nothing is asked.
+    Off,
+    /// Results are written into the message.
+    Note,
+    /// And the verdict holds.
+    Enforce,
 }
 
 /// When the queue tries again and when it gives up. `retry_first` ≤ `retry_longest` < `give_up`, and `delay_notice` < `give_up`.

@@ -227,6 +227,28 @@ pub const SETTINGS: &[Setting] = &[
     )
     .or("\"refuse\""),
     Setting::new(
+        "smtp.authenticity",
+        Kind::Choice(&["off", "note", "enforce"]),
+        "What is done about mail from other servers that is not from whom it says (SPF, DKIM, DMARC, ARC). off: nothing is asked. note: the          results are written into the message, everything is taken. enforce: also refused is what the author's domain wants refused, what          claims to be from a domain here, and what names no author or several; while DNS does not answer the sender is to try again.",
+        "\"enforce\"",
+    )
+    .or("\"off\""),
+    Setting::new(
+        "smtp.arc_sealers",
+        Kind::Domains,
+        "Domains whose ARC seals are believed when they say that the author was vouched for: mailing lists and forwarders that you know.",
+        "[\"lists.example.net\"]",
+    )
+    .or("[]"),
+    Setting::new(
+        "dkim.keys",
+        Kind::AbsolutePaths,
+        "Private keys (PEM, PKCS#8; RSA or Ed25519) that sign what users submit. Each is for mail from one domain; its file is named like the \
+         DNS record of its public key, with .pem behind it. A domain may have several: every one of them signs.",
+        "[\"/etc/hearthpost/h1._domainkey.example.org.pem\"]",
+    )
+    .or("[]"),
+    Setting::new(
         "queue.retry_first",
         Kind::Duration {
             least_s: 1,

@@ -63,6 +63,20 @@ fn a_good_configuration_is_read() {
     assert_eq!(config.message_bytes, 100 * 1024 * 1024);
     assert_eq!(config.connections, 20_000);
     assert_eq!(config.bare_newlines, BareNewlines::Normalise);
+    assert_eq!(config.authenticity, Authenticity::Off);
+    let more = format!("{GOOD}\n").replace(
+        "[smtp]\n",
+        "[smtp]\nauthenticity = \"enforce\"\narc_sealers = [\"Lists.example.net\"]\n",
+    );
+    let config = read(&more).unwrap().config;
+    assert_eq!(config.authenticity, Authenticity::Enforce);
+    assert_eq!(config.arc_sealers, ["lists.example.net"]);
+    let keys = "[dkim]\nkeys = [\"/k/h1._domainkey.example.org.pem\"]\n";
+    let config = read(&format!("{GOOD}{keys}")).unwrap().config;
+    assert_eq!(
+        config.dkim_keys,
+        [PathBuf::from("/k/h1._domainkey.example.org.pem")]
+    );
     assert_eq!(config.log_stderr, LogStderr::Human);
     assert_eq!(
         config.tls.unwrap().key,

@@ -27,6 +27,8 @@ use crate::table::Values;
 pub enum Kind {
     /// an absolute path
     AbsolutePath,
+    /// a list of absolute paths
+    AbsolutePaths,
     /// a DNS name with at least one dot
     Hostname,
     /// a list of domain names
@@ -89,7 +91,7 @@ pub enum Value {
     Path(PathBuf),
     /// of [`Kind::Hostname`], [`Kind::NextHost`], [`Kind::Label`], [`Kind::Line`] and [`Kind::User`]
     Name(String),
-    /// of [`Kind::Domains`] and [`Kind::LocalUsers`]
+    /// of [`Kind::Domains`], [`Kind::AbsolutePaths`] and [`Kind::LocalUsers`]
     Names(Vec<String>),
     /// of [`Kind::Addresses`]
     Addresses(Vec<SocketAddr>),
@@ -132,6 +134,7 @@ impl Kind {
     pub fn describe(self) -> String {
         match self {
             Self::AbsolutePath => "An absolute path".to_owned(),
+            Self::AbsolutePaths => "A list of absolute paths".to_owned(),
             Self::Hostname => "A host name".to_owned(),
             Self::Domains => "A list of domain names".to_owned(),
             Self::Addresses => "A list of address:port, or \"off\"".to_owned(),
@@ -167,6 +170,7 @@ impl Kind {
         let value = value.get_ref();
         match self {
             Self::AbsolutePath => words::path(value),
+            Self::AbsolutePaths => words::paths(value),
             Self::Hostname => words::hostname(value),
             Self::Domains => words::domains(value),
             Self::Addresses => network::addresses(value),

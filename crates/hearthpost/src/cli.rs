@@ -150,7 +150,8 @@ pub struct DemoArgs {
     /// Send all mail for other servers to this one, without signing in; under TLS if it offers that.
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "dns")]
     pub relay: Option<String>,
-    /// Send mail for other servers by MX, as this name server says; they may be on private addresses.
+    /// Send mail for other servers by MX, as this name server says; they may be on private addresses. Mail that comes from
+    /// outside must be from whom it says, as that name server says too.
     #[arg(long, value_name = "HOST:PORT")]
     pub dns: Option<String>,
     /// The port of the servers found by --dns.
@@ -480,6 +481,15 @@ pub struct ChangeArgs {
 pub enum CheckCommand {
     /// Who a message is really from: SPF, DKIM, DMARC, ARC and the client's name, each with its evidence, and the verdict.
     Message(CheckMessageArgs),
+    /// The keys that sign what users submit, and the DNS records that other servers need to verify it.
+    Keys {
+        /// The server's settings.
+        #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// Answer as JSON on one line.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `hearthpost check message`

@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use config::{Checked, Config, NameServer, Problem, Road, TlsFiles, Validation};
+use msgauth::dkim::sign::{BadSigningKey, SigningKey};
 use world_real::dns::system::{self, HOSTS_FILE};
 use world_real::keeper::{Bundle, Contents, Keeper};
 use world_real::tls::{Identity, TlsSetupError};
@@ -76,6 +77,8 @@ pub struct Named {
     pub trust_anchor: Option<Vec<u8>>,
     /// for each route, in the order of the settings
     pub passwords: Vec<Option<Secret>>,
+    /// what signs submissions
+    pub signers: Vec<SigningKey>,
     /// whom DNS is asked of; empty: the system's
     pub name_servers: Vec<SocketAddr>,
 }
@@ -121,6 +124,15 @@ pub fn read(settings: &Checked, shelf: &Shelf) -> Result<Named, Vec<Problem>> {
                     })
                 }
                 Road::Mx => None,
+            })
+            .collect(),
+        signers: (config.dkim_keys.iter())
+            .filter_map(|path| match signer(shelf, path) {
+                Ok(key) => Some(key),
+                Err(wrong) => {
+                    keep("dkim.keys", settings.line_of("dkim.keys"), wrong);
+                    None
+                }
             })
             .collect(),
         name_servers: name_servers(config, shelf).unwrap_or_else(|wrongs| {
@@ -279,15 +291,42 @@ fn roots(shelf: &Shelf, path: &Path) -> Result<Vec<u8>, Wrong> {
     )
 }
 
-/// The first line. What everybody on the machine may read is no secret.
+/// What everybody on the machine may read is no secret.
+fn kept_to_us(path: &Path, mode: u32) -> Result<(), Wrong> {
+    if mode & 0o007 == 0 {
+        return Ok(());
+    }
+    wrong(
+        format!("everybody on this machine may open {}", path.display()),
+        "Let only the server's user read it: chmod 600, or chmod 640 with the server's group.",
+    )
+}
+
+/// A private key, named like its record: `h1._domainkey.example.org.pem`.
+fn signer(shelf: &Shelf, path: &Path) -> Result<SigningKey, Wrong> {
+    let Contents { bytes, mode } = contents(shelf, path)?;
+    kept_to_us(path, mode)?;
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let name = name.strip_suffix(".pem").unwrap_or_default();
+    SigningKey::from_pem(name, &String::from_utf8_lossy(&bytes)).or_else(|bad| match bad {
+        BadSigningKey::Name => wrong(
+            format!("{} is not named like a DKIM record", path.display()),
+            "Name it SELECTOR._domainkey.DOMAIN.pem, like h1._domainkey.example.org.pem.",
+        ),
+        BadSigningKey::Key => wrong(
+            format!("{} holds no key that can sign", path.display()),
+            "Make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048, or: openssl genpkey -algorithm ed25519.",
+        ),
+    })
+}
+
+/// The first line.
 fn secret(shelf: &Shelf, path: &Path) -> Result<Secret, Wrong> {
     let Contents { bytes, mode } = contents(shelf, path)?;
-    if mode & 0o007 != 0 {
-        return wrong(
-            format!("everybody on this machine may open {}", path.display()),
-            "Let only the server's user read it: chmod 600, or chmod 640 with the server's group.",
-        );
-    }
+    kept_to_us(path, mode)?;
     let text = String::from_utf8_lossy(&bytes);
     match text.lines().next() {
         Some(line)

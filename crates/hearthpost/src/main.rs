@@ -102,6 +102,7 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Status(common) => commands::status::run(&common),
         Command::Trace { what, limit, common } => commands::trace::run(&what, limit, &common),
         Command::Check(cli::CheckCommand::Message(args)) => commands::check::message(&args, &clock),
+        Command::Check(cli::CheckCommand::Keys { config, json }) => commands::check::keys(&config, json),
         Command::Config(command) => commands::config::run(command),
         Command::Store(command) => commands::store::run(command),
         Command::Index(command) => commands::index::run(command),

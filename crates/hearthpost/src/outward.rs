@@ -231,6 +231,11 @@ impl Outgoing {
         Ok(Arc::new(outgoing))
     }
 
+    /// The door to names, which follows the settings.
+    pub fn dns(&self) -> Arc<dyn world::dns::Dns> {
+        self.dns.clone()
+    }
+
     /// What delivery works with.
     pub fn remote(&self) -> &Arc<Remote> {
         &self.remote

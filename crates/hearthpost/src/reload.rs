@@ -140,8 +140,12 @@ impl Reload {
             tls.put(identity);
             services.events.emit(&ProgramEvent::CertificatesRead);
         }
-        self.serving
-            .resize(config.message_bytes, serve::normalises(config));
+        self.serving.put(
+            config.message_bytes,
+            serve::normalises(config),
+            serve::genuine(config),
+            named.signers,
+        );
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use config::{BareNewlines, Checked, Config, LogStderr, Problem, Road, Validation};
+use config::{Authenticity, BareNewlines, Checked, Config, LogStderr, Problem, Road, Validation};
 use mail::address::{Mailbox, Utf8};
-use receive::DoorKind;
+use receive::{DoorKind, Genuine, GenuineMode};
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
 use world_real::confine::user;
@@ -44,6 +44,7 @@ pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
         handed,
         keeper: Some(pulse),
         tls: named.identity,
+        signers: Arc::new(named.signers),
         ..plan(file.to_owned(), (settings, keeper), outward)?
     };
     server::run(plan, clock, Box::new(prepare), Box::new(|_| Ok(())))
@@ -109,6 +110,18 @@ pub fn normalises(config: &Config) -> bool {
     config.bare_newlines == BareNewlines::Normalise
 }
 
+/// What is done about mail that is not from whom it says.
+pub fn genuine(config: &Config) -> Genuine {
+    Genuine {
+        mode: match config.authenticity {
+            Authenticity::Off => GenuineMode::Off,
+            Authenticity::Note => GenuineMode::Note,
+            Authenticity::Enforce => GenuineMode::Enforce,
+        },
+        sealers: config.arc_sealers.clone(),
+    }
+}
+
 /// Where a server of these settings logs.
 pub fn log_dir(config: &Config) -> std::path::PathBuf {
     config
@@ -145,6 +158,8 @@ fn plan(file: PathBuf, (settings, keeper): (Checked, Keeper), outward: Outward) 
         unpaced: false,
         message_bytes: config.message_bytes,
         normalise_newlines: normalises(&config),
+        genuine: genuine(&config),
+        signers: Arc::default(),
         connections: config.connections,
         outward,
         source: Some((file, settings, keeper)),
@@ -209,7 +224,7 @@ pub fn named(config: &Config) -> impl Iterator<Item = &Path> {
         Validation::File(path) => Some(path),
         Validation::Off | Validation::Servers | Validation::Root => None,
     };
-    let others = config.extra_roots.iter().chain(anchor);
+    let others = config.extra_roots.iter().chain(anchor).chain(&config.dkim_keys);
     let named = certificate.chain(passwords).chain(others).map(PathBuf::as_path);
     named.chain(files::names_servers(config).then_some(Path::new(HOSTS_FILE)))
 }

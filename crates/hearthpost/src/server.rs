@@ -25,13 +25,15 @@ use guard::{Class, Guard};
 use index::Index;
 use mail::address::Mailbox;
 use mailbox::Mailboxes;
+use msgauth::dkim::sign::SigningKey;
 use parking_lot::Mutex;
 use queue::Queue;
-use receive::{Context as ReceiveContext, Door as ReceiveDoor, DoorKind, DoorSettings};
+use receive::{Context as ReceiveContext, Door as ReceiveDoor, DoorKind, DoorSettings, Genuine};
 use smtp::{BareBytes, TextRules};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use world::clock::{BoxFuture, Clock, Monotonic, UnixMs};
+use world::dns::Dns;
 use world::events::Events;
 use world::net::{Listener, TlsServer};
 use world_real::confine::{self, Confined, Confinement, Duty, Reach, User};
@@ -122,6 +124,10 @@ pub struct Plan {
     pub message_bytes: u64,
     /// bare newlines become CRLF instead of a refusal
     pub normalise_newlines: bool,
+    /// what is done about mail that is not from whom it says
+    pub genuine: Genuine,
+    /// by whose keys submissions are signed
+    pub signers: Arc<Vec<SigningKey>>,
     /// most connections
     pub connections: u64,
     /// how mail leaves
@@ -373,7 +379,7 @@ async fn open_doors(
         &plan,
         tls.as_ref(),
         services,
-        (&queue, &guard, &index),
+        (&queue, &guard, &index, outgoing.dns()),
         stop.clone(),
     )?);
     let gate = Gate::new(guard, services.events.clone(), services.clock.clone());
@@ -485,7 +491,7 @@ fn local_rules(plan: &Plan) -> LocalRules {
     }
 }
 
-/// How each kind of door serves. What a connection begins with stays with it; [`Serving::resize`] is for those to come.
+/// How each kind of door serves. What a connection begins with stays with it; [`Serving::put`] is for those to come.
 pub struct Serving {
     receive: Arc<ReceiveContext>,
     imap: watch::Sender<Arc<ImapContext>>,
@@ -500,7 +506,7 @@ impl Serving {
         plan: &Plan,
         tls: Option<&Tls>,
         services: &Services,
-        (queue, guard, index): (&Arc<Queue>, &Arc<Guard>, &Arc<Index>),
+        (queue, guard, index, dns): (&Arc<Queue>, &Arc<Guard>, &Arc<Index>, Arc<dyn Dns>),
         stop: watch::Receiver<bool>,
     ) -> Outcome<Self> {
         let receive = ReceiveContext {
@@ -508,6 +514,7 @@ impl Serving {
             queue: queue.clone(),
             directory: services.directory.clone(),
             chance: services.chance.clone(),
+            dns: Some(dns),
             ids: services.ids.clone(),
             shutdown: stop.clone(),
         };
@@ -543,6 +550,8 @@ impl Serving {
         let settings = DoorSettings {
             max_message_bytes: plan.message_bytes,
             text: text_rules(plan.normalise_newlines),
+            genuine: plan.genuine.clone(),
+            signers: plan.signers.clone(),
             insecure_auth: plan.insecure_auth,
             ..DoorSettings::new(plan.hostname.clone())
         };
@@ -556,11 +565,19 @@ impl Serving {
         })
     }
 
-    /// New connections take messages of up to so many octets, with bare newlines as said.
-    pub fn resize(&self, message_bytes: u64, normalise_newlines: bool) {
+    /// New connections take messages as said from now on.
+    pub fn put(
+        &self,
+        message_bytes: u64,
+        normalise_newlines: bool,
+        genuine: Genuine,
+        signers: Vec<SigningKey>,
+    ) {
         self.settings.send_modify(|settings| {
             settings.max_message_bytes = message_bytes;
             settings.text = text_rules(normalise_newlines);
+            settings.genuine = genuine;
+            settings.signers = Arc::new(signers);
         });
         self.imap.send_modify(|context| {
             *context = Arc::new(ImapContext {

@@ -28,6 +28,8 @@ pub mod dkim;
 pub mod dmarc;
 pub mod evidence;
 pub mod examine;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod iprev;
 pub mod limits;
 pub mod names;

@@ -12,13 +12,46 @@ use crate::content::{self, Submitter};
 use crate::edits::{self, Missing};
 use crate::limits::HEADER_BYTES;
 use crate::transaction::Sender;
-use mail::header::HeaderFault;
+use mail::header::{Header, HeaderFault};
+use msgauth::author::Author;
+use msgauth::dkim::sign::{Signing, SigningKey};
 use msgauth::examine::Examination;
 
 /// Whose submission it is, and what its header gets when it is missing.
 pub(crate) struct Submission {
     pub sender: Sender,
     pub missing: Missing,
+    /// all keys there are
+    pub signers: Arc<Vec<SigningKey>>,
+}
+
+/// Signatures in the making. Made for submissions alone (threat case AUT-12).
+pub(crate) struct Signed {
+    signing: Signing,
+    signers: Arc<Vec<SigningKey>>,
+    author: String,
+}
+
+impl Signed {
+    /// Of the header as it is kept; nothing when the author's domain has no key.
+    fn begin(header: &[u8], signers: &Arc<Vec<SigningKey>>) -> Option<Box<Self>> {
+        let scanned = Header::scan(header).ok()?;
+        let author = Author::of(&scanned).domain()?.to_owned();
+        let has_key = signers.iter().any(|key| key.domain() == author);
+        has_key.then(|| {
+            Box::new(Self {
+                signing: Signing::begin(header),
+                signers: signers.clone(),
+                author,
+            })
+        })
+    }
+
+    /// The DKIM-Signature fields, with their line ends.
+    pub fn finish(self, now_s: u64) -> Vec<u8> {
+        let keys = self.signers.iter().filter(|key| key.domain() == self.author);
+        self.signing.finish(keys, now_s)
+    }
 }
 
 /// Why a message is not kept.
@@ -38,6 +71,8 @@ pub(crate) struct Staged {
     pub eight_bit: bool,
     /// what was learnt on the way, if it is asked for
     pub examination: Option<Box<Examination>>,
+    /// its signatures in the making, if it is a submission from a domain with keys
+    pub signing: Option<Box<Signed>>,
 }
 
 /// What is done about fields and signatures of others.
@@ -58,6 +93,7 @@ pub(crate) struct Intake {
     forwarding: Vec<Mailbox>,
     scrutiny: Scrutiny,
     examination: Option<Box<Examination>>,
+    signing: Option<Box<Signed>>,
     max_bytes: u64,
     size_bytes: u64,
     eight_bit: bool,
@@ -83,6 +119,7 @@ impl Intake {
             forwarding,
             scrutiny,
             examination: None,
+            signing: None,
             max_bytes,
             size_bytes,
             eight_bit: false,
@@ -109,6 +146,9 @@ impl Intake {
         } else if let Some(stage) = &mut self.stage {
             if let Some(examination) = &mut self.examination {
                 examination.body(text);
+            }
+            if let Some(signed) = &mut self.signing {
+                signed.signing.body(text);
             }
             stage.write(text).await.map_err(Problem::Store)
         } else {
@@ -137,6 +177,7 @@ impl Intake {
                     header: self.header,
                     eight_bit: self.eight_bit,
                     examination: self.examination,
+                    signing: self.signing,
                 })
             }
             (None, None) => Err(Problem::Store(StoreError::Fatal(
@@ -170,6 +211,12 @@ impl Intake {
         self.header = self.decide(block).map_err(Problem::Refused)?;
         if let Some(our_name) = &self.scrutiny.our_name {
             self.header = edits::without_forged(std::mem::take(&mut self.header), our_name);
+        }
+        if let Some(submission) = &self.submission {
+            self.signing = Signed::begin(&self.header, &submission.signers);
+        }
+        if let Some(signed) = &mut self.signing {
+            signed.signing.body(&rest);
         }
         let mut stage = self.store.stage(self.blob);
         stage.write(&self.header).await.map_err(Problem::Store)?;
@@ -207,6 +254,7 @@ impl Intake {
         self.problem = Some(problem);
         self.stage = None;
         self.examination = None;
+        self.signing = None;
         self.header = Vec::new();
     }
 }

@@ -11,6 +11,7 @@
 //!    size, hops, and for submissions the author, [`author::decide`], and what is added or removed).
 //! 6. **Evidence** (`genuine.rs`), for strangers' messages, where it is asked for: whom the message is really from. Fields that claim to be
 //!    our own results go in any case.
+//!    What an account submits is signed instead (DKIM), where its author's domain has a key.
 //! 7. **Verdict and the moment of responsibility** (`verdict.rs`): [`queue::accept()`], one durable commit, then, with its
 //!    proof, `250`. Before the commit every failure is a reply; after it every failure is ours.
 //!

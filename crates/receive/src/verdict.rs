@@ -54,6 +54,9 @@ pub(crate) async fn decide(
             }
         }
     }
+    if let Some(signed) = staged.signing.take() {
+        received = signed.finish(transaction.received_at().0 / 1000);
+    }
     received.extend_from_slice(&received::field(&hop(talk, &transaction)));
     let committed = match &transaction.direction {
         Direction::Stranger(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,

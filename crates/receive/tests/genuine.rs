@@ -195,3 +195,61 @@ async fn a_submission_is_not_examined() {
     let inbox = house.inbox("bob@example.test").await;
     assert!(!String::from_utf8_lossy(&inbox[0]).contains("Authentication-Results"));
 }
+
+/// What dns says of our keys, and the header as other servers will see it.
+#[tokio::test]
+async fn aut_8_what_users_submit_is_signed_and_verifies_and_nothing_else_is() {
+    use msgauth::desk::Desk;
+    use msgauth::dkim::sign::SigningKey;
+    let keys = || {
+        vec![
+            SigningKey::ed25519("example.test", "e1", &[7; 32]).expect("a key"),
+            SigningKey::ed25519("far.example", "e1", &[8; 32]).expect("a key"),
+        ]
+    };
+    let house = House::new().await;
+    let door = |kind| {
+        let settings = DoorSettings {
+            signers: Arc::new(keys()),
+            ..DoorSettings::new("mx.example.test")
+        };
+        Door::new(kind, Some(Arc::new(house::PretendTls)), settings)
+    };
+    let mut client = house.connect_to(door(DoorKind::Submissions), wire_pair());
+    client.sign_in("alice@example.test").await;
+    client.ask("MAIL FROM:<alice@example.test>", "250").await;
+    client.ask("RCPT TO:<bob@example.test>", "250").await;
+    let text =
+        "From: alice@example.test\r\nBcc: x@far.example\r\nSubject: x\r\n\r\nbody \r\n\r\nlast\r\n\r\n";
+    client.data(text, "250").await;
+    let inbox = house.inbox("bob@example.test").await;
+    let kept = &inbox[0];
+    let shown = String::from_utf8_lossy(kept);
+    assert_eq!(shown.matches("DKIM-Signature:").count(), 1, "{shown}");
+
+    let key = &keys()[0];
+    let zone = format!("{} TXT \"{}\"", key.record_name(), key.record());
+    let clock = house.context.queue.clock.clone();
+    let dns = SimDns::new(clock.clone(), &zone).expect("a zone");
+    let at = mail::header::body_start(kept);
+    let mut verifying = msgauth::dkim::Verifying::begin(&kept[..at], None);
+    verifying.body(&kept[at..]);
+    let mut desk = Desk::new(&dns, &*clock, 5, std::time::Duration::from_secs(5));
+    let report = verifying.finish(&mut desk, clock.now().0 / 1000).await;
+    assert_eq!(
+        report.signatures[0].to_string(),
+        "example.test (key e1): the signature is good"
+    );
+
+    let mut stranger = house.connect_to(door(DoorKind::Mx), wire_pair());
+    stranger.expect("220").await;
+    stranger.ask("EHLO there.example", "250").await;
+    stranger.ask("MAIL FROM:<alice@example.test>", "250").await;
+    stranger.ask("RCPT TO:<alice@example.test>", "250").await;
+    stranger.data(text, "250").await;
+    let inbox = house.inbox("alice@example.test").await;
+    assert!(
+        !String::from_utf8_lossy(&inbox[0]).contains("DKIM-Signature"),
+        "a stranger's mail is not signed"
+    );
+}

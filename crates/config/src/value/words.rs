@@ -27,6 +27,22 @@ pub(super) fn path(value: &DeValue<'_>) -> Result<Value, Wrong> {
     )
 }
 
+pub(super) fn paths(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    let Some(list) = value.as_array() else {
+        return wrong(
+            format!("this is {}, not a list", with_article(value)),
+            "Write it like [\"/etc/hearthpost/file\"].",
+        );
+    };
+    let mut paths = Vec::new();
+    for item in list.iter() {
+        let text = text_of(item.get_ref(), "\"/etc/hearthpost/file\"")?;
+        path(item.get_ref())?;
+        paths.push(text.to_owned());
+    }
+    Ok(Value::Names(paths))
+}
+
 /// The trust anchors that are compiled in, as a value of [`anchor`].
 pub(crate) const ROOT: &str = "root";
 

@@ -17,6 +17,7 @@ use world_real::dns::{DnsSettings, RealDns, system};
 use super::{block_on, print};
 use crate::cli::CheckMessageArgs;
 use crate::exit::{Failure, Outcome};
+use crate::files::{self, Shelf};
 use crate::limits::CHECKED_MESSAGE_BYTES;
 use crate::serve;
 
@@ -54,6 +55,39 @@ pub fn message(args: &CheckMessageArgs, clock: &RealClock) -> Outcome<()> {
         return print(&as_json(&evidence, &decision).to_string());
     }
     print(&lines(&evidence, &decision).join("\n"))
+}
+
+/// Prints what must be published of the keys that the settings name: a line of a zone file each.
+pub fn keys(file: &Path, as_json: bool) -> Outcome<()> {
+    let settings = serve::read(file)?;
+    let named = files::read(&settings, &Shelf::Disk)
+        .map_err(|problems| Failure::Usage(serve::told(file, &problems)))?;
+    if as_json {
+        let records = named.signers.iter();
+        let records: Vec<Value> = records
+            .map(|key| json!({ "domain": key.domain(), "name": key.record_name(), "txt": key.record() }))
+            .collect();
+        return print(&Value::from(records).to_string());
+    }
+    if named.signers.is_empty() {
+        return print("No keys: dkim.keys names none, so nothing is signed.");
+    }
+    let lines: Vec<String> = named
+        .signers
+        .iter()
+        .map(|key| format!("{}. TXT {}", key.record_name(), quoted(&key.record())))
+        .collect();
+    print(&lines.join("\n"))
+}
+
+/// Strings of at most 255 octets, as a zone file has them (RFC 1035 §3.3).
+fn quoted(text: &str) -> String {
+    let pieces: Vec<String> = text
+        .as_bytes()
+        .chunks(255)
+        .map(|piece| format!("\"{}\"", String::from_utf8_lossy(piece)))
+        .collect();
+    pieces.join(" ")
 }
 
 /// `local@domain` without brackets, or nothing.

@@ -19,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use receive::Genuine;
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
 use world_real::log::Options as LogOptions;
@@ -31,6 +32,7 @@ use crate::limits;
 use crate::openings;
 use crate::outward::Outward;
 use crate::sendmail;
+use crate::serve;
 use crate::server::{self, Kind, Plan};
 use crate::services::Services;
 use road::Elsewhere;
@@ -50,6 +52,7 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
     let certs::Pem { chain, key } = &certificates.server;
     let identity =
         Identity::from_pem::<&str>(&[], chain, key).map_err(|error| Failure::Usage(error.to_string()))?;
+    let (outward, genuine) = settings(&elsewhere)?;
     let plan = Plan {
         data: dir.clone(),
         log: LogOptions::files(dir.join("log")),
@@ -68,7 +71,9 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         message_bytes: limits::DEMO_MESSAGE_BYTES,
         normalise_newlines: false,
         connections: limits::DEMO_CONNECTIONS,
-        outward: outward(&elsewhere)?,
+        outward,
+        genuine,
+        signers: Arc::default(),
         source: None,
         user: None,
         local: Some(dir.join(sendmail::SOCKET)),
@@ -94,8 +99,8 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
     server::run(plan, clock, Box::new(prepare), Box::new(ready))
 }
 
-/// The way out, read from the same settings that a server would have.
-fn outward(elsewhere: &Elsewhere) -> Outcome<Outward> {
+/// The way out, and what is asked of names on the way in, read from the same settings that a server would have.
+fn settings(elsewhere: &Elsewhere) -> Outcome<(Outward, Genuine)> {
     let text = format!(
         "data_dir = \"/\"\nhostname = \"{HOSTNAME}\"\ndoors.smtp = [\"127.0.0.1:0\"]\n{}",
         elsewhere.settings()
@@ -111,7 +116,7 @@ fn outward(elsewhere: &Elsewhere) -> Outcome<Outward> {
     let named = files::read(&settings, &Shelf::Disk).map_err(told)?;
     let mut outward = Outward::of(&settings.config, &named);
     outward.delivery.road = elsewhere.road();
-    Ok(outward)
+    Ok((outward, serve::genuine(&settings.config)))
 }
 
 fn loopback(port: u16) -> SocketAddr {

@@ -85,7 +85,7 @@ impl Elsewhere {
                     .as_ref()
                     .map(|path| format!("tls.extra_roots = {}\n", text(&path.display().to_string())));
                 format!(
-                    "deliver.allow_private = true\ndeliver.port = {port}\ndns.servers = [\"{server}\"]\n{}",
+                    "deliver.allow_private = true\ndeliver.port = {port}\ndns.servers = [\"{server}\"]\nsmtp.authenticity = \"enforce\"\n{}",
                     roots.unwrap_or_default()
                 )
             }

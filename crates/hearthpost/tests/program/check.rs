@@ -4,8 +4,9 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use testkit::hostile_dns::HostileDns;
+use testkit::talk::Talk;
 
-use crate::help::program;
+use crate::help::{Demo, program};
 
 const ZONE: &str = r#"
 there.example            300 TXT "v=spf1 ip4:192.0.2.1 -all"
@@ -97,5 +98,72 @@ fn a_message_is_examined_for_scripts() {
     assert_eq!(
         signed["evidence"]["dkim"][0]["why"],
         "there.example (key e1): rsa-sha1 is not believed any more (RFC 8301)"
+    );
+}
+
+/// The demo goes by a name server, so mail from outside must be from whom it says.
+#[test]
+fn aut_14_a_demo_with_a_dns_takes_no_false_authors() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let zone = "there.example 300 TXT \"v=spf1 ip4:127.0.0.1 -all\"\n_dmarc.there.example 300 TXT \"v=DMARC1; p=reject\"\n\
+                _dmarc.other.example 300 TXT \"v=DMARC1; p=reject\"\n";
+    let dns = runtime.block_on(HostileDns::start(zone)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(dir.path(), &["--insecure-auth", "--dns", &dns.addr().to_string()]);
+    let send = |path: &str, author: &str| {
+        let mut talk = Talk::connect(demo.port("smtp"));
+        talk.reply();
+        talk.ask("EHLO there.example");
+        talk.ask(&format!("MAIL FROM:<{path}>"));
+        talk.ask("RCPT TO:<alice@example.test>");
+        talk.ask("DATA");
+        talk.ask(&format!("From: {author}\r\nSubject: x\r\n\r\nbody\r\n."))
+    };
+    let good = send("a@there.example", "a@there.example");
+    assert!(good.starts_with("250 "), "{good}");
+    let disowned = send("a@there.example", "a@other.example");
+    assert!(
+        disowned.starts_with("550 5.7.1 Not taken: nobody vouches for other.example"),
+        "{disowned}"
+    );
+    let ours = send("a@there.example", "bob@example.test");
+    assert!(
+        ours.starts_with("550 5.7.1 Not taken: example.test is a domain of ours"),
+        "{ours}"
+    );
+}
+
+#[test]
+fn the_records_of_our_keys_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("h1._domainkey.example.org.pem");
+    let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n-----END PRIVATE KEY-----\n";
+    std::fs::write(&key, pem).unwrap();
+    let settings = dir.path().join("hearthpost.toml");
+    let text = format!(
+        "data_dir = \"{}\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:0\"]\ndkim.keys = [\"{}\"]\n",
+        dir.path().display(),
+        key.display()
+    );
+    std::fs::write(&settings, text).unwrap();
+    let keys = || {
+        program()
+            .args(["check", "keys", "--config"])
+            .arg(&settings)
+            .output()
+            .unwrap()
+    };
+    let open = keys();
+    let said = String::from_utf8_lossy(&open.stderr).into_owned();
+    assert_eq!(open.status.code(), Some(2));
+    assert!(
+        said.contains("dkim.keys: everybody on this machine may open"),
+        "{said}"
+    );
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let told = String::from_utf8(keys().stdout).unwrap();
+    assert_eq!(
+        told,
+        "h1._domainkey.example.org. TXT \"v=DKIM1; k=ed25519; p=6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=\"\n"
     );
 }

@@ -1,6 +1,10 @@
 //! Signing: the header at once, the body as it streams by, one field for each key (RFC 6376 §5, RFC 8463).
 //!
+//! Who may be signed for is not decided here: the caller signs what an account submitted, never what a stranger brought.
+//!
 //! Fields that a reader sees are signed once more often than they are there, so that nobody can add one (RFC 6376 §8.15). Never with `l=`.
+
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -51,6 +55,24 @@ enum Pair {
     Ed25519(Ed25519KeyPair),
 }
 
+/// What stands before the 32 octets of secret in PKCS#8 (RFC 8410 §7).
+const ED25519_WRAPPING: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
+
+impl fmt::Debug for SigningKey {
+    /// Never the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.algorithm().word(), self.record_name())
+    }
+}
+
+impl PartialEq for SigningKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.record_name() == other.record_name() && self.record() == other.record()
+    }
+}
+
 /// Why something is no signing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadSigningKey {
@@ -71,6 +93,31 @@ impl SigningKey {
     pub fn ed25519(domain: &str, selector: &str, seed: &[u8; 32]) -> Result<Self, BadSigningKey> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| BadSigningKey::Key)?;
         Self::new(domain, selector, Pair::Ed25519(pair))
+    }
+
+    /// A private key in PEM (`PRIVATE KEY`, PKCS#8), as `openssl genpkey` writes it: RSA or Ed25519. `name` is where its record is
+    /// published: `SELECTOR._domainkey.DOMAIN`.
+    pub fn from_pem(name: &str, pem: &str) -> Result<Self, BadSigningKey> {
+        let (selector, domain) = name.split_once("._domainkey.").ok_or(BadSigningKey::Name)?;
+        let (_, rest) = pem
+            .split_once("-----BEGIN PRIVATE KEY-----")
+            .ok_or(BadSigningKey::Key)?;
+        let (text, _) = rest
+            .split_once("-----END PRIVATE KEY-----")
+            .ok_or(BadSigningKey::Key)?;
+        let der = crate::tags::base64(text.as_bytes()).ok_or(BadSigningKey::Key)?;
+        match der
+            .strip_prefix(&ED25519_WRAPPING)
+            .and_then(|seed| seed.try_into().ok())
+        {
+            Some(seed) => Self::ed25519(domain, selector, seed),
+            None => Self::rsa(domain, selector, &der),
+        }
+    }
+
+    /// Whose mail it signs, canonical.
+    pub fn domain(&self) -> &str {
+        &self.domain
     }
 
     fn new(domain: &str, selector: &str, pair: Pair) -> Result<Self, BadSigningKey> {
@@ -181,7 +228,7 @@ impl Signing {
     }
 
     /// One DKIM-Signature field for each key, with line ends, to stand before the header. `now_s` is seconds since 1970.
-    pub fn finish(mut self, keys: &[SigningKey], now_s: u64) -> Vec<u8> {
+    pub fn finish<'k>(mut self, keys: impl IntoIterator<Item = &'k SigningKey>, now_s: u64) -> Vec<u8> {
         let context = &mut self.context;
         self.body.finish(&mut |octets| context.update(octets));
         let body_hash = STANDARD.encode(self.context.finish());
@@ -233,4 +280,47 @@ fn folded(text: &str) -> String {
         out.push(letter);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_as_openssl_writes_them() {
+        let name = "h1._domainkey.example.org";
+        let pem = |der: &[u8]| {
+            format!(
+                "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+                STANDARD.encode(der)
+            )
+        };
+        let ed25519 = pem(&[&ED25519_WRAPPING[..], &[7; 32]].concat());
+        let key = SigningKey::from_pem(name, &ed25519).expect("a key");
+        assert_eq!(format!("{key:?}"), "ed25519-sha256 at h1._domainkey.example.org");
+        assert_eq!(
+            key,
+            SigningKey::ed25519("example.org", "h1", &[7; 32]).expect("a key")
+        );
+        let rsa = pem(include_bytes!("../../tests/keys/rsa-2048.pk8"));
+        assert!(
+            SigningKey::from_pem(name, &rsa)
+                .expect("a key")
+                .record()
+                .starts_with("v=DKIM1; k=rsa; p=MII")
+        );
+        assert_eq!(
+            SigningKey::from_pem("h1.example.org", &rsa).err(),
+            Some(BadSigningKey::Name)
+        );
+        assert_eq!(
+            SigningKey::from_pem("a b._domainkey.example.org", &rsa).err(),
+            Some(BadSigningKey::Name)
+        );
+        assert_eq!(SigningKey::from_pem(name, "").err(), Some(BadSigningKey::Key));
+        assert_eq!(
+            SigningKey::from_pem(name, &pem(&[1, 2, 3])).err(),
+            Some(BadSigningKey::Key)
+        );
+    }
 }
