@@ -35,6 +35,10 @@ pub const SEARCH_TEXTS: usize = 64;
 pub const SENT_AHEAD_BYTES: usize = 64 * 1024;
 /// Keys of one SEARCH, lists, `NOT` and `OR` counted as keys; more are refused with `NO [LIMIT]`.
 pub const SEARCH_KEYS: usize = 1000;
+/// Mailboxes that one session may watch (RFC 5465); a NOTIFY that covers more is refused with `NO [NOTIFICATIONOVERFLOW]`.
+pub const NOTIFY_MAILBOXES: usize = 1000;
+/// Responses that a NOTIFY makes for one moment, FETCH of new messages among them; with more, `NOTIFICATIONOVERFLOW` takes their place.
+pub const NOTIFY_EVENTS: usize = 1000;
 /// Results of searches that one session has kept up to date (RFC 5267); more are found and not kept (`NOUPDATE`).
 pub const UPDATE_CONTEXTS: usize = 8;
 /// Messages in all of them together; the first may have any number.

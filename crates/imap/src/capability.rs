@@ -102,6 +102,7 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("CHILDREN", "RFC 3348", When::AfterSignIn, Enable::No, "lists_show_the_tree"),
     extension("UNSELECT", "RFC 3691", When::AfterSignIn, Enable::No, "status_and_select_agree"),
     extension("IDLE", "RFC 2177", When::AfterSignIn, Enable::No, "idle_tells_as_it_happens"),
+    extension("NOTIFY", "RFC 5465", When::AfterSignIn, Enable::No, "notify_tells_of_the_open_mailbox_between_commands"),
     extension("UIDPLUS", "RFC 4315", When::AfterSignIn, Enable::No, "expunge_renumbers_everybody_in_their_time"),
     extension("MOVE", "RFC 6851", When::AfterSignIn, Enable::No, "copies_and_moves_name_their_uids"),
     extension("MULTIAPPEND", "RFC 3502", When::AfterSignIn, Enable::No, "several_messages_come_in_one_append"),

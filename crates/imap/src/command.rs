@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use crate::date::DateTime;
 use crate::flag::Flag;
 use crate::name::MailboxName;
+use crate::notify::Notify;
 use crate::pattern::ListPattern;
 use crate::set::SequenceSet;
 
@@ -127,6 +128,8 @@ pub enum Command {
     Compress(String),
     /// IDLE; the line `DONE` that ends it is read raw
     Idle,
+    /// NOTIFY: what the client wants to hear of without asking (RFC 5465)
+    Notify(Notify),
     /// UNAUTHENTICATE (RFC 8437)
     Unauthenticate,
     /// LANGUAGE: the wanted ranges in the client's order; none asks what there is (RFC 5255 §3)

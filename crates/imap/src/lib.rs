@@ -29,6 +29,7 @@ pub mod frame;
 pub mod limits;
 pub mod mode;
 pub mod name;
+pub mod notify;
 pub mod out;
 pub mod parse;
 pub mod pattern;

@@ -66,6 +66,8 @@ pub const LANGUAGE_BYTES: usize = 64;
 pub const FILTER_NAME_BYTES: usize = 128;
 /// A saved search (octets); RFC 5466.
 pub const FILTER_BYTES: usize = 8 * 1024;
+/// Groups of events in one NOTIFY, and mailbox names in them.
+pub const NOTIFY_GROUPS: usize = 200;
 /// Sources of one search in several mailboxes, and names in them.
 pub const SEARCH_SOURCES: usize = 200;
 /// A URL of a message (octets): the longest mailbox name, each octet of it as `%xx`, and room for the rest.

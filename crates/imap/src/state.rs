@@ -124,6 +124,7 @@ const fn kind(verb: Verb) -> Kind {
         | Verb::UrlFetch
         | Verb::Append
         | Verb::Idle
+        | Verb::Notify
         | Verb::Unauthenticate
         | Verb::Compress
         | Verb::GetQuota
@@ -253,6 +254,7 @@ mod tests {
         STATUS       no  no  yes yes
         APPEND       no  no  yes yes
         IDLE         no  no  yes yes
+        NOTIFY       no  no  yes yes
         COMPRESS     no  no  yes yes
         REPLACE      no  no  mbx yes
         RESETKEY       no  no  yes yes

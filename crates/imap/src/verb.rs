@@ -27,6 +27,7 @@ pub enum Verb {
     Status,
     Append,
     Idle,
+    Notify,
     Replace,
     Compress,
     Unauthenticate,
@@ -63,7 +64,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 54] = [
         Self::Capability,
         Self::Noop,
         Self::Logout,
@@ -85,6 +86,7 @@ impl Verb {
         Self::Status,
         Self::Append,
         Self::Idle,
+        Self::Notify,
         Self::Replace,
         Self::Compress,
         Self::Unauthenticate,
@@ -143,6 +145,7 @@ impl Verb {
             Self::Status => "STATUS",
             Self::Append => "APPEND",
             Self::Idle => "IDLE",
+            Self::Notify => "NOTIFY",
             Self::Replace => "REPLACE",
             Self::Compress => "COMPRESS",
             Self::Unauthenticate => "UNAUTHENTICATE",
@@ -214,6 +217,7 @@ impl Verb {
             | Self::Namespace
             | Self::Status
             | Self::Idle
+            | Self::Notify
             | Self::Unauthenticate
             | Self::Compress
             | Self::Language
@@ -264,6 +268,7 @@ impl Command {
             Self::Status(_) => Verb::Status,
             Self::Append(_) => Verb::Append,
             Self::Idle => Verb::Idle,
+            Self::Notify(_) => Verb::Notify,
             Self::Replace(_) => Verb::Replace,
             Self::Compress(_) => Verb::Compress,
             Self::Unauthenticate => Verb::Unauthenticate,

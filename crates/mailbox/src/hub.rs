@@ -21,6 +21,7 @@ pub(crate) async fn listen(mailboxes: Weak<Mailboxes>, mut notices: Receiver<Not
                 let Some(mailboxes) = mailboxes.upgrade() else {
                     return;
                 };
+                mailboxes.bells.ring(notice.account);
                 touched(&mailboxes, &notice)
             }
             // Notices were lost: look at everything that is open.
@@ -28,6 +29,7 @@ pub(crate) async fn listen(mailboxes: Weak<Mailboxes>, mut notices: Receiver<Not
                 let Some(mailboxes) = mailboxes.upgrade() else {
                     return;
                 };
+                mailboxes.bells.ring_all();
                 mailboxes.registry.open_views(None)
             }
             Err(RecvError::Closed) => return,

@@ -49,6 +49,7 @@ pub mod shared;
 pub mod tree;
 mod vanished;
 mod view;
+pub mod watch;
 
 pub use changes::{Copied, Expunged, FlagsSet, Moved, NewMessage};
 pub use error::{Error, Result};

@@ -17,6 +17,7 @@ use crate::permission::Act;
 use crate::session::Opened;
 use crate::tree::{Entry, Tree, Trees};
 use crate::view::Registry;
+use crate::watch::Bells;
 use crate::{hub, kept};
 
 /// The mailboxes of everybody: one value for the process.
@@ -28,6 +29,8 @@ pub struct Mailboxes {
     pub(crate) trees: Trees,
     /// what each may see of others
     pub(crate) of_others: Trees,
+    /// sessions that want to hear of more than their open mailbox
+    pub(crate) bells: Bells,
     /// one permit is 1 MiB of a large message in memory
     pub(crate) heavy: Arc<Semaphore>,
     /// what is known of messages without reading them
@@ -56,6 +59,7 @@ impl Mailboxes {
             registry,
             trees: Trees::default(),
             of_others: Trees::default(),
+            bells: Bells::default(),
             heavy,
             index,
         });

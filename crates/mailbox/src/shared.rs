@@ -257,8 +257,10 @@ fn label(address: &str, owner: AccountId) -> String {
 }
 
 impl crate::Mailboxes {
-    /// Rights in a mailbox changed: wakes the sessions that have it open, so that they look.
+    /// Rights in a mailbox changed: wakes the sessions that have it open, and those that watch, so that they look.
     pub fn look_at_rights(&self, mailbox: MailboxId) {
+        // Whom it concerns may be anyone.
+        self.bells.ring_all();
         if let Some(view) = self.registry.open_view(mailbox) {
             view.wake();
         }

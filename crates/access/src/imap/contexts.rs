@@ -20,10 +20,11 @@ use super::commands::fetch;
 use super::digests;
 use super::find::{Halt, Hit, matching};
 use super::io::Stop;
+use super::notices;
 use super::search::{Key, prepare};
 use super::session::{Cx, Reading, User};
 use super::sort::{Sortable, compare, needs, ordered};
-use crate::limits::{SORT_PROBES, UPDATE_CONTEXTS, UPDATE_MESSAGES, UPDATE_NUMBERS};
+use crate::limits::{NOTIFY_EVENTS, SORT_PROBES, UPDATE_CONTEXTS, UPDATE_MESSAGES, UPDATE_NUMBERS};
 
 /// A result that is kept up to date.
 pub(crate) struct Context {
@@ -127,7 +128,17 @@ pub(crate) async fn settle(cx: &mut Cx<'_, '_>, user: &mut User, opened: &mut Op
     let settled = settle_all(cx, user, opened, &contexts, &unsettled).await;
     user.contexts = contexts;
     match settled {
-        Ok(new) => tell_new(cx, user, opened, new).await,
+        Ok(mut new) => {
+            let items = user.notify.items();
+            let came = opened.select(&unsettled.new).map(|(_, row)| row.uid);
+            for uid in came.filter(|_| !items.is_empty()) {
+                add_items(new.entry(uid).or_default(), items);
+            }
+            if new.len() > NOTIFY_EVENTS && user.notify.is_set() {
+                return notices::overflow(cx, user);
+            }
+            tell_new(cx, user, opened, new).await
+        }
         Err(Halt::Stop(stop)) => Err(stop),
         Err(Halt::Store(error)) => {
             // It is tried again with the next change, or the next command.

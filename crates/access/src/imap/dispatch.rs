@@ -183,6 +183,9 @@ pub(crate) async fn of_user(
         (Command::SetMetadata(set), Answer::Change(answer)) => {
             Box::pin(commands::metadata::set(cx, user, &set, answer)).await?;
         }
+        (Command::Notify(asked), Answer::Reading(answer)) => {
+            Box::pin(commands::notify::run(cx, user, opened, asked, answer)).await?;
+        }
         (Command::Idle, Answer::Reading(answer)) => {
             return Box::pin(commands::idle::run(cx, user, opened, answer)).await;
         }

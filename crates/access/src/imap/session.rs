@@ -11,7 +11,7 @@ use imap::mode::Mode;
 use imap::out::Code;
 use imap::parse;
 use imap::state::{Authenticated, NotAuthenticated, Permit, Selected, Stage, permit};
-use mailbox::{Expunges, Opened, Person, Standing};
+use mailbox::{Expunges, Opened, Person, Standing, Telling};
 use store::durable::Durable;
 use world::clock::Monotonic;
 use world::line::Driver;
@@ -22,6 +22,7 @@ use super::commands;
 use super::contexts;
 use super::dispatch::{self, ONLY_UIDS};
 use super::io::{Io, Stop};
+use super::notices::{self, Notify};
 use super::refusal::Refusal;
 use super::rights;
 use super::updates::tell;
@@ -68,6 +69,8 @@ pub(crate) struct User {
     pub(crate) uid_only: bool,
     /// results of the open mailbox that are kept up to date (RFC 5267)
     pub(crate) contexts: Vec<contexts::Context>,
+    /// what it is told without asking (RFC 5465)
+    pub(crate) notify: Notify,
 }
 
 /// What a command is given.
@@ -138,11 +141,21 @@ impl<'c> Session<'c> {
     /// Serves commands until the end. Between commands nothing but this future is held.
     pub(crate) async fn serve(&mut self, driver: &mut Driver) -> End {
         let mut io = Io::new(driver, self.ctx.shutdown.clone());
+        let mut deadline = self.deadline(&io);
         loop {
-            let deadline = self.deadline(&io);
-            let next = match io.next(deadline).await {
-                Ok(progress) => Box::pin(self.act(&mut io, progress)).await,
-                Err(stop) => Err(stop),
+            let heard = tokio::select! {
+                biased;
+                heard = io.next(deadline) => Some(heard),
+                () = self.news() => None,
+            };
+            let next = match heard {
+                Some(Ok(progress)) => {
+                    let next = Box::pin(self.act(&mut io, progress)).await;
+                    deadline = self.deadline(&io);
+                    next
+                }
+                Some(Err(stop)) => Err(stop),
+                None => Box::pin(self.tell_news(&mut io)).await,
             };
             match next {
                 Ok(Next::Go) => {}
@@ -160,6 +173,46 @@ impl<'c> Session<'c> {
                 }
             }
         }
+    }
+
+    /// Waits until there is something to tell between commands.
+    async fn news(&mut self) {
+        match &mut self.state {
+            State::Mailbox(selected) => {
+                let Selected { who, mailbox } = selected.as_mut();
+                notices::changed(who, Some(mailbox)).await;
+            }
+            State::User(user) => notices::changed(&mut user.who, None).await,
+            State::Guest(_) | State::Moving => std::future::pending().await,
+        }
+    }
+
+    fn notifies(&self) -> bool {
+        match &self.state {
+            State::Mailbox(selected) => selected.who.notify.is_set(),
+            State::User(user) => user.who.notify.is_set(),
+            State::Guest(_) | State::Moving => false,
+        }
+    }
+
+    /// Tells what is to be told without asking, or after a command.
+    async fn tell_news(&mut self, io: &mut Io<'_>) -> Result<Next, Stop> {
+        let (ctx, peer) = (self.ctx, self.peer);
+        let mut cx = Cx { ctx, io, peer };
+        let (user, opened) = match &mut self.state {
+            State::Mailbox(selected) => {
+                let Selected { who, mailbox } = selected.as_mut();
+                (who, Some(mailbox))
+            }
+            State::User(user) => (&mut user.who, None),
+            State::Guest(_) | State::Moving => return Ok(Next::Go),
+        };
+        if !user.who.still_welcome() {
+            cx.io.out.bye(None, "This account is not enabled any more");
+            return Ok(Next::Close);
+        }
+        notices::tell(&mut cx, user, opened).await?;
+        Ok(Next::Go)
     }
 
     /// Before sign-in one deadline for everything, after it one for each wait.
@@ -225,6 +278,9 @@ impl<'c> Session<'c> {
                 let mut cx = Cx { ctx, io, peer };
                 Box::pin(contexts::settle(&mut cx, who, mailbox)).await?;
             }
+        }
+        if next == Next::Go && self.notifies() {
+            return Box::pin(self.tell_news(io)).await;
         }
         io.send().await?;
         Ok(next)
@@ -340,6 +396,11 @@ impl<'c> Session<'c> {
         if !welcome {
             io.out.bye(None, "This account is not enabled any more");
             return Ok(Next::Close);
+        }
+        match &mut self.state {
+            State::User(user) => user.who.notify.begin(&command),
+            State::Mailbox(selected) => selected.who.notify.begin(&command),
+            State::Guest(_) | State::Moving => {}
         }
         let mut cx = Cx { ctx, io, peer };
         let readable = match self.look_at_rights(&mut cx).await {
@@ -510,6 +571,7 @@ impl<'c> Session<'c> {
             qresync: false,
             uid_only: false,
             contexts: Vec::new(),
+            notify: Notify::Unset,
         };
         if let State::Guest(guest) = std::mem::replace(&mut self.state, State::Moving) {
             self.state = State::User(Box::new(guest.signed_in(user)));
@@ -593,7 +655,10 @@ impl<'c> Session<'c> {
     }
 
     fn enter_mailbox(&mut self, opened: Option<Opened>) {
-        let Some(opened) = opened else { return };
+        let Some(mut opened) = opened else { return };
+        if let State::User(user) = &self.state {
+            opened.watch_new(!user.who.notify.items().is_empty());
+        }
         self.state = match std::mem::replace(&mut self.state, State::Moving) {
             State::User(user) => State::Mailbox(Box::new(user.select(opened))),
             other => other,
@@ -641,7 +706,21 @@ impl<'c> Session<'c> {
 impl Cx<'_, '_> {
     /// Tells what changed in the open mailbox.
     pub(crate) fn tell(&mut self, user: &User, opened: &mut Opened, expunges: Expunges) -> Result<(), Stop> {
-        if tell(&mut self.io.out, opened, user, expunges) {
+        let telling = user.notify.telling(expunges);
+        if tell(&mut self.io.out, opened, user, telling) {
+            Ok(())
+        } else {
+            Err(Stop::MailboxGone)
+        }
+    }
+
+    /// The same after a command that removes messages: that they went is its answer, whatever NOTIFY says.
+    pub(crate) fn tell_gone(&mut self, user: &User, opened: &mut Opened) -> Result<(), Stop> {
+        let telling = Telling {
+            expunges: Expunges::Tell,
+            ..user.notify.telling(Expunges::Tell)
+        };
+        if tell(&mut self.io.out, opened, user, telling) {
             Ok(())
         } else {
             Err(Stop::MailboxGone)

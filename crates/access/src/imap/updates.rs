@@ -1,7 +1,7 @@
 //! Telling a client what changed (RFC 3501 §7.3, §7.4).
 
 use imap::out::{FetchLine, Out};
-use mailbox::{Expunges, Opened, Row};
+use mailbox::{Opened, Row, Telling};
 use store::flags::{ANSWERED, DELETED, DRAFT, FLAGGED, SEEN};
 use store::uids::UidSet;
 
@@ -11,8 +11,8 @@ use crate::limits::VANISHED_RANGES;
 
 /// Writes EXPUNGE or VANISHED (if it may be told), EXISTS, RECENT and changed FLAGS. False when the mailbox is gone: the connection must
 /// end, as IMAP has no other word for it.
-pub(crate) fn tell(out: &mut Out, opened: &mut Opened, user: &User, expunges: Expunges) -> bool {
-    let updates = opened.updates(expunges);
+pub(crate) fn tell(out: &mut Out, opened: &mut Opened, user: &User, telling: Telling) -> bool {
+    let updates = opened.updates_of(telling);
     contexts::tell_left(out, user, &updates);
     if user.qresync || user.uid_only {
         vanished(out, false, &UidSet::from_uids(updates.vanished.iter().copied()));
@@ -27,10 +27,11 @@ pub(crate) fn tell(out: &mut Out, opened: &mut Opened, user: &User, expunges: Ex
         if let Some(row) = opened.snapshot().find(uid) {
             let mut line = fetch_line(out, user, seq, uid);
             // With CONDSTORE the client must be able to tell which message it is about (RFC 7162 §3.1).
+            // So must it with NOTIFY (RFC 5465 §5.1).
+            if (user.condstore || user.notify.is_set()) && !user.uid_only {
+                line.uid(uid);
+            }
             if user.condstore {
-                if !user.uid_only {
-                    line.uid(uid);
-                }
                 line.modseq(row.modseq);
             }
             line.flags(flag_names(opened, row));

@@ -16,6 +16,7 @@ mod indexed;
 mod mailboxes;
 mod messages;
 mod multi_search;
+mod notify;
 mod resync;
 mod rev2;
 mod search;

@@ -6,6 +6,7 @@ use super::Out;
 use crate::command::Tag;
 use crate::filter::FilterName;
 use crate::limits::URL_TOLD_BYTES;
+use crate::notify::SUPPORTED;
 
 /// A response code. Sets are ascending inclusive ranges and not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Code<'a> {
     AuthenticationFailed,
     /// RFC 5530: right password, may not act as that user
     AuthorizationFailed,
+    /// RFC 5465: with the events that can be asked for
+    BadEvent,
     /// RFC 3501: with the charsets that are known
     BadCharset,
     /// RFC 4469: this URL names nothing that can be had; what has no place in a code is left out
@@ -60,6 +63,8 @@ pub enum Code<'a> {
     MetadataTooMany,
     /// RFC 7162: message numbers or UIDs that were left out
     Modified(&'a [(u32, u32)]),
+    /// RFC 5465: more happens than can be told
+    NotificationOverflow,
     /// RFC 5267: the result of the search of this tag is not kept up to date
     NoUpdate(&'a Tag),
     /// RFC 7162: no mod-sequences here
@@ -149,6 +154,10 @@ impl Code<'_> {
                 out.quoted(tag.as_str().as_bytes());
                 out.raw(b" NIL NIL)");
             }
+            Self::BadEvent => {
+                out.raw(b"BADEVENT ");
+                out.list(SUPPORTED, |out, name| out.raw(name.as_bytes()));
+            }
             Self::NoUpdate(tag) => {
                 out.raw(b"NOUPDATE ");
                 out.quoted(tag.as_str().as_bytes());
@@ -207,6 +216,8 @@ impl Code<'_> {
             Self::Modified(_) => ("MODIFIED", None),
             Self::NoModSeq => ("NOMODSEQ", None),
             Self::NoUpdate(_) => ("NOUPDATE", None),
+            Self::BadEvent => ("BADEVENT", None),
+            Self::NotificationOverflow => ("NOTIFICATIONOVERFLOW", None),
             Self::NonExistent => ("NONEXISTENT", None),
             Self::NoPerm => ("NOPERM", None),
             Self::OverQuota => ("OVERQUOTA", None),

@@ -230,6 +230,20 @@ impl Out {
         self.crlf();
     }
 
+    /// `* METADATA name entry entry …`: these entries changed (RFC 5464 §4.4.2). At least one.
+    pub fn metadata_changed(&mut self, mailbox: Option<&MailboxName>, entries: &[&str]) {
+        self.raw(b"* METADATA ");
+        match mailbox {
+            Some(name) => self.mailbox(name),
+            None => self.raw(b"\"\""),
+        }
+        for entry in entries {
+            self.raw(b" ");
+            self.astring(entry.as_bytes());
+        }
+        self.crlf();
+    }
+
     /// `* STATUS name (…)`
     pub fn status_line(&mut self, name: &MailboxName, values: &[StatusValue<'_>]) {
         self.raw(b"* STATUS ");

@@ -26,6 +26,7 @@ mod login;
 mod lsub;
 mod metadata;
 mod multi_search;
+mod notify;
 mod qresync;
 mod quota;
 mod rename;
@@ -173,6 +174,7 @@ const COMMANDS: &[(&str, Arguments)] = &[
     }),
     ("NAMESPACE", |_| Ok(Command::Namespace)),
     ("IDLE", |_| Ok(Command::Idle)),
+    ("NOTIFY", notify::arguments),
     ("UNSELECT", |_| Ok(Command::Unselect)),
     ("ENABLE", enable::arguments),
     ("ID", id::arguments),

@@ -39,7 +39,7 @@ pub(super) fn arguments(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 
 /// `filter-mailboxes = "selected" / "inboxes" / "personal" / "subscribed" / ("subtree" / "subtree-one" / "mailboxes")
 /// SP one-or-more-mailbox` (RFC 5465 §8, RFC 7377 §5)
-fn source(cursor: &mut Cursor<'_>) -> Parsed<Source> {
+pub(super) fn source(cursor: &mut Cursor<'_>) -> Parsed<Source> {
     let named: fn(Vec<MailboxName>) -> Source = match cursor.word()?.as_str() {
         "SELECTED" => return Ok(Source::Selected),
         "INBOXES" => return Ok(Source::Inboxes),
@@ -63,7 +63,7 @@ fn one_or_more(cursor: &mut Cursor<'_>) -> Parsed<Vec<MailboxName>> {
     }
 }
 
-fn names_in(source: &Source) -> usize {
+pub(super) fn names_in(source: &Source) -> usize {
     match source {
         Source::Subtree(names) | Source::SubtreeOne(names) | Source::Mailboxes(names) => names.len(),
         Source::Selected | Source::Inboxes | Source::Personal | Source::Subscribed => 0,

@@ -33,6 +33,7 @@ struct BatchMemory {
     accounts: HashMap<AccountId, Option<AccountState>>,
     values: HashMap<AccountId, (u64, u32)>,
     touched: Vec<(AccountId, MailboxId)>,
+    touched_accounts: Vec<AccountId>,
     claims: Vec<Claim>,
     bodies: Vec<u64>,
 }
@@ -51,6 +52,9 @@ impl Ledger {
         }
         for (account, mailbox) in batch.touched {
             self.group.entry(account).or_default().1.insert(mailbox);
+        }
+        for account in batch.touched_accounts {
+            self.group.entry(account).or_default();
         }
         self.spent_claims.extend(batch.claims);
         self.spent_bodies.extend(batch.bodies);
@@ -255,6 +259,11 @@ impl Ledger {
     /// Listeners of this mailbox are to be told.
     pub fn touch(&mut self, account: AccountId, mailbox: MailboxId) {
         self.batch.touched.push((account, mailbox));
+    }
+
+    /// Listeners of this account are to be told, and no mailbox has anything new for them.
+    pub fn touch_account(&mut self, account: AccountId) {
+        self.batch.touched_accounts.push(account);
     }
 
     /// The claim ends when the commit is durable.

@@ -34,7 +34,7 @@ pub(crate) async fn run(
     }
     match cx.io.patiently(user.person.expunge(opened, uids)).await? {
         Ok(expunged) => {
-            cx.tell(user, opened, Expunges::Tell)?;
+            cx.tell_gone(user, opened)?;
             let highest = Code::HighestModSeq(expunged.committed().modseq);
             let code = user.condstore.then_some(highest);
             answer.ok(&mut cx.io.out, expunged.narrow(|_| ()), code);

@@ -5,6 +5,7 @@ use mailbox::{Expunges, Opened, Standing};
 
 use crate::imap::contexts;
 use crate::imap::io::Stop;
+use crate::imap::notices;
 use crate::imap::rights;
 use crate::imap::session::{Cx, Next, Reading, User};
 use crate::limits::IDLE;
@@ -26,8 +27,10 @@ pub(crate) async fn run(
         tokio::select! {
             biased;
             line = cx.io.next(until) => break line?,
-            () = changed(opened.as_deref_mut()) => {}
+            () = changed(user, opened.as_deref_mut()) => {}
         }
+        // RFC 5465 §4: the same as between commands.
+        notices::tell_others(cx, user, opened.as_deref().map(Opened::id)).await?;
     };
     match line {
         Progress::Line(line) if line.eq_ignore_ascii_case(b"DONE") => answer.ok(&mut cx.io.out, None),
@@ -61,8 +64,10 @@ async fn readable<'o>(
     }
 }
 
-async fn changed(opened: Option<&mut Opened>) {
+/// Waits until something may have changed that is told.
+async fn changed(user: &mut User, opened: Option<&mut Opened>) {
     match opened {
+        _ if user.notify.is_set() => notices::changed(user, opened).await,
         Some(opened) => opened.changed().await,
         None => std::future::pending().await,
     }

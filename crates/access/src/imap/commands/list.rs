@@ -239,6 +239,18 @@ fn attributes(line: &Line<'_>, tell_subscribed: bool) -> Vec<&'static str> {
     attributes
 }
 
+/// What is said of a mailbox without being asked; `None` for a name without one.
+pub(crate) fn attributes_of(entry: Option<&Entry>) -> Vec<&'static str> {
+    let line = Line {
+        name: entry.map_or("", |entry| &entry.name),
+        entry,
+        subscribed: entry.is_some_and(|entry| entry.row.subscribed),
+        parent: false,
+        way: false,
+    };
+    attributes(&line, true)
+}
+
 /// The selection options that CHILDINFO names.
 fn selection_names(list: &List) -> Vec<&'static str> {
     let options = [

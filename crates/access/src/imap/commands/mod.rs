@@ -19,6 +19,7 @@ pub(super) mod metadata;
 pub(super) mod move_to;
 pub(super) mod multi_search;
 pub(super) mod noop;
+pub(super) mod notify;
 pub(super) mod numbers;
 pub(super) mod quota;
 pub(super) mod rename;

@@ -2,7 +2,7 @@
 
 use imap::command::Transfer;
 use imap::out::Code;
-use mailbox::{Act, Expunges, Opened};
+use mailbox::{Act, Opened};
 
 use super::copy::{both_sides, prepare};
 use crate::imap::io::Stop;
@@ -30,7 +30,7 @@ pub(crate) async fn run(
                 let code = Code::CopyUid(done.uidvalidity, from.ranges(), into.ranges());
                 cx.io.out.ok(Some(&code), "Moved");
             }
-            cx.tell(user, opened, Expunges::Tell)?;
+            cx.tell_gone(user, opened)?;
             let code = user.condstore.then_some(Code::HighestModSeq(done.modseq));
             answer.ok(&mut cx.io.out, moved.narrow(|_| ()), code);
         }

@@ -3,7 +3,7 @@
 
 use imap::command::Replace;
 use imap::out::Code;
-use mailbox::{Act, Error, Expunges, Opened};
+use mailbox::{Act, Error, Opened};
 use store::uids::UidSet;
 
 use super::append::{Collected, Wanted, collect, not_placed, recover};
@@ -56,7 +56,7 @@ pub(crate) async fn run(
             if to.mailbox == opened.id() {
                 opened.brought(&UidSet::from_uids([new]));
             }
-            cx.tell(user, opened, Expunges::Tell)?;
+            cx.tell_gone(user, opened)?;
             answer.ok(&mut cx.io.out, placed.narrow(|_| ()), None);
         }
         Err(error) => not_placed(cx, user, answer, &error),

@@ -28,6 +28,7 @@ impl Work<'_> {
         entries: &[(String, Option<Bytes>)],
     ) -> Result<OpResult> {
         self.ledger.account(self.conn, account)?;
+        self.ledger.touch_account(account);
         if let Some(mailbox) = mailbox {
             self.ledger.known_mailbox(self.conn, mailbox)?;
         }
@@ -106,6 +107,7 @@ impl Work<'_> {
         subscribed: bool,
     ) -> Result<OpResult> {
         self.ledger.account(self.conn, account)?;
+        self.ledger.touch_account(account);
         if !subscribed {
             self.conn
                 .prepare_cached("DELETE FROM subscribed_names WHERE account=? AND name=?")?

@@ -1,0 +1,482 @@
+//! What a client is told without asking (RFC 5465): of its open mailbox, and of names, counts and notes of all others.
+//!
+//! 1. [`Notices`] is what NOTIFY SET asked for, and what the client knows of the mailboxes that are not open.
+//! 2. [`changed`] wakes when something may have changed; [`tell`] says what did: the open mailbox by the usual way (`updates::tell`),
+//!    everything else by comparing what there is with what the client knows. So nothing queues up, however much happens.
+//! 3. A client that would have to be told too much at once is told `NOTIFICATIONOVERFLOW`, and then nothing (RFC 5465 §5.8).
+//!
+//! A client's own CREATE, DELETE, RENAME, SUBSCRIBE and SETMETADATA are not told to it; what its COPY does to the counts of another mailbox is.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use imap::command::{Command, FetchItem, Source, StatusItem};
+use imap::name::MailboxName;
+use imap::notify::{Events, NotifySet};
+use imap::out::{Code, ListLine, Out};
+use mail::ids::MailboxId;
+use mailbox::name::is_of_others;
+use mailbox::watch::Watch;
+use mailbox::{Act, Entry, Expunges, Opened, Person, Standing, Telling, Tree};
+use store::contract::{MailboxRow, MetadataRow};
+
+use super::commands::{list, status};
+use super::contexts;
+use super::differences::{Aspect, News, Note, Sight, differences, is_readable};
+use super::io::Stop;
+use super::rights;
+use super::session::{Cx, User};
+use crate::limits::{NOTIFY_EVENTS, NOTIFY_MAILBOXES};
+
+/// What a client wants to hear without asking.
+#[derive(Default)]
+pub(crate) enum Notify {
+    /// It never said: during commands it hears of its open mailbox.
+    #[default]
+    Unset,
+    /// Of nothing.
+    Nothing,
+    /// Of this.
+    Set(Box<Notices>),
+}
+
+/// NOTIFY SET, in force.
+pub(crate) struct Notices {
+    set: NotifySet,
+    watch: Watch,
+    known: Sight,
+    /// names and entries that the client's own command is about
+    own: Vec<String>,
+}
+
+impl Notify {
+    /// What may be told of the open mailbox, where a command would allow this.
+    pub(crate) fn telling(&self, expunges: Expunges) -> Telling {
+        let nothing = Telling {
+            expunges: Expunges::Hold,
+            arrivals: false,
+            flags: false,
+        };
+        match self {
+            Self::Unset => Telling::all(expunges),
+            Self::Nothing => nothing,
+            Self::Set(notices) => notices.set.selected.as_ref().map_or(nothing, |selected| Telling {
+                flags: selected.flags,
+                ..Telling::all(expunges)
+            }),
+        }
+    }
+
+    /// Whether something is told between commands.
+    pub(crate) fn is_set(&self) -> bool {
+        matches!(self, Self::Set(_))
+    }
+
+    /// What is told of every message that comes into the open mailbox.
+    pub(crate) fn items(&self) -> &[FetchItem] {
+        match self {
+            Self::Set(notices) => notices
+                .set
+                .selected
+                .as_ref()
+                .map_or(&[], |selected| &selected.items),
+            Self::Unset | Self::Nothing => &[],
+        }
+    }
+
+    /// A command of the client's own begins: what it is about is no news.
+    pub(crate) fn begin(&mut self, command: &Command) {
+        if let Self::Set(notices) = self {
+            notices.own = subjects(command);
+        }
+    }
+}
+
+/// Names that a command makes, removes or changes, and entries that it sets.
+fn subjects(command: &Command) -> Vec<String> {
+    let name = |name: &MailboxName| name.as_str().to_owned();
+    let with_above = |name: &MailboxName| {
+        let text = name.as_str();
+        let above = text.match_indices('/').map(|(at, _)| text[..at].to_owned());
+        above.chain([text.to_owned()]).collect::<Vec<String>>()
+    };
+    match command {
+        Command::Create(create) => with_above(&create.mailbox),
+        Command::Delete(name) => with_above(name),
+        Command::Rename(rename) => [with_above(&rename.to), vec![name(&rename.from)]].concat(),
+        Command::Subscribe(mailbox) | Command::Unsubscribe(mailbox) => vec![name(mailbox)],
+        Command::SetMetadata(set) => set.entries.iter().map(|(entry, _)| entry.clone()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Why a set cannot be watched.
+pub(crate) enum Trouble {
+    TooMuch,
+    Store(mailbox::Error),
+}
+
+impl From<mailbox::Error> for Trouble {
+    fn from(error: mailbox::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Notices {
+    /// Begins to watch: from now on nothing is missed.
+    pub(crate) async fn begin(person: &Person, set: NotifySet) -> Result<Self, Trouble> {
+        let mut watch = person.watch();
+        let known = look(person, &set, &mut watch).await?;
+        if is_too_much(&set, &known.tree) {
+            return Err(Trouble::TooMuch);
+        }
+        let own = Vec::new();
+        Ok(Self {
+            set,
+            watch,
+            known,
+            own,
+        })
+    }
+
+    /// Mailboxes of whose messages the client wants to hear, with what STATUS says of them at the beginning (RFC 5465 §3.1).
+    pub(crate) fn statuses(&self) -> Vec<(MailboxName, MailboxRow, Vec<StatusItem>)> {
+        let all = self.known.tree.entries().iter();
+        all.filter_map(|entry| {
+            let wanted = wanted(&self.set, &entry.name, entry.row.subscribed);
+            let name = MailboxName::from_utf8(&entry.name).ok()?;
+            let mut items = vec![StatusItem::Messages, StatusItem::UidNext, StatusItem::UidValidity];
+            if wanted.flags {
+                items.push(StatusItem::HighestModSeq);
+            }
+            (wanted.messages && is_readable(entry)).then(|| (name, entry.row.clone(), items))
+        })
+        .collect()
+    }
+
+    /// Mailboxes of which the client wants to hear more than it may (RFC 5465 §3.1).
+    pub(crate) fn without_access(&self) -> Vec<MailboxName> {
+        let all = self.known.tree.entries().iter();
+        let wants = |entry: &&Entry| {
+            let wanted = wanted(&self.set, &entry.name, entry.row.subscribed);
+            (wanted.messages || wanted.metadata) && !is_readable(entry)
+        };
+        let refused = all.filter(wants);
+        refused
+            .filter_map(|entry| MailboxName::from_utf8(&entry.name).ok())
+            .collect()
+    }
+}
+
+/// Waits until there may be something to tell; for ever, if the client does not want to hear anything. Cancelling loses nothing.
+pub(crate) async fn changed(user: &mut User, opened: Option<&mut Opened>) {
+    let Notify::Set(notices) = &mut user.notify else {
+        return std::future::pending().await;
+    };
+    let opened = opened.filter(|_| notices.set.selected.is_some());
+    let in_opened = async {
+        match opened {
+            Some(opened) => opened.changed().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = in_opened => {}
+        () = notices.watch.changed() => {}
+    }
+}
+
+/// Tells what changed, between commands.
+pub(crate) async fn tell(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    mut opened: Option<&mut Opened>,
+) -> Result<(), Stop> {
+    let Notify::Set(notices) = &user.notify else {
+        return Ok(());
+    };
+    let delayed = notices
+        .set
+        .selected
+        .as_ref()
+        .is_none_or(|selected| selected.delayed);
+    if let Some(opened) = opened.as_deref_mut() {
+        let expunges = if delayed { Expunges::Hold } else { Expunges::Tell };
+        match rights::look(cx, user, opened).await {
+            Ok(Standing::Same | Standing::Changed) => {
+                cx.tell(user, opened, expunges)?;
+                contexts::settle(cx, user, opened).await?;
+            }
+            Ok(Standing::Withdrawn | Standing::StillWithdrawn) => {}
+            // Nothing is told while nobody can say whether it may be.
+            Err(error) => drop(cx.refusal(user, &error)),
+        }
+    }
+    tell_others(cx, user, opened.map(|opened| opened.id())).await
+}
+
+/// Tells what changed in mailboxes that are not open, in names, subscriptions and notes.
+pub(crate) async fn tell_others(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    open: Option<MailboxId>,
+) -> Result<(), Stop> {
+    let Notify::Set(mut notices) = std::mem::take(&mut user.notify) else {
+        return Ok(());
+    };
+    // Asked before it is looked: what comes meanwhile rings again.
+    // After a command of its own it is looked at once, so that nothing of others can be taken for it later.
+    let rung = notices.watch.has_changed() || !notices.own.is_empty();
+    let news = match rung {
+        true => notices.news(&user.person, open, user.condstore).await,
+        false => Ok(Vec::new()),
+    };
+    let news = match news {
+        Ok(news) if news.len() <= NOTIFY_EVENTS && !is_too_much(&notices.set, &notices.known.tree) => news,
+        Ok(_) => return overflow(cx, user),
+        Err(error) => {
+            // What is known stays as it is; the next commit asks again.
+            drop(cx.refusal(user, &error));
+            Vec::new()
+        }
+    };
+    let tree = Arc::clone(&notices.known.tree);
+    user.notify = Notify::Set(notices);
+    for piece in &news {
+        say(cx, user, &tree, piece).await?;
+        cx.io.send().await?;
+    }
+    Ok(())
+}
+
+/// RFC 5465 §5.8: as if the client had said NOTIFY NONE.
+pub(crate) fn overflow(cx: &mut Cx<'_, '_>, user: &mut User) -> Result<(), Stop> {
+    user.notify = Notify::Nothing;
+    let text = "More happened than can be told at once; nothing is told any more until the next NOTIFY";
+    cx.io.out.ok(Some(&Code::NotificationOverflow), text);
+    Ok(())
+}
+
+impl Notices {
+    async fn news(
+        &mut self,
+        person: &Person,
+        open: Option<MailboxId>,
+        condstore: bool,
+    ) -> mailbox::Result<Vec<News>> {
+        let mut now = look(person, &self.set, &mut self.watch).await?;
+        let own = std::mem::take(&mut self.own);
+        let set = &self.set;
+        let wants = |name: &str, subscribed: bool, aspect: Aspect| {
+            let events = wanted(set, name, subscribed);
+            match aspect {
+                Aspect::Name => events.names && !own.iter().any(|own| own == name),
+                Aspect::Subscription => events.subscriptions && !own.iter().any(|own| own == name),
+                Aspect::Messages => events.messages,
+                Aspect::Flags => events.flags,
+                Aspect::Notes => events.metadata,
+            }
+        };
+        let mut news = differences(&self.known, &mut now, open, condstore, wants);
+        for piece in &mut news {
+            if let News::Notes(_, entries) = piece {
+                entries.retain(|entry| !own.contains(entry));
+            }
+        }
+        news.retain(|piece| !matches!(piece, News::Notes(_, entries) if entries.is_empty()));
+        self.known = now;
+        Ok(news)
+    }
+}
+
+async fn look(person: &Person, set: &NotifySet, watch: &mut Watch) -> mailbox::Result<Sight> {
+    let asked = set
+        .groups
+        .iter()
+        .fold(Events::default(), |all, group| all.and(group.events));
+    let tree = person.everything().await?;
+    for entry in tree.entries() {
+        watch.attend(entry.row.account);
+    }
+    let mut names = Vec::new();
+    if asked.subscriptions {
+        names = person.subscribed_names().await?;
+        names.sort_unstable();
+    }
+    let mut notes: BTreeMap<Note, u64> = BTreeMap::new();
+    if asked.metadata || asked.server_metadata {
+        let mut rows = person.metadata().await?;
+        rows.extend(notes_of_others(person, set, &tree).await?);
+        for row in rows {
+            let reported = match row.mailbox {
+                Some(_) => asked.metadata,
+                None => asked.server_metadata,
+            };
+            if reported {
+                let mut hasher = DefaultHasher::new();
+                row.value.hash(&mut hasher);
+                notes.insert((row.mailbox, row.entry), hasher.finish());
+            }
+        }
+    }
+    Ok(Sight {
+        tree,
+        untold: Vec::new(),
+        names,
+        notes,
+    })
+}
+
+/// The shared notes of others' mailboxes, which are kept with their owners'.
+async fn notes_of_others(person: &Person, set: &NotifySet, tree: &Tree) -> mailbox::Result<Vec<MetadataRow>> {
+    let mut rows = Vec::new();
+    let others = tree.entries().iter().filter(|entry| is_of_others(&entry.name));
+    for entry in others.filter(|entry| entry.may(Act::ReadNotes).is_ok()) {
+        if wanted(set, &entry.name, entry.row.subscribed).metadata {
+            rows.extend(person.metadata_of(entry.place()).await?);
+        }
+    }
+    Ok(rows)
+}
+
+/// What is wanted of a mailbox that is not open: all groups that cover it together.
+fn wanted(set: &NotifySet, name: &str, subscribed: bool) -> Events {
+    let covering = set
+        .groups
+        .iter()
+        .filter(|group| covers(&group.source, name, subscribed));
+    covering.fold(Events::default(), |all, group| all.and(group.events))
+}
+
+fn is_too_much(set: &NotifySet, tree: &Tree) -> bool {
+    let is_watched = |name: &str, subscribed| wanted(set, name, subscribed) != Events::default();
+    let entries = tree.entries().iter();
+    let watched = entries.filter(|entry| is_watched(&entry.name, entry.row.subscribed));
+    watched.count() > NOTIFY_MAILBOXES
+}
+
+/// Whether a name belongs to a source, whether or not there is a mailbox of that name (RFC 5465 §6).
+fn covers(source: &Source, name: &str, subscribed: bool) -> bool {
+    let below = |names: &[MailboxName], belongs: fn(&str) -> bool| {
+        names.iter().any(|above| match name.strip_prefix(above.as_str()) {
+            Some("") => true,
+            Some(rest) => rest.strip_prefix('/').is_some_and(belongs),
+            None => false,
+        })
+    };
+    match source {
+        Source::Selected => false,
+        // Mail arrives in INBOX alone, unless the sender names another mailbox in the address.
+        Source::Inboxes => name == MailboxName::inbox().as_str(),
+        Source::Personal => !is_of_others(name),
+        Source::Subscribed => subscribed,
+        Source::Subtree(names) => below(names, |_| true),
+        Source::SubtreeOne(names) => below(names, |rest| !rest.contains('/')),
+        Source::Mailboxes(names) => below(names, |_| false),
+    }
+}
+
+async fn say(cx: &mut Cx<'_, '_>, user: &User, tree: &Tree, news: &News) -> Result<(), Stop> {
+    // A name that IMAP cannot say was made by another door; it is not shown.
+    let name = |text: &str| MailboxName::from_utf8(text).ok();
+    match news {
+        News::Name {
+            name,
+            old,
+            subscribed,
+        } => say_name(cx, tree, (name, *subscribed), old.as_deref()),
+        News::Subscription { name, subscribed } => say_name(cx, tree, (name, *subscribed), None),
+        News::Access { name, readable } => {
+            if let Ok(name) = MailboxName::from_utf8(name) {
+                say_access(&mut cx.io.out, &name, *readable);
+            }
+        }
+        News::Status { mailbox, items } => {
+            let found = tree.entries().iter().find(|entry| entry.row.id == *mailbox);
+            if let Some((entry, name)) = found.and_then(|entry| Some((entry, name(&entry.name)?))) {
+                status::line(cx, user, &name, &entry.row, items).await?;
+            }
+        }
+        News::Notes(mailbox, entries) => {
+            let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+            let text = mailbox.map(|id| tree.entries().iter().find(|entry| entry.row.id == id));
+            match text {
+                None => cx.io.out.metadata_changed(None, &entries),
+                Some(entry) => {
+                    if let Some(name) = entry.and_then(|entry| name(&entry.name)) {
+                        cx.io.out.metadata_changed(Some(&name), &entries);
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// LIST that says whether a mailbox may be read (RFC 5465 §3.1, §5.9).
+pub(crate) fn say_access(out: &mut Out, name: &MailboxName, readable: bool) {
+    let attributes = if readable { vec![] } else { vec!["\\NoAccess"] };
+    out.list_line(&ListLine {
+        attributes,
+        name,
+        child_info: &[],
+        old_name: None,
+    });
+}
+
+/// LIST of a name, whether or not there is a mailbox of that name.
+fn say_name(cx: &mut Cx<'_, '_>, tree: &Tree, (text, subscribed): (&str, bool), old_name: Option<&str>) {
+    let Ok(name) = MailboxName::from_utf8(text) else {
+        return;
+    };
+    let entry = tree.entries().iter().find(|entry| entry.name == text);
+    let mut attributes = list::attributes_of(entry);
+    if subscribed && entry.is_none() {
+        attributes.push("\\Subscribed");
+    }
+    cx.io.out.list_line(&ListLine {
+        attributes,
+        name: &name,
+        child_info: &[],
+        old_name,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_cover_names() {
+        let names = |all: &[&str]| {
+            all.iter()
+                .map(|name| MailboxName::from_utf8(name).unwrap())
+                .collect::<Vec<_>>()
+        };
+        for (source, covered, not_covered) in [
+            (Source::Inboxes, &["INBOX"][..], &["INBOX/a", "a"][..]),
+            (Source::Personal, &["INBOX", "a/b"], &[]),
+            (
+                Source::Subtree(names(&["a", "x/y"])),
+                &["a", "a/b", "a/b/c", "x/y/z"],
+                &["ab", "x", "A"],
+            ),
+            (Source::SubtreeOne(names(&["a"])), &["a", "a/b"], &["a/b/c", "ab"]),
+            (
+                Source::Mailboxes(names(&["a", "b/c"])),
+                &["a", "b/c"],
+                &["a/b", "b"],
+            ),
+            (Source::Selected, &[], &["INBOX"]),
+        ] {
+            for name in covered {
+                assert!(covers(&source, name, false), "{source:?} {name}");
+            }
+            for name in not_covered {
+                assert!(!covers(&source, name, true), "{source:?} {name}");
+            }
+        }
+        assert!(covers(&Source::Subscribed, "a", true) && !covers(&Source::Subscribed, "a", false));
+    }
+}
