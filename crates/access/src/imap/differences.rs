@@ -92,10 +92,14 @@ fn by_id(tree: &Tree) -> ById<'_> {
 /// RFC 5465 §5.4: a name that came or went, with the one right above it; a new name with its old one, and nothing for those below it.
 fn names(before: &Sight, now: &Sight, wants: &impl Fn(&str, bool, Aspect) -> bool) -> Vec<News> {
     let (old, new) = (by_id(&before.tree), by_id(&now.tree));
+    let all = before.tree.entries().iter().chain(now.tree.entries());
+    let mailboxes: BTreeSet<&str> = all.map(|entry| entry.name.as_str()).collect();
     let mut affected: BTreeMap<String, Option<String>> = BTreeMap::new();
     let mut with_above = |name: &str| {
         affected.entry(name.to_owned()).or_default();
-        if let Some((above, _)) = name.rsplit_once('/') {
+        // What is above others' mailboxes is none, and no news.
+        let above = name.rsplit_once('/').map(|(above, _)| above);
+        if let Some(above) = above.filter(|above| mailboxes.contains(above)) {
             affected.entry(above.to_owned()).or_default();
         }
     };
@@ -166,7 +170,22 @@ fn subscriptions(
     wants: &impl Fn(&str, bool, Aspect) -> bool,
     news: &mut Vec<News>,
 ) {
-    let (was, is) = (subscribed(before), subscribed(now));
+    // A mailbox takes its subscription along when its name changes.
+    let kept = |one: &Sight, other: &Sight| {
+        let others = by_id(&other.tree);
+        let same = |entry: &&Entry| {
+            let other = others.get(&entry.row.id);
+            other.is_some_and(|other| other.row.subscribed == entry.row.subscribed)
+        };
+        let entries = one.tree.entries().iter().filter(same);
+        entries
+            .map(|entry| entry.name.clone())
+            .collect::<BTreeSet<String>>()
+    };
+    let (kept_was, kept_is) = (kept(before, now), kept(now, before));
+    let (mut was, mut is) = (subscribed(before), subscribed(now));
+    was.retain(|name| !kept_was.contains(*name));
+    is.retain(|name| !kept_is.contains(*name));
     // A name that is told of anyway says with it whether it is subscribed to.
     let told: Vec<String> = news.iter().filter_map(News::name).map(str::to_owned).collect();
     let changed = was.symmetric_difference(&is);

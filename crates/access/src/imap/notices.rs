@@ -227,7 +227,8 @@ pub(crate) async fn tell_others(
     };
     // Asked before it is looked: what comes meanwhile rings again.
     // After a command of its own it is looked at once, so that nothing of others can be taken for it later.
-    let rung = notices.watch.has_changed() || !notices.own.is_empty();
+    let left = notices.known.untold.iter().any(|row| Some(row.id) != open);
+    let rung = notices.watch.has_changed() || left || !notices.own.is_empty();
     let news = match rung {
         true => notices.news(&user.person, open, user.condstore).await,
         false => Ok(Vec::new()),

@@ -169,8 +169,8 @@ async fn notify_tells_of_names_subscriptions_and_notes() {
     expect(
         &mut client,
         &[
-            "* LIST (\\HasNoChildren) \"/\" x",
-            "* LIST (\\NonExistent) \"/\" x/b",
+            "* LIST (\\HasNoChildren \\Subscribed) \"/\" x",
+            "* LIST (\\NonExistent \\Subscribed) \"/\" x/b",
         ],
     )
     .await;
@@ -335,5 +335,65 @@ async fn imp_7_more_than_can_be_told_is_said_to_be() {
             .line()
             .await
             .starts_with("* LIST (\\HasChildren \\Subscribed) \"/\" m1")
+    );
+}
+
+/// IMP-5: of another's mailbox is told what one's rights let one know, and no more (RFC 5465 §5.9).
+#[tokio::test]
+async fn imp_5_notify_keeps_to_the_rights_in_shared_mailboxes() {
+    let world = World::new().await;
+    let mut alice = world.user("alice").await;
+    alice.ok("CREATE Team").await;
+    alice.ok("CREATE Hidden").await;
+    let mut bob = world.user("bob").await;
+    let shared = "#shared/alice@example.test";
+    bob.ok(&format!(
+        "NOTIFY SET (subtree {shared} (MessageNew MessageExpunge MailboxName MailboxMetadataChange))"
+    ))
+    .await;
+    alice.append("Team", MAIL).await;
+    alice.append("Hidden", MAIL).await;
+    quiet(&mut bob).await;
+    alice.ok("SETACL Team bob@example.test lr").await;
+    let line = bob.line().await;
+    assert!(line.starts_with("* LIST (\\HasNoChildren"), "{line}");
+    assert!(line.ends_with("/Team"), "{line}");
+    assert!(
+        bob.line()
+            .await
+            .starts_with(&format!("* STATUS {shared}/Team (MESSAGES 1 "))
+    );
+    alice.append("Team", MAIL).await;
+    assert_eq!(
+        bob.line().await,
+        format!("* STATUS {shared}/Team (MESSAGES 2 UIDNEXT 3)")
+    );
+    alice
+        .ok("SETMETADATA Team (/shared/comment \"x\" /private/comment \"y\")")
+        .await;
+    assert_eq!(
+        bob.line().await,
+        format!("* METADATA {shared}/Team /shared/comment")
+    );
+    // Without `r` there are no numbers any more, without `l` there is no name.
+    alice.ok("SETACL Team bob@example.test l").await;
+    assert_eq!(
+        bob.line().await,
+        format!("* LIST (\\NoAccess) \"/\" {shared}/Team")
+    );
+    alice.append("Team", MAIL).await;
+    quiet(&mut bob).await;
+    let lines = bob
+        .ok(&format!(
+            "NOTIFY SET STATUS (subtree {shared} (MessageNew MessageExpunge MailboxName))"
+        ))
+        .await;
+    assert_eq!(lines[0], format!("* LIST (\\NoAccess) \"/\" {shared}/Team"));
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    alice.ok("DELETEACL Team bob@example.test").await;
+    let line = bob.line().await;
+    assert!(
+        line.starts_with("* LIST (\\NonExistent") && line.ends_with("/Team"),
+        "{line}"
     );
 }
