@@ -7,11 +7,11 @@
 //!
 //! A client's own CREATE, DELETE, RENAME, SUBSCRIBE and SETMETADATA are not told to it; what its COPY does to the counts of another mailbox is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use imap::command::{Command, FetchItem, Source, StatusItem};
+use imap::command::{FetchItem, Source, StatusItem};
 use imap::name::MailboxName;
 use imap::notify::{Events, NotifySet};
 use imap::out::{Code, ListLine, Out};
@@ -46,8 +46,8 @@ pub(crate) struct Notices {
     set: NotifySet,
     watch: Watch,
     known: Sight,
-    /// names and entries that the client's own command is about
-    own: Vec<String>,
+    /// what the client's own commands left since it was looked last
+    own: Vec<Own>,
 }
 
 impl Notify {
@@ -85,30 +85,54 @@ impl Notify {
         }
     }
 
-    /// A command of the client's own begins: what it is about is no news.
-    pub(crate) fn begin(&mut self, command: &Command) {
+    /// The client did something itself: what that leaves is no news to it.
+    pub(crate) fn did(&mut self, own: impl IntoIterator<Item = Own>) {
         if let Self::Set(notices) = self {
-            notices.own = subjects(command);
+            notices.own.extend(own);
         }
     }
 }
 
-/// Names that a command makes, removes or changes, and entries that it sets.
-fn subjects(command: &Command) -> Vec<String> {
-    let name = |name: &MailboxName| name.as_str().to_owned();
-    let with_above = |name: &MailboxName| {
-        let text = name.as_str();
-        let above = text.match_indices('/').map(|(at, _)| text[..at].to_owned());
-        above.chain([text.to_owned()]).collect::<Vec<String>>()
-    };
-    match command {
-        Command::Create(create) => with_above(&create.mailbox),
-        Command::Delete(name) => with_above(name),
-        Command::Rename(rename) => [with_above(&rename.to), vec![name(&rename.from)]].concat(),
-        Command::Subscribe(mailbox) | Command::Unsubscribe(mailbox) => vec![name(mailbox)],
-        Command::SetMetadata(set) => set.entries.iter().map(|(entry, _)| entry.clone()).collect(),
-        _ => Vec::new(),
+/// What a client's own command left. If it is otherwise by now, somebody else changed it, and that is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// there is a mailbox of this name, or none
+    Name(String, bool),
+    /// a name is subscribed to, or not
+    Subscription(String, bool),
+    /// a note has this value, or none
+    Note(Note, Option<u64>),
+}
+
+impl Own {
+    /// Mailboxes that are there, with those above them.
+    pub(crate) fn made(name: &MailboxName) -> Vec<Self> {
+        let name = name.as_str();
+        let above = name.match_indices('/').map(|(at, _)| &name[..at]);
+        above
+            .chain([name])
+            .map(|name| Self::Name(name.to_owned(), true))
+            .collect()
     }
+
+    /// A mailbox that is not there any more; the one above it is.
+    pub(crate) fn removed(name: &MailboxName) -> Vec<Self> {
+        let mut own = Self::made(name);
+        own.pop();
+        own.push(Self::Name(name.as_str().to_owned(), false));
+        own
+    }
+
+    pub(crate) fn note(mailbox: Option<MailboxId>, entry: &str, value: Option<&[u8]>) -> Self {
+        Self::Note((mailbox, entry.to_owned()), value.map(mark))
+    }
+}
+
+/// Something that changes with a note's value.
+fn mark(value: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Why a set cannot be watched.
@@ -268,24 +292,41 @@ impl Notices {
     ) -> mailbox::Result<Vec<News>> {
         let mut now = look(person, &self.set, &mut self.watch).await?;
         let own = std::mem::take(&mut self.own);
+        let is_own = |name: &str, there: bool| {
+            let left = Own::Name(name.to_owned(), there);
+            own.contains(&left)
+        };
         let set = &self.set;
         let wants = |name: &str, subscribed: bool, aspect: Aspect| {
             let events = wanted(set, name, subscribed);
             match aspect {
-                Aspect::Name => events.names && !own.iter().any(|own| own == name),
-                Aspect::Subscription => events.subscriptions && !own.iter().any(|own| own == name),
+                Aspect::Name => events.names,
+                Aspect::Subscription => events.subscriptions,
                 Aspect::Messages => events.messages,
                 Aspect::Flags => events.flags,
                 Aspect::Notes => events.metadata,
             }
         };
         let mut news = differences(&self.known, &mut now, open, condstore, wants);
-        for piece in &mut news {
-            if let News::Notes(_, entries) = piece {
-                entries.retain(|entry| !own.contains(entry));
+        let names = now.tree.entries().iter().map(|entry| entry.name.as_str());
+        let there: BTreeSet<&str> = names.collect();
+        news.retain_mut(|piece| match piece {
+            News::Name { name, .. } => !is_own(name, there.contains(name.as_str())),
+            // A mailbox that is made is subscribed to.
+            News::Subscription { name, subscribed } => {
+                let left = Own::Subscription(name.clone(), *subscribed);
+                !(own.contains(&left) || *subscribed && is_own(name, true))
             }
-        }
-        news.retain(|piece| !matches!(piece, News::Notes(_, entries) if entries.is_empty()));
+            News::Notes(mailbox, entries) => {
+                entries.retain(|entry| {
+                    let note = (*mailbox, entry.clone());
+                    let value = now.notes.get(&note).copied();
+                    !own.contains(&Own::Note(note, value))
+                });
+                !entries.is_empty()
+            }
+            News::Access { .. } | News::Status { .. } => true,
+        });
         self.known = now;
         Ok(news)
     }
@@ -315,9 +356,7 @@ async fn look(person: &Person, set: &NotifySet, watch: &mut Watch) -> mailbox::R
                 None => asked.server_metadata,
             };
             if reported {
-                let mut hasher = DefaultHasher::new();
-                row.value.hash(&mut hasher);
-                notes.insert((row.mailbox, row.entry), hasher.finish());
+                notes.insert((row.mailbox, row.entry), mark(&row.value));
             }
         }
     }

@@ -397,11 +397,6 @@ impl<'c> Session<'c> {
             io.out.bye(None, "This account is not enabled any more");
             return Ok(Next::Close);
         }
-        match &mut self.state {
-            State::User(user) => user.who.notify.begin(&command),
-            State::Mailbox(selected) => selected.who.notify.begin(&command),
-            State::Guest(_) | State::Moving => {}
-        }
         let mut cx = Cx { ctx, io, peer };
         let readable = match self.look_at_rights(&mut cx).await {
             Ok(readable) => readable,

@@ -7,12 +7,13 @@ use imap::out::{Code, ListLine, Out};
 use store::contract;
 
 use crate::imap::io::Stop;
+use crate::imap::notices::Own;
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, User};
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
-    user: &User,
+    user: &mut User,
     create: &Create,
     answer: Change,
 ) -> Result<(), Stop> {
@@ -35,6 +36,7 @@ pub(crate) async fn run(
     };
     match created {
         Ok(created) => {
+            user.notify.did(Own::made(&create.mailbox));
             let id = created.committed().mailbox.to_string();
             tell_name(
                 &mut cx.io.out,

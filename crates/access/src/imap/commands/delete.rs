@@ -3,12 +3,13 @@
 use imap::name::MailboxName;
 
 use crate::imap::io::Stop;
+use crate::imap::notices::Own;
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, User};
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
-    user: &User,
+    user: &mut User,
     name: &MailboxName,
     answer: Change,
 ) -> Result<(), Stop> {
@@ -17,7 +18,10 @@ pub(crate) async fn run(
         Err(error) => Err(error),
     };
     match deleted {
-        Ok(proof) => answer.ok(&mut cx.io.out, proof, None),
+        Ok(proof) => {
+            user.notify.did(Own::removed(name));
+            answer.ok(&mut cx.io.out, proof, None);
+        }
         Err(error) => cx.no_change(user, answer, &error),
     }
     Ok(())

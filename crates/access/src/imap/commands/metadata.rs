@@ -11,6 +11,7 @@ use store::contract::{Conflict, METADATA_VALUE_BYTES, MetadataRow, StoreError};
 
 use crate::imap::filters;
 use crate::imap::io::Stop;
+use crate::imap::notices::Own;
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, Reading, User};
 
@@ -59,7 +60,7 @@ pub(crate) async fn get(
 /// SETMETADATA: all entries in one commit.
 pub(crate) async fn set(
     cx: &mut Cx<'_, '_>,
-    user: &User,
+    user: &mut User,
     set: &SetMetadata,
     answer: Change,
 ) -> Result<(), Stop> {
@@ -81,11 +82,20 @@ pub(crate) async fn set(
         return Ok(());
     }
     let done = match mailbox_of(user, set.mailbox.as_ref()).await {
-        Ok(mailbox) => user.person.set_metadata(mailbox, set.entries.clone()).await,
+        Ok(place) => {
+            let done = user.person.set_metadata(place, set.entries.clone()).await;
+            done.map(|proof| (place, proof))
+        }
         Err(error) => Err(error),
     };
     match done {
-        Ok(proof) => answer.ok(&mut cx.io.out, proof, None),
+        Ok((place, proof)) => {
+            let mailbox = place.map(|place| place.mailbox);
+            let notes = set.entries.iter();
+            let own = notes.map(|(entry, value)| Own::note(mailbox, entry, value.as_deref()));
+            user.notify.did(own);
+            answer.ok(&mut cx.io.out, proof, None);
+        }
         Err(Error::Store(StoreError::Conflict(Conflict::MetadataTooLarge))) => answer.no(
             &mut cx.io.out,
             Some(Code::MetadataMaxSize(METADATA_VALUE_BYTES as u64)),

@@ -4,12 +4,13 @@ use imap::command::Rename;
 
 use super::create::tell_name;
 use crate::imap::io::Stop;
+use crate::imap::notices::Own;
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, User};
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
-    user: &User,
+    user: &mut User,
     rename: &Rename,
     answer: Change,
 ) -> Result<(), Stop> {
@@ -19,6 +20,8 @@ pub(crate) async fn run(
     };
     match renamed {
         Ok(proof) => {
+            user.notify.did(Own::removed(&rename.from));
+            user.notify.did(Own::made(&rename.to));
             if !rename.from.is_inbox() {
                 let old = Some(rename.from.as_str());
                 tell_name(&mut cx.io.out, cx.io.mode, &rename.to, old);
