@@ -390,30 +390,12 @@ async fn open_doors(
     };
     let mut open = Vec::with_capacity(bound.len());
     for (kind, bound) in bound {
-        let listener = bound
-            .listen()
-            .map_err(|error| Failure::Disk(format!("the door {}: {error}.", kind.name())))?;
-        let address = listener.local_addr();
-        open.push((kind.name(), address));
-        services.events.emit(&ProgramEvent::DoorOpen {
-            door: kind.name(),
-            address,
-        });
-        let door = serving.door(kind)?;
-        running
-            .doors
-            .spawn(doors::run(door, Box::new(listener), gate.clone(), stop.clone()));
+        open.push(running.open_door(kind, bound, serving.door(kind)?, services, &stop)?);
     }
     if let Some(pulse) = plan.keeper.take() {
         running.doors.spawn(until_lost(pulse, stop.clone()));
     }
     if let Some(socket) = &plan.local {
-        let listener = local_door::bind(socket).map_err(|error| {
-            Failure::Disk(format!(
-                "the socket for local programs {} cannot be made: {error}. Check doors.local.",
-                socket.display()
-            ))
-        })?;
         let local = local_door::LocalDoor {
             rules: local_rules(&plan),
             directory: services.directory.clone(),
@@ -421,23 +403,9 @@ async fn open_doors(
             gate: gate.clone(),
             clock: services.clock.clone(),
         };
-        running.jobs.spawn(local_door::run(local, listener, stop.clone()));
+        running.open_local_door(socket, local, &stop)?;
     }
-    let socket = SocketPath::of(&plan.data).and_then(|socket| {
-        let door = BoundControl::bind(&socket.path)?.listen()?;
-        Ok((door, socket))
-    });
-    let (control, socket) = socket.map_err(|error| {
-        Failure::Disk(format!(
-            "the control socket in {} cannot be made: {error}.",
-            plan.data.display()
-        ))
-    })?;
-    let (shared, stop_control) = (services.clone(), stop.clone());
-    running.jobs.spawn(async move {
-        control::server::run(control, shared, stop_control).await;
-        drop(socket);
-    });
+    running.open_control_door(&plan.data, services, &stop)?;
     running.jobs.spawn(index.clone().run(stop.clone()));
     running.jobs.spawn(outgoing.start(stop.clone()));
     running.jobs.spawn(deliver::run(
@@ -467,6 +435,73 @@ async fn open_doors(
         duration_ms,
     });
     Ok(running)
+}
+
+impl Running {
+    /// Listens, and says where.
+    fn open_door(
+        &mut self,
+        kind: Kind,
+        bound: Bound,
+        door: Door,
+        services: &Services,
+        stop: &watch::Receiver<bool>,
+    ) -> Outcome<(&'static str, SocketAddr)> {
+        let listener = bound
+            .listen()
+            .map_err(|error| Failure::Disk(format!("the door {}: {error}.", kind.name())))?;
+        let address = listener.local_addr();
+        services.events.emit(&ProgramEvent::DoorOpen {
+            door: kind.name(),
+            address,
+        });
+        let gate = self.gate.clone();
+        self.doors
+            .spawn(doors::run(door, Box::new(listener), gate, stop.clone()));
+        Ok((kind.name(), address))
+    }
+
+    /// For programs on this machine.
+    fn open_local_door(
+        &mut self,
+        socket: &Path,
+        local: local_door::LocalDoor,
+        stop: &watch::Receiver<bool>,
+    ) -> Outcome<()> {
+        let listener = local_door::bind(socket).map_err(|error| {
+            Failure::Disk(format!(
+                "the socket for local programs {} cannot be made: {error}. Check doors.local.",
+                socket.display()
+            ))
+        })?;
+        self.jobs.spawn(local_door::run(local, listener, stop.clone()));
+        Ok(())
+    }
+
+    /// For the command line. Its socket goes with it.
+    fn open_control_door(
+        &mut self,
+        data: &Path,
+        services: &Arc<Services>,
+        stop: &watch::Receiver<bool>,
+    ) -> Outcome<()> {
+        let opened = SocketPath::of(data).and_then(|socket| {
+            let door = BoundControl::bind(&socket.path)?.listen()?;
+            Ok((door, socket))
+        });
+        let (control, socket) = opened.map_err(|error| {
+            Failure::Disk(format!(
+                "the control socket in {} cannot be made: {error}.",
+                data.display()
+            ))
+        })?;
+        let (services, stop) = (services.clone(), stop.clone());
+        self.jobs.spawn(async move {
+            control::server::run(control, services, stop).await;
+            drop(socket);
+        });
+        Ok(())
+    }
 }
 
 /// What can be computed again; a file that is not there or damaged is made anew while the server serves.
