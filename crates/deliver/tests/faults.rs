@@ -186,6 +186,41 @@ async fn a_second_way_is_taken_when_the_first_does_not_answer() {
 }
 
 #[tokio::test]
+async fn a_second_way_serves_a_domain_at_once_while_its_own_servers_cannot_be_reached() {
+    let relay = Rule {
+        applies: Applies::FallbackOnly,
+        ..by_smarthost(SmarthostTls::None, false, None).routes.remove(0)
+    };
+    let all = Rule {
+        name: "all".to_owned(),
+        applies: Applies::Everything,
+        way: Way::Mx,
+        fallback: Some(Fallback {
+            to: "relay".to_owned(),
+            after_attempts: 3,
+        }),
+    };
+    let house = House::with(Settings {
+        routes: vec![all, relay],
+        ..Settings::new("mail.home.test")
+    })
+    .await;
+    let peer = Peer::at(&house.network, "192.0.2.40:587", Script::default(), None);
+    house.start();
+    house.send(&["bob@there.test"]).await;
+    house.until_tried(1).await;
+    let parked_at = house.clock_seconds();
+    house.send(&["carol@there.test"]).await;
+    house
+        .until(Duration::from_secs(1), async |house| {
+            house.waiting().await.len() == 1
+        })
+        .await;
+    assert_eq!(peer.taken.lock().len(), 1);
+    assert!(house.clock_seconds() < parked_at + 10, "a pause is a minute long");
+}
+
+#[tokio::test]
 async fn a_second_way_is_taken_at_once_when_the_first_refuses_us_and_never_when_it_refuses_the_recipient() {
     for (stage, reply, second) in [
         ("banner", "554 5.7.1 you are listed", true),

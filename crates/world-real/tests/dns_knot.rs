@@ -105,7 +105,7 @@ impl Knot {
     }
 
     async fn until_it_answers(&self) {
-        for _ in 0..200 {
+        for _ in 0..1200 {
             let dns = self.dns(Validation::Off);
             let signed = dns.lookup("mx.dear", RecordType::A).await;
             if matches!(signed, Lookup::Answer { .. }) {

@@ -45,6 +45,16 @@ pub fn done(data: &Path, args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}"))
 }
 
+/// Asks again and again until it is so.
+#[expect(clippy::disallowed_methods, reason = "a real process is waited for")]
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        std::thread::yield_now();
+    }
+}
+
 /// Runs a command that must be refused; exit code and sentence.
 pub fn refused(data: &Path, args: &[&str]) -> (i32, String) {
     let output = program()

@@ -3,17 +3,13 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::help::{Demo, done, refused};
+use crate::help::{Demo, done, refused, until};
 
 /// Asks until everything is indexed.
 fn complete(data: &Path) -> Value {
-    for _ in 0..500 {
-        let state = done(data, &["index", "status"]);
-        if state["state"] == "complete" {
-            return state;
-        }
-    }
-    panic!("{}", done(data, &["index", "status"]));
+    let state = || done(data, &["index", "status"]);
+    until("everything is indexed", || state()["state"] == "complete");
+    state()
 }
 
 #[test]

@@ -10,10 +10,7 @@ use testkit::hostile_dns::HostileDns;
 use testkit::sink::{Authority, Script, Sink};
 use testkit::talk::{Talk, TlsClient};
 
-use crate::help::{Demo, Server, done, program, refused, run, this_user, with_input};
-
-/// Looks at the queue before a test gives up.
-const LOOKS: u32 = 3000;
+use crate::help::{Demo, Server, done, program, refused, run, this_user, until, with_input};
 
 fn anywhere() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
@@ -39,10 +36,9 @@ fn alice_sends(demo: &Demo, to: &str) {
 
 /// Until the queue of `data` is empty.
 fn until_empty(data: &Path) {
-    // Each look starts a program, so that they are together longer than any attempt should take.
-    let empty = |_: &u32| done(data, &["queue", "list"]) == Value::Array(vec![]);
-    let seen = (0..LOOKS).find(empty);
-    assert!(seen.is_some(), "{}", done(data, &["queue", "list"]));
+    until("the queue is empty", || {
+        done(data, &["queue", "list"]) == Value::Array(vec![])
+    });
 }
 
 #[test]
@@ -151,16 +147,11 @@ fn status_names_a_destination_that_cannot_be_reached() {
     );
     alice_sends(&demo, "far@elsewhere.test");
     // It is left alone first, and the outcome is on disk a moment later.
-    let tried = |_: &u32| {
+    until("it is left alone, and why", || {
         let status = done(&demo.dir, &["status"]);
         let reason = status["queue"]["destinations"][0]["reason"].as_str();
         status["parked"] != Value::Array(vec![]) && reason.is_some_and(|reason| reason.contains("127.0.0.1"))
-    };
-    assert!(
-        (0..LOOKS).any(|look| tried(&look)),
-        "{}",
-        done(&demo.dir, &["status"])
-    );
+    });
     let status = done(&demo.dir, &["status"]);
     assert_eq!(status["parked"][0]["destination"], "route:relay");
     assert_eq!(status["queue"]["destinations"][0]["destination"], "route:relay");

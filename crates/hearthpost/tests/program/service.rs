@@ -10,7 +10,7 @@ use serde_json::Value;
 use testkit::sink::{Script, Sink};
 use testkit::talk::Talk;
 
-use crate::help::{PATIENCE, Server, done, program, this_user, with_input};
+use crate::help::{PATIENCE, Server, done, program, this_user, until, with_input};
 
 /// The score of `systemd-analyze security` may be at most this, in tenths.
 const EXPOSURE_TENTHS: u32 = 15;
@@ -151,15 +151,6 @@ fn start(file: &Path) -> Server {
     let server = Server::spawn(command);
     started(&server);
     server
-}
-
-/// Asks again and again until it is so.
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let began = std::time::Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "{what}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

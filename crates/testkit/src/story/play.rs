@@ -13,7 +13,7 @@ use crate::sink::{Script, Sink};
 use crate::talk::Talk;
 
 /// How often, and with what pause, is looked again for something that may take a moment.
-const LOOKS: u32 = 200;
+const LOOKS: u32 = 1200;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// An `S*:` gives up after this many lines.

@@ -760,20 +760,53 @@ fn dsk_9(options: &Options) -> Result<String, String> {
     Ok(format!("started and complete without each of {done:?}"))
 }
 
+/// A control group in which a disk takes ten writes a second. Dropping it lets the process go.
+struct Throttle {
+    above: &'static Path,
+    group: PathBuf,
+    pid: u32,
+}
+
+impl Throttle {
+    /// In the block layer's own hierarchy, or where there is one for everything (version 2).
+    fn of(device: &str, pid: u32) -> Result<Self, String> {
+        let (apart, whole) = (Path::new("/sys/fs/cgroup/blkio"), Path::new("/sys/fs/cgroup"));
+        let above = if apart.is_dir() { apart } else { whole };
+        let group = above.join("hearthpost-dsk10");
+        let throttle = Self { above, group, pid };
+        let write = |file: &Path, text: &str| {
+            fs::write(file, text)
+                .map_err(|error| format!("cannot throttle here: {}: {error}", file.display()))
+        };
+        if above == whole {
+            write(&whole.join("cgroup.subtree_control"), "+io")?;
+        }
+        fs::create_dir_all(&throttle.group).map_err(|error| format!("no control group here: {error}"))?;
+        if above == apart {
+            let limit = throttle.group.join("blkio.throttle.write_iops_device");
+            write(&limit, &format!("{device} 10"))?;
+        } else {
+            write(&throttle.group.join("io.max"), &format!("{device} wiops=10"))?;
+        }
+        write(&throttle.group.join("cgroup.procs"), &pid.to_string())?;
+        Ok(throttle)
+    }
+}
+
+impl Drop for Throttle {
+    fn drop(&mut self) {
+        let _ = fs::write(self.above.join("cgroup.procs"), self.pid.to_string());
+        let _ = fs::remove_dir(&self.group);
+    }
+}
+
 fn dsk_10(options: &Options) -> Result<String, String> {
     let disk = SmallDisk::ext4(&options.place, "dsk10", 200)?;
     let ledger = Arc::new(Ledger::default());
     let demo = Demo::start(&launch(options), &disk.dir())?;
     further_deliveries(&demo, &ledger, 50)?;
     let device = sh(&format!("findmnt -n -o MAJ:MIN {}", disk.mount.display()))?;
-    let group = Path::new("/sys/fs/cgroup/blkio/hearthpost-dsk10");
-    fs::create_dir_all(group).map_err(|error| format!("no blkio control group here: {error}"))?;
-    fs::write(
-        group.join("blkio.throttle.write_iops_device"),
-        format!("{} 10", device.trim()),
-    )
-    .map_err(|error| format!("cannot throttle: {error}"))?;
-    fs::write(group.join("cgroup.procs"), demo.pid.to_string()).map_err(|error| error.to_string())?;
+    let throttle = Throttle::of(device.trim(), demo.pid)?;
     let before = resident_kib(demo.pid)?;
     let senders: Vec<_> = (0..8)
         .map(|_| {
@@ -815,8 +848,7 @@ fn dsk_10(options: &Options) -> Result<String, String> {
         sender.join().map_err(|_| "a sender panicked")?;
     }
     let grown = resident_kib(demo.pid)?.saturating_sub(before);
-    let _ = fs::write("/sys/fs/cgroup/blkio/cgroup.procs", demo.pid.to_string());
-    let _ = fs::remove_dir(group);
+    drop(throttle);
     examine(&ledger, &demo)?;
     if slowest > Duration::from_secs(5) || grown > 64 * 1024 {
         return Err(format!(
