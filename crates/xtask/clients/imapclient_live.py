@@ -6,9 +6,9 @@ import sys
 import tempfile
 import unittest
 
-from imapclient import livetest
+from imapclient import IMAPClient, livetest
 
-from look import DEMO, HOST, user
+from look import DEMO, HOST, ok, tls, user
 
 NOT_OURS = {
     "TestGeneral.test_subscriptions": "a new mailbox is subscribed here, and it expects it not to be",
@@ -17,6 +17,7 @@ NOT_OURS = {
     "LiveTest.test_fetch": "it compares an ENVELOPE by assertSequenceEqual, and it is no sequence any more; "
     "without UIDs it does not expect UID in a FETCH that tells the new \\Seen",
     "LiveTest.test_search": "its SUBJECT SMALLER 5 asks for message 5 of 3: BAD (RFC 9051, 9: seq-number)",
+    "LiveTest.test_getacl": "it subscripts its configuration, which cannot be; the same is asked below",
     "LiveTest.test_move": "without UIDs it calls imaplib.move, which does not exist",
 }
 
@@ -65,4 +66,16 @@ def main():
           f"what we have not, {len(failed)} cannot hold")
 
 
+def owns_inbox():
+    """What test_getacl means to ask."""
+    address, password = user("alice")
+    client = IMAPClient(HOST, port=DEMO["imaps"], ssl_context=tls(), timeout=20)
+    client.login(address, password)
+    rights = dict(client.getacl("INBOX"))
+    assert b"a" in rights[address.encode()], rights
+    client.logout()
+    ok("IMAPClient: GETACL")
+
+
 main()
+owns_inbox()

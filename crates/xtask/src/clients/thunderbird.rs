@@ -90,6 +90,8 @@ fn start(world: &World, profile: &Path, display: &Display, log: &Path) -> Outcom
         .command(program)
         .env("DISPLAY", &display.name)
         .env("MOZ_CRASHREPORTER_DISABLE", "1")
+        .env("MOZ_LOG", "IMAP:4")
+        .env("MOZ_LOG_FILE", world.place.path().join("talk"))
         .args([
             "--no-remote",
             "--marionette",
