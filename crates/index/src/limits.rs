@@ -41,8 +41,9 @@ pub const LISTED_MESSAGES: usize = 2 << 20;
 pub const GATHER_MS: u64 = 600;
 /// Milliseconds from one look for notices to the next meanwhile.
 pub const GATHER_STEP_MS: u64 = 100;
-/// Mailboxes that are looked at in one question after notices named them.
-pub const TOGETHER_MAILBOXES: usize = 256;
+/// Mailboxes that are looked at in one question after notices named them. Between two such questions notices are taken in, before
+/// they are too many for their channel.
+pub const TOGETHER_MAILBOXES: usize = 32;
 /// Milliseconds that indexed messages stay in memory before they are written, so that segments are not small.
 pub const FRESH_MS: u64 = 60_000;
 /// Messages of an account that are enough to be written before that.

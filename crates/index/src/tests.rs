@@ -55,17 +55,7 @@ impl World {
                 name: "example.test".to_owned(),
                 settings: "{}".to_owned(),
             },
-            Op::CreateAccount {
-                account: NewAccount {
-                    id: account,
-                    address: "alice@example.test".to_owned(),
-                    credential: None,
-                    quota_bytes: 0,
-                    settings: "{}".to_owned(),
-                    inbox,
-                    mailboxes: Vec::new(),
-                },
-            },
+            new_account(account, inbox, "alice@example.test"),
         ];
         let urgency = Urgency::Urgent;
         store.commit(Batch { urgency, ops }).await.unwrap().committed();
@@ -142,6 +132,19 @@ impl World {
         let found = index.find(self.account, Question::new(place, text)).await;
         messages.iter().map(|message| found.verdict(*message)).collect()
     }
+}
+
+fn new_account(id: AccountId, inbox: MailboxId, address: &str) -> Op {
+    let account = NewAccount {
+        id,
+        address: address.to_owned(),
+        credential: None,
+        quota_bytes: 0,
+        settings: "{}".to_owned(),
+        inbox,
+        mailboxes: Vec::new(),
+    };
+    Op::CreateAccount { account }
 }
 
 const PREFIX: &[u8] = b"Return-Path: <bob@example.net>\r\n";
@@ -745,4 +748,43 @@ async fn enough_of_an_account_is_written_at_once() {
     look(&index).await;
     let status = index.status();
     assert_eq!((status.segments, status.messages), (1, 517), "{status:?}");
+}
+
+#[tokio::test]
+async fn what_notices_name_in_several_accounts_is_indexed_together() {
+    let mut world = World::new().await;
+    let index = world.index();
+    let (stopping, stop) = watch::channel(false);
+    let running = tokio::spawn(Arc::clone(&index).run(stop));
+    while !index.status().complete {
+        tokio::task::yield_now().await;
+    }
+    let mut owners = Vec::new();
+    for n in 0..5 {
+        if n > 0 {
+            (world.account, world.inbox) = (world.ids.next(), world.ids.next());
+            let op = new_account(world.account, world.inbox, &format!("u{n}@example.test"));
+            world.store.commit(Batch::urgent(op)).await.unwrap().committed();
+        }
+        let (kept, gone) = (world.deliver(&message(n)).await, world.deliver(&message(9)).await);
+        world.expunge(gone.uid).await;
+        owners.push((world.account, kept.message));
+    }
+    // What was expunged at once is not indexed.
+    while index.status().messages < 5 {
+        world.clock.advance(std::time::Duration::from_millis(50)).await;
+    }
+    for (n, (account, message)) in owners.into_iter().enumerate() {
+        world.account = account;
+        let ask = |text: String| {
+            let (world, index) = (&world, &index);
+            async move { world.ask(index, Place::Body, &text, &[message]).await }
+        };
+        assert_eq!(ask(format!("world{n}")).await, [Verdict::Yes]);
+        assert_eq!(ask("world9".to_owned()).await, [Verdict::No]);
+    }
+    stopping.send_replace(true);
+    running.await.unwrap();
+    let status = index.status();
+    assert_eq!((status.segments, status.accounts_behind), (5, 0));
 }
