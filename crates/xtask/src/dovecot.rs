@@ -10,7 +10,7 @@ use std::time::Duration;
 pub const USER: &str = "reader@compare.test";
 /// Its password.
 pub const PASSWORD: &str = "compare-password";
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(60);
 const CALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// How Dovecot keeps mail.

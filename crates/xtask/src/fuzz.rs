@@ -18,7 +18,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     let options = Options::read(args)?;
     let mut summary = Summary::new();
     let fuzzer = tree::build("fuzz", options.profile)?;
-    let listed = process::must(Command::new(&fuzzer).arg("list"), Duration::from_secs(10))?;
+    let listed = process::must(Command::new(&fuzzer).arg("list"), GRACE)?;
     let targets: Vec<&str> = listed.stdout.lines().filter(|name| options.wants(name)).collect();
     if targets.is_empty() {
         return Err(format!("no such target; there are:\n{}", listed.stdout).into());

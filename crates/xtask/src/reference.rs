@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-const CALL_LIMIT: Duration = Duration::from_secs(20);
+const CALL_LIMIT: Duration = Duration::from_secs(90);
 
 /// Limits and events by text; settings and commands by asking the program, which is built when it must be.
 pub fn run(args: &[String]) -> Outcome<Summary> {

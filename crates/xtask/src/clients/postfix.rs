@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// How long Postfix may take to open its door.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Sends through Postfix and looks at what arrived and at what its log says.
 pub fn run(world: &World) -> Outcome<Vec<String>> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-const CALL_LIMIT: Duration = Duration::from_secs(20);
+const CALL_LIMIT: Duration = Duration::from_secs(90);
 
 /// The middle's own address: clients and sinks are there.
 pub const MIDDLE: [IpAddr; 2] = pair(1);

@@ -12,8 +12,8 @@ use std::time::Duration;
 use testkit::sink::Authority;
 use testkit::talk::Talk;
 
-const START_LIMIT: Duration = Duration::from_secs(20);
-const CALL_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(60);
+const CALL_LIMIT: Duration = Duration::from_secs(90);
 
 /// A running Postfix; stopped with its owner.
 pub struct Postfix {

@@ -25,7 +25,7 @@ use std::time::Duration;
 const MACHINE: &str = include_str!("machine.sh");
 const VISIT: &str = include_str!("visit.sh");
 /// The machine is switched off when it takes longer.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(400);
 /// The service may take this long to end.
 const DRAIN: Duration = Duration::from_secs(10);
 
