@@ -36,7 +36,7 @@ pub fn lines(state: &State) -> Vec<String> {
         _ => "Index: the disk refuses it; searching works, slower. Look at the log".to_owned(),
     };
     let second = format!(
-        "  {} on disk in {} segments, {} of it in memory; {} messages indexed since the start",
+        "  {} on disk in {} segments, {} in memory; {} messages indexed since the start",
         size_text(state.disk_bytes),
         state.segments,
         size_text(state.memory_bytes),

@@ -26,7 +26,7 @@ pub struct State {
     pub segments: u64,
     /// octets on disk
     pub disk_bytes: u64,
-    /// octets of it in memory
+    /// octets in memory
     pub memory_bytes: u64,
     /// accounts with something that is not indexed
     pub accounts_behind: u64,
