@@ -14,6 +14,7 @@ mod folders;
 mod idle;
 mod indexed;
 mod mailboxes;
+mod matrix;
 mod messages;
 mod multi_search;
 mod notify;
