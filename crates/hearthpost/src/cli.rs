@@ -53,10 +53,13 @@ pub enum Command {
     /// Addresses that lead to other addresses, here or on other servers.
     #[command(subcommand)]
     Alias(AliasCommand),
+    /// Mailboxes that several people use.
+    #[command(subcommand)]
+    Mailbox(MailboxCommand),
     /// Accepted messages that still wait.
     #[command(subcommand)]
     Queue(QueueCommand),
-    /// Who changed domains, accounts, aliases and the queue, newest first.
+    /// Who changed domains, accounts, aliases, rights in mailboxes and the queue, newest first.
     History(HistoryArgs),
     /// Take one change back, when nothing newer conflicts.
     Undo {
@@ -116,7 +119,7 @@ pub struct Common {
 /// `hearthpost history`
 #[derive(Args)]
 pub struct HistoryArgs {
-    /// Only of this kind: domain, account, alias, queue.
+    /// Only of this kind: domain, account, alias, mailbox, queue.
     #[arg(long)]
     pub noun: Option<String>,
     /// Only about this name.
@@ -391,6 +394,55 @@ pub enum AliasCommand {
     Remove {
         /// Its address.
         address: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// `hearthpost mailbox …`
+#[derive(Subcommand)]
+pub enum MailboxCommand {
+    /// Who beside its owner may use a mailbox. Owners set the same in their mail program.
+    #[command(subcommand)]
+    Acl(AclCommand),
+}
+
+/// `hearthpost mailbox acl …`
+#[derive(Subcommand)]
+pub enum AclCommand {
+    /// Who may do what with a mailbox, or with all mailboxes of an account.
+    List {
+        /// The owner's main address.
+        address: String,
+        /// The owner's name for it, like INBOX or Team/2026.
+        mailbox: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Set what an account, or anyone here, may do with a mailbox. Former rights of the same end.
+    Set {
+        /// The owner's main address.
+        address: String,
+        /// The owner's name for it, like INBOX or Team/2026.
+        mailbox: String,
+        /// An account's main address, or anyone; with - in front the rights are taken, whoever else gives them.
+        #[arg(allow_hyphen_values = true)]
+        who: String,
+        /// Letters: l see, r read, s mark as read, w other flags, i put in, k make mailboxes below, x delete it, t mark as deleted,
+        /// e expunge, a give rights. lrs reads; lrswite works with the mail.
+        rights: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Take an entry away.
+    Remove {
+        /// The owner's main address.
+        address: String,
+        /// The owner's name for it.
+        mailbox: String,
+        /// As it was set.
+        #[arg(allow_hyphen_values = true)]
+        who: String,
         #[command(flatten)]
         common: Common,
     },

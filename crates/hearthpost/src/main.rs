@@ -95,6 +95,7 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Domain(command) => commands::domain::run(command),
         Command::Account(command) => commands::account::run(command),
         Command::Alias(command) => commands::alias::run(command),
+        Command::Mailbox(command) => commands::mailbox::run(command),
         Command::Queue(command) => commands::queue::run(command),
         Command::History(args) => commands::history::run(args),
         Command::Undo { id, common } => commands::history::undo(id, &common),

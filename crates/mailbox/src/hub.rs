@@ -90,11 +90,14 @@ fn touched(mailboxes: &Mailboxes, notice: &Notice) -> Vec<Arc<View>> {
         .collect()
 }
 
-/// A failed refresh loses nothing: the next notice, NOOP, SELECT or change asks again.
+/// A failed refresh loses nothing: the next notice, NOOP, SELECT or change asks again. When no message changed, something else about the
+/// mailbox did, like the rights in it: sessions are woken to look.
 async fn refresh(mailboxes: Arc<Mailboxes>, view: Arc<View>) {
+    let before = view.modseq();
     for attempt in 1..=REFRESH_TRIES {
         match view.refresh(mailboxes.store.as_ref()).await {
             Err(Error::Store(StoreError::Busy)) => {}
+            _ if view.modseq() == before => return view.wake(),
             _ => return,
         }
         let now = mailboxes.clock.monotonic().0;

@@ -152,6 +152,27 @@ done(session.delete("Projects/Plans"))
 done(session.delete("Projects"))
 assert b"Projects" not in b"\n".join(done(session.list()))
 ok("imaplib: UNSELECT, DELETE")
+owner, guest = user("alice")[0], user("bob")[0]
+shared = f"#shared/{owner}/Lent"
+done(session.create("Lent"))
+append(session, "Lent", "lent-1")
+done(session.setacl("Lent", guest, "lr"))
+assert guest.encode() in done(session.getacl("Lent"))[0]
+other = imap("bob")
+assert shared.encode() in b"\n".join(done(other.list('"#shared/"', "*")))
+assert done(other.myrights(shared))[0].split()[-1] == b"lr"
+done(other.select(shared, readonly=True))
+assert b"lent-1" in done(other.fetch("1", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])"))[0][1]
+assert other.store("1", "+FLAGS", r"(\Seen)")[0] == "NO"
+done(other.copy("1", "INBOX"))
+assert other.setacl(shared, guest, "lrswipkxtea")[0] == "NO"
+done(session.deleteacl("Lent", guest))
+assert other.fetch("1", "(FLAGS)")[0] == "NO"
+assert other.select(shared)[0] == "NO"
+other.logout()
+done(session.delete("Lent"))
+ok("imaplib: SETACL, GETACL, MYRIGHTS, DELETEACL; a shared mailbox is read while it may be")
+
 bad = session.status("Nothing-Here", "(MESSAGES)")
 assert bad[0] == "NO", bad
 done(session.noop())

@@ -8,6 +8,7 @@ pub mod domain;
 mod domain_alias;
 pub mod history;
 pub mod index;
+pub mod mailbox;
 pub mod queue;
 pub mod reload;
 pub mod self_test;

@@ -15,6 +15,7 @@ pub mod history;
 pub mod holdings;
 pub mod index;
 pub mod log;
+pub mod mailbox;
 pub mod queue;
 pub mod reload;
 pub mod server;
@@ -53,6 +54,8 @@ pub enum Request {
     Account(account::Request),
     /// of aliases
     Alias(alias::Request),
+    /// of who may use whose mailbox
+    Mailbox(mailbox::Request),
     /// of the queue
     Queue(queue::Request),
     /// of the whole
@@ -76,6 +79,7 @@ impl Request {
             Self::Domain(_) => "domain",
             Self::Account(_) => "account",
             Self::Alias(_) => "alias",
+            Self::Mailbox(_) => "mailbox",
             Self::Queue(_) => "queue",
             Self::Status(_) => "status",
             Self::Store(_) => "store",
@@ -150,6 +154,7 @@ async fn carry_out(services: &Services, by: &By, request: Request) -> Answer {
         Request::Domain(request) => domain::answer(&services.directory, request).await,
         Request::Account(request) => account::answer(services, request).await,
         Request::Alias(request) => alias::answer(&services.directory, request).await,
+        Request::Mailbox(request) => mailbox::answer(services, by, request).await,
         Request::Queue(request) => queue::answer(services, by, request).await,
         Request::Status(request) => status::answer(services, request).await,
         Request::History(request) => history::answer(services, by, request).await,

@@ -21,6 +21,7 @@ mod sending;
 mod sendmail;
 mod serve;
 mod service;
+mod sharing;
 mod stories;
 mod threats;
 mod wishes;
