@@ -76,6 +76,11 @@ fn entry(verb: Verb) -> (Kind, &'static str) {
         Verb::Sort => (Open("lr"), "SORT (SUBJECT) UTF-8 ALL"),
         Verb::Thread => (Open("lr"), "THREAD REFERENCES UTF-8 ALL"),
         Verb::MultiSearch => (Shown("lr"), "ESEARCH IN (mailboxes {}) ALL"),
+        // Who sees it and may not read it is told so: `\NoAccess` (RFC 5465 §5.9).
+        Verb::Notify => (
+            Shown("l"),
+            "NOTIFY SET STATUS (mailboxes {} (MessageNew MessageExpunge))",
+        ),
         Verb::CancelUpdate => (Open("lr"), "CANCELUPDATE \"none\""),
         Verb::ResetKey => (Never, "RESETKEY {}"),
         Verb::GenUrlAuth => (
@@ -181,6 +186,9 @@ async fn check(alice: &mut Client, bob: &mut Client, number: usize, (verb, right
         bob.ok("SELECT INBOX").await;
         let nowhere = bob.run(&command.replace("{}", &his("Nowhere"))).await;
         assert_eq!(said, nowhere, "as if it were not there: {about}");
+    }
+    if verb == Verb::Notify {
+        bob.ok("NOTIFY NONE").await;
     }
     // SELECT may have opened it, CLOSE may have left it.
     bob.ok("SELECT INBOX").await;
