@@ -105,3 +105,33 @@ async fn refresh(mailboxes: Arc<Mailboxes>, view: Arc<View>) {
         mailboxes.clock.sleep_until(Monotonic(now + pause)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use store::contract::Target;
+
+    use super::*;
+    use crate::name::MailboxName;
+    use crate::session::Expunges;
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn what_was_left_to_a_change_that_failed_is_read_when_it_ends() {
+        let world = World::new().await;
+        let person = world.person().await;
+        let mut idle = person.open(&MailboxName::inbox(), false).await.unwrap();
+        let own = OwnChange::begin(&world.mailboxes, idle.shared_view());
+        let other = OwnChange::begin(&world.mailboxes, idle.shared_view());
+        world.deliver(&person, Target::Inbox).await;
+        // The hub has heard of it when it has nothing more to do.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        idle.look();
+        assert!(idle.snapshot().is_empty(), "left to the changes");
+        drop(own);
+        drop(other);
+        idle.changed().await;
+        assert_eq!(idle.updates(Expunges::Tell).exists, Some(1));
+    }
+}
