@@ -8,6 +8,7 @@ Steps: populate, cold (the server was just started), warm, write, folders, resyn
 
 import argparse
 import json
+import os
 import random
 import re
 import socket
@@ -325,12 +326,22 @@ def mib(pid, field):
         return next(int(line.split()[1]) for line in status if line.startswith(field + ":")) / 1024
 
 
+def cpu_ms(pid):
+    """Processor time of all threads."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat") as stat:
+            total += int(stat.read().split()[0])
+    return total / 1e6
+
+
 def opened(opts, rows):
     """Opens a mailbox that nobody had open since the start, and reads all of its flags. Memory is the server's, beyond what it had."""
     c = Imap(opts)
-    before = mib(opts.pid, "VmRSS")
+    before, spent = mib(opts.pid, "VmRSS"), cpu_ms(opts.pid)
     dt, data = c.cmd(b"SELECT " + BIG)
     rows.add("open_ms", dt, int(re.search(rb"\* (\d+) EXISTS", data)[1]))
+    rows.add("open_cpu_ms", cpu_ms(opts.pid) - spent)
     rows.add("open_mib", mib(opts.pid, "VmRSS") - before)
     t = NOW()
     c.s.sendall(b"first FETCH 1:* (FLAGS)\r\n")

@@ -215,6 +215,7 @@ pub fn million(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<(
     results.remark(format!("The server at rest had {:.1} MiB.", median(at_rest)));
     for (name, row, unit, goal) in [
         ("SELECT after a start", "open_ms", "ms", Some(2000.0)),
+        ("processor time of that", "open_cpu_ms", "ms", None),
         ("memory that it adds", "open_mib", "MiB", Some(64.0)),
         ("FETCH 1:* (FLAGS), the first octet", "flags_first_ms", "ms", None),
         ("FETCH 1:* (FLAGS), all", "flags_ms", "ms", None),
