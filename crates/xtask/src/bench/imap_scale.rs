@@ -24,6 +24,8 @@ const INDEXING_LIMIT: Duration = Duration::from_secs(1200);
 /// What needs no other server and little time.
 pub fn alone(lab: &Lab, _options: &Options, results: &mut Results) -> Outcome<()> {
     let demo = lab.hearthpost("imap-alone", 1)?;
+    // A thread that never ran has no name yet.
+    wait_for_index(lab, "imap-alone", Duration::from_secs(60))?;
     indexing(lab, &demo, results)?;
     lone_stores(lab, &demo, results)?;
     notices(lab, &demo, results)
