@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use mail::address::Domain;
 use mail::header::Header;
 use mail::value::addresses::{Entry, parse};
 
@@ -43,7 +44,7 @@ impl Author {
             let Some(domain) = domain.map(|mailbox| mailbox.domain().clone()) else {
                 return Self::Unreadable;
             };
-            if domain.literal().is_some() {
+            if domain.literal().is_some() || names_another(field.value(), mailbox.name.as_deref(), &domain) {
                 return Self::Unreadable;
             }
             match &known {
@@ -63,6 +64,16 @@ impl Author {
     }
 }
 
+/// `a@x.example <b@y.example>`: outside quotes an `@` has no place before the `<`, and some programs take the first address. The same domain
+/// twice is common and harmless.
+fn names_another(value: &[u8], name: Option<&[u8]>, domain: &Domain) -> bool {
+    let Some(at) = name.and_then(|name| memchr::memrchr(b'@', name)) else {
+        return false;
+    };
+    let named = name.unwrap_or_default()[at + 1..].trim_ascii();
+    memchr::memchr(b'"', value).is_none() && !named.eq_ignore_ascii_case(domain.as_str().as_bytes())
+}
+
 impl fmt::Display for Author {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -79,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aut_3_and_4_only_one_author_that_everybody_reads_alike_has_a_domain() {
+    fn aut_3_and_aut_4_only_one_author_that_everybody_reads_alike_has_a_domain() {
         let domain = |domain: &str| Author::Domain(domain.to_owned());
         let table = [
             ("From: a@x.example\r\n", domain("x.example")),
@@ -105,6 +116,9 @@ mod tests {
             ("From: a@[192.0.2.1]\r\n", Author::Unreadable),
             ("From: <>\r\n", Author::Unreadable),
             ("From: somebody\r\n", Author::Unreadable),
+            ("From: a@x.example <b@y.example>\r\n", Author::Unreadable),
+            ("From: a@x.example <a@X.example>\r\n", domain("x.example")),
+            ("From: \"a@x.example\" <b@y.example>\r\n", domain("y.example")),
         ];
         for (text, want) in table {
             let block = format!("{text}\r\n");

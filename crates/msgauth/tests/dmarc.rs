@@ -147,7 +147,7 @@ async fn aut_11_the_policy_is_of_the_right_tag() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn aut_6_and_7_only_a_pass_vouches() {
+async fn aut_6_and_aut_7_only_a_pass_vouches() {
     for rule in [
         DkimRule::PartOfBody(1),
         DkimRule::ShortKey(512),

@@ -173,3 +173,153 @@ async fn aut_5_our_field_holds_no_words_of_others() {
         assert_eq!(mail::header::Fields::new(field.as_bytes()).count(), 1);
     }
 }
+
+/// The forms of "Composition Kills" (Chen, Paxson, Jiang; USENIX Security 2020): the attacker has a domain of its own with good SPF and
+/// DKIM, and wants to be taken for legit.example, which wants such mail refused.
+#[tokio::test(start_paused = true)]
+async fn aut_1_no_trick_makes_an_attackers_mail_pass_as_the_victims() {
+    let key = SigningKey::ed25519("attack.example", "k", &[7; 32]).expect("a key");
+    let zone = format!(
+        "attack.example TXT \"v=spf1 ip4:192.0.2.66 -all\"\nhelo.attack.example TXT \"v=spf1 ip4:192.0.2.66 -all\"\n\
+         legit.example TXT \"v=spf1 -all\"\nlegit.example A 192.0.2.1\n_dmarc.legit.example TXT \"v=DMARC1; p=reject\"\n\
+         {} TXT \"{}\"\n",
+        key.record_name(),
+        key.record()
+    );
+    let attacks: &[(&str, &str)] = &[
+        // MAIL FROM and HELO
+        ("", "From: admin@legit.example\r\n"),
+        ("any@attack.example", "From: admin@legit.example\r\n"),
+        (
+            "(any@legit.example,@attack.example",
+            "From: admin@legit.example\r\n",
+        ),
+        (
+            "any@legit.example'@attack.example",
+            "From: admin@legit.example\r\n",
+        ),
+        (
+            "any@legit.example\0@attack.example",
+            "From: admin@legit.example\r\n",
+        ),
+        (
+            "any@[legit.example]@attack.example",
+            "From: admin@legit.example\r\n",
+        ),
+        // subdomains
+        ("any@attack.example", "From: admin@notexist.legit.example\r\n"),
+        // From, twice
+        (
+            "any@attack.example",
+            "From: x@attack.example\r\nFrom: admin@legit.example\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From: admin@legit.example\r\nFrom: x@attack.example\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From : admin@legit.example\r\nFrom: x@attack.example\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From\t: admin@legit.example\r\nFrom: x@attack.example\r\n",
+        ),
+        (
+            "any@attack.example",
+            " From: admin@legit.example\r\nFrom: x@attack.example\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From\0: admin@legit.example\r\nFrom: x@attack.example\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From: x@attack.example\r\n From: admin@legit.example\r\n",
+        ),
+        (
+            "any@attack.example",
+            "Subject: x\r\n\tFrom: <admin@legit.example>\r\nFrom: x@attack.example\r\n",
+        ),
+        // From, one field
+        (
+            "any@attack.example",
+            "From: <x@attack.example>, <admin@legit.example>\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From: admin@legit.example, <x@attack.example>\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From: <@attack.example,@any.example:admin@legit.example>\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From: <x@attack.example>\\,<admin@legit.example>\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From: <x@attack.example>admin@legit.example\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From: admin@legit.example<x@attack.example>\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From: <admin@legit.example\0x@attack.example>\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From: <admin@legit.example(x@attack.example)>\r\n",
+        ),
+        ("any@attack.example", "From: admin@legit.example (x\r\n"),
+        (
+            "any@attack.example",
+            "From: <admin@legit.example>x@attack.example\r\n",
+        ),
+        (
+            "any@attack.example",
+            "From: bs64 <=?utf-8?B?YWRtaW5AbGVnaXQuZXhhbXBsZQ==?=@attack.example>, admin@legit.example\r\n",
+        ),
+        ("any@attack.example", "From: admin@legit.example.\r\n"),
+        ("any@attack.example", "From: admin@LEGIT.example\r\n"),
+        // no From, or another field in its place
+        ("any@attack.example", "Sender: admin@legit.example\r\n"),
+        (
+            "any@attack.example",
+            "Resent-From: x@attack.example\r\nFrom: admin@legit.example\r\n",
+        ),
+    ];
+    // The attacker's own signature, over whatever it sends; and signatures with its own names written oddly.
+    let odd = [
+        "",
+        "DKIM-Signature: v=1; a=ed25519-sha256; d=legit.example(.attack.example; s=k; h=from; bh=AA==; b=AA==\r\n",
+        "DKIM-Signature: v=1; a=ed25519-sha256; d=legit.example\0.attack.example; s=k; h=from; bh=AA==; b=AA==\r\n",
+        "DKIM-Signature: v=1; a=ed25519-sha256; d=legit.example; s=attack.example\0; h=from; bh=AA==; b=AA==\r\n",
+        "DKIM-Signature: v=1; a=ed25519-sha256; d=legit.example'a.attack.example; s=k; h=from; bh=AA==; b=AA==\r\n",
+        "Authentication-Results: mx.here.example; dmarc=pass header.from=legit.example\r\n",
+    ];
+    for (reverse_path, header) in attacks {
+        for odd in odd {
+            let header = format!("{odd}{header}To: b@here.example\r\n\r\n");
+            let mut signing = Signing::begin(header.as_bytes());
+            signing.body(b"body\r\n");
+            let field = String::from_utf8(signing.finish([&key], START.0 / 1000)).expect("ASCII");
+            let message = format!("{field}{header}body\r\n");
+            let evidence = examine(&message, "192.0.2.66", reverse_path, &zone).await;
+            let decision = decide(&evidence, &Local::default());
+            assert_eq!(
+                decision.verdict,
+                Verdict::Reject,
+                "{reverse_path:?} {header:?}: {decision}"
+            );
+            assert_ne!(
+                evidence.dmarc.result.to_string(),
+                "pass",
+                "{reverse_path:?} {header:?}"
+            );
+        }
+    }
+}

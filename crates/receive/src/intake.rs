@@ -48,7 +48,7 @@ impl Signed {
     }
 
     /// The DKIM-Signature fields, with their line ends.
-    pub fn finish(self, now_s: u64) -> Vec<u8> {
+    pub fn fields(self, now_s: u64) -> Vec<u8> {
         let keys = self.signers.iter().filter(|key| key.domain() == self.author);
         self.signing.finish(keys, now_s)
     }

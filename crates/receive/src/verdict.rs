@@ -55,7 +55,7 @@ pub(crate) async fn decide(
         }
     }
     if let Some(signed) = staged.signing.take() {
-        received = signed.finish(transaction.received_at().0 / 1000);
+        received = signed.fields(transaction.received_at().0 / 1000);
     }
     received.extend_from_slice(&received::field(&hop(talk, &transaction)));
     let committed = match &transaction.direction {

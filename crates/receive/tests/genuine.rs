@@ -253,3 +253,27 @@ async fn aut_8_what_users_submit_is_signed_and_verifies_and_nothing_else_is() {
         "a stranger's mail is not signed"
     );
 }
+
+/// The client attacks of the same paper: an account of ours cannot write as another.
+#[tokio::test]
+async fn aut_2_a_user_cannot_submit_as_somebody_else() {
+    let house = House::new().await;
+    let mut client = house.submitter("alice@example.test").await;
+    for header in [
+        "From: bob@example.test",
+        "From: alice@example.test\r\nFrom: bob@example.test",
+        "From: bob@example.test\r\nFrom: alice@example.test",
+        "From: alice@example.test, bob@example.test",
+        "From: alice@example.test\r\n From: bob@example.test",
+        "From : bob@example.test\r\nFrom: alice@example.test",
+        "From: <alice@example.test> <bob@example.test>",
+        "From: alice@example.test\r\nSender: bob@example.test",
+    ] {
+        client.ask("MAIL FROM:<alice@example.test>", "250").await;
+        client.ask("RCPT TO:<bob@example.test>", "250").await;
+        client
+            .data(&format!("{header}\r\nSubject: x\r\n\r\nbody\r\n"), "550 ")
+            .await;
+    }
+    assert!(house.inbox("bob@example.test").await.is_empty());
+}

@@ -74,6 +74,8 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
     (
         "AUT",
         &[
+            (1, "tricks that make a stranger's mail pass as somebody else's"),
+            (2, "the same, by a user of ours"),
             (3, "more than one From, or none"),
             (4, "From fields that can be read in two ways"),
             (5, "forged results, and words of others in our own fields"),
