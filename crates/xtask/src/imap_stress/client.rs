@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::live::{Lists, Others, QUESTIONS};
 use super::sight::{During, Known, Sight};
 use super::truth::{Truth, keyword};
 use super::wire::{Response, Wire, code, ranges, response};
@@ -21,6 +22,12 @@ const CATCH_UP_ROUNDS: u32 = 40;
 /// How long an IDLE lasts.
 const IDLE: Duration = Duration::from_millis(60);
 
+/// What a client wants to be told. Messages go only during commands, so that sequence numbers hold.
+const NOTIFY: &str = "NOTIFY SET STATUS (selected-delayed (MessageNew (UID FLAGS) MessageExpunge FlagChange)) \
+     (personal (MessageNew MessageExpunge FlagChange MailboxName))";
+/// At the end: for the last notices to come.
+const LAST_NOTICES: Duration = Duration::from_millis(200);
+
 /// How a client behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -30,6 +37,17 @@ pub enum Kind {
     Condstore,
     /// with quick resynchronisation
     Qresync,
+}
+
+/// How a client learns what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Habit {
+    /// by asking
+    Asks,
+    /// it has results of searches kept up to date (RFC 5267)
+    Lists,
+    /// it is told without asking (RFC 5465)
+    Notify,
 }
 
 /// Where and who.
@@ -42,6 +60,7 @@ pub struct Seat {
     pub password: String,
     pub number: usize,
     pub kind: Kind,
+    pub habit: Habit,
 }
 
 /// An open mailbox.
@@ -70,6 +89,12 @@ pub struct Client {
     appended: u64,
     /// the command sent last, for whoever looks for a fault
     last: String,
+    /// its tag
+    tag: String,
+    lists: Lists,
+    others: Others,
+    /// what comes is still about the mailbox that was open before
+    leaving: bool,
 }
 
 /// The answer to a command.
@@ -114,6 +139,10 @@ impl Client {
             chance,
             appended: 0,
             last: String::new(),
+            tag: String::new(),
+            lists: Lists::default(),
+            others: Others::default(),
+            leaving: false,
         };
         client.greet()?;
         Ok(client)
@@ -132,13 +161,19 @@ impl Client {
                 }
             }
         }
+        if self.seat.habit == Habit::Notify {
+            self.others = Others::default();
+            self.must(NOTIFY, During::Other)?;
+            self.must("LIST \"\" Pass-*", During::Other)?;
+        }
         Ok(())
     }
 
     /// Works until the end; then waits for everybody and compares.
     pub fn work(&mut self, until: Instant) -> Done {
         while Instant::now() < until {
-            match self.step().and_then(|()| self.catch_up()) {
+            let worked = self.step().and_then(|()| self.catch_up());
+            match worked.and_then(|()| self.check_lists()) {
                 Err(error) if error.kind() == ErrorKind::NotConnected => self.again()?,
                 other => other?,
             }
@@ -216,6 +251,8 @@ impl Client {
             sight.known.clone_from(&memory.known);
         }
         let had_one = self.open.take().is_some();
+        self.leaving = had_one && self.seat.habit != Habit::Asks;
+        self.lists = Lists::default();
         let validity = before.map_or(0, |(validity, _)| validity);
         let highest_before = self.truth.highest((self.seat.account, validity));
         self.open = Some(Open {
@@ -243,6 +280,127 @@ impl Client {
             verb
         });
         self.opened(&answer, (validity, highest_before), resynchronised);
+        self.begin_lists()
+    }
+
+    /// Has results kept up to date.
+    fn begin_lists(&mut self) -> Done {
+        if self.seat.habit != Habit::Lists {
+            return Ok(());
+        }
+        for (at, (key, order, _)) in QUESTIONS.into_iter().enumerate() {
+            let command = match order {
+                None => format!("UID SEARCH RETURN (UPDATE ALL) {key}"),
+                Some(order) => format!("UID SORT RETURN (UPDATE ALL) {order} UTF-8 {key}"),
+            };
+            if self.must(&command, During::Other)?.ok() {
+                self.lists.asked(&self.tag, at);
+                self.truth.count("results kept up to date");
+            }
+        }
+        Ok(())
+    }
+
+    /// After NOOP everything was told, also what went; changes of results come behind its answer, before that of a command that
+    /// tells nothing. Then results are as the flags that were told.
+    fn check_lists(&mut self) -> Done {
+        if self.seat.habit != Habit::Lists || self.open.is_none() {
+            return Ok(());
+        }
+        self.must("NOOP", During::Other)?;
+        self.must("CAPABILITY", During::Other)?;
+        let Some(open) = &self.open else { return Ok(()) };
+        let there: BTreeSet<u32> = open.sight.uids().into_iter().collect();
+        let all_read = open.sight.first_unread().is_none();
+        for (at, list) in self.lists.all() {
+            let (key, _, belongs) = QUESTIONS[at];
+            let extra = list.iter().find(|uid| !there.contains(uid));
+            if let Some(uid) = extra.filter(|_| all_read) {
+                self.truth.wrong(format!(
+                    "client {}: the result of {key} in {} holds UID {uid}, which is not there",
+                    self.seat.number, open.name
+                ));
+            }
+            for (uid, known) in &open.sight.known {
+                let Some(flags) = known.flags.as_ref().filter(|_| there.contains(uid)) else {
+                    continue;
+                };
+                if belongs(flags) != list.contains(uid) {
+                    self.truth.wrong(format!(
+                        "client {} after {}: UID {uid} {flags:?} and the result of {key} in {} do not agree: {list:?}",
+                        self.seat.number, self.last, open.name
+                    ));
+                }
+            }
+        }
+        self.truth.count("results compared with flags");
+        Ok(())
+    }
+
+    /// At the end: the results are those of the same searches asked anew, in their order.
+    fn last_lists(&mut self) -> Done {
+        self.must("NOOP", During::Other)?;
+        self.must("CAPABILITY", During::Other)?;
+        let kept: Vec<(usize, Vec<u32>)> = self.lists.all().map(|(at, list)| (at, list.clone())).collect();
+        for (at, list) in kept {
+            let (key, order, _) = QUESTIONS[at];
+            let now = match order {
+                None => self.must(&format!("UID SEARCH {key}"), During::Other)?.searched,
+                Some(order) => {
+                    let answer = self.must(&format!("UID SORT {order} UTF-8 {key}"), During::Other)?;
+                    let sorted = answer.texts.iter().find_map(|text| text.strip_prefix("* SORT"));
+                    let words = sorted.unwrap_or_default().split(' ');
+                    words.filter_map(|word| word.parse().ok()).collect()
+                }
+            };
+            if now != list {
+                let number = self.seat.number;
+                self.truth.wrong(format!(
+                    "client {number}: {key} was kept as {list:?} and is {now:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// At the end: what was told of other mailboxes is how they are.
+    pub fn last_notices(&mut self) -> Done {
+        if self.seat.habit != Habit::Notify {
+            return Ok(());
+        }
+        for _ in 0..2 {
+            std::thread::sleep(LAST_NOTICES);
+            self.must("NOOP", During::Other)?;
+        }
+        let (told, number) = (self.others.clone(), self.seat.number);
+        let open = self.open.as_ref().map(|open| open.name.clone());
+        for name in LASTING.into_iter().filter(|name| open.as_deref() != Some(name)) {
+            self.must(&format!("STATUS {name} (MESSAGES UIDNEXT UNSEEN)"), During::Other)?;
+            let (was, is) = (told.numbers.get(name), self.others.numbers.get(name));
+            for item in ["MESSAGES", "UIDNEXT", "UNSEEN"] {
+                let of = |all: Option<&BTreeMap<String, u64>>| all.and_then(|all| all.get(item)).copied();
+                let (was, is) = (of(was), of(is));
+                // How many are unseen is told when that changes.
+                if was != is && (was.is_some() || item != "UNSEEN") {
+                    self.truth.wrong(format!(
+                        "client {number} was told {item} of {name} is {was:?}, it is {is:?}"
+                    ));
+                }
+            }
+        }
+        self.others.names.clear();
+        self.must("LIST \"\" Pass-*", During::Other)?;
+        let passing = |names: &BTreeSet<String>| -> Vec<String> {
+            let names = names.iter().filter(|name| PASSING.contains(&name.as_str()));
+            names.cloned().collect()
+        };
+        let (was, is) = (passing(&told.names), passing(&self.others.names));
+        if was != is {
+            self.truth.wrong(format!(
+                "client {number} was told that there are {was:?}, there are {is:?}"
+            ));
+        }
+        self.truth.count("notices compared at the end");
         Ok(())
     }
 
@@ -283,7 +441,10 @@ impl Client {
             During::Other,
         )?;
         let number = |word: &str| {
-            let text = answer.texts.iter().find(|text| text.starts_with("* STATUS"))?;
+            // With NOTIFY others may come before, with less in them.
+            let start = format!("* STATUS {name} (");
+            let mut texts = answer.texts.iter().rev();
+            let text = texts.find(|text| text.starts_with(&start))?;
             let rest = &text[text.find(&format!("{word} "))? + word.len() + 1..];
             rest.split([' ', ')']).next()?.parse().ok()
         };
@@ -382,7 +543,8 @@ impl Client {
             own.as_str(),
             own.as_str(),
         ][self.chance.between(0, 7) as usize];
-        let silent = self.chance.between(0, 2) == 0;
+        // Whoever is told at any time cannot say whether that was before or after its own silent change.
+        let silent = self.chance.between(0, 2) == 0 && self.seat.habit != Habit::Notify;
         if sign == '=' {
             uids.iter()
                 .for_each(|&uid| self.truth.replaced((account, validity, uid)));
@@ -506,14 +668,20 @@ impl Client {
         if self.open.as_ref().is_none_or(|open| open.read_only) {
             return Ok(());
         }
+        let (item, silent) = self.mark_item();
         let (answer, told) = self.told_flags(|client| {
             client.run(
-                format!("{prefix}STORE {set} +FLAGS.SILENT (\\Deleted)").as_bytes(),
+                format!("{prefix}STORE {set} {item} (\\Deleted)").as_bytes(),
                 numbered(prefix),
             )
         })?;
         if answer.ok() {
-            self.stored(&uids, (&BTreeSet::new(), prefix), ('+', "\\Deleted", true), &told);
+            self.stored(
+                &uids,
+                (&BTreeSet::new(), prefix),
+                ('+', "\\Deleted", silent),
+                &told,
+            );
         }
         let command = if self.chance.between(0, 2) == 0 {
             "EXPUNGE".to_owned()
@@ -521,6 +689,15 @@ impl Client {
             format!("UID EXPUNGE {}", set_of(&uids))
         };
         self.expunge_by(&command)
+    }
+
+    /// How messages are marked to go, and whether the client then works out their flags itself.
+    fn mark_item(&self) -> (&'static str, bool) {
+        if self.seat.habit == Habit::Notify {
+            ("+FLAGS", false)
+        } else {
+            ("+FLAGS.SILENT", true)
+        }
     }
 
     fn expunge_by(&mut self, command: &str) -> Done {
@@ -550,15 +727,16 @@ impl Client {
     }
 
     fn thin_out(&mut self) -> Done {
-        let (answer, told) =
-            self.told_flags(|client| client.run(b"STORE 1:30 +FLAGS.SILENT (\\Deleted)", During::Numbered))?;
+        let (item, silent) = self.mark_item();
+        let command = format!("STORE 1:30 {item} (\\Deleted)");
+        let (answer, told) = self.told_flags(|client| client.run(command.as_bytes(), During::Numbered))?;
         let uids: Vec<u32> = self
             .open
             .as_ref()
             .map(|open| open.sight.uids()[..30].to_vec())
             .unwrap_or_default();
         if answer.ok() {
-            self.stored(&uids, (&BTreeSet::new(), ""), ('+', "\\Deleted", true), &told);
+            self.stored(&uids, (&BTreeSet::new(), ""), ('+', "\\Deleted", silent), &told);
         }
         self.expunge_by("EXPUNGE")
     }
@@ -654,11 +832,16 @@ impl Client {
             .unwrap_or_default();
         let answer = self.command(&format!("{prefix}SEARCH {key}"), numbered(prefix))?;
         self.truth.count("SEARCH");
+        // Who is told without asking may have been told of more before the command began.
+        let after = self.open.as_ref().filter(|_| self.seat.habit == Habit::Notify);
+        let (count_after, uids_after) = after
+            .map(|open| (open.sight.slots.len(), open.sight.uids()))
+            .unwrap_or_default();
         for &number in &answer.searched {
             let known = if prefix.is_empty() {
-                (1..=count as u32).contains(&number)
+                (1..=count.max(count_after) as u32).contains(&number)
             } else {
-                uids.binary_search(&number).is_ok()
+                uids.binary_search(&number).is_ok() || uids_after.binary_search(&number).is_ok()
             };
             // What came while the client caught up was told and not read yet.
             let unread = self
@@ -735,13 +918,26 @@ impl Client {
         let other = PASSING[self.chance.between(0, 3) as usize];
         self.truth.count("CREATE, RENAME, DELETE");
         match self.chance.between(0, 5) {
-            0 | 1 => self.command(&format!("CREATE {name}"), During::Other).map(drop),
-            2 => self.append_to(name),
-            3 => self
-                .command(&format!("RENAME {name} {other}"), During::Other)
-                .map(drop),
-            _ => self.command(&format!("DELETE {name}"), During::Other).map(drop),
+            0 | 1 => {
+                if self.command(&format!("CREATE {name}"), During::Other)?.ok() {
+                    self.others.is_there(name, true);
+                }
+            }
+            2 => self.append_to(name)?,
+            3 => {
+                let renamed = self.command(&format!("RENAME {name} {other}"), During::Other)?;
+                if renamed.ok() {
+                    self.others.is_there(name, false);
+                    self.others.is_there(other, true);
+                }
+            }
+            _ => {
+                if self.command(&format!("DELETE {name}"), During::Other)?.ok() {
+                    self.others.is_there(name, false);
+                }
+            }
         }
+        Ok(())
     }
 
     /// Reads what the client does not know yet: UIDs and flags of new messages, and which message each is.
@@ -816,6 +1012,9 @@ impl Client {
     pub fn last_sight(&mut self) -> std::io::Result<Option<(String, u32, BTreeMap<u32, Known>)>> {
         self.must("NOOP", During::Other)?;
         self.catch_up()?;
+        if self.seat.habit == Habit::Lists && self.open.is_some() {
+            self.last_lists()?;
+        }
         let Some(open) = &self.open else { return Ok(None) };
         let uids = open.sight.uids();
         let known = open.sight.known.iter().filter(|(uid, _)| uids.contains(uid));
@@ -885,6 +1084,7 @@ impl Client {
 
     fn run(&mut self, command: &[u8], during: During) -> std::io::Result<Answer> {
         let tag = self.wire.send(command)?;
+        self.tag.clone_from(&tag);
         let text = String::from_utf8_lossy(command);
         text.lines().next().unwrap_or_default().clone_into(&mut self.last);
         let mut answer = Answer {
@@ -930,6 +1130,15 @@ impl Client {
             }
             return Err(ErrorKind::NotConnected.into());
         }
+        if let Response::Other(text) = &heard {
+            self.leaving &= !text.contains("[CLOSED]");
+            if !(self.leaving && text.starts_with("* ESEARCH")) {
+                self.work_out(text);
+            }
+        }
+        if self.leaving && !matches!(heard, Response::Other(_)) {
+            return Ok(());
+        }
         if let Some(open) = &mut self.open
             && let Err(what) = open.sight.take(&heard, during)
         {
@@ -945,6 +1154,19 @@ impl Client {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Results that are kept up to date, and other mailboxes.
+    fn work_out(&mut self, text: &str) {
+        let worked = match self.seat.habit {
+            Habit::Lists if text.starts_with("* ESEARCH") => self.lists.take(text),
+            Habit::Notify => self.others.take(text),
+            Habit::Asks | Habit::Lists => Ok(()),
+        };
+        if let Err(what) = worked {
+            self.truth
+                .wrong(format!("client {} after {}: {what}", self.seat.number, self.last));
+        }
     }
 
     /// Which message it is, if that was said.

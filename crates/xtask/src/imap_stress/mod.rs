@@ -1,7 +1,8 @@
 //! `cargo xtask imap-stress [--seconds N] [--seed N] [--release] [--binary PATH] [--plants]`: many IMAP clients on one real server.
 //!
 //! 1. A `hearthpost demo` starts; sixteen clients ([`client`]) share the mailboxes of three accounts, some plain, some with
-//!    CONDSTORE, some with QRESYNC; two more programs deliver by SMTP and LMTP.
+//!    CONDSTORE, some with QRESYNC; some have results kept up to date (UPDATE), some are told without asking (NOTIFY), and work out
+//!    what they must then know ([`live`]); two more programs deliver by SMTP and LMTP.
 //! 2. Each client keeps its own sight of the open mailbox ([`sight`]) and checks every response against the rules of RFC 3501,
 //!    9051 and 7162; all together keep [`truth`]: which message each UID is, what went, what was promised.
 //! 3. At the end everybody is told what is left to tell; what each believes must equal what a fresh client reads, and that must
@@ -15,6 +16,7 @@
 )]
 
 mod client;
+mod live;
 mod sight;
 mod truth;
 mod wire;
@@ -30,7 +32,7 @@ use crate::campaign::smtp_client::{Sent, Smtp};
 use crate::campaign::{binary, number, place, told};
 use crate::report::{Outcome, Summary};
 use crate::tree;
-use client::{Client, Kind, LASTING, Seat, message};
+use client::{Client, Habit, Kind, LASTING, Seat, message};
 use sight::Known;
 use truth::Truth;
 
@@ -153,6 +155,11 @@ fn seat(demo: &Demo, account: usize, number: usize, kind: Kind) -> Seat {
         password: demo.password.clone(),
         number,
         kind,
+        habit: match number {
+            4 | 7 | 12 => Habit::Lists,
+            5 | 6 | 10 => Habit::Notify,
+            _ => Habit::Asks,
+        },
     }
 }
 
@@ -246,6 +253,7 @@ fn last_look(
     truth: &Truth,
 ) -> std::io::Result<()> {
     let account = client.account();
+    client.last_notices()?;
     if let Some((name, validity, believed)) = client.last_sight()? {
         same(
             truth,
