@@ -892,7 +892,8 @@ impl Client {
     }
 
     fn close(&mut self) -> Done {
-        let unselect = self.chance.between(0, 2) == 0;
+        // CLOSE expunges what the client knows of: whoever is told at any time cannot say what that was.
+        let unselect = self.chance.between(0, 2) == 0 || self.seat.habit == Habit::Notify;
         let Some(open) = &self.open else { return Ok(()) };
         if !unselect && !open.read_only {
             for uid in open.sight.uids() {

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::wire::ranges;
 
-/// Searches that a client has kept up to date: what is asked, the order, and whether a message with these flags belongs.
-pub const QUESTIONS: [(&str, Option<&str>, fn(&BTreeSet<String>) -> bool); 4] = [
+/// What is asked, in which order, and whether a message with these flags belongs to the result.
+pub type Question = (&'static str, Option<&'static str>, fn(&BTreeSet<String>) -> bool);
+
+/// Searches that a client has kept up to date.
+pub const QUESTIONS: [Question; 4] = [
     ("UNSEEN", None, |flags| !flags.contains("\\Seen")),
     ("FLAGGED", None, |flags| flags.contains("\\Flagged")),
     ("UNDELETED", Some("(REVERSE ARRIVAL)"), |flags| {
