@@ -1,6 +1,6 @@
-//! Another implementation must agree: dkimpy verifies what we sign, and we verify what it signs.
+//! Other implementations must agree: dkimpy and opendkim verify what we sign, and we verify what dkimpy signs.
 //!
-//! Played where `$HEARTHPOST_PYTHON` (or `python3`) has dkimpy; else the test says aloud that it did not play.
+//! Played where `$HEARTHPOST_PYTHON` (or `python3`) has dkimpy, and where opendkim is installed; else a test says aloud that it did not play.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -97,7 +97,7 @@ fn samples() -> Vec<String> {
             if !body.is_empty() && !body.ends_with("\r\n") {
                 body.push_str("\r\n");
             }
-            format!("From: Ann <ann@there.example>\r\nSubject:  s{number} \t x\r\n\tfolded \r\nTo: b@here.example\r\n\r\n{body}")
+            format!("From: Ann <ann@there.example>\r\nSubject:  s{number} \t x\r\n\tfolded \r\nTo: b@here.example\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\n\r\n{body}")
         })
         .collect()
 }
@@ -167,4 +167,45 @@ async fn aut_8_dkimpy_and_we_verify_each_other() {
         let report = verifying.finish(&mut desk, START.0 / 1000).await;
         assert_eq!(report.signatures[0].rule, Rule::Good, "{canon} {sample:?}");
     }
+}
+
+#[test]
+fn aut_8_opendkim_verifies_what_we_sign() {
+    const OPENDKIM: &str = "/usr/sbin/opendkim";
+    if !std::path::Path::new(OPENDKIM).exists() {
+        eprintln!("SKIPPED: {OPENDKIM} is absent");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let key = SigningKey::rsa("there.example", "r1", RSA).expect("a key");
+    let keys = dir.path().join("keys");
+    std::fs::write(&keys, format!("{} {}\n", key.record_name(), key.record())).expect("written");
+    let settings = dir.path().join("opendkim.conf");
+    let text = format!("TestPublicKeys {}\nMode v\nSyslog no\n", keys.display());
+    std::fs::write(&settings, text).expect("written");
+    let mut files = Vec::new();
+    for (number, sample) in samples().into_iter().enumerate() {
+        let at = mail::header::body_start(sample.as_bytes());
+        let mut signing = Signing::begin(&sample.as_bytes()[..at]);
+        signing.body(&sample.as_bytes()[at..]);
+        let message = [signing.finish([&key], START.0 / 1000), sample.into_bytes()].concat();
+        let file = dir.path().join(format!("{number}.eml"));
+        std::fs::write(&file, message).expect("written");
+        files.push(file.display().to_string());
+    }
+    let played = Command::new(OPENDKIM)
+        .arg("-x")
+        .arg(&settings)
+        .arg("-v")
+        .arg("-t")
+        .arg(files.join(","))
+        .output();
+    let played = played.expect("opendkim runs");
+    let told =
+        String::from_utf8_lossy(&played.stdout).into_owned() + &String::from_utf8_lossy(&played.stderr);
+    assert_eq!(
+        told.matches("2048-bit key) succeeded").count(),
+        files.len(),
+        "{told}"
+    );
 }
