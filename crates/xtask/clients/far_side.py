@@ -1,12 +1,14 @@
-"""far_side.py STEP...: what another mail program does to the mailbox that a test copies to this machine."""
+"""far_side.py ACTION:FOLDER:SUBJECT[:USER]...: what another mail program does to the mailbox that a test copies to this machine."""
 
 import sys
 
 from look import find, imap
 
-session = imap("bob")
+sessions = {}
 for step in sys.argv[1:]:
-    action, folder, subject = step.split(":")
+    action, folder, subject, name = (step + ":bob").split(":")[:4]
+    session = sessions.setdefault(name, None) or imap(name)
+    sessions[name] = session
     uids = find(session, folder, subject)
     if action == "deliver":
         text = f"Subject: {subject}\r\nFrom: <x@remote.test>\r\n\r\nfar\r\n".encode()
@@ -22,4 +24,5 @@ for step in sys.argv[1:]:
         assert rb"\Flagged" in data, data
     else:
         raise SystemExit(f"what is {action}?")
-session.logout()
+for session in sessions.values():
+    session.logout()

@@ -5,10 +5,11 @@
 
 use crate::support::{Client, World};
 
-const DIALOGUES: [(&str, &str); 7] = [
+const DIALOGUES: [(&str, &str); 8] = [
     ("outlook", include_str!("clients/outlook.txt")),
     ("apple-mail", include_str!("clients/apple-mail.txt")),
     ("thunderbird", include_str!("clients/thunderbird.txt")),
+    ("thunderbird-153", include_str!("clients/thunderbird-153.txt")),
     ("k-9", include_str!("clients/k-9.txt")),
     ("mutt", include_str!("clients/mutt.txt")),
     ("mbsync", include_str!("clients/mbsync.txt")),

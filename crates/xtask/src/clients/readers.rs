@@ -1,8 +1,9 @@
 //! Programs that read (and some that also send): curl, neomutt, Python's imaplib and poplib.
 
 use super::{Held, World, works};
-use crate::process::{self, tail};
+use crate::process::{self, Finished, tail};
 use crate::report::Outcome;
+use std::path::Path;
 use std::process::Command;
 
 /// curl: send over both TLS forms; list, search, fetch and append over IMAP.
@@ -133,17 +134,10 @@ pub fn neomutt(world: &World) -> Outcome<Vec<String>> {
          <limit>~s neomutt-sends<enter><first-entry><flag-message><sync-mailbox><exit>",
         copy.display()
     );
-    let script = format!("neomutt -n -F '{}' -e 'push \"{keys}\"'", config.display());
-    let mut read = world.command("script");
-    read.args([
-        "--quiet",
-        "--return",
-        "--flush",
-        "--command",
-        &script,
-        "/dev/null",
-    ]);
-    let said = process::run(&mut read, super::CALL_LIMIT)?;
+    let said = in_a_terminal(
+        world,
+        &format!("-n -F '{}' -e 'push \"{keys}\"'", config.display()),
+    )?;
     let copied =
         std::fs::read(&copy).map_err(|_| format!("nothing was copied\n{}", tail(&said.both(), 30)))?;
     let copied = String::from_utf8_lossy(&copied);
@@ -151,7 +145,65 @@ pub fn neomutt(world: &World) -> Outcome<Vec<String>> {
     held.add("neomutt: opens the INBOX, reads and copies every message");
     world.python("flag_of.py", &["alice", "INBOX", "neomutt-sends", r"\Flagged"])?;
     held.add("neomutt: sets a flag");
+    resynchronise(world, &config, &mut held)?;
     Ok(held.0)
+}
+
+/// The second time it opens the INBOX it asks only for what changed (QRESYNC), and must come to the same messages.
+fn resynchronise(world: &World, config: &Path, held: &mut Held) -> Outcome<()> {
+    let place = world.place.path();
+    let quick = format!(
+        "source {}\nset imap_condstore=yes\nset imap_qresync=yes\nset header_cache=\"{}/cache\"\n",
+        config.display(),
+        place.display()
+    );
+    let quick = world.file("neomuttrc-quick", &quick)?;
+    let copied = place.join("copied-again");
+    let look = |keys: &str| {
+        let log = place.join("neomutt");
+        let arguments = format!(
+            "-n -d 3 -l '{}' -F '{}' -e 'push \"{keys}\"'",
+            log.display(),
+            quick.display()
+        );
+        let said = in_a_terminal(world, &arguments)?;
+        // It numbers its logs; the newest is 0.
+        let log = std::fs::read(place.join("neomutt0"))
+            .map_err(|_| format!("no log\n{}", tail(&said.both(), 30)))?;
+        Outcome::Ok(String::from_utf8_lossy(&log).into_owned())
+    };
+    for subject in ["stays", "goes"] {
+        world.python("far_side.py", &[&format!("deliver:INBOX:{subject}:alice")])?;
+    }
+    look("<exit>")?;
+    world.python(
+        "far_side.py",
+        &["delete:INBOX:goes:alice", "deliver:INBOX:comes:alice"],
+    )?;
+    let keys = format!(
+        "<tag-pattern>~A<enter><tag-prefix><copy-message>{}<enter><untag-pattern>~A<enter><exit>",
+        copied.display()
+    );
+    let log = look(&keys)?;
+    says(&log, "VANISHED)")?;
+    says(&log, "Handling VANISHED")?;
+    let copied = std::fs::read(&copied).map_err(|_| format!("nothing was copied\n{}", tail(&log, 30)))?;
+    let copied = String::from_utf8_lossy(&copied);
+    says(&copied, "Subject: stays")?;
+    says(&copied, "Subject: comes")?;
+    if copied.contains("Subject: goes") {
+        return Err("a message that vanished is still there".into());
+    }
+    held.add("neomutt: asks for what changed and what vanished (QRESYNC), and comes to the right messages");
+    Ok(())
+}
+
+/// neomutt in a terminal of its own.
+fn in_a_terminal(world: &World, arguments: &str) -> Outcome<Finished> {
+    let mut run = world.command("script");
+    run.args(["--quiet", "--return", "--flush", "--command"]);
+    run.arg(format!("neomutt {arguments}")).arg("/dev/null");
+    process::run(&mut run, super::CALL_LIMIT)
 }
 
 /// Python's imaplib.

@@ -48,6 +48,13 @@ pub fn run(world: &World) -> Outcome<Vec<String>> {
     let port = program.port(&profile);
     let done = port.and_then(|port| drive(world, &display, port, &pictures));
     drop(program);
+    let done = done.and_then(|mut held| {
+        let commands = nothing_refused(&world.place.path().join("talk.moz_log"))?;
+        held.push(format!(
+            "Thunderbird: none of its {commands} IMAP commands was refused"
+        ));
+        Ok(held)
+    });
     done.map_err(|error| {
         let said = std::fs::read_to_string(&log).unwrap_or_default();
         format!("{error}\nThunderbird said:\n{}", tail(&said, 15)).into()
@@ -111,6 +118,22 @@ fn drive(world: &World, display: &Display, port: u16, pictures: &Path) -> Outcom
     command.env("DISPLAY", &display.name);
     command.arg(port.to_string()).arg(pictures);
     checks_in(&process::must(&mut command, CALL_LIMIT)?.stdout)
+}
+
+/// Reads Thunderbird's own log of its conversations; gives the number of commands that were answered.
+fn nothing_refused(log: &Path) -> Outcome<usize> {
+    let log = String::from_utf8_lossy(&std::fs::read(log)?).into_owned();
+    let lines = log
+        .lines()
+        .filter_map(|line| line.split_once("CreateNewLineFromSocket: "));
+    let tagged = lines.filter(|(_, said)| said.starts_with(|first: char| first.is_ascii_digit()));
+    let answers: Vec<&str> = tagged.map(|(_, said)| said).collect();
+    let refused = |said: &&&str| matches!(said.split(' ').nth(1), Some("NO" | "BAD"));
+    match answers.iter().find(refused) {
+        Some(said) => Err(format!("a command was refused: {said}").into()),
+        None if answers.is_empty() => Err("Thunderbird's log has no conversation".into()),
+        None => Ok(answers.len()),
+    }
 }
 
 /// A running Thunderbird; it ends with its owner.
