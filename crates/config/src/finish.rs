@@ -35,6 +35,12 @@ pub(crate) fn build(values: &Values) -> Config {
         extra_roots: values.path("tls.extra_roots"),
         message_bytes: values.number("limits.message_size").unwrap_or_default(),
         connections: values.number("limits.connections").unwrap_or_default(),
+        message_limit: values
+            .number("imap.message_limit")
+            .and_then(|limit| limit.try_into().ok()),
+        save_limit: values
+            .number("imap.save_limit")
+            .and_then(|limit| limit.try_into().ok()),
         bare_newlines: match values.word("smtp.bare_newlines") {
             "normalise" => BareNewlines::Normalise,
             _ => BareNewlines::Refuse,

@@ -58,6 +58,10 @@ pub struct Config {
     pub message_bytes: u64,
     /// most connections at once, over all doors
     pub connections: u64,
+    /// messages that one IMAP command takes; all, if absent
+    pub message_limit: Option<u32>,
+    /// messages that one COPY takes; all, if absent
+    pub save_limit: Option<u32>,
     /// what happens to bare CR and LF in incoming mail
     pub bare_newlines: BareNewlines,
     /// what is done about mail that is not from whom it says

@@ -219,6 +219,27 @@ pub const SETTINGS: &[Setting] = &[
     .or("20000")
     .at_start(),
     Setting::new(
+        "imap.message_limit",
+        Kind::Number {
+            least: 1000,
+            most: 4_000_000_000,
+        },
+        "How many messages one IMAP command reads or changes at most (MESSAGELIMIT, RFC 9738); it takes the newest and says so. Without it nothing is \
+         limited, and nothing here needs it: some mail programs do not know it.",
+        "10000",
+    )
+    .at_start(),
+    Setting::new(
+        "imap.save_limit",
+        Kind::Number {
+            least: 1000,
+            most: 4_000_000_000,
+        },
+        "How many messages one COPY takes at most (SAVELIMIT, RFC 9738). Not beside imap.message_limit, which says it too.",
+        "10000",
+    )
+    .at_start(),
+    Setting::new(
         "smtp.bare_newlines",
         Kind::Choice(&["refuse", "normalise"]),
         "What happens to CR and LF that do not stand together in incoming mail: refused with 550 5.6.0, or each made CRLF. \

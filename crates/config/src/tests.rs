@@ -520,6 +520,21 @@ fn doors_where_people_sign_in_need_tls_and_no_door_is_no_server() {
 }
 
 #[test]
+fn messages_are_limited_in_one_way() {
+    let start = "data_dir = \"/x\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:25\"]\n";
+    let config = read(start).unwrap().config;
+    assert_eq!((config.message_limit, config.save_limit), (None, None));
+    let config = read(&format!("{start}imap.save_limit = 1000\n")).unwrap().config;
+    assert_eq!((config.message_limit, config.save_limit), (None, Some(1000)));
+    assert!(read(&format!("{start}imap.message_limit = 999\n")).is_err());
+    let both = format!("{start}imap.message_limit = 1000\nimap.save_limit = 1000\n");
+    assert_eq!(
+        read(&both).unwrap_err()[0].to_string(),
+        "line 5: imap.save_limit: imap.message_limit holds for COPY too, and clients are told of one limit. Keep one of the two."
+    );
+}
+
+#[test]
 fn anchors_are_the_internets_or_those_of_a_file() {
     let start = "data_dir = \"/x\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:25\"]\n";
     let validation =

@@ -32,6 +32,15 @@ pub(crate) fn check(values: &Values, problems: &mut Vec<Problem>) {
     check_tls(values, problems);
     check_lmtp(values, problems);
     check_addresses(values, problems);
+    if values.gives("imap.message_limit") && values.gives("imap.save_limit") {
+        let reason = "imap.message_limit holds for COPY too, and clients are told of one limit";
+        problems.push(Problem::at(
+            values,
+            "imap.save_limit",
+            reason,
+            "Keep one of the two.",
+        ));
+    }
 }
 
 fn check_tls(values: &Values, problems: &mut Vec<Problem>) {

@@ -190,6 +190,8 @@ fn in_effect(new: &Config, started: &Config) -> Config {
         hostname: started.hostname.clone(),
         doors: started.doors.clone(),
         connections: started.connections,
+        message_limit: started.message_limit,
+        save_limit: started.save_limit,
         log_dir: started.log_dir.clone(),
         log_stderr: started.log_stderr,
         ..new.clone()

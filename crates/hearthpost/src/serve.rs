@@ -1,8 +1,10 @@
 //! `hearthpost serve`: from the settings file to a plan.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use access::imap::MessageLimit;
 use config::{Authenticity, BareNewlines, Checked, Config, LogStderr, Problem, Road, Validation};
 use mail::address::{Mailbox, Utf8};
 use receive::{DoorKind, Genuine, GenuineMode};
@@ -105,6 +107,20 @@ pub fn told(file: &Path, problems: &[Problem]) -> String {
     )
 }
 
+/// What the settings say of it: at most one of the two is there.
+fn message_limit(config: &Config) -> Option<MessageLimit> {
+    let all = config
+        .message_limit
+        .and_then(NonZeroU32::new)
+        .map(MessageLimit::All);
+    all.or_else(|| {
+        config
+            .save_limit
+            .and_then(NonZeroU32::new)
+            .map(MessageLimit::Saving)
+    })
+}
+
 /// Whether bare newlines become CRLF.
 pub fn normalises(config: &Config) -> bool {
     config.bare_newlines == BareNewlines::Normalise
@@ -157,6 +173,7 @@ fn plan(file: PathBuf, (settings, keeper): (Checked, Keeper), outward: Outward) 
         insecure_auth: false,
         unpaced: false,
         message_bytes: config.message_bytes,
+        message_limit: message_limit(&config),
         normalise_newlines: normalises(&config),
         genuine: genuine(&config),
         signers: Arc::default(),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::Security;
-use access::imap::Context as ImapContext;
+use access::imap::{Context as ImapContext, MessageLimit};
 use access::pop3::Context as Pop3Context;
 use config::Checked;
 use deliver::Worker;
@@ -122,6 +122,8 @@ pub struct Plan {
     pub unpaced: bool,
     /// largest message, in bytes
     pub message_bytes: u64,
+    /// messages that one IMAP command takes, if that is limited
+    pub message_limit: Option<MessageLimit>,
     /// bare newlines become CRLF instead of a refusal
     pub normalise_newlines: bool,
     /// what is done about mail that is not from whom it says
@@ -568,6 +570,7 @@ impl Serving {
             insecure_auth: plan.insecure_auth,
             unpaced: plan.unpaced,
             append_limit_bytes: plan.message_bytes,
+            message_limit: plan.message_limit,
             shutdown: stop,
         };
         let pop3 = Pop3Context {

@@ -3,7 +3,35 @@
 //! [`EXTENSIONS`] is the only list: CAPABILITY and ENABLE are made from it, and so is `docs/reference/imap.md`
 //! (`cargo xtask reference`). An extension gets its line in the commit in which it works whole.
 
+use std::num::NonZeroU32;
+
 use crate::state::Stage;
+
+/// How many messages one command takes at most (RFC 9738).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageLimit {
+    /// `MESSAGELIMIT`: one that reads, changes or saves messages
+    All(NonZeroU32),
+    /// `SAVELIMIT`: COPY and APPEND alone
+    Saving(NonZeroU32),
+}
+
+impl MessageLimit {
+    /// Of COPY and APPEND.
+    pub const fn of_saving(self) -> u32 {
+        match self {
+            Self::All(limit) | Self::Saving(limit) => limit.get(),
+        }
+    }
+
+    /// Of all the other commands, if they have one.
+    pub const fn of_all(self) -> Option<u32> {
+        match self {
+            Self::All(limit) => Some(limit.get()),
+            Self::Saving(_) => None,
+        }
+    }
+}
 
 /// What the announcement depends on besides the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +44,8 @@ pub struct Offer {
     pub compressed: bool,
     /// everybody can prove their password by SCRAM
     pub scram: bool,
+    /// what the operator set, if anything
+    pub message_limit: Option<MessageLimit>,
 }
 
 /// When a capability is announced.
@@ -39,6 +69,10 @@ pub enum When {
     UntilActive,
     /// once somebody signed in, with the largest message behind it
     WithAppendLimit,
+    /// once somebody signed in, with that limit behind it; if the operator set it
+    WithMessageLimit,
+    /// likewise
+    WithSaveLimit,
 }
 
 /// Whether ENABLE takes the name (RFC 5161 §3.1).
@@ -149,6 +183,8 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("CONTEXT=SORT", "RFC 5267", When::AfterSignIn, Enable::No, "sorted_results_are_kept_up_to_date"),
     extension("THREAD=ORDEREDSUBJECT", "RFC 5256", When::AfterSignIn, Enable::No, "messages_are_threaded"),
     extension("THREAD=REFERENCES", "RFC 5256", When::AfterSignIn, Enable::No, "messages_are_threaded"),
+    extension("MESSAGELIMIT", "RFC 9738", When::WithMessageLimit, Enable::No, "a_command_takes_so_many_messages"),
+    extension("SAVELIMIT", "RFC 9738", When::WithSaveLimit, Enable::No, "a_limit_of_saving_leaves_reading_alone"),
     extension("APPENDLIMIT", "RFC 7889", When::WithAppendLimit, Enable::No, "status_and_select_agree"),
 ];
 
@@ -160,6 +196,10 @@ pub fn capabilities(stage: Stage, offer: Offer) -> String {
         .filter(|extension| is_announced(extension.when, stage, offer))
         .map(|extension| match extension.when {
             When::WithAppendLimit => format!("{}={}", extension.name, offer.append_limit_bytes),
+            When::WithMessageLimit | When::WithSaveLimit => {
+                let limit = offer.message_limit.map_or(0, MessageLimit::of_saving);
+                format!("{}={limit}", extension.name)
+            }
             _ => extension.name.to_owned(),
         })
         .collect();
@@ -172,6 +212,8 @@ fn is_announced(when: When, stage: Stage, offer: Offer) -> bool {
         When::Always => true,
         When::BeforeSignIn => before,
         When::AfterSignIn | When::WithAppendLimit => !before,
+        When::WithMessageLimit => !before && matches!(offer.message_limit, Some(MessageLimit::All(_))),
+        When::WithSaveLimit => !before && matches!(offer.message_limit, Some(MessageLimit::Saving(_))),
         When::UntilActive => !before && !offer.compressed,
         When::TlsCanBegin => before && offer.can_start_tls,
         When::NotPrivate => stage == Stage::Plaintext,
@@ -198,6 +240,7 @@ mod tests {
             append_limit_bytes: 1000,
             compressed: false,
             scram: false,
+            message_limit: None,
         };
         capabilities(stage, offer).split(' ').map(str::to_owned).collect()
     }

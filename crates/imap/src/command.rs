@@ -252,7 +252,7 @@ pub struct Rename {
     pub to: MailboxName,
 }
 
-/// What a mailbox is for (RFC 6154 §2).
+/// What a mailbox is for (RFC 6154 §2, RFC 9979).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SpecialUse {
     /// `\All`
@@ -269,11 +269,17 @@ pub enum SpecialUse {
     Sent,
     /// `\Trash`
     Trash,
+    /// `\Memos`: notes about messages
+    Memos,
+    /// `\Scheduled`: messages to be sent later
+    Scheduled,
+    /// `\Snoozed`: messages put off
+    Snoozed,
 }
 
 impl SpecialUse {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::All,
         Self::Archive,
         Self::Drafts,
@@ -281,6 +287,9 @@ impl SpecialUse {
         Self::Junk,
         Self::Sent,
         Self::Trash,
+        Self::Memos,
+        Self::Scheduled,
+        Self::Snoozed,
     ];
 
     /// On the wire, with the backslash.
@@ -293,6 +302,9 @@ impl SpecialUse {
             Self::Junk => "\\Junk",
             Self::Sent => "\\Sent",
             Self::Trash => "\\Trash",
+            Self::Memos => "\\Memos",
+            Self::Scheduled => "\\Scheduled",
+            Self::Snoozed => "\\Snoozed",
         }
     }
 }

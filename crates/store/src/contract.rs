@@ -541,6 +541,9 @@ pub enum SpecialUse {
     Junk,
     Sent,
     Trash,
+    Memos,
+    Scheduled,
+    Snoozed,
 }
 
 /// What one operation did.

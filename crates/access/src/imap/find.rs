@@ -12,6 +12,7 @@ use store::contract::{PAGE_ROWS, StoreError};
 use store::uids::UidSet;
 
 use super::commands::enable;
+use super::commands::message_limit::{self, Cut};
 use super::io::Stop;
 use super::search::{Key, Known, Texts, prepare};
 use super::session::{Cx, Reading, User};
@@ -48,15 +49,24 @@ impl From<mailbox::Error> for Halt {
     }
 }
 
-/// What matches, ascending, and the answer that is still owed. `None` when it was refused, and answered so; a result that was to
+/// What is done with a command that would look at more messages than one command takes (RFC 9738 §3.1, §3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beyond {
+    /// it looks at the newest, and says so
+    Cut,
+    /// it is refused
+    Refuse,
+}
+
+/// What matches, ascending, whether only some messages were looked at, and the answer that is still owed. `None` when it was refused, and answered so; a result that was to
 /// be kept is empty then (RFC 5182 §2.1: after NO, but not after BAD).
 pub(crate) async fn find(
     cx: &mut Cx<'_, '_>,
     user: &mut User,
     opened: &mut Opened,
-    (search, saves): (&Search, bool),
+    (search, saves, beyond): (&Search, bool, Beyond),
     answer: Reading,
-) -> Result<Option<(Vec<Hit>, Reading)>, Stop> {
+) -> Result<Option<(Vec<Hit>, Option<Cut>, Reading)>, Stop> {
     opened.look();
     let Some(mut key) = prepare(&search.keys, opened, cx.ctx.clock.now()) else {
         answer.bad(&mut cx.io.out, None, "There is no message of that number");
@@ -72,8 +82,18 @@ pub(crate) async fn find(
     if search.uses_modseq() {
         enable::condstore(cx, user, Some(opened));
     }
-    match matching(cx, user, opened, (&mut key, &mut Vec::new(), &everything())).await {
-        Ok(hits) => Ok(Some((hits, answer))),
+    let among = key.among();
+    let (among, cut) = match (message_limit::newest(cx, opened, &among, |_| true), beyond) {
+        (Some((newest, cut)), Beyond::Cut) => (newest, Some(cut)),
+        (Some((_, cut)), Beyond::Refuse) => {
+            let (code, text) = cut.refusal();
+            answer.no(&mut cx.io.out, Some(code), &text);
+            return Ok(None);
+        }
+        (None, _) => (everything(), None),
+    };
+    match matching(cx, user, opened, (&mut key, &mut Vec::new(), &among)).await {
+        Ok(hits) => Ok(Some((hits, cut, answer))),
         Err(halt) => refuse(cx, user, halt, answer).map(|()| None),
     }
 }

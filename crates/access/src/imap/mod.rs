@@ -57,6 +57,7 @@ use session::{End, Session};
 
 pub use crate::Security;
 pub use ahead::Ahead;
+pub use imap::capability::MessageLimit;
 
 /// What the IMAP doors need: one value for all connections.
 #[derive(Clone)]
@@ -79,6 +80,8 @@ pub struct Context {
     pub unpaced: bool,
     /// largest message that APPEND takes (octets)
     pub append_limit_bytes: u64,
+    /// how many messages one command takes, if that is limited
+    pub message_limit: Option<MessageLimit>,
     /// becomes true when the server is about to stop: connections say BYE
     pub shutdown: watch::Receiver<bool>,
 }

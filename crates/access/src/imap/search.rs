@@ -21,6 +21,7 @@ use store::uids::UidSet;
 use world::clock::UnixMs;
 
 use super::commands::numbers;
+use super::find::everything;
 use super::io::{Io, Stop};
 use super::updates::stored_flags;
 use crate::limits::{SEARCH_KEYS, SEARCH_TEXTS};
@@ -272,6 +273,20 @@ impl Key {
     }
 
     /// Keys in it, and how many of them look into text.
+    /// The messages that are left by the sets of UIDs which every match must be in.
+    pub(crate) fn among(&self) -> UidSet {
+        match self {
+            Self::Uids(uids) => uids.as_ref().clone(),
+            Self::And(keys) => {
+                let sets = keys
+                    .iter()
+                    .filter(|key| matches!(key, Self::Uids(_) | Self::And(_)));
+                sets.fold(everything(), |among, key| among.intersection(&key.among()))
+            }
+            _ => everything(),
+        }
+    }
+
     pub(crate) fn cost(&self) -> Cost {
         match self {
             Self::And(keys) => keys.iter().map(Self::cost).fold(Cost::ONE, Cost::and),

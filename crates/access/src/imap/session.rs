@@ -239,6 +239,7 @@ impl<'c> Session<'c> {
             append_limit_bytes: self.ctx.append_limit_bytes,
             compressed: self.compressed,
             scram: self.ctx.directory.offers_scram(),
+            message_limit: self.ctx.message_limit,
         };
         capabilities(self.stage(), offer)
     }

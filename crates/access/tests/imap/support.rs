@@ -183,6 +183,7 @@ impl World {
             insecure_auth: false,
             unpaced: true,
             append_limit_bytes: 4 << 20,
+            message_limit: None,
             shutdown,
         };
         adjust(&mut ctx);
@@ -513,6 +514,7 @@ fn check(response: &[u8]) {
         b"* URLFETCH",
         b"* GENURLAUTH",
         b"* UIDBATCHES",
+        b"MESSAGELIMIT",
     ];
     if beyond
         .iter()

@@ -192,3 +192,44 @@ async fn nobody_authorizes_what_is_not_theirs() {
     let mut guest = world.secure().await;
     guest.refused("URLFETCH x", "BAD").await;
 }
+
+/// URLs reach no further than rights do: parts of another's mailbox need the right to read it, and only its owner authorizes URLs.
+#[tokio::test]
+async fn imp_5_urls_reach_no_further_than_rights() {
+    let world = World::new().await;
+    let mut alice = world.user("alice").await;
+    alice.ok("CREATE Team").await;
+    assert!(alice.append("Team", MAIL).await.starts_with("OK"));
+    let mut bob = world.user("bob").await;
+    let taken = "APPEND Drafts CATENATE (URL \"/%23shared/alice@example.test/Team/;UID=1/;SECTION=2\")";
+    bob.refused(taken, "NO [BADURL").await;
+    for (rights, reads) in [("l", false), ("r", false), ("lr", true), ("lswi", false)] {
+        alice.ok(&format!("SETACL Team bob@example.test {rights}")).await;
+        let last = bob.run(taken).await.pop().unwrap();
+        assert_eq!(last.starts_with("OK [APPENDUID"), reads, "{rights}: {last}");
+        assert!(reads || last.starts_with("NO [BADURL"), "{rights}: {last}");
+    }
+    alice.ok("SETACL Team bob@example.test lrswipkxtea").await;
+    for (rump, said) in [
+        (
+            "imap://bob%40example.test@h/%23shared/alice@example.test/Team/;UID=1;URLAUTH=authuser",
+            "NO [NONEXISTENT]",
+        ),
+        (
+            "imap://alice%40example.test@h/Team/;UID=1;URLAUTH=authuser",
+            "BAD",
+        ),
+    ] {
+        bob.refused(&format!("GENURLAUTH \"{rump}\" INTERNAL"), said)
+            .await;
+    }
+    bob.refused("RESETKEY #shared/alice@example.test/Team", "NO [NONEXISTENT]")
+        .await;
+    // What Alice authorized stays hers to take back, whatever rights Bob has.
+    let rump = format!("{ALICE}/Team/;UID=1/;SECTION=1;URLAUTH=user+bob%40example.test");
+    let url = generated(&mut alice, &rump).await;
+    alice.ok("DELETEACL Team bob@example.test").await;
+    assert_eq!(fetched(&mut bob, &url).await.as_deref(), Some("first part"));
+    alice.ok("RESETKEY Team").await;
+    assert_eq!(fetched(&mut bob, &url).await, None);
+}

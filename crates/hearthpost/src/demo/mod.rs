@@ -69,6 +69,7 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         insecure_auth: args.insecure_auth,
         unpaced: true,
         message_bytes: limits::DEMO_MESSAGE_BYTES,
+        message_limit: None,
         normalise_newlines: false,
         connections: limits::DEMO_CONNECTIONS,
         outward,

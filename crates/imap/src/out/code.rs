@@ -55,6 +55,8 @@ pub enum Code<'a> {
     Limit,
     /// RFC 8474
     MailboxId(&'a str),
+    /// RFC 9738: so many messages one command takes; the lowest UID that it took, if it took some
+    MessageLimit(u32, Option<u32>),
     /// RFC 5464: so many octets has the largest value that was left out because of MAXSIZE
     MetadataLongEntries(u64),
     /// RFC 5464: a value may have at most so many octets
@@ -136,6 +138,14 @@ impl Code<'_> {
                 out.raw(b"MODIFIED ");
                 out.ranges(numbers);
             }
+            Self::MessageLimit(limit, lowest) => {
+                out.raw(b"MESSAGELIMIT ");
+                out.number(u64::from(*limit));
+                if let Some(lowest) = lowest {
+                    out.raw(b" ");
+                    out.number(u64::from(*lowest));
+                }
+            }
             Self::BadUrl(url) => {
                 out.raw(b"BADURL ");
                 let told = url
@@ -210,6 +220,7 @@ impl Code<'_> {
             Self::InUse => ("INUSE", None),
             Self::Limit => ("LIMIT", None),
             Self::MailboxId(_) => ("MAILBOXID", None),
+            Self::MessageLimit(..) => ("MESSAGELIMIT", None),
             Self::MetadataLongEntries(value) => ("METADATA LONGENTRIES", Some(*value)),
             Self::MetadataMaxSize(value) => ("METADATA MAXSIZE", Some(*value)),
             Self::MetadataTooMany => ("METADATA TOOMANY", None),

@@ -1,5 +1,7 @@
 //! SEARCH and UID SEARCH (RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 5466, RFC 7162 §3.1.5, RFC 8474 §6, RFC 8514, RFC 9394).
 
+use std::num::NonZeroU32;
+
 use mail::decode::charset::Charset;
 
 use super::Trouble;
@@ -10,6 +12,7 @@ use super::search_return::search_return;
 use crate::command::{Command, Numbers, Search, SearchKey};
 use crate::flag::Flag;
 use crate::out::Code;
+use crate::set::{Bound, SequenceSet};
 
 /// `search = "SEARCH" [SP "RETURN" SP search-return-opts] SP search-program`,
 /// `search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)` (RFC 9051 §9)
@@ -53,6 +56,14 @@ pub(super) fn criteria(cursor: &mut Cursor<'_>, numbers: Numbers) -> Parsed<Sear
         keys,
         update_items: Vec::new(),
     })
+}
+
+/// UIDs from here to there: `"UIDAFTER" SP uniqueid`, `"UIDBEFORE" SP uniqueid` (RFC 9738 §3.2). Without an end, none.
+fn uids(first: Option<NonZeroU32>, last: Option<NonZeroU32>) -> SearchKey {
+    let range = first.zip(last);
+    let set =
+        range.and_then(|(first, last)| SequenceSet::new(vec![(Bound::Number(first), Bound::Number(last))]));
+    set.map_or_else(|| SearchKey::Not(Box::new(SearchKey::All)), SearchKey::Uid)
 }
 
 /// `charset = atom / quoted`. An unknown one is NO, not BAD (RFC 3501 §6.4.4).
@@ -151,6 +162,11 @@ fn plain_argument_of(name: &str) -> Option<Argument> {
         "OLDER" => |cursor, _| cursor.nonzero().map(SearchKey::Older),
         "YOUNGER" => |cursor, _| cursor.nonzero().map(SearchKey::Younger),
         "UID" => |cursor, _| sequence_set(cursor).map(SearchKey::Uid),
+        "UIDAFTER" => |cursor, _| Ok(uids(cursor.nonzero()?.checked_add(1), NonZeroU32::new(u32::MAX))),
+        "UIDBEFORE" => |cursor, _| {
+            let before = NonZeroU32::new(cursor.nonzero()?.get() - 1);
+            Ok(uids(before.and(NonZeroU32::new(1)), before))
+        },
         "MODSEQ" => |cursor, _| modseq(cursor),
         "EMAILID" => |cursor, _| object_id(cursor).map(SearchKey::EmailId),
         "THREADID" => |cursor, _| object_id(cursor).map(SearchKey::ThreadId),

@@ -172,7 +172,7 @@ pub(crate) fn subscribed_name_sum(account: AccountId, name: &str) -> i64 {
         .end()
 }
 
-/// RFC 6154 uses as numbers; part of the stored format.
+/// RFC 6154 and RFC 9979 uses as numbers; part of the stored format.
 pub(crate) fn special_use_code(special_use: Option<SpecialUse>) -> u64 {
     match special_use {
         None => 0,
@@ -183,6 +183,9 @@ pub(crate) fn special_use_code(special_use: Option<SpecialUse>) -> u64 {
         Some(SpecialUse::Junk) => 5,
         Some(SpecialUse::Sent) => 6,
         Some(SpecialUse::Trash) => 7,
+        Some(SpecialUse::Memos) => 8,
+        Some(SpecialUse::Scheduled) => 9,
+        Some(SpecialUse::Snoozed) => 10,
     }
 }
 
@@ -196,6 +199,9 @@ pub(crate) fn special_use_from(code: u64) -> Option<SpecialUse> {
         5 => SpecialUse::Junk,
         6 => SpecialUse::Sent,
         7 => SpecialUse::Trash,
+        8 => SpecialUse::Memos,
+        9 => SpecialUse::Scheduled,
+        10 => SpecialUse::Snoozed,
         _ => return None,
     })
 }

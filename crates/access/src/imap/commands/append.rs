@@ -32,8 +32,12 @@ pub(crate) async fn run(
     append: &Append,
     answer: Change,
 ) -> Result<Next, Stop> {
+    let limit = cx
+        .ctx
+        .message_limit
+        .map_or(usize::MAX, |limit| limit.of_saving() as usize);
     let wanted = Wanted {
-        at_most: APPEND_MESSAGES,
+        at_most: APPEND_MESSAGES.min(limit),
         leaves_bytes: 0,
     };
     match collect(cx, user, opened.as_deref(), append, wanted, answer).await? {

@@ -1,11 +1,12 @@
 //! COPY and UID COPY (RFC 3501 §6.4.7, RFC 4315 §3).
 
+use imap::capability::MessageLimit;
 use imap::command::Transfer;
 use imap::out::Code;
 use mailbox::{Act, Error, Expunges, Opened, Place};
 use store::uids::UidSet;
 
-use super::numbers;
+use super::{message_limit, numbers};
 use crate::imap::io::Stop;
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, User};
@@ -20,6 +21,14 @@ pub(crate) async fn run(
     let Some((uids, to, answer)) = prepare(cx, user, opened, copy, answer).await? else {
         return Ok(());
     };
+    // RFC 9738 §3.1: all of them or none.
+    if let Some(limit) = cx.ctx.message_limit.map(MessageLimit::of_saving)
+        && uids.len() > u64::from(limit)
+    {
+        let (code, text) = message_limit::too_many(limit);
+        answer.no(&mut cx.io.out, Some(code), &text);
+        return Ok(());
+    }
     match cx.io.patiently(user.person.copy(opened, uids, to)).await? {
         Ok(copied) => {
             if to.mailbox == opened.id() {

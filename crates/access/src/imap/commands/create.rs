@@ -72,5 +72,8 @@ fn stored_use(special_use: SpecialUse) -> contract::SpecialUse {
         SpecialUse::Junk => contract::SpecialUse::Junk,
         SpecialUse::Sent => contract::SpecialUse::Sent,
         SpecialUse::Trash => contract::SpecialUse::Trash,
+        SpecialUse::Memos => contract::SpecialUse::Memos,
+        SpecialUse::Scheduled => contract::SpecialUse::Scheduled,
+        SpecialUse::Snoozed => contract::SpecialUse::Snoozed,
     }
 }

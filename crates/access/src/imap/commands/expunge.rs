@@ -6,6 +6,7 @@ use mailbox::{Act, Expunges, Opened};
 use store::flags::DELETED;
 use store::uids::UidSet;
 
+use super::message_limit::{self, told};
 use super::numbers;
 use crate::imap::io::Stop;
 use crate::imap::session::{Change, Cx, User};
@@ -32,11 +33,17 @@ pub(crate) async fn run(
         answer.unchanged(&mut cx.io.out, None);
         return Ok(());
     }
+    // RFC 9738 §3.1: EXPUNGE itself is never cut.
+    let newest = set.and_then(|_| message_limit::newest(cx, opened, &uids, |_| true));
+    let (uids, cut) = match newest {
+        Some((newest, cut)) => (newest, Some(cut)),
+        None => (uids, None),
+    };
     match cx.io.patiently(user.person.expunge(opened, uids)).await? {
         Ok(expunged) => {
             cx.tell_gone(user, opened)?;
             let highest = Code::HighestModSeq(expunged.committed().modseq);
-            let code = user.condstore.then_some(highest);
+            let code = told(cx, user.condstore.then_some(highest), cut);
             answer.ok(&mut cx.io.out, expunged.narrow(|_| ()), code);
         }
         Err(error) => cx.no_change(user, answer, &error),

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use imap::capability::MessageLimit;
 use imap::command::{Fetch, FetchItem, Numbers, PartialRange};
 use imap::out::{Code, FetchLine, Out};
 use imap::set::SequenceSet;
@@ -18,6 +19,7 @@ use store::flags::{FlagEdit, Flags, SEEN};
 use store::uids::UidSet;
 use world::clock::UnixMs;
 
+use super::message_limit::{self, Cut};
 use super::{enable, numbers};
 use crate::events::AccessEvent;
 use crate::imap::ahead;
@@ -43,9 +45,23 @@ pub(crate) async fn run(
         answer.bad(&mut cx.io.out, None, "ENABLE QRESYNC first");
         return Ok(());
     }
+    if let Some(limit) = cx.ctx.message_limit.and_then(MessageLimit::of_all)
+        && fetch
+            .partial
+            .is_some_and(|range| range.last.get().abs_diff(range.first.get()) >= limit)
+    {
+        let (code, text) = message_limit::too_many(limit);
+        answer.no(&mut cx.io.out, Some(code), &text);
+        return Ok(());
+    }
     let uids = match fetch.partial {
         Some(range) => some_of(opened, &uids, range),
         None => uids,
+    };
+    let since = fetch.changed_since.unwrap_or(0);
+    let (uids, cut) = match message_limit::newest(cx, opened, &uids, |row| row.modseq > since) {
+        Some((newest, cut)) => (newest, Some(cut)),
+        None => (uids, None),
     };
     if fetch.vanished {
         let since = fetch.changed_since.unwrap_or(0);
@@ -80,7 +96,7 @@ pub(crate) async fn run(
     };
     cx.tell(user, opened, expunges)?;
     match failed.sentence() {
-        None => answer.ok(&mut cx.io.out, None),
+        None => answer.ok(&mut cx.io.out, cut.map(Cut::code)),
         Some((code, sentence)) => answer.no(&mut cx.io.out, Some(code), &sentence),
     }
     Ok(())

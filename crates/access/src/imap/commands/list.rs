@@ -287,5 +287,8 @@ const fn special_use_name(special_use: SpecialUse) -> &'static str {
         SpecialUse::Junk => "\\Junk",
         SpecialUse::Sent => "\\Sent",
         SpecialUse::Trash => "\\Trash",
+        SpecialUse::Memos => "\\Memos",
+        SpecialUse::Scheduled => "\\Scheduled",
+        SpecialUse::Snoozed => "\\Snoozed",
     }
 }

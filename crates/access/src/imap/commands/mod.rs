@@ -15,6 +15,7 @@ pub(super) mod language;
 pub(super) mod list;
 pub(super) mod login;
 pub(super) mod lsub;
+pub(super) mod message_limit;
 pub(super) mod metadata;
 pub(super) mod move_to;
 pub(super) mod multi_search;

@@ -5,6 +5,7 @@ use imap::out::Code;
 use mailbox::{Act, Opened};
 
 use super::copy::{both_sides, prepare};
+use super::message_limit::{self, told};
 use crate::imap::io::Stop;
 use crate::imap::session::{Change, Cx, User};
 
@@ -22,6 +23,10 @@ pub(crate) async fn run(
     let Some((uids, to, answer)) = prepare(cx, user, opened, moved, answer).await? else {
         return Ok(());
     };
+    let (uids, cut) = match message_limit::newest(cx, opened, &uids, |_| true) {
+        Some((newest, cut)) => (newest, Some(cut)),
+        None => (uids, None),
+    };
     match cx.io.patiently(user.person.move_to(opened, uids, to)).await? {
         Ok(moved) => {
             let done = moved.committed();
@@ -31,7 +36,8 @@ pub(crate) async fn run(
                 cx.io.out.ok(Some(&code), "Moved");
             }
             cx.tell_gone(user, opened)?;
-            let code = user.condstore.then_some(Code::HighestModSeq(done.modseq));
+            let highest = user.condstore.then_some(Code::HighestModSeq(done.modseq));
+            let code = told(cx, highest, cut);
             answer.ok(&mut cx.io.out, moved.narrow(|_| ()), code);
         }
         Err(error) => cx.no_change(user, answer, &error),

@@ -3,8 +3,9 @@
 use imap::command::{Numbers, Returns, Search};
 use mailbox::{Expunges, Opened};
 
+use super::message_limit::Cut;
 use crate::imap::contexts;
-use crate::imap::find::find;
+use crate::imap::find::{Beyond, find};
 use crate::imap::io::Stop;
 use crate::imap::results::{kept, number_of, tell};
 use crate::imap::session::{Cx, Reading, User};
@@ -21,8 +22,8 @@ pub(crate) async fn run(
     let Some((wanted, answer)) = contexts::want(cx, user, opened, asked, answer) else {
         return Ok(());
     };
-    let found = find(cx, user, opened, (search, saves), answer).await?;
-    let Some((hits, answer)) = found else {
+    let found = find(cx, user, opened, (search, saves, Beyond::Cut), answer).await?;
+    let Some((hits, cut, answer)) = found else {
         return Ok(());
     };
     let with_modseq = search.uses_modseq();
@@ -44,7 +45,7 @@ pub(crate) async fn run(
     }
     contexts::start(&mut cx.io.out, user, opened, wanted, (answer.tag(), &hits));
     cx.tell(user, opened, expunges(search.numbers))?;
-    answer.ok(&mut cx.io.out, None);
+    answer.ok(&mut cx.io.out, cut.map(Cut::code));
     Ok(())
 }
 

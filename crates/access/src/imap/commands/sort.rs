@@ -5,7 +5,7 @@ use mailbox::Opened;
 
 use super::search::expunges;
 use crate::imap::contexts;
-use crate::imap::find::{find, refuse};
+use crate::imap::find::{Beyond, find, refuse};
 use crate::imap::io::Stop;
 use crate::imap::results::{kept, number_of, tell};
 use crate::imap::session::{Cx, Reading, User};
@@ -23,8 +23,8 @@ pub(crate) async fn run(
     let Some((wanted, answer)) = contexts::want(cx, user, opened, asked, answer) else {
         return Ok(());
     };
-    let found = find(cx, user, opened, (&sort.search, saves), answer).await?;
-    let Some((hits, answer)) = found else {
+    let found = find(cx, user, opened, (&sort.search, saves, Beyond::Refuse), answer).await?;
+    let Some((hits, _, answer)) = found else {
         return Ok(());
     };
     let hits = match ordered(cx, (user, &user.person.at(opened)), &hits, &sort.criteria).await {

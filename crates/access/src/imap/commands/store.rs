@@ -9,6 +9,7 @@ use mailbox::{Expunges, FlagsSet, Opened};
 use store::flags::FlagEdit;
 use store::uids::UidSet;
 
+use super::message_limit::{self, Cut};
 use super::{enable, numbers};
 use crate::imap::io::Stop;
 use crate::imap::session::{Change, Cx, User};
@@ -29,6 +30,10 @@ pub(crate) async fn run(
     if command.unchanged_since.is_some() {
         enable::condstore(cx, user, Some(opened));
     }
+    let (wanted, cut) = match message_limit::newest(cx, opened, &wanted, |_| true) {
+        Some((newest, cut)) => (newest, Some(cut)),
+        None => (wanted, None),
+    };
     let uids = UidSet::from_uids(opened.select(&wanted).map(|(_, row)| row.uid));
     if uids.is_empty() {
         cx.tell(user, opened, expunges(command.numbers))?;
@@ -64,8 +69,11 @@ pub(crate) async fn run(
     let modified = modified(opened, command.numbers, set.committed());
     cx.tell(user, opened, expunges(command.numbers))?;
     if modified.is_empty() {
-        answer.ok(&mut cx.io.out, set.narrow(|_| ()), None);
+        answer.ok(&mut cx.io.out, set.narrow(|_| ()), cut.map(Cut::code));
     } else {
+        if let Some(cut) = cut {
+            cut.beside(cx);
+        }
         answer.partly(
             &mut cx.io.out,
             Some(set.narrow(|_| ())),

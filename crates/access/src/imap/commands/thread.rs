@@ -7,7 +7,7 @@ use mailbox::{Opened, Person};
 
 use super::search::expunges;
 use crate::imap::digests::{self, Needs};
-use crate::imap::find::{Halt, Hit, find, refuse};
+use crate::imap::find::{Beyond, Halt, Hit, find, refuse};
 use crate::imap::io::Stop;
 use crate::imap::results::number_of;
 use crate::imap::session::{Cx, Reading, User};
@@ -20,8 +20,8 @@ pub(crate) async fn run(
     thread: &Thread,
     answer: Reading,
 ) -> Result<(), Stop> {
-    let found = find(cx, user, opened, (&thread.search, false), answer).await?;
-    let Some((hits, answer)) = found else {
+    let found = find(cx, user, opened, (&thread.search, false, Beyond::Refuse), answer).await?;
+    let Some((hits, _, answer)) = found else {
         return Ok(());
     };
     let steps = match threaded(cx, (user, &user.person.at(opened)), &hits, thread.algorithm).await {

@@ -1,6 +1,9 @@
 //! UIDBATCHES (RFC 10022): ranges of UIDs with so many messages each, the newest first, so that a client can ask for a large mailbox
 //! in pieces without sequence numbers.
 
+use std::num::NonZeroU32;
+
+use imap::capability::MessageLimit;
 use imap::command::UidBatches;
 use imap::out::Code;
 use mailbox::{Expunges, Opened};
@@ -24,7 +27,12 @@ pub(crate) async fn run(
     cx.tell(user, opened, Expunges::Tell)?;
     let uids = opened.snapshot().iter().map(|row| row.uid);
     let uids: Vec<u32> = uids.filter(|&uid| uid <= opened.last_known_uid()).collect();
-    match batches(&uids, asked) {
+    // RFC 10022: nobody could do anything with a larger batch.
+    let most = cx.ctx.message_limit.and_then(MessageLimit::of_all);
+    let size = most
+        .and_then(NonZeroU32::new)
+        .map_or(asked.size, |most| asked.size.min(most));
+    match batches(&uids, UidBatches { size, ..asked }) {
         Some(batches) => {
             cx.io.out.uid_batches(answer.tag(), &batches);
             answer.ok(&mut cx.io.out, None);
@@ -59,8 +67,6 @@ fn batches(uids: &[u32], asked: UidBatches) -> Option<Vec<(u32, u32)>> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use proptest::prelude::*;
 
     use super::*;
