@@ -14,6 +14,7 @@ mod help;
 mod history;
 mod index;
 mod kill;
+mod parts;
 mod privileges;
 mod queue;
 mod recording;

@@ -54,6 +54,24 @@ impl Served {
     }
 }
 
+/// `imap.message_limit` is told to whoever signs in, and `imap.save_limit` beside it is a mistake.
+#[test]
+fn a_limit_of_messages_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), "[imap]\nmessage_limit = 1000\n");
+    let password = "a good password";
+    let add = ["account", "add", "ann@example.org", "--password-stdin"];
+    assert!(
+        with_input(&served.data, &add, &format!("{password}\n"))
+            .status
+            .success()
+    );
+    let mut talk = Talk::connect_tls(served.port("imaps", 0), &TlsClient::trusting(&served.ca));
+    talk.line().unwrap();
+    let said = talk.imap("a", &format!("LOGIN ann@example.org \"{password}\""));
+    assert!(said.last().unwrap().contains(" MESSAGELIMIT=1000"), "{said:?}");
+}
+
 #[test]
 fn a_server_runs_from_its_settings_and_only_the_doors_asked_for_are_open() {
     let dir = tempfile::tempdir().unwrap();
