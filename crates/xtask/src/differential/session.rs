@@ -59,7 +59,13 @@ impl Session {
         self.writer.write_all(&octets)?;
         let mut untagged = Vec::new();
         loop {
-            let response = self.response()?;
+            let response = self.response().map_err(|error| {
+                let (port, start) = (
+                    self.writer.peer_addr().map_or(0, |peer| peer.port()),
+                    octets.len().min(100),
+                );
+                format!("port {port}, {}: {error}", octets[..start].escape_ascii())
+            })?;
             if let Some(status) = response.strip_prefix(tag.as_bytes()) {
                 let status = String::from_utf8_lossy(status).into_owned();
                 return Ok(Answer { untagged, status });
