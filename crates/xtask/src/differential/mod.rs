@@ -184,7 +184,7 @@ fn fetch(pair: &mut Pair<'_>, found: &mut Found) -> Outcome<()> {
     for page in pair.letters.chunks(PAGE) {
         for group in &groups {
             let ours = ask(&mut pair.ours, page.iter().map(|letter| letter.0), group)?;
-            let theirs = ask(&mut pair.theirs, page.iter().map(|letter| letter.1), group)?;
+            let theirs = ask_peer(&mut pair.theirs, page.iter().map(|letter| letter.1), group)?;
             let nothing = BTreeMap::new();
             for (our_uid, their_uid, letter) in page {
                 let (one, other) = (ours.get(our_uid), theirs.get(their_uid));
@@ -197,6 +197,27 @@ fn fetch(pair: &mut Pair<'_>, found: &mut Found) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// As [`ask`]. Dovecot leaves in the middle of the answer about a part that is not well encoded (BINARY): that message it does not tell.
+fn ask_peer(
+    session: &mut Session,
+    uids: impl Iterator<Item = u32>,
+    items: &str,
+) -> Outcome<compare::Fetched> {
+    let uids: Vec<u32> = uids.collect();
+    if let Ok(found) = ask(session, uids.iter().copied(), items) {
+        return Ok(found);
+    }
+    session.reopen()?;
+    let mut found = compare::Fetched::new();
+    for uid in uids {
+        match ask(session, std::iter::once(uid), items) {
+            Ok(one) => found.extend(one),
+            Err(_) => session.reopen()?,
+        }
+    }
+    Ok(found)
 }
 
 /// One FETCH. After a refusal each message is asked for alone: one that cannot be told hides the others.

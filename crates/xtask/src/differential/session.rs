@@ -13,6 +13,8 @@ pub struct Session {
     reader: BufReader<TcpStream>,
     writer: TcpStream,
     tag: u32,
+    /// Port, user, password.
+    door: (u16, String, String),
     /// What it announces after sign-in, in capitals, each word with a space on both sides.
     pub capabilities: String,
 }
@@ -35,6 +37,7 @@ impl Session {
             reader: BufReader::with_capacity(1 << 16, writer.try_clone()?),
             writer,
             tag: 0,
+            door: (port, user.to_owned(), password.to_owned()),
             capabilities: String::new(),
         };
         session.response()?;
@@ -44,6 +47,13 @@ impl Session {
             session.capabilities.push_str(&format!("{line} "));
         }
         Ok(session)
+    }
+
+    /// Signs in again after the server left, and opens the mailbox.
+    pub fn reopen(&mut self) -> Outcome<()> {
+        let (port, user, password) = self.door.clone();
+        *self = Self::open(port, &user, &password)?;
+        self.demand("EXAMINE compare").map(drop)
     }
 
     /// Whether it announces this word.
