@@ -156,6 +156,7 @@ fn every_setting_has_a_default_or_says_that_it_has_none_and_its_example_passes()
         let example = DeValue::parse(setting.example).unwrap();
         assert!(setting.kind.read(&example).is_ok(), "{}", setting.name);
         assert!(setting.doc.ends_with('.'), "{}", setting.name);
+        assert!(!setting.doc.contains("  "), "{} is told with gaps", setting.name);
     }
     for setting in SETTINGS {
         assert!(reference().contains(&format!("## {}\n", setting.name)));

@@ -1,7 +1,7 @@
 //! Which capabilities are announced when (RFC 3501 §6.1.1): a function of the state and of one table.
 //!
 //! [`EXTENSIONS`] is the only list: CAPABILITY and ENABLE are made from it, and so is `docs/reference/imap.md`
-//! (`cargo xtask reference`). An extension gets its line in the commit in which it works whole.
+//! (`cargo xtask reference`), which also tells [`LEFT`]. An extension gets its line in the commit in which it works whole.
 
 use std::num::NonZeroU32;
 
@@ -188,6 +188,49 @@ pub const EXTENSIONS: &[Extension] = &[
     extension("APPENDLIMIT", "RFC 7889", When::WithAppendLimit, Enable::No, "status_and_select_agree"),
 ];
 
+/// A capability that exists and is not announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// as it would be announced
+    pub name: &'static str,
+    /// where it is specified
+    pub rfc: &'static str,
+    /// the day of the reason
+    pub since: &'static str,
+    /// why it is not here
+    pub why: &'static str,
+}
+
+const fn left(name: &'static str, rfc: &'static str, since: &'static str, why: &'static str) -> Left {
+    Left {
+        name,
+        rfc,
+        since,
+        why,
+    }
+}
+
+/// What is left out, each with its reason; a line goes when its extension comes.
+#[rustfmt::skip] // one line each: it is a table
+pub const LEFT: &[Left] = &[
+    left("ANNOTATE-EXPERIMENT-1", "RFC 5257", "2026-11-26", "an experiment; NOTIFY refuses its event as RFC 5465 says"),
+    left("AUTH=OAUTHBEARER", "RFC 7628", "2026-11-26", "nobody here issues tokens"),
+    left("AUTH=SCRAM-SHA-256-PLUS", "RFC 7677", "2026-11-26", "channel binding is not built"),
+    left("CONVERT", "RFC 5259", "2026-11-26", "would bring converters of hostile content into the server"),
+    left("I18NLEVEL=2", "RFC 5255", "2026-11-26", "one collation for all (decision 0029)"),
+    left("IMAPSIEVE=", "RFC 6785", "2026-11-26", "there is no Sieve yet"),
+    left("JMAPACCESS", "RFC 9698", "2026-11-26", "there is no JMAP yet"),
+    left("LOGIN-REFERRALS", "RFC 2221", "2026-11-26", "there is one server"),
+    left("MAILBOX-REFERRALS", "RFC 2193", "2026-11-26", "there is one server"),
+    left("QUOTA=RES-ANNOTATION-STORAGE", "RFC 9208", "2026-11-26", "notes have limits of their own, the same for everybody"),
+    left("QUOTA=RES-MESSAGE", "RFC 9208", "2026-11-26", "nothing limits the number of messages (decision 0027)"),
+    left("QUOTASET", "RFC 9208", "2026-11-26", "quotas are the operator's (decision 0027)"),
+    left("SEARCH=FUZZY", "RFC 6203", "2026-11-26", "no score here would be honest (decision 0029)"),
+    left("URLAUTH=BINARY", "RFC 5524", "2026-11-26", "FETCH has BINARY (decision 0027)"),
+    left("URL-PARTIAL", "RFC 5550", "2026-11-26", "PARTIAL is taken in URLs; the name comes when a mail program asks for it"),
+    left("UTF8=ONLY", "RFC 9755", "2026-11-26", "would shut out every program that does not know it"),
+];
+
 /// The names, separated by single spaces.
 pub fn capabilities(stage: Stage, offer: Offer) -> String {
     let names: Vec<String> = EXTENSIONS
@@ -275,6 +318,18 @@ mod tests {
             names.dedup();
             assert_eq!(names.len(), before);
             assert!(names.iter().all(|name| !name.is_empty()));
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_announced_and_has_its_reason() {
+        for left in LEFT {
+            assert!(
+                EXTENSIONS.iter().all(|extension| extension.name != left.name),
+                "{} is here",
+                left.name
+            );
+            assert!(!left.why.is_empty() && left.since.len() == 10, "{}", left.name);
         }
     }
 

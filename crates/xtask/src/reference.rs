@@ -221,11 +221,33 @@ fn imap() -> Outcome<String> {
          `imap::capability::EXTENSIONS`: `cargo xtask reference --fix`.\n\n\
          | capability | specified in | announced | ENABLE | test |\n|---|---|---|---|---|\n",
     );
-    for line in extensions(&tree::read("crates/imap/src/capability.rs")?) {
+    let text = tree::read("crates/imap/src/capability.rs")?;
+    for line in extensions(&text) {
         let [name, rfc, when, enable, test] = line;
         out.push_str(&format!("| `{name}` | {rfc} | {when} | {enable} | `{test}` |\n"));
     }
+    out.push_str(
+        "\nWithout a name of their own, and here: STATUS of DELETED (RFC 9051 §6.3.11) and DELETED-STORAGE (RFC 9208 §4.1.4), the keywords and uses of\n\
+         RFC 9979. POP3 has [its page](../run/pop3.md).\n\n\
+         ## What is left out\n\n| capability | specified in | since | why |\n|---|---|---|---|\n",
+    );
+    for [name, rfc, since, why] in left_out(&text) {
+        out.push_str(&format!("| `{name}` | {rfc} | {since} | {why} |\n"));
+    }
     Ok(out)
+}
+
+/// The lines of what is not announced: name, RFC, day, reason.
+fn left_out(text: &str) -> Vec<[String; 4]> {
+    let lines = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("left(\"")?.strip_suffix("\"),"));
+    lines
+        .filter_map(|line| {
+            let mut parts = line.splitn(4, "\", \"").map(str::to_owned);
+            Some([parts.next()?, parts.next()?, parts.next()?, parts.next()?])
+        })
+        .collect()
 }
 
 /// The lines of the table: name, RFC, when it is announced in words, whether ENABLE takes it, test.
@@ -324,6 +346,15 @@ mod tests {
             )
         );
         assert_eq!(rows[1].1, "Duration::from_secs(1)");
+    }
+
+    #[test]
+    fn what_is_left_out_is_read_with_its_reason() {
+        let text = "    left(\"X=1\", \"RFC 1\", \"2026-01-02\", \"one, two (three)\"),\nconst fn left(";
+        assert_eq!(
+            left_out(text),
+            [["X=1", "RFC 1", "2026-01-02", "one, two (three)"]]
+        );
     }
 
     #[test]

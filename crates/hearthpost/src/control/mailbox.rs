@@ -155,6 +155,9 @@ fn record(
     };
     let state = |rights: Rights| (!rights.is_empty()).then(|| json!({ who: rights.to_string() }));
     let (before, after) = (state(known.map(of_side).unwrap_or_default()), state(rights));
+    let gone = after
+        .is_none()
+        .then(|| format!("({who} {})", known.map(of_side).unwrap_or_default()));
     let verb = match (&before, &after) {
         (None, _) => "added",
         (Some(_), Some(_)) => "set",
@@ -167,6 +170,7 @@ fn record(
         name: format!("{address} {mailbox}"),
         before,
         after,
+        note: gone,
         ..Record::default()
     }
 }

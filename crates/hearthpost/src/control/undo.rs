@@ -89,6 +89,10 @@ impl Refused {
     fn text(self, record: &Record, id: ChangeId, newer: Option<ChangeId>) -> String {
         let Record { noun, name, .. } = record;
         match (self, newer) {
+            (Self::NoStates, _) if noun == "mailbox" => format!(
+                "undo does not take back rights in mailboxes; hearthpost history tells what they were before {id}. \
+                 Set them anew: hearthpost mailbox acl set"
+            ),
             (Self::NoStates, _) => format!("the change {id} cannot be taken back: it has no former state."),
             (Self::Changed, Some(newer)) => {
                 format!("the {noun} {name} was changed again since. Undo that first: hearthpost undo {newer}")

@@ -62,6 +62,13 @@ fn rights_are_set_by_operators_and_owners_and_hold_at_once() {
     let remove = ["mailbox", "acl", "remove", ALICE, "Team"];
     done(&data, &[&remove[..], &["anyone"]].concat());
     done(&data, &[&remove[..], &[BOB]].concat());
+    let taken = done(&data, &["history", "--limit", "1"])[0].clone();
+    assert_eq!(taken["note"], format!("({BOB} lrs)"));
+    let (code, said) = refused(&data, &["undo", taken["id"].as_str().unwrap()]);
+    assert!(
+        code == 1 && said.contains("undo does not take back rights"),
+        "{code} {said}"
+    );
     let told = std::iter::from_fn(|| bob.line()).find(|line| line.starts_with("* NO"));
     assert!(told.is_some_and(|line| line.starts_with("* NO [NOPERM]")));
     bob.say("DONE\r\n");
