@@ -155,6 +155,38 @@ async fn a_disabled_account_is_sent_away() {
     assert!(client.line().await.starts_with("* BYE"));
 }
 
+/// Whoever waits in IDLE is told nothing any more either, least of all what NOTIFY asks to see of new mail.
+#[tokio::test]
+async fn imp_5_a_disabled_account_hears_nothing_in_idle() {
+    let world = World::new().await;
+    let mut client = world.inbox().await;
+    client
+        .ok("NOTIFY SET (selected (MessageNew (BODY[]) MessageExpunge))")
+        .await;
+    client.send(b"a IDLE\r\n").await;
+    assert!(client.line().await.starts_with("+ "));
+    world
+        .deliver("alice@example.test", b"Subject: 1\r\n\r\nx\r\n")
+        .await;
+    assert_eq!(client.line().await, "* 1 EXISTS");
+    client.line().await;
+    assert!(client.line().await.contains("Subject: 1"));
+    let change = directory::admin::AccountChange {
+        enabled: Some(false),
+        ..Default::default()
+    };
+    world
+        .directory
+        .set_account("alice@example.test", change)
+        .await
+        .unwrap();
+    world
+        .deliver("alice@example.test", b"Subject: 2\r\n\r\nx\r\n")
+        .await;
+    let rest = client.rest_of_it().await;
+    assert!(rest.len() == 1 && rest[0].starts_with("* BYE"), "{rest:?}");
+}
+
 /// TLS-1: plaintext behind STARTTLS is never executed after the handshake.
 #[tokio::test]
 async fn tls_1_commands_behind_starttls_are_never_executed() {

@@ -29,6 +29,10 @@ pub(crate) async fn run(
             line = cx.io.next(until) => break line?,
             () = changed(user, opened.as_deref_mut()) => {}
         }
+        if !user.who.still_welcome() {
+            cx.io.out.bye(None, "This account is not enabled any more");
+            return Ok(Next::Close);
+        }
         // RFC 5465 §4: the same as between commands.
         notices::tell_others(cx, user, opened.as_deref().map(Opened::id)).await?;
     };
