@@ -4,7 +4,7 @@
 //! that name them, and names are looked for in that: so what they may not see and what does not exist cost the same and are
 //! answered the same (threat case IMP-5).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use mail::ids::{AccountId, MailboxId};
@@ -225,24 +225,28 @@ impl Person {
         let label = label(&account.address, owner);
         let tree = self.as_owner(owner).tree().await?;
         let seen = |entry: &&Entry| rights.contains_key(&entry.row.id);
+        let names = tree.entries().iter().filter(seen);
+        let parents = above(names.map(|entry| entry.name.as_str()));
         for entry in tree.entries().iter().filter(seen) {
-            let below = format!("{}{SEPARATOR}", entry.name);
             let mut row = entry.row.clone();
             // Another's Sent is nobody else's Sent.
             row.special_use = None;
             entries.push(Entry {
                 name: format!("{OTHERS}{SEPARATOR}{label}{SEPARATOR}{}", entry.name),
-                has_children: tree
-                    .entries()
-                    .iter()
-                    .filter(seen)
-                    .any(|it| it.name.starts_with(&below)),
+                has_children: parents.contains(entry.name.as_str()),
                 rights: rights.get(&row.id).copied().unwrap_or(Rights::NONE),
                 row,
             });
         }
         Ok(())
     }
+}
+
+/// All names above these. One pass: an owner may share thousands of mailboxes with everybody.
+fn above<'n>(names: impl Iterator<Item = &'n str>) -> HashSet<&'n str> {
+    names
+        .flat_map(|name| name.match_indices(SEPARATOR).map(|(at, _)| &name[..at]))
+        .collect()
 }
 
 /// How an owner is called in names: by the address; by the identifier when the address cannot stand in a name.
@@ -272,6 +276,12 @@ mod tests {
     use mail::ids::Id;
 
     use super::*;
+
+    #[test]
+    fn names_above_are_found_whole() {
+        let names = above(["INBOX", "a/b/c", "a/b", "ab/x"].into_iter());
+        assert_eq!(names, HashSet::from(["a", "a/b", "ab"]));
+    }
 
     #[test]
     fn an_owner_is_called_by_an_address_that_can_stand_in_a_name() {
