@@ -72,11 +72,12 @@ impl Person {
     /// What the access key of an own mailbox depends on.
     pub async fn url_key_parts(&self, name: &MailboxName) -> Result<KeyParts> {
         let tree = self.tree().await?;
+        // Read first: whoever tries names must not learn from the time it takes which are there (threat case IMP-5).
+        let rows = self.shared.store.metadata(self.account).await?;
         let row = &tree.find(name).ok_or(Error::NoSuchMailbox)?.row;
         if row.account != self.account {
             return Err(Error::NoSuchMailbox);
         }
-        let rows = self.metadata().await?;
         let reset = |mailbox: Option<MailboxId>| {
             let is_it = |entry: &&MetadataRow| entry.mailbox == mailbox && entry.entry == RESET_ENTRY;
             rows.iter()

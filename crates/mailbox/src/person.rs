@@ -166,7 +166,10 @@ impl Person {
 
     /// All metadata of the account and its mailboxes (RFC 5464).
     pub async fn metadata(&self) -> Result<Vec<MetadataRow>> {
-        Ok(self.shared.store.metadata(self.account).await?)
+        let mut rows = self.shared.store.metadata(self.account).await?;
+        // What the server keeps there under other names is nobody's note.
+        rows.retain(|row| row.entry.starts_with('/'));
+        Ok(rows)
     }
 
     /// Whether new messages of so many bytes may come as things stand, when `leaves_bytes` of what is there go for them:

@@ -29,7 +29,7 @@ pub const ATTEMPT_DAYS: u64 = 30;
 pub const METADATA_BYTES_PER_ACCOUNT: usize = 1 << 20;
 /// Bytes of one value of metadata.
 pub const METADATA_VALUE_BYTES: usize = 64 * 1024;
-/// Entries of metadata of one account.
+/// Entries of metadata of one account. Those whose name does not begin with `/` are the server's own, and count for neither limit.
 pub const METADATA_ENTRIES_PER_ACCOUNT: usize = 2000;
 /// Names without a mailbox that one account may subscribe to.
 pub const SUBSCRIBED_NAMES_PER_ACCOUNT: usize = 1000;

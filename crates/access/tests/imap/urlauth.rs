@@ -233,3 +233,42 @@ async fn imp_5_urls_reach_no_further_than_rights() {
     alice.ok("RESETKEY Team").await;
     assert_eq!(fetched(&mut bob, &url).await, None);
 }
+
+/// Nor is what is kept of a reset told to whoever watches notes.
+#[tokio::test]
+async fn a_reset_is_no_note() {
+    let world = World::new().await;
+    let mut watching = world.user("alice").await;
+    watching
+        .ok("NOTIFY SET (personal (MailboxMetadataChange ServerMetadataChange))")
+        .await;
+    let mut alice = world.inbox().await;
+    alice.ok("RESETKEY").await;
+    alice.ok("RESETKEY INBOX").await;
+    alice.ok("SETMETADATA INBOX (/private/comment \"x\")").await;
+    assert_eq!(watching.line().await, "* METADATA INBOX /private/comment");
+}
+
+/// URLs can be made worthless however full the notes are: somebody with the right `w` could fill them.
+#[tokio::test]
+async fn imp_5_a_reset_needs_no_room_among_the_notes() {
+    let world = World::new().await;
+    world.deliver("alice@example.test", MAIL).await;
+    let mut alice = world.inbox().await;
+    let url = generated(&mut alice, &format!("{ALICE}/INBOX/;UID=1;URLAUTH=authuser")).await;
+    for hundred in 0..store::contract::METADATA_ENTRIES_PER_ACCOUNT / 100 {
+        let notes: Vec<String> = (0..100).map(|n| format!("/shared/{hundred}-{n} \"x\"")).collect();
+        alice
+            .ok(&format!("SETMETADATA INBOX ({})", notes.join(" ")))
+            .await;
+    }
+    let more = "SETMETADATA INBOX (/shared/more \"x\")";
+    alice.refused(more, "NO [METADATA TOOMANY]").await;
+    alice.ok("RESETKEY INBOX").await;
+    alice.ok("RESETKEY").await;
+    assert_eq!(fetched(&mut alice, &url).await, None);
+    alice.refused(more, "NO [METADATA TOOMANY]").await;
+    alice
+        .ok("SETMETADATA INBOX (/shared/0-0 NIL /shared/more \"x\")")
+        .await;
+}

@@ -922,7 +922,7 @@ impl State {
         let mine = || {
             self.metadata
                 .iter()
-                .filter(|((owner, _, _), _)| *owner == account)
+                .filter(|((owner, _, entry), _)| *owner == account && entry.starts_with('/'))
         };
         if mine().count() > METADATA_ENTRIES_PER_ACCOUNT {
             return refuse(Conflict::TooManyEntries);

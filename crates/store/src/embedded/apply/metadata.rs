@@ -41,7 +41,8 @@ impl Work<'_> {
         let (count, bytes): (i64, i64) = self
             .conn
             .prepare_cached(
-                "SELECT count(*),ifnull(sum(length(CAST(entry AS BLOB))+length(value)),0) FROM metadata WHERE account=?",
+                "SELECT count(*),ifnull(sum(length(CAST(entry AS BLOB))+length(value)),0) FROM metadata \
+                 WHERE account=? AND substr(entry,1,1)='/'",
             )?
             .query_row(params![int(account.raw())], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if uint(count) > METADATA_ENTRIES_PER_ACCOUNT as u64 {
