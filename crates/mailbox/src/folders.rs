@@ -1,8 +1,10 @@
 //! Changes of the tree: create, delete, rename, subscribe. Each is one commit. In another's tree rights are asked first, then it
 //! is done as its owner would do it.
 
+use std::collections::{BTreeSet, HashMap};
+
 use bytes::Bytes;
-use mail::ids::MailboxId;
+use mail::ids::{AccountId, MailboxId};
 use store::contract::{
     Batch, Conflict, MetadataRow, Op, OpResult, Receipt, SUBSCRIBED_NAMES_PER_ACCOUNT, SpecialUse,
     StoreError, Urgency,
@@ -273,6 +275,25 @@ impl Person {
             rows.extend(owners.into_iter().filter(|row| row.entry.starts_with("/shared/")));
         }
         rows.retain(|row| row.mailbox == Some(place.mailbox));
+        Ok(rows)
+    }
+
+    /// The shared metadata of others' mailboxes, as far as the person may read it. Each owner's is read once, however many places
+    /// there are.
+    pub async fn notes_of_others(&self, places: &[Place]) -> Result<Vec<MetadataRow>> {
+        let readable = places
+            .iter()
+            .filter(|place| may(Act::ReadNotes, place.rights).is_ok());
+        let readable: HashMap<MailboxId, AccountId> =
+            readable.map(|place| (place.mailbox, place.owner)).collect();
+        let mut rows = Vec::new();
+        for owner in readable.values().copied().collect::<BTreeSet<_>>() {
+            let theirs = self.as_owner(owner).metadata().await?.into_iter();
+            rows.extend(theirs.filter(|row| {
+                let is_told = row.mailbox.and_then(|mailbox| readable.get(&mailbox)) == Some(&owner);
+                is_told && row.entry.starts_with("/shared/")
+            }));
+        }
         Ok(rows)
     }
 

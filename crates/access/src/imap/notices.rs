@@ -18,7 +18,7 @@ use imap::out::{Code, ListLine, Out};
 use mail::ids::MailboxId;
 use mailbox::name::is_of_others;
 use mailbox::watch::Watch;
-use mailbox::{Act, Entry, Expunges, Opened, Person, Standing, Telling, Tree};
+use mailbox::{Entry, Expunges, Opened, Person, Place, Standing, Telling, Tree};
 use store::contract::{MailboxRow, MetadataRow};
 
 use super::commands::{list, status};
@@ -370,14 +370,10 @@ async fn look(person: &Person, set: &NotifySet, watch: &mut Watch) -> mailbox::R
 
 /// The shared notes of others' mailboxes, which are kept with their owners'.
 async fn notes_of_others(person: &Person, set: &NotifySet, tree: &Tree) -> mailbox::Result<Vec<MetadataRow>> {
-    let mut rows = Vec::new();
     let others = tree.entries().iter().filter(|entry| is_of_others(&entry.name));
-    for entry in others.filter(|entry| entry.may(Act::ReadNotes).is_ok()) {
-        if wanted(set, &entry.name, entry.row.subscribed).metadata {
-            rows.extend(person.metadata_of(entry.place()).await?);
-        }
-    }
-    Ok(rows)
+    let wanted = others.filter(|entry| wanted(set, &entry.name, entry.row.subscribed).metadata);
+    let places: Vec<Place> = wanted.map(Entry::place).collect();
+    person.notes_of_others(&places).await
 }
 
 /// What is wanted of a mailbox that is not open: all groups that cover it together.

@@ -6,7 +6,7 @@ use imap::url::{Url, UrlPartial};
 use mail::ids::AccountId;
 use mail::mime::Structure;
 use mailbox::message::Bytes;
-use mailbox::{Message, Opened, Person};
+use mailbox::{Act, Message, Opened, Person};
 use store::uids::UidSet;
 
 use super::content::place_of;
@@ -96,6 +96,8 @@ impl Finder {
         {
             return Err(NoPart::NotThere);
         }
+        // The mailbox may have been open for long, and the command may have waited for octets.
+        person.still_may(Act::Read, opened.place()).await?;
         let uids = UidSet::from_uids([url.uid.get()]);
         let id = opened.select(&uids).next().map(|(_, row)| row.message);
         let owner = person.at(opened);

@@ -412,3 +412,46 @@ async fn imp_5_whoever_has_it_open_is_told_when_the_rights_go() {
     bob.ok("CLOSE").await;
     bob.refused(&format!("SELECT {team}"), "NO [NONEXISTENT]").await;
 }
+
+/// A right does not last as long as somebody can make a message come: it is asked for again when it is whole, and for each URL.
+#[tokio::test]
+async fn imp_5_a_message_that_comes_slowly_keeps_no_right() {
+    let (_world, mut alice, mut bob) = people().await;
+    give(&mut alice, "lr").await;
+    bob.ok(&format!("SELECT {HERS}/Team")).await;
+    for url in [
+        ";UID=1".to_owned(),
+        "/%23shared/alice@example.test/Team/;UID=1".to_owned(),
+    ] {
+        let before = format!("URL \"{url}\" TEXT {{1}}\r\n");
+        bob.send(format!("s APPEND Drafts CATENATE ({before}").as_bytes())
+            .await;
+        assert!(bob.line().await.starts_with('+'));
+        alice.ok("DELETEACL Team bob@example.test").await;
+        bob.send(format!("x URL \"{url}\")\r\n").as_bytes()).await;
+        let lines = bob.until("s").await;
+        assert!(lines.last().unwrap().starts_with("NO [BADURL"), "{url} {lines:?}");
+        give(&mut alice, "lr").await;
+    }
+    bob.ok("UNSELECT").await;
+    for (given, left, said) in [("lri", "lr", "NO [NOPERM]"), ("lri", "", "NO [TRYCREATE]")] {
+        give(&mut alice, given).await;
+        bob.send(format!("s APPEND {HERS}/Team {{3}}\r\n").as_bytes())
+            .await;
+        assert!(bob.line().await.starts_with('+'));
+        give(&mut alice, left).await;
+        bob.send(b"abc\r\n").await;
+        let lines = bob.until("s").await;
+        assert!(lines.last().unwrap().starts_with(said), "{left} {lines:?}");
+    }
+    give(&mut alice, "lrite").await;
+    bob.ok(&format!("SELECT {HERS}/Team")).await;
+    bob.send(b"s UID REPLACE 1 Drafts {3}\r\n").await;
+    assert!(bob.line().await.starts_with('+'));
+    give(&mut alice, "lr").await;
+    bob.send(b"abc\r\n").await;
+    let lines = bob.until("s").await;
+    assert!(lines.last().unwrap().starts_with("NO [NOPERM]"), "{lines:?}");
+    let lines = alice.ok("STATUS Team (MESSAGES)").await;
+    assert_eq!(lines[0], "* STATUS Team (MESSAGES 2)");
+}

@@ -141,7 +141,8 @@ async fn all(
                 imap::parse::further_messages(&line, cx.io.mode, tag, open).map_err(Halt::Fault)?
             }
             Tail::End if open && announced => return Err(Halt::Bad("A catenated message does not end")),
-            Tail::End => return Ok((to, taking.messages)),
+            // Octets may come for hours: the rights are those of now, not of the beginning.
+            Tail::End => return Ok((still(cx, user, to).await?, taking.messages)),
         };
     }
 }
@@ -317,6 +318,7 @@ impl Taking {
     }
 }
 
+const NO_MAILBOX: &str = "There is no such mailbox; create it first";
 const EMPTY: &str = "A message cannot be empty";
 const MISPLACED: &str = "A message is missing";
 
@@ -359,11 +361,9 @@ async fn place(
 pub(crate) fn not_placed(cx: &mut Cx<'_, '_>, user: &User, answer: Change, error: &Error) {
     match error {
         // The mailbox went while the message came.
-        Error::NoSuchMailbox | Error::Store(StoreError::Conflict(Conflict::NoSuchMailbox)) => answer.no(
-            &mut cx.io.out,
-            Some(Code::TryCreate),
-            "There is no such mailbox; create it first",
-        ),
+        Error::NoSuchMailbox | Error::Store(StoreError::Conflict(Conflict::NoSuchMailbox)) => {
+            answer.no(&mut cx.io.out, Some(Code::TryCreate), NO_MAILBOX)
+        }
         error => cx.no_change(user, answer, error),
     }
 }
@@ -376,15 +376,26 @@ async fn target(cx: &mut Cx<'_, '_>, user: &User, append: &Append) -> Result<Pla
     };
     match found {
         Ok(entry) => Ok(entry.place()),
-        Err(Error::NoSuchMailbox) => Err(Halt::no(
-            Code::TryCreate,
-            "There is no such mailbox; create it first",
-        )),
+        Err(Error::NoSuchMailbox) => Err(Halt::no(Code::TryCreate, NO_MAILBOX)),
         Err(error) => {
             let refusal = cx.refusal(user, &error);
             Err(Halt::No(refusal.code, refusal.text))
         }
     }
+}
+
+/// The same place, if messages may still go there.
+async fn still(cx: &mut Cx<'_, '_>, user: &User, to: Place) -> Result<Place, Halt> {
+    user.person
+        .still_may(Act::Insert, to)
+        .await
+        .map_err(|error| match error {
+            Error::NoSuchMailbox => Halt::no(Code::TryCreate, NO_MAILBOX),
+            error => {
+                let refusal = cx.refusal(user, &error);
+                Halt::No(refusal.code, refusal.text)
+            }
+        })
 }
 
 /// What stands behind octets.

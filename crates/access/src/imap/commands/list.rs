@@ -7,7 +7,7 @@ use imap::command::List;
 use imap::name::MailboxName;
 use imap::out::{Code, ListLine};
 use mailbox::name::is_of_others;
-use mailbox::{Act, Entry, Tree};
+use mailbox::{Act, Entry, Place, Tree};
 use store::contract::{MetadataRow, SpecialUse};
 
 use super::{metadata, status};
@@ -25,7 +25,7 @@ pub(crate) async fn run(cx: &mut Cx<'_, '_>, user: &User, list: &List, answer: R
     if list.patterns.iter().any(|pattern| pattern.asks_separator()) {
         cx.io.out.list_separator();
     }
-    let found = match gather(user, list).await {
+    let found = match gather(cx, user, list).await {
         Ok(found) => found,
         Err(error) => {
             cx.no_reading(user, answer, &error);
@@ -78,7 +78,7 @@ struct Line<'f> {
     way: bool,
 }
 
-async fn gather(user: &User, list: &List) -> Result<Found, mailbox::Error> {
+async fn gather(cx: &mut Cx<'_, '_>, user: &User, list: &List) -> Result<Found, mailbox::Error> {
     let tree = user.person.everything().await?;
     let mut names = Vec::new();
     if list.select.subscribed {
@@ -87,6 +87,13 @@ async fn gather(user: &User, list: &List) -> Result<Found, mailbox::Error> {
     let mut metadata = Vec::new();
     if !list.returns.metadata.is_empty() {
         metadata = user.person.metadata().await?;
+        let others = tree.entries().iter().filter(|entry| is_of_others(&entry.name));
+        let places: Vec<Place> = others.map(Entry::place).collect();
+        match user.person.notes_of_others(&places).await {
+            Ok(theirs) => metadata.extend(theirs),
+            // LIST goes on; the operator hears of what concerns them.
+            Err(error) => drop(cx.refusal(user, &error)),
+        }
     }
     Ok(Found {
         tree,
@@ -165,33 +172,13 @@ async fn show(
         cx.io.out.my_rights(name, &entry.rights.with_obsolete());
     }
     if !list.returns.metadata.is_empty() && entry.may(Act::ReadNotes).is_ok() {
-        notes(cx, user, list, found, entry, name).await;
+        metadata::line(cx, &found.metadata, name, entry.row.id, &list.returns.metadata);
     }
     // RFC 4314 §4: STATUS needs `r`; LIST does not fail for want of it.
     if !list.returns.status.is_empty() && entry.may(Act::Read).is_ok() {
         status::line(cx, user, name, &entry.row, &list.returns.status).await?;
     }
     Ok(())
-}
-
-/// METADATA of one mailbox; another's is read apart, since it is kept with its owner's.
-async fn notes(
-    cx: &mut Cx<'_, '_>,
-    user: &User,
-    list: &List,
-    found: &Found,
-    entry: &Entry,
-    name: &MailboxName,
-) {
-    let wanted = &list.returns.metadata;
-    if !is_of_others(&entry.name) {
-        return metadata::line(cx, &found.metadata, name, entry.row.id, wanted);
-    }
-    match user.person.metadata_of(entry.place()).await {
-        Ok(rows) => metadata::line(cx, &rows, name, entry.row.id, wanted),
-        // LIST goes on; the operator hears of what concerns them.
-        Err(error) => drop(cx.refusal(user, &error)),
-    }
 }
 
 /// Names above others' mailboxes, that match where what is below does not: so that a client that asks with `%` finds its way down

@@ -9,6 +9,7 @@ use store::uids::UidSet;
 use super::append::{Collected, Wanted, collect, not_placed, recover};
 use super::numbers;
 use crate::imap::io::Stop;
+use crate::imap::rights;
 use crate::imap::session::{Change, Cx, Next, User};
 
 pub(crate) async fn run(
@@ -47,7 +48,13 @@ pub(crate) async fn run(
         answer.bad(&mut cx.io.out, None, "A message is missing");
         return Ok(Next::Go);
     };
-    match user.person.replace(opened, uid, to, message).await {
+    // As in APPEND: the message may have come for hours.
+    let looked = rights::look(cx, user, opened).await;
+    let replaced = match looked {
+        Ok(_standing) => user.person.replace(opened, uid, to, message).await,
+        Err(error) => Err(error),
+    };
+    match replaced {
         Ok(placed) => {
             let (validity, new) = (placed.committed().uidvalidity, placed.committed().uid);
             // RFC 8508 §3.4: the client learns of the new message before the old one goes.
