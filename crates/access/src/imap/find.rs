@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use imap::capability::MessageLimit;
 use imap::command::Search;
 use imap::out::Code;
 use index::{Found, Wanted};
@@ -82,7 +83,8 @@ pub(crate) async fn find(
     if search.uses_modseq() {
         enable::condstore(cx, user, Some(opened));
     }
-    let among = key.among();
+    let limit = cx.ctx.message_limit.and_then(MessageLimit::of_all);
+    let among = limit.map_or_else(everything, |_| key.among());
     let (among, cut) = match (message_limit::newest(cx, opened, &among, |_| true), beyond) {
         (Some((newest, cut)), Beyond::Cut) => (newest, Some(cut)),
         (Some((_, cut)), Beyond::Refuse) => {

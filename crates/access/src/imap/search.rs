@@ -272,21 +272,23 @@ impl Key {
         }
     }
 
-    /// Keys in it, and how many of them look into text.
     /// The messages that are left by the sets of UIDs which every match must be in.
     pub(crate) fn among(&self) -> UidSet {
         match self {
             Self::Uids(uids) => uids.as_ref().clone(),
             Self::And(keys) => {
-                let sets = keys
-                    .iter()
-                    .filter(|key| matches!(key, Self::Uids(_) | Self::And(_)));
-                sets.fold(everything(), |among, key| among.intersection(&key.among()))
+                // A set of a search result can be as long as the mailbox: it is not copied.
+                keys.iter().fold(everything(), |among, key| match key {
+                    Self::Uids(uids) => among.intersection(uids),
+                    Self::And(_) => among.intersection(&key.among()),
+                    _ => among,
+                })
             }
             _ => everything(),
         }
     }
 
+    /// Keys in it, and how many of them look into text.
     pub(crate) fn cost(&self) -> Cost {
         match self {
             Self::And(keys) => keys.iter().map(Self::cost).fold(Cost::ONE, Cost::and),
