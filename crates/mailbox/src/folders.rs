@@ -115,10 +115,11 @@ impl Person {
     /// Deletes a mailbox and its messages. Not INBOX, not one with mailboxes below it.
     pub async fn delete(&self, name: &MailboxName) -> Result<Durable<()>> {
         let Some((_, own)) = name.owner_and_own() else {
-            return self.delete_own(name).await;
+            return self.delete_own(name, None).await;
         };
         let entry = self.find_for(name, Act::Delete).await?;
-        let done = self.at_place(entry.place()).delete_own(&own).await;
+        let owner = self.at_place(entry.place());
+        let done = owner.delete_own(&own, Some(entry.row.id)).await;
         match done {
             // What is below it may not be seen.
             Err(Error::Store(StoreError::Conflict(Conflict::HasChildren))) if !entry.has_children => {
@@ -128,9 +129,10 @@ impl Person {
         }
     }
 
-    async fn delete_own(&self, name: &MailboxName) -> Result<Durable<()>> {
+    /// `only`: the mailbox whose rights were asked; another one that took its name meanwhile is left alone.
+    async fn delete_own(&self, name: &MailboxName, only: Option<MailboxId>) -> Result<Durable<()>> {
         let tree = self.tree().await?;
-        let entry = tree.find(name).ok_or(Error::NoSuchMailbox)?;
+        let entry = named(&tree, name, only)?;
         if name.is_inbox() {
             return Err(conflict(Conflict::NotAllowed));
         }
@@ -156,7 +158,7 @@ impl Person {
     /// gives its messages to the new name (RFC 9051 §6.3.6).
     pub async fn rename(&self, from: &MailboxName, to: &MailboxName) -> Result<Durable<()>> {
         if !from.is_of_others() && !to.is_of_others() {
-            return self.rename_own(from, to).await;
+            return self.rename_own(from, to, None).await;
         }
         let entry = self.find_for(from, Act::Delete).await?;
         let (Some((theirs, own)), Some((others, new))) = (from.owner_and_own(), to.owner_and_own()) else {
@@ -172,12 +174,19 @@ impl Person {
             return Err(conflict(Conflict::MailboxExists));
         }
         self.below_which(to).await?;
-        self.at_place(entry.place()).rename_own(&own, &new).await
+        let owner = self.at_place(entry.place());
+        owner.rename_own(&own, &new, Some(entry.row.id)).await
     }
 
-    async fn rename_own(&self, from: &MailboxName, to: &MailboxName) -> Result<Durable<()>> {
+    /// `only` as in `delete_own`.
+    async fn rename_own(
+        &self,
+        from: &MailboxName,
+        to: &MailboxName,
+        only: Option<MailboxId>,
+    ) -> Result<Durable<()>> {
         let tree = self.tree().await?;
-        let entry = tree.find(from).ok_or(Error::NoSuchMailbox)?;
+        let entry = named(&tree, from, only)?;
         if tree.find(to).is_some() {
             return Err(conflict(Conflict::MailboxExists));
         }
@@ -360,6 +369,13 @@ impl Person {
     }
 }
 
+/// The mailbox of a name, if it is the one that is meant.
+fn named<'t>(tree: &'t Tree, name: &MailboxName, only: Option<MailboxId>) -> Result<&'t Entry> {
+    tree.find(name)
+        .filter(|entry| only.is_none_or(|only| entry.row.id == only))
+        .ok_or(Error::NoSuchMailbox)
+}
+
 /// RFC 5464 §3.2.1: whoever sets it sees it alone.
 fn is_private(entry: &str) -> bool {
     entry.starts_with("/private/")
@@ -373,5 +389,28 @@ fn last_uidvalidity(receipt: &Receipt) -> u32 {
     match receipt.results.last() {
         Some(OpResult::MailboxCreated { uidvalidity }) => *uidvalidity,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn imp_5_what_took_the_name_meanwhile_is_left_alone() {
+        let world = World::new().await;
+        let person = world.person().await;
+        let (name, other) = (MailboxName::parse("a").unwrap(), MailboxName::parse("b").unwrap());
+        let asked = person.create(&name, None).await.unwrap().committed().mailbox;
+        let _ = person.rename(&name, &other).await.unwrap();
+        let _ = person.create(&name, None).await.unwrap();
+        let done = person.delete_own(&name, Some(asked)).await;
+        assert_eq!(done.err(), Some(Error::NoSuchMailbox));
+        let to = MailboxName::parse("c").unwrap();
+        let done = person.rename_own(&name, &to, Some(asked)).await;
+        assert_eq!(done.err(), Some(Error::NoSuchMailbox));
+        assert!(person.delete_own(&other, Some(asked)).await.is_ok());
+        assert!(person.find(&name).await.is_ok());
     }
 }

@@ -3,7 +3,7 @@
 use imap::command::{Section, SectionText};
 use imap::section;
 use imap::url::{Url, UrlPartial};
-use mail::ids::AccountId;
+use mail::ids::{AccountId, MailboxId};
 use mail::mime::Structure;
 use mailbox::message::Bytes;
 use mailbox::{Act, Message, Opened, Person};
@@ -79,17 +79,22 @@ impl Finder {
         }
     }
 
-    /// What the URL names among the mail of this person. `open`: the mailbox that a URL without one means.
+    /// What the URL names among the mail of this person. `open`: the mailbox that a URL without one means. `only`: the one for which
+    /// a URL has proved itself, whatever has its name by now.
     pub(crate) async fn find(
         &mut self,
         person: &Person,
         open: Option<&Opened>,
         url: &Url,
+        only: Option<MailboxId>,
     ) -> Result<Part, NoPart> {
         let opened = match &url.mailbox {
             None => open.ok_or(NoPart::NotThere)?,
             Some(name) => self.mailbox(person, name).await?,
         };
+        if only.is_some_and(|only| only != opened.id()) {
+            return Err(NoPart::NotThere);
+        }
         if url
             .uidvalidity
             .is_some_and(|validity| validity.get() != opened.uidvalidity())

@@ -241,7 +241,7 @@ impl Taking {
         // RFC 4469 §3: other servers, and people other than the one who asks, are beyond CATENATE.
         let url = Url::parse(text).filter(|url| url.server.is_none() && url.access.is_none());
         let url = url.ok_or_else(bad_url)?;
-        let part = match self.finder.find(&user.person, opened, &url).await {
+        let part = match self.finder.find(&user.person, opened, &url, None).await {
             Ok(part) => part,
             Err(NoPart::NotThere) => return Err(bad_url()),
             Err(NoPart::TooMuch) => {

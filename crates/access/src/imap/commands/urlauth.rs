@@ -145,8 +145,8 @@ async fn fetched(ctx: &Context, user: &User, text: &[u8], finder: &mut Finder) -
     if !may_use(ctx, user, access) {
         return Err(NoPart::NotThere);
     }
-    let (owner, _proof) = proved(ctx, &url, access, text).await?;
-    finder.find(&owner, None, &url).await
+    let (owner, proof) = proved(ctx, &url, access, text).await?;
+    finder.find(&owner, None, &url, Some(proof.mailbox())).await
 }
 
 /// Who asks, and when (RFC 4467 §3). `submit+` is nobody here.
