@@ -884,8 +884,8 @@ pub trait Store: Send + Sync + 'static {
     fn subscribed_names(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<String>>>;
     /// Entries about rights in a mailbox, anyone first; at most [`GRANTS_PER_MAILBOX`] and one.
     fn grants(&self, mailbox: MailboxId) -> BoxFuture<'_, Result<Vec<GrantRow>>>;
-    /// Entries about an account and about anyone in mailboxes of others, by mailbox; of the first [`SHARED_MAILBOXES`]. A damaged
-    /// entry takes every right, here and in the other questions: nothing is shown because of rot.
+    /// Entries about an account and about anyone in mailboxes of others, by mailbox; of the first [`SHARED_MAILBOXES`], before all
+    /// of those that have an entry about this account: what somebody shows to everybody never hides them. A damaged entry takes every right, here and in the other questions: nothing is shown because of rot.
     fn grants_to(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<GrantRow>>>;
     /// Entries about rights in all mailboxes of an account, by mailbox, after the given mailbox, whole mailboxes: at most `PAGE_ROWS`
     /// mailboxes.

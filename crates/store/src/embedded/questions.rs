@@ -277,7 +277,8 @@ impl Reader {
     pub fn grants_to(&mut self, account: AccountId) -> Result<Vec<GrantRow>> {
         let mut statement = self.conn.prepare_cached(
             "SELECT g.mailbox,who,given,taken,g.sum,m.account FROM grants g JOIN mailboxes m ON m.id=g.mailbox \
-             WHERE who IN (0,?1) AND m.account<>?1 ORDER BY g.mailbox,who",
+             WHERE who IN (0,?1) AND m.account<>?1 \
+             ORDER BY EXISTS(SELECT 1 FROM grants h WHERE h.mailbox=g.mailbox AND h.who=?1) DESC,g.mailbox,who",
         )?;
         let mut rows = statement.query(params![int(account.raw())])?;
         let (mut found, mut mailboxes, mut last) = (Vec::new(), 0, None);
@@ -289,6 +290,7 @@ impl Reader {
             }
             found.push(stored.of(AccountId::from_raw(uint(row.get(5)?))));
         }
+        found.sort_by_key(|row| (row.mailbox, row.who));
         Ok(found)
     }
 

@@ -7,5 +7,6 @@ mod flips;
 mod migrate;
 mod model;
 mod queue;
+mod rights;
 pub(crate) mod support;
 mod sync;
