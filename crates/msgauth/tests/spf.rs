@@ -11,12 +11,16 @@ use testkit::dns::SimDns;
 use world::clock::Clock;
 
 async fn ask(zone: &str, client: &str) -> (SpfEvidence, Duration, usize) {
+    ask_of(zone, client, "ann@there.example").await
+}
+
+async fn ask_of(zone: &str, client: &str, reverse_path: &str) -> (SpfEvidence, Duration, usize) {
     let clock = Arc::new(TokioClock::new());
     let dns = SimDns::new(clock.clone(), zone).expect("a zone");
     let question = Question {
         client: client.parse().expect("an address"),
         hello: "mx.there.example",
-        sender: Sender::of("ann@there.example", "mx.there.example"),
+        sender: Sender::of(reverse_path, "mx.there.example"),
         receiver: "here.example",
         now_s: 1,
     };
@@ -136,4 +140,18 @@ async fn the_rule_says_whose_record_and_which_term() {
     );
     let (evidence, ..) = ask(zone, "::ffff:198.51.100.1").await;
     assert_eq!(evidence.result, SpfResult::Fail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn aut_10_an_explanation_is_ascii_and_short_whoever_the_sender_is() {
+    let zone = format!(
+        "there.example TXT \"v=spf1 exp=e.there.example -all\"\ne.there.example TXT \"x{}\"",
+        "%{l}".repeat(40)
+    );
+    let (evidence, ..) = ask_of(&zone, "192.0.2.1", "a.long.name@there.example").await;
+    assert_eq!(evidence.explanation.map(|text| text.len()), Some(441));
+    // Letters of two octets each, one of which the limit would cut through.
+    let sender = format!("{}@there.example", "\u{e9}".repeat(32));
+    let (evidence, ..) = ask_of(&zone, "192.0.2.1", &sender).await;
+    assert_eq!((evidence.result, evidence.explanation), (SpfResult::Fail, None));
 }

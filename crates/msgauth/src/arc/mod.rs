@@ -132,8 +132,19 @@ struct Chain {
     /// the newest signature of the message, and what it signed of the header
     message: (Signature, Vec<u8>),
     body: Vec<BodyHash>,
-    /// the seals, first to last, and what they signed
-    seals: Vec<(Signature, Vec<u8>)>,
+    /// the fields of all sets, as seals sign them
+    sets: Vec<u8>,
+    /// first to last
+    seals: Vec<Seal>,
+}
+
+/// A seal, and what it signed: everything up to its own field stands in the chain once, not once for each of fifty seals.
+struct Seal {
+    signature: Signature,
+    /// so many octets of the sets
+    upto: usize,
+    /// the seal's own field, without its value
+    own: Vec<u8>,
 }
 
 impl Verifying {
@@ -179,12 +190,16 @@ impl Chain {
         own_field(own, message.value_range.clone(), message.header_canon, &mut data);
         let mut body = Vec::new();
         BodyHash::place(&mut body, message.body_canon, message.body_length);
+        let (all, seals) = seals(signable, &sets);
         Ok(Self {
             sealers: sets.iter().map(|set| set.seal.1.domain.clone()).collect(),
-            author_vouched: vouches(signable.fields()[newest.results].value()),
+            // Without From in it (RFC 6376 §5.4) the signature fits any author.
+            author_vouched: message.signed.iter().any(|name| name == "from")
+                && vouches(signable.fields()[newest.results].value()),
             message: (message.clone(), data),
             body,
-            seals: seals(signable, &sets),
+            sets: all,
+            seals,
         })
     }
 
@@ -203,12 +218,14 @@ impl Chain {
             DkimRule::Good => {}
             rule => return Rule::Message(rule),
         }
-        for (at, (seal, data)) in self.seals.iter().enumerate().rev() {
-            let rule = match seal.algorithm {
+        for (at, seal) in self.seals.iter().enumerate().rev() {
+            let signature = &seal.signature;
+            let rule = match signature.algorithm {
                 Algorithm::RsaSha1 => DkimRule::WeakAlgorithm,
                 _ => {
-                    let found = keys.find(desk, &seal.selector, &seal.domain).await;
-                    verify::with_the_key(seal, data, &body[0], &found).0
+                    let found = keys.find(desk, &signature.selector, &signature.domain).await;
+                    let data = [&self.sets[..seal.upto], &seal.own].concat();
+                    verify::with_the_key(signature, &data, &body[0], &found).0
                 }
             };
             if rule != DkimRule::Good {
@@ -220,22 +237,71 @@ impl Chain {
 }
 
 /// What each seal signed: all sets up to its own, the seal itself without its value (RFC 8617 §5.1.1).
-fn seals(signable: &Signable<'_>, sets: &[Set]) -> Vec<(Signature, Vec<u8>)> {
-    let (mut before, mut seals) = (Vec::new(), Vec::with_capacity(sets.len()));
+fn seals(signable: &Signable<'_>, sets: &[Set]) -> (Vec<u8>, Vec<Seal>) {
+    let (mut all, mut seals) = (Vec::new(), Vec::with_capacity(sets.len()));
     let fields = signable.fields();
     for set in sets {
-        let (place, seal) = &set.seal;
-        header_field(Canon::Relaxed, fields[set.results].whole(), &mut before);
-        header_field(Canon::Relaxed, fields[set.message.0].whole(), &mut before);
-        let mut data = before.clone();
+        let (place, signature) = &set.seal;
+        header_field(Canon::Relaxed, fields[set.results].whole(), &mut all);
+        header_field(Canon::Relaxed, fields[set.message.0].whole(), &mut all);
+        let mut own = Vec::new();
         own_field(
             &fields[*place],
-            seal.value_range.clone(),
+            signature.value_range.clone(),
             Canon::Relaxed,
-            &mut data,
+            &mut own,
         );
-        seals.push((seal.clone(), data));
-        header_field(Canon::Relaxed, fields[*place].whole(), &mut before);
+        seals.push(Seal {
+            signature: signature.clone(),
+            upto: all.len(),
+            own,
+        });
+        header_field(Canon::Relaxed, fields[*place].whole(), &mut all);
     }
-    seals
+    (all, seals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aut_9_a_chain_of_fifty_sets_is_kept_once() {
+        let set = |at: usize| {
+            let (cv, long) = match at {
+                1 => ("none", "x".repeat(100_000)),
+                _ => ("pass", String::new()),
+            };
+            let made = "a=rsa-sha256; d=there.example; s=k; b=AA==";
+            format!(
+                "ARC-Authentication-Results: i={at}; there.example; none ({long})\r\n\
+                 ARC-Message-Signature: i={at}; {made}; bh=AA==; h=from\r\n\
+                 ARC-Seal: i={at}; cv={cv}; {made}\r\n"
+            )
+        };
+        let header: String = (1..=50).map(set).collect::<String>() + "\r\n";
+        let Ok(chain) = Verifying::begin(header.as_bytes()).chain else {
+            panic!("a chain");
+        };
+        let own: usize = chain.seals.iter().map(|seal| seal.own.len()).sum();
+        assert_eq!(chain.seals.len(), 50);
+        assert!(chain.sets.len() + own < 2 * header.len());
+    }
+
+    #[test]
+    fn aut_8_a_sealer_vouches_for_no_author_that_its_signature_leaves_out() {
+        let vouched = |signed: &str| {
+            let made = "a=rsa-sha256; d=there.example; s=k; b=AA==";
+            let header = format!(
+                "ARC-Authentication-Results: i=1; there.example; dmarc=pass\r\n\
+                 ARC-Message-Signature: i=1; {made}; bh=AA==; h={signed}\r\n\
+                 ARC-Seal: i=1; cv=none; {made}\r\nFrom: a@x.example\r\n\r\n"
+            );
+            Verifying::begin(header.as_bytes())
+                .chain
+                .is_ok_and(|chain| chain.author_vouched)
+        };
+        assert!(vouched("subject:From"));
+        assert!(!vouched("subject:date"));
+    }
 }

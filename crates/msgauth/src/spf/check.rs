@@ -309,10 +309,10 @@ impl Check<'_, '_> {
             domain,
             client_name: client_name.as_deref(),
         };
-        let mut text = string.expand(&known)?;
-        let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let plain = |text: &String| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let mut text = string.expand(&known).filter(plain)?;
         text.truncate(SPF_EXPLANATION_LETTERS);
-        plain.then_some(text)
+        Some(text)
     }
 }
 
