@@ -29,8 +29,8 @@ use crate::events::IndexEvent;
 use crate::file::Marks;
 use crate::index::Index;
 use crate::limits::{
-    BATCH_BYTES, CHECK_MS, GATHER_MS, GATHER_STEP_MS, GONE_ONE_IN, MESSAGE_BYTES, REACHED_MAILBOXES,
-    RETRY_MS, SWEEP_MS, TOGETHER_BYTES, TOGETHER_MAILBOXES,
+    BATCH_BYTES, CHECK_MS, FRESH_LOOK_ACCOUNTS, GATHER_MS, GATHER_STEP_MS, GONE_ONE_IN, MESSAGE_BYTES,
+    REACHED_MAILBOXES, RETRY_MS, SWEEP_MS, TOGETHER_BYTES, TOGETHER_MAILBOXES,
 };
 use crate::writing::{self, Read, leave_out, merge_now};
 
@@ -154,9 +154,13 @@ impl Work {
         let (together, mut alone) = self.take_behind();
         let mut looked_at: BTreeSet<AccountId> = together.iter().map(|(account, _)| *account).collect();
         looked_at.extend(&alone);
-        for mailboxes in together.chunks(TOGETHER_MAILBOXES) {
+        for (chunk, mailboxes) in together.chunks(TOGETHER_MAILBOXES).enumerate() {
             if *stop.borrow() {
                 return;
+            }
+            // Not only at the end: a round may be over all mail there is.
+            if chunk > 0 {
+                again.extend(self.write_due().await);
             }
             alone.extend(catch_up_together(&index, mailboxes, &mut self.reached).await);
             self.note(notices);
@@ -166,6 +170,9 @@ impl Work {
             index.progress.accounts_behind.store(left, Ordering::Relaxed);
             if *stop.borrow() {
                 return;
+            }
+            if left.is_multiple_of(FRESH_LOOK_ACCOUNTS) {
+                again.extend(self.write_due().await);
             }
             let caught_up = catch_up(&index, account, (&mut self.reached, stop)).await;
             if caught_up.is_err() {
@@ -345,12 +352,14 @@ impl Work {
     /// What arrives in the next moments is indexed together. Looks for notices now and then: they would wake it one by one.
     async fn gather(&mut self, notices: &mut Receiver<Notice>, stop: &watch::Receiver<bool>) {
         let clock = Arc::clone(&self.index.doors.clock);
+        let mut stop = stop.clone();
         for _ in 0..GATHER_MS / GATHER_STEP_MS {
-            if *stop.borrow() {
-                return;
-            }
             let until = clock.monotonic().0 + Duration::from_millis(GATHER_STEP_MS);
-            clock.sleep_until(Monotonic(until)).await;
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = clock.sleep_until(Monotonic(until)) => {}
+            }
             self.note(notices);
         }
     }

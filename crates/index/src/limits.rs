@@ -52,6 +52,8 @@ pub const FRESH_MESSAGES: usize = 512;
 pub const FRESH_ACCOUNT_BYTES: usize = 4 << 20;
 /// Octets of columns not written yet, in the whole process; then the largest are written until half is left.
 pub const FRESH_BYTES: usize = 24 << 20;
+/// Accounts that are looked at, one by one, before it is seen whether that became too much.
+pub const FRESH_LOOK_ACCOUNTS: u64 = 8;
 /// Accounts of which something is kept in memory that is not written yet, or up to where they are indexed.
 pub const FRESH_ACCOUNTS: usize = 4096;
 /// Milliseconds from one look for segments of which much is gone to the next.

@@ -1,7 +1,8 @@
 //! The index over a real store: in step, anew, damaged, cut off.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use mail::ids::{AccountId, BlobId, Id as _, MailboxId, MessageId, QueueId};
 use mail::mime::Structure;
@@ -18,6 +19,7 @@ use world::clock::Clock;
 use world::ids::IdSource;
 
 use crate::indexer::{look, once};
+use crate::limits::{FRESH_ACCOUNT_BYTES, FRESH_BYTES, FRESH_LOOK_ACCOUNTS};
 use crate::segment::tests::{Plain, by_reading};
 use crate::{Describe, Described, Doors, FILE, Index, Place, Question, Verdict, Wanted};
 
@@ -448,6 +450,28 @@ async fn in_step_within_a_moment_and_stopped_at_once() {
     assert!(waited > 0);
 }
 
+#[tokio::test]
+async fn a_stop_does_not_wait_for_what_may_still_arrive() {
+    let world = World::new().await;
+    let index = world.index();
+    let (stopping, stop) = watch::channel(false);
+    let running = tokio::spawn(Arc::clone(&index).run(stop));
+    while !index.status().complete {
+        tokio::task::yield_now().await;
+    }
+    world.deliver(&message(1)).await;
+    while world.clock.sleepers() == 0 {
+        tokio::task::yield_now().await;
+    }
+    stopping.send_replace(true);
+    // The clock of this world stands still.
+    let long = std::time::Duration::from_secs(60);
+    tokio::time::timeout(long, running)
+        .await
+        .expect("it ended")
+        .expect("well");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
@@ -751,6 +775,55 @@ async fn enough_of_an_account_is_written_at_once() {
 }
 
 #[tokio::test]
+async fn what_is_in_memory_has_a_bound_within_a_round_over_everybody() {
+    /// Of each message much, and the most that was in memory before one.
+    #[derive(Default)]
+    struct Watching {
+        index: OnceLock<Weak<Index>>,
+        most: AtomicUsize,
+    }
+    impl Describe for Watching {
+        fn version(&self) -> u16 {
+            1
+        }
+        fn describe(&self, _: &[u8], _: &Structure) -> Described {
+            let index = self.index.get().and_then(Weak::upgrade).unwrap();
+            // The account that is being added to is locked.
+            let others = index.unwritten().into_iter();
+            let bytes = others
+                .filter_map(|(_, fresh)| Some(fresh.try_lock()?.bytes()))
+                .sum();
+            self.most.fetch_max(bytes, Ordering::Relaxed);
+            Described {
+                envelope: vec![b'x'; 3 << 20],
+                ..Described::default()
+            }
+        }
+    }
+    let mut world = World::new().await;
+    let watching = Arc::new(Watching::default());
+    let doors = Doors {
+        store: world.store.clone(),
+        clock: world.clock.door(),
+        events: world.events.clone(),
+        describe: watching.clone(),
+    };
+    let index = Index::open(world.dir.path(), doors).unwrap();
+    watching.index.set(Arc::downgrade(&index)).unwrap();
+    for n in 0..30 {
+        (world.account, world.inbox) = (world.ids.next(), world.ids.next());
+        let op = new_account(world.account, world.inbox, &format!("u{n}@example.test"));
+        world.store.commit(Batch::urgent(op)).await.unwrap().committed();
+        world.deliver(&message(n)).await;
+    }
+    look(&index).await;
+    assert_eq!(index.status().messages, 30);
+    let most = watching.most.load(Ordering::Relaxed);
+    let bound = FRESH_BYTES + FRESH_LOOK_ACCOUNTS as usize * FRESH_ACCOUNT_BYTES;
+    assert!(most <= bound, "{most} octets");
+}
+
+#[tokio::test]
 async fn what_notices_name_in_several_accounts_is_indexed_together() {
     let mut world = World::new().await;
     let index = world.index();
@@ -783,8 +856,11 @@ async fn what_notices_name_in_several_accounts_is_indexed_together() {
         assert_eq!(ask(format!("world{n}")).await, [Verdict::Yes]);
         assert_eq!(ask("world9".to_owned()).await, [Verdict::No]);
     }
+    // A notice that came late is still looked at.
+    while index.status().accounts_behind > 0 {
+        world.clock.advance(std::time::Duration::from_millis(50)).await;
+    }
     stopping.send_replace(true);
     running.await.unwrap();
-    let status = index.status();
-    assert_eq!((status.segments, status.accounts_behind), (5, 0));
+    assert_eq!(index.status().segments, 5);
 }
