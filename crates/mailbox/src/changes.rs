@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::hub::OwnChange;
 use crate::permission::{Act, flags_of, may, permitted};
 use crate::person::Person;
+use crate::plants;
 use crate::session::Opened;
 use crate::shared::Place;
 
@@ -112,6 +113,9 @@ impl Person {
         opened.may(Act::TakeOut)?;
         may(Act::Insert, to.rights)?;
         let mailbox = to.mailbox;
+        if plants::split_replace() {
+            return self.replace_in_two(opened, uid, to, message).await;
+        }
         let receipt = self
             .commit(vec![Op::Replace {
                 account: to.owner,
@@ -126,6 +130,28 @@ impl Person {
         self.refresh(opened).await?;
         self.refresh_open(mailbox).await?;
         one(receipt, appended)
+    }
+
+    /// The planted fault: between its commits both messages are there.
+    async fn replace_in_two(
+        &self,
+        opened: &Opened,
+        uid: u32,
+        to: Place,
+        message: NewMessage,
+    ) -> Result<Durable<Placed>> {
+        let placed = self
+            .append(to, message.body, message.flags, message.internal_date)
+            .await?;
+        let _gone = self
+            .commit(vec![Op::Expunge {
+                mailbox: opened.id(),
+                uids: UidSet::from_uids([uid]),
+                only_deleted: false,
+            }])
+            .await?;
+        self.refresh(opened).await?;
+        Ok(placed)
     }
 
     /// Changes flags: those that the person may change. Rows above `unchanged_since` are left alone and named (RFC 7162 §3.1.3).

@@ -1,5 +1,5 @@
-//! Faults planted on purpose, so that `cargo xtask imap-stress --plants` can show that it would notice them. Without the feature
-//! `planted-faults` every function here is a constant `false`.
+//! Faults planted on purpose, so that `cargo xtask imap-stress --plants` and `cargo xtask crash --plants` can show that they would
+//! notice them. Without the feature `planted-faults` every function here is a constant `false`.
 
 #[cfg(feature = "planted-faults")]
 fn planted(name: &str) -> bool {
@@ -24,4 +24,9 @@ pub(crate) fn lost_expunge(uid: u32) -> bool {
 /// Forgets to tell that flags changed.
 pub(crate) fn lost_flags(uid: u32) -> bool {
     uid.is_multiple_of(8) && planted("lost-flags")
+}
+
+/// Replaces a message in two commits instead of one.
+pub(crate) fn split_replace() -> bool {
+    planted("split-replace")
 }

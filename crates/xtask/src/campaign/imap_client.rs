@@ -92,12 +92,15 @@ impl Imap {
         self.answer(&tag)
     }
 
-    /// Sends a command that ends in a literal (APPEND).
-    pub fn command_with_literal(&mut self, command: &str, literal: &[u8]) -> std::io::Result<Answer> {
+    /// Sends a command that ends in literals (APPEND, REPLACE).
+    pub fn command_with_literals(&mut self, command: &str, literals: &[Vec<u8>]) -> std::io::Result<Answer> {
         self.tag += 1;
         let tag = format!("t{}", self.tag);
-        let mut octets = format!("{tag} {command} {{{}+}}\r\n", literal.len()).into_bytes();
-        octets.extend_from_slice(literal);
+        let mut octets = format!("{tag} {command}").into_bytes();
+        for literal in literals {
+            octets.extend_from_slice(format!(" {{{}+}}\r\n", literal.len()).as_bytes());
+            octets.extend_from_slice(literal);
+        }
         octets.extend_from_slice(b"\r\n");
         self.writer.write_all(&octets)?;
         self.answer(&tag)
