@@ -26,6 +26,11 @@ pub(crate) fn lost_flags(uid: u32) -> bool {
     uid.is_multiple_of(8) && planted("lost-flags")
 }
 
+/// Forgets, to one who comes back, that messages went.
+pub(crate) fn lost_vanished() -> bool {
+    planted("lost-vanished")
+}
+
 /// Replaces a message in two commits instead of one.
 pub(crate) fn split_replace() -> bool {
     planted("split-replace")

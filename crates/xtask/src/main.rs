@@ -58,7 +58,7 @@ cargo xtask COMMAND
   differential [--short]    the same mail and IMAP commands to Debian's Dovecot and to us: every difference must be a judged one
                             --write: docs/reference/imap-differences.md, with all the mail there is
   crash [--cycles N]        kill the server again and again under load, then look for lost, torn and doubled mail
-                            --plants: the test of the test, four planted faults that must be found
+                            --plants: the test of the test, five planted faults that must be found
   life [--short]            the sync before each acknowledgement; SIGTERM and the kernel's kill under load
   powercut [--cuts N]       rebuild what a disk may show after a power cut, start on it, look for lost mail
   diskfaults [--only WORD]  full, failing, read-only and damaged disks

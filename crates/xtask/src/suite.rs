@@ -46,7 +46,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         step(&mut total, "crash campaign, short", || {
             crash::run(&owned(SHORT_CRASH))
         });
-        step(&mut total, "test of the crash test: four planted faults", || {
+        step(&mut total, "test of the crash test: five planted faults", || {
             crash::run(&owned(&["--plants"]))
         });
         step(&mut total, "acknowledgement and end of life, short", || {

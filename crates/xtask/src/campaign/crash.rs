@@ -1,10 +1,12 @@
 //! The crash campaign (recipe R1, oracle O1): kill -9 under load, restart, read everything back.
 //!
 //! Half of the cycles work on one growing directory, the others on fresh ones, ten cycles each. A cycle: start; compare what is
-//! there with the ledger; put load on (8 strangers, 2 users, 1 local program, 4 readers); after at least 20 acknowledged deliveries
+//! there with the ledger and with what the readers know (`people.rs`); put load on (8 strangers, 2 users, 1 local program, 4 readers,
+//! who append, flag, move, expunge and replace messages and rename a tree of folders); after at least 20 acknowledged deliveries
 //! and a random 0.4 to 1.5 s: SIGKILL. Every fifth restart, and the last, is itself killed three times while it recovers (DUR-9). At the end
 //! everything is read once more, then 1,000 further deliveries must all be accepted (DUR-11).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,6 +64,8 @@ pub struct Report {
     pub fewest_acknowledged: u64,
     pub acknowledged: u64,
     pub changes_acknowledged: u64,
+    /// the readers' changes that a kill left without an answer
+    pub changes_under_way: BTreeMap<&'static str, usize>,
     pub recovery_kills: usize,
     pub findings: Findings,
     pub wrong: Vec<String>,
@@ -158,6 +162,10 @@ fn tell(report: &Report) -> Summary {
         report.findings.unacknowledged,
         report.slowest_start
     );
+    println!(
+        "  crash: changes under way at the kills: {:?}",
+        report.changes_under_way
+    );
     tally
 }
 
@@ -197,6 +205,9 @@ fn run_directory(options: &Options, name: &str, cycles: usize, report: &mut Repo
     compare(&demo, &ledger, &mut oracle, &mut people, true, report)?;
     report.acknowledged += ledger.acknowledged();
     report.changes_acknowledged += people.iter().map(|person| person.acknowledged).sum::<u64>();
+    for (kind, count) in people.iter().flat_map(|person| &person.under_way) {
+        *report.changes_under_way.entry(kind).or_default() += count;
+    }
     demo.stop()?;
     if report.clean() {
         let _ = std::fs::remove_dir_all(&dir);

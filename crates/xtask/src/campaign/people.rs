@@ -50,6 +50,8 @@ pub struct Person {
     wrong: Vec<String>,
     /// changes acknowledged
     pub acknowledged: u64,
+    /// how often which kind of change was under way when the server was killed
+    pub under_way: BTreeMap<&'static str, usize>,
 }
 
 impl Person {
@@ -68,6 +70,7 @@ impl Person {
             chance: Chance::new(seed),
             wrong: Vec::new(),
             acknowledged: 0,
+            under_way: BTreeMap::new(),
         }
     }
 
@@ -314,6 +317,9 @@ impl Person {
     pub fn compare(&mut self, port: u16, password: &str) -> Result<Vec<String>> {
         let mut imap = self.sign_in(port, password)?;
         let pending = self.pending.take();
+        if let Some(pending) = &pending {
+            *self.under_way.entry(pending.kind()).or_default() += 1;
+        }
         match self.find_tree(&mut imap, pending.as_ref())? {
             Ok(root) => {
                 self.root = Some(root);
@@ -375,12 +381,15 @@ impl Person {
         let selected = imap.command(&format!("EXAMINE {name}"))?.or_error()?;
         self.opened(folder, &selected);
         let read = Memory::read(imap, &selected)?;
-        let differs = earlier
-            .zip(now)
-            .and_then(|(earlier, now)| now.differs(&earlier, naming, &read));
+        let differs = match (&earlier, &now) {
+            (Some(earlier), Some(now)) => now.differs(earlier, naming, &read),
+            _ => None,
+        };
         let wrong = differs.into_iter().chain(read.above_highest());
         self.wrong.extend(wrong.map(|what| format!("{name}: {what}")));
-        self.remembered[folder] = Some(read);
+        // Some come back after several crashes.
+        let stays_away = self.chance.between(0, 3) == 0;
+        self.remembered[folder] = earlier.filter(|_| stays_away).or(Some(read));
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The test of the test: four planted faults, each of which must make a campaign fail.
+//! The test of the test: five planted faults, each of which must make a campaign fail.
 //!
 //! The program is built with the feature `planted-faults`; `HEARTHPOST_PLANT` then chooses one. The same build without a plant
 //! must pass, with every acceptance replayed (`HEARTHPOST_REPLAY`), as after a crash between a commit and the news of it.
@@ -10,7 +10,7 @@ use super::told;
 use super::{crash, diskfaults};
 use crate::report::Summary;
 
-/// Runs all four, and the sound build beside them.
+/// Runs all five, and the sound build beside them.
 pub fn run(binary: &Path, place: &Path, seed: u64) -> Result<Summary, String> {
     let mut tally = Summary::new();
     told(
@@ -32,6 +32,11 @@ pub fn run(binary: &Path, place: &Path, seed: u64) -> Result<Summary, String> {
         &mut tally,
         "planted: a REPLACE in two commits is caught",
         caught(&crash_with(binary, place, seed, "split-replace", 40)?, "halved"),
+    );
+    told(
+        &mut tally,
+        "planted: a resynchronisation that forgets what went is caught",
+        caught(&crash_with(binary, place, seed, "lost-vanished", 20)?, "unsaid"),
     );
     let unchecked = diskfaults::dsk_8(
         binary,
@@ -72,6 +77,10 @@ fn caught(report: &crash::Report, how: &str) -> Result<String, String> {
             .wrong
             .iter()
             .any(|what| what.contains("replaced and is still there")),
+        "unsaid" => report
+            .wrong
+            .iter()
+            .any(|what| what.contains("leads elsewhere than reading")),
         _ => found.duplicate > 0,
     };
     if noticed {

@@ -38,6 +38,21 @@ pub(super) enum Pending {
     },
 }
 
+impl Pending {
+    /// Which kind of change it is, for counting.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Append { seqs, .. } if seqs.len() > 1 => "APPEND of several",
+            Self::Append { .. } => "APPEND",
+            Self::Replace { .. } => "REPLACE",
+            Self::Flag(_) => "STORE",
+            Self::Move { .. } => "MOVE",
+            Self::Expunge(_) => "EXPUNGE",
+            Self::Rename { .. } => "RENAME",
+        }
+    }
+}
+
 /// The model before the crash.
 pub(super) struct Before<'a> {
     /// messages that were acknowledged, by their sequence numbers

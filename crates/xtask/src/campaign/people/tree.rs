@@ -60,6 +60,7 @@ pub(super) fn root(listed: &[String], before: usize, under_way: Option<usize>) -
             "an acknowledged rename to {} is lost, the tree is {}",
             ROOTS[before], ROOTS[root]
         )),
+        None if counts.iter().all(|count| *count == 0) => Err("the whole tree is lost".to_owned()),
         None => Err(format!("a rename left the tree in pieces: {listed:?}")),
     }
 }
@@ -81,7 +82,7 @@ mod tests {
             (third, Some(1), Err("acknowledged")),
             (join(&old[..2], &new[2..]), Some(1), Err("in pieces")),
             (join(&old, &new[..1]), Some(1), Err("more than the tree")),
-            (vec![], Some(1), Err("in pieces")),
+            (vec![], Some(1), Err("is lost")),
         ];
         for (listed, under_way, wanted) in cases {
             let got = root(&listed, 0, under_way);
