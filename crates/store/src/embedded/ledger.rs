@@ -1,7 +1,6 @@
 //! What the writer remembers of mailboxes and accounts, so that a delivery changes their numbers in memory and each
 //! touched row is written once per commit. Only the writer changes these rows, so the memory is never stale.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use mail::ids::{AccountId, Id, MailboxId};
@@ -146,12 +145,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// A mailbox as of now.
+    /// A mailbox as of now. Its account is read with it: bytes and modseq of an account follow from the rows of its mailboxes, so
+    /// they have to be known before this commit changes or removes one of them.
     pub fn mailbox(&mut self, conn: &Connection, id: MailboxId) -> Result<Option<&MailboxState>> {
-        match self.mailboxes.entry(id) {
-            Entry::Occupied(known) => Ok(Some(known.into_mut())),
-            Entry::Vacant(free) => Ok(load::mailbox(conn, id)?.map(|state| &*free.insert(state))),
+        if !self.mailboxes.contains_key(&id) {
+            let Some(state) = load::mailbox(conn, id)? else {
+                return Ok(None);
+            };
+            self.account(conn, state.row.account)?;
+            self.mailboxes.insert(id, state);
         }
+        Ok(self.mailboxes.get(&id))
     }
 
     /// A mailbox that must exist.

@@ -855,6 +855,36 @@ async fn dur_6_uids_and_modseqs_never_go_down_and_ids_stay_above_the_floor() {
     }
 }
 
+/// What an account holds follows from its mailboxes: the first change after a start may alter or remove one of them.
+#[tokio::test]
+async fn dur_6_the_first_change_after_a_start_goes_on_from_the_mailboxes_numbers() {
+    let unsubscribe = || Op::SetSubscribed {
+        mailbox: mailbox(1),
+        subscribed: false,
+    };
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    for n in 1..4 {
+        deliver(store.as_ref(), n, &text(n)).await.expect("accepted");
+    }
+    let before = store.mailbox(mailbox(1)).await.expect("a read").expect("inbox");
+    let home = home.copy();
+    let again = home.open();
+    commit(again.as_ref(), unsubscribe()).await.expect("changed");
+    deliver(again.as_ref(), 4, &text(4)).await.expect("accepted");
+    let after = again.mailbox(mailbox(1)).await.expect("a read").expect("inbox");
+    assert_eq!(
+        after.modseq,
+        before.modseq + 2,
+        "one for the subscription, one for the message"
+    );
+    let home = home.copy();
+    let last = home.open();
+    let row = last.account(account(1)).await.expect("a read").expect("alice");
+    assert_eq!(row.used_bytes, after.size_bytes);
+}
+
 #[tokio::test]
 async fn nobody_else_may_read_the_files() {
     use std::os::unix::fs::PermissionsExt;
