@@ -11,17 +11,17 @@ bob@six.test sends "from IPv6 alone" to alice@a.test
 bob@six.test sends "to a neighbour" to carol@p.test
 carol@p.test sends "from Postfix" to bob@six.test
 
-bob@six.test receives "to IPv6 alone" within 45 s
+bob@six.test receives "to IPv6 alone" within 150 s
   has: *[IPv6:2001:db8:113::*
   has: *with ESMTPS *
-s.test takes 1 message within 45 s
+s.test takes 1 message within 150 s
   over IPv6, under TLS
-carol@p.test receives "to Postfix" within 45 s
-alice@a.test receives "from IPv6 alone" within 45 s
+carol@p.test receives "to Postfix" within 150 s
+alice@a.test receives "from IPv6 alone" within 150 s
   has: *[IPv6:2001:db8:113::60]*
-carol@p.test receives "to a neighbour" within 45 s
+carol@p.test receives "to a neighbour" within 150 s
   has: *[IPv6:2001:db8:113::60]*
-bob@six.test receives "from Postfix" within 45 s
+bob@six.test receives "from Postfix" within 150 s
   has: *[IPv6:2001:db8:113::70]*
-nothing waits at a.test within 45 s
-nothing waits at six.test within 45 s
+nothing waits at a.test within 150 s
+nothing waits at six.test within 150 s

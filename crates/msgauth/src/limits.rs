@@ -40,6 +40,9 @@ pub const DKIM_TIME: Duration = Duration::from_secs(15);
 pub const TAGS: usize = 64;
 /// Octets of one tag list.
 pub const TAG_LIST_BYTES: usize = 64 * 1024;
+/// Fields of one name that a signature of ours covers, from the last one up. More than one of most of them is not allowed (RFC 5322
+/// §3.6); a header of thousands would make a list that nobody reads.
+pub const DKIM_SIGNED_SAME: usize = 20;
 /// Names that one signature may list as signed.
 pub const DKIM_SIGNED_NAMES: usize = 2_000;
 /// Key records of one name that are tried; there should be one (RFC 6376 §3.6.2.2).

@@ -14,6 +14,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair
 
 use super::canon::{BodyCanon, Canon, header_field};
 use super::header::Signable as SignableFields;
+use crate::limits::DKIM_SIGNED_SAME;
 use crate::names;
 
 /// Signed once more often than they are there (threat case AUT-8).
@@ -208,7 +209,7 @@ impl Signing {
         let mut listed = Vec::new();
         for (names, more) in [(&OVERSIGNED[..], 1), (&SIGNED[..], 0)] {
             for name in names {
-                let count = fields.count(&name.to_ascii_lowercase());
+                let count = fields.count(&name.to_ascii_lowercase()).min(DKIM_SIGNED_SAME);
                 listed.extend(std::iter::repeat_n(*name, count + more));
             }
         }
@@ -285,6 +286,18 @@ fn folded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_of_thousands_of_the_same_field_still_gets_a_signature_that_is_read() {
+        let header = "From: a@there.example\r\n".repeat(3_000) + "\r\n";
+        let key = SigningKey::ed25519("there.example", "k", &[7; 32]).expect("a key");
+        let field = Signing::begin(header.as_bytes()).finish(&[key], 1);
+        let field = mail::header::Fields::new(&field).next().expect("a field");
+        let signature =
+            crate::dkim::signature::Signature::parse(field.value()).expect("a signature that is read");
+        let from = signature.signed.iter().filter(|name| name.as_str() == "from");
+        assert_eq!(from.count(), DKIM_SIGNED_SAME + 1);
+    }
 
     #[test]
     fn keys_are_read_as_openssl_writes_them() {

@@ -95,6 +95,8 @@ pub struct Client {
     others: Others,
     /// what comes is still about the mailbox that was open before
     leaving: bool,
+    /// the mailbox that a SELECT under way leaves: until it is done, somebody may delete that one
+    left: Option<String>,
 }
 
 /// The answer to a command.
@@ -143,6 +145,7 @@ impl Client {
             lists: Lists::default(),
             others: Others::default(),
             leaving: false,
+            left: None,
         };
         client.greet()?;
         Ok(client)
@@ -184,6 +187,7 @@ impl Client {
     /// The open mailbox was deleted: begins anew.
     fn again(&mut self) -> Done {
         self.truth.count("turned away from a deleted mailbox");
+        self.left = None;
         self.open = None;
         self.wire = Wire::connect(self.seat.port)?;
         self.greet()
@@ -250,7 +254,8 @@ impl Client {
         if resynchronised && let Some((_, memory)) = memory {
             sight.known.clone_from(&memory.known);
         }
-        let had_one = self.open.take().is_some();
+        self.left = self.open.take().map(|open| open.name);
+        let had_one = self.left.is_some();
         self.leaving = had_one && self.seat.habit != Habit::Asks;
         self.lists = Lists::default();
         let validity = before.map_or(0, |(validity, _)| validity);
@@ -263,6 +268,7 @@ impl Client {
             sight,
         });
         let answer = self.command(&format!("{verb} {name}{parameter}"), During::Selecting)?;
+        self.left = None;
         if qresync && had_one && !answer.texts.iter().any(|text| text.contains("[CLOSED]")) {
             self.truth
                 .wrong(format!("no CLOSED when {verb} {name} leaves a mailbox"));
@@ -1118,11 +1124,9 @@ impl Client {
             }
         };
         if heard == Response::Bye {
-            if self
-                .open
-                .as_ref()
-                .is_none_or(|open| LASTING.contains(&open.name.as_str()))
-            {
+            let open = self.open.as_ref().map(|open| open.name.as_str());
+            let mut selected = [open, self.left.as_deref()].into_iter().flatten();
+            if selected.all(|name| LASTING.contains(&name)) {
                 self.truth.wrong(format!(
                     "client {} was sent away: {}",
                     self.seat.number,
