@@ -1,7 +1,7 @@
 //! `cargo xtask bench [quick] [--essential] [--rows inbound,sending,alone,calls,idle,start,memory,history,profile,imap,imap-alone,imap-idle,imap-million] [--messages N] [--mailbox N] [--queued N] [--connections N] [--binary PATH]`
 //!
 //! Measures the release build beside Debian's Postfix and Dovecot, alternately in the same run, in a network namespace of
-//! its own, and writes `bench/RESULTS.md` (the rows of IMAP: `bench/IMAP.md`): every goal beside its figure, met or not. The load comes from the shared load
+//! its own, and writes each row into its section of `bench/RESULTS.md`: every goal beside its figure, met or not. The load comes from the shared load
 //! generator (`mailbench/mailbench.py`) when it is there; without it the comparison is skipped aloud.
 //!
 //! `--essential` leaves out the less telling combinations of size, sessions and mailboxes.
@@ -28,8 +28,6 @@ use results::Results;
 pub use floor::serve as serve_floor;
 pub use lab::status_kib;
 pub use sending::inside as sending_inside;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 /// What the command line asked for.
@@ -131,9 +129,6 @@ const MEASURES: &[Row] = &[
     ("imap-idle", imap_scale::idle),
     ("imap-million", imap_scale::million),
 ];
-const PAGE: &str = "RESULTS.md";
-/// The rows of IMAP are here, each in a section of its own: measuring one leaves the figures of the others alone.
-const IMAP_PAGE: &str = "IMAP.md";
 /// Rows that take long: only when they are named.
 const LARGE: &[&str] = &["imap-idle", "imap-million"];
 
@@ -148,18 +143,10 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     summary.merge(install::ensure(install::BENCH_TOOLS)?);
     let lab = Lab::new(options.binary.clone())?;
     let (mut met, mut missed) = (0, 0);
-    let mut pages = BTreeMap::new();
     for (name, measure) in MEASURES.iter().filter(|(name, _)| options.wants(name)) {
         println!("\n=== {name}");
-        let page = match name.starts_with("imap") {
-            true => (IMAP_PAGE, Some(*name)),
-            false => (PAGE, None),
-        };
-        let results = match pages.entry(page) {
-            Entry::Occupied(there) => there.into_mut(),
-            Entry::Vacant(free) => free.insert(Results::new(&lab, &options, page)?),
-        };
-        match measure(&lab, &options, results) {
+        let mut results = Results::new(&lab, &options, name)?;
+        match measure(&lab, &options, &mut results) {
             Ok(()) => summary.pass(format!("measured {name}")),
             Err(error) => {
                 summary.fail(format!("measuring {name}"), &error);
@@ -169,10 +156,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
                 ));
             }
         }
-        // Written after every row, so that an interrupted run leaves what it has.
         results.write()?;
-    }
-    for results in pages.values() {
         let goals = results.goals();
         (met, missed) = (met + goals.0, missed + goals.1);
     }

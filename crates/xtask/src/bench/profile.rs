@@ -80,7 +80,7 @@ struct Profile {
 pub fn inbound_path(lab: &Lab, _options: &Options, results: &mut Results) -> Outcome<()> {
     let demo = lab.hearthpost("profile", 100)?;
     inbound(lab, &demo, 500, 10, 100, &[])?;
-    let mut out = String::from("## Profile of the inbound path\n");
+    let mut out = String::from("### Profile of the inbound path\n");
     for (sessions, messages) in PROFILES {
         let (cpu_ms, samples) = sample(lab, &demo, sessions, messages)?;
         let counts = count(lab, &demo, sessions)?;

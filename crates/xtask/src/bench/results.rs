@@ -1,4 +1,4 @@
-//! `bench/RESULTS.md` and its sisters: figures beside goals.
+//! `bench/RESULTS.md`: figures beside goals, one section a row, which stays as it is until that row is measured again.
 
 use super::Options;
 use super::lab::Lab;
@@ -50,24 +50,17 @@ struct Line {
     goal: Option<(String, bool)>,
 }
 
-/// Everything measured in this run.
+/// What one row measured in this run.
 pub struct Results {
-    page: &'static str,
-    /// the section of the page that is written; the others stay
-    section: Option<&'static str>,
+    row: &'static str,
     head: String,
     lines: Vec<Line>,
     remarks: Vec<String>,
 }
 
 impl Results {
-    /// Notes the machine, the versions and the disk; `page` is the file below `bench/` that it is written to, whole or one section
-    /// of it.
-    pub fn new(
-        lab: &Lab,
-        options: &Options,
-        (page, section): (&'static str, Option<&'static str>),
-    ) -> Outcome<Self> {
+    /// Notes the machine, the versions and the disk.
+    pub fn new(lab: &Lab, options: &Options, row: &'static str) -> Outcome<Self> {
         let say = |program: &str, args: &[&str]| -> String {
             let said = process::run(Command::new(program).args(args), Duration::from_secs(20));
             said.map(|said: Finished| said.stdout.lines().next().unwrap_or_default().trim().to_owned())
@@ -80,14 +73,13 @@ impl Results {
             .unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let head = format!(
-            "{title}\n\n\
+            "{SECTION}{row}\n\n\
              {date}, {cores} cores ({cpu}), Linux {kernel}; server and load generator share them.\n\
              Hearthpost {commit} ({build}); Postfix {postfix} and Dovecot {dovecot} from Debian, Maildir, Debian's defaults with\n\
              limits per client lifted; both in one network namespace, taking turns. Medians of {runs} runs of at least {run_s} s each,\n\
              or of 100,000 messages of 4 KB.\n\
              The disk's own 4 KB append and fdatasync at the start: **{sync:.2} ms** (median of 300).\n\n\
-             Written by `cargo xtask bench{quick}`; do not edit.\n",
-            title = section.map_or("# Measured".to_owned(), |section| format!("{SECTION}{section}")),
+             Written by `cargo xtask bench{quick} --rows {row}`; do not edit.\n",
             date = say("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
             cpu = cpu.trim_start_matches([' ', '\t', ':']),
             kernel = say("uname", &["-r"]),
@@ -114,8 +106,7 @@ impl Results {
             quick = if options.quick { " quick" } else { "" },
         );
         Ok(Self {
-            page,
-            section,
+            row,
             head,
             lines: Vec::new(),
             remarks: Vec::new(),
@@ -176,7 +167,7 @@ impl Results {
         )
     }
 
-    /// Writes the page.
+    /// Writes the row's section of the page.
     pub fn write(&self) -> Outcome<()> {
         let mut out = self.head.clone();
         out.push_str("\n| what | Hearthpost | Postfix + Dovecot | goal | |\n|---|---:|---:|---|---|\n");
@@ -196,16 +187,14 @@ impl Results {
         for remark in &self.remarks {
             out.push_str(&format!("\n{remark}\n"));
         }
-        let page = tree::root().join("bench").join(self.page);
-        if let Some(section) = self.section {
-            let before = std::fs::read_to_string(&page).unwrap_or_default();
-            out = with_section(&before, section, &out);
-        }
-        Ok(std::fs::write(page, out)?)
+        let page = tree::root().join(PAGE);
+        let before = std::fs::read_to_string(&page).unwrap_or_default();
+        Ok(std::fs::write(page, with_section(&before, self.row, &out))?)
     }
 }
 
-/// How a section of a page begins.
+const PAGE: &str = "bench/RESULTS.md";
+/// How a section of the page begins.
 const SECTION: &str = "## ";
 
 /// The page with this section in the place of the one of that name, or at its end.
