@@ -133,6 +133,21 @@ pub const TOOLS: &[Tool] = &[
         package: "nftables",
         used_for: "partitions of the test Internet",
     },
+    Tool {
+        program: "opendkim",
+        package: "opendkim",
+        used_for: "signatures of the test Internet",
+    },
+    Tool {
+        program: "opendmarc",
+        package: "opendmarc dbconfig-no-thanks",
+        used_for: "the other opinion on who a message is from",
+    },
+    Tool {
+        program: "arcsign",
+        package: "python3-dkim",
+        used_for: "seals of the test Internet's mailing lists",
+    },
 ];
 
 /// What `cargo xtask differential` calls.

@@ -1,5 +1,6 @@
 //! The hosts of a story: Hearthposts and Debian's Postfix in namespaces of their own, sinks and the name server in the middle.
 
+use super::keys::{self, Key};
 use super::net::{self, DNS, Host, Net};
 use super::postfix::Postfix;
 use super::sinks::Doors;
@@ -27,6 +28,8 @@ pub struct Hosts {
     all: BTreeMap<String, Running>,
     authority: Authority,
     ca: PathBuf,
+    /// by the domain that names the host
+    keys: BTreeMap<String, Vec<Key>>,
     names: Names,
     place: Scratch,
 }
@@ -56,7 +59,8 @@ impl Hosts {
         let ca = dir.join("ca.pem");
         std::fs::write(&ca, authority.pem())?;
         let listen = DNS.map(|address| SocketAddr::new(address, 53));
-        let names = Names::start(&[], &dir.join("dns"), &listen, &records(story))?;
+        let keys = keys_of(story, &dir)?;
+        let names = Names::start(&[], &dir.join("dns"), &listen, &records(story, &keys))?;
         let password_file = dir.join("password");
         std::fs::write(&password_file, format!("{PASSWORD}\n"))?;
         chmod("600", &password_file)?;
@@ -64,6 +68,7 @@ impl Hosts {
             all: BTreeMap::new(),
             authority,
             ca,
+            keys,
             names,
             place,
         };
@@ -83,6 +88,7 @@ impl Hosts {
                         &place,
                         &hosts.authority,
                         &hosts.ca,
+                        hosts.keys.get(domain).and_then(|keys| keys.first()),
                     )?))
                 }
                 Kind::Sink(own) => Running::Sink(Doors::open(plan, own, &hosts.authority)?),
@@ -146,8 +152,12 @@ impl Hosts {
             ("dns", "servers", format!("[{}]", servers.join(", "))),
             ("dns", "trust_anchor", format!("{:?}", self.names.anchor)),
         ];
+        let keys = self.keys.get(&plan.domains[0]).map(|keys| {
+            let files: Vec<String> = keys.iter().map(|key| format!("{:?}", key.path)).collect();
+            ("dkim", "keys", format!("[{}]", files.join(", ")))
+        });
         let mut tables: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-        for (table, key, value) in &usual {
+        for (table, key, value) in usual.iter().chain(&keys) {
             tables.entry(table).or_default().insert(key, value);
         }
         for (table, key, value) in &own.settings {
@@ -189,6 +199,12 @@ impl Hosts {
             Some(Running::Sink(found)) => Ok(found),
             _ => Err(format!("no sink is called {name}")),
         }
+    }
+
+    /// The key that a host signs with, if it does.
+    pub fn key_of(&self, name: &str) -> Option<&Path> {
+        let key = self.keys.get(name)?.first()?;
+        Some(&key.path)
     }
 
     /// Every sink with its name.
@@ -267,8 +283,19 @@ fn route_text(route: &RoutePlan, password_file: &Path) -> String {
     out
 }
 
-/// An MX record for each host, the addresses it leads to, and what the story adds.
-fn records(story: &Story) -> String {
+/// Keys for everybody who signs. Debian's opendkim signs with one; we do with two kinds.
+fn keys_of(story: &Story, dir: &Path) -> Outcome<BTreeMap<String, Vec<Key>>> {
+    let mut all = BTreeMap::new();
+    for host in story.hosts.iter().filter(|host| host.signs) {
+        let domain = &host.domains[0];
+        let both = matches!(host.kind, Kind::Hearthpost(_));
+        all.insert(domain.clone(), keys::make(domain, both, &dir.join("keys"))?);
+    }
+    Ok(all)
+}
+
+/// An MX record for each host, the addresses it leads to, keys, and what the story adds.
+fn records(story: &Story, keys: &BTreeMap<String, Vec<Key>>) -> String {
     let mut out = String::new();
     for host in &story.hosts {
         let domain = &host.domains[0];
@@ -277,6 +304,10 @@ fn records(story: &Story) -> String {
             let kind = if address.is_ipv6() { "AAAA" } else { "A" };
             out.push_str(&format!("mx.{domain}. {kind} {address}\n"));
         }
+    }
+    for key in keys.values().flatten() {
+        out.push_str(&key.record);
+        out.push('\n');
     }
     for record in &story.zone {
         out.push_str(record);

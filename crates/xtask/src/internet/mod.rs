@@ -15,10 +15,13 @@
 )]
 
 mod hosts;
+mod keys;
+mod milters;
 mod net;
 mod postfix;
 mod sinks;
 mod story;
+mod stranger;
 
 use crate::campaign::binary;
 use crate::install::{is_root, missing_is};
@@ -141,7 +144,17 @@ fn missing() -> Outcome<Option<String>> {
     if !is_root()? {
         return Ok(Some("network namespaces need root".into()));
     }
-    let programs = ["ip", "nft", "knotd", "keymgr", "postfix"];
+    let programs = [
+        "ip",
+        "nft",
+        "knotd",
+        "keymgr",
+        "postfix",
+        "opendkim",
+        "opendmarc",
+        "arcsign",
+        "openssl",
+    ];
     let lacking: Vec<&str> = programs
         .into_iter()
         .filter(|program| find(program).is_none())

@@ -139,10 +139,11 @@ pub fn add_to_the_middle(address: IpAddr) -> Outcome<()> {
     add_address(&[], "br0", address)
 }
 
-/// From now on what the middle says to `peer` comes from `source`. Both are IPv6.
+/// From now on what the middle says to `peer` comes from `source`. Both are of one family.
 pub fn speak_from(source: IpAddr, peer: IpAddr) -> Outcome<()> {
-    let (peer, source) = (format!("{peer}/128"), source.to_string());
-    ip(&["-6", "route", "replace", &peer, "dev", "br0", "src", &source])
+    let (family, bits) = if peer.is_ipv6() { ("-6", 128) } else { ("-4", 32) };
+    let (peer, source) = (format!("{peer}/{bits}"), source.to_string());
+    ip(&[family, "route", "replace", &peer, "dev", "br0", "src", &source])
 }
 
 fn add_address(place: &[&str], device: &str, address: IpAddr) -> Outcome<()> {

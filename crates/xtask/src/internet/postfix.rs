@@ -1,6 +1,8 @@
-//! Debian's Postfix: one domain, virtual mailboxes as Maildir, TLS in both directions.
+//! Debian's Postfix: one domain, virtual mailboxes as Maildir, TLS in both directions; where the story says so with its milters.
 
 use super::hosts::in_dns;
+use super::keys::Key;
+use super::milters::Milters;
 use super::net::{self, Host, MIDDLE};
 use super::story::{HostPlan, PostfixPlan};
 use crate::process::{self, find, tail};
@@ -20,6 +22,7 @@ pub struct Postfix {
     host: Host,
     address: IpAddr,
     dir: PathBuf,
+    _milters: Milters,
 }
 
 impl Postfix {
@@ -31,6 +34,7 @@ impl Postfix {
         dir: &Path,
         authority: &Authority,
         ca: &Path,
+        key: Option<&Key>,
     ) -> Outcome<Self> {
         let domain = &plan.domains[0];
         for part in ["etc", "spool", "data", "log", "mail"] {
@@ -45,7 +49,9 @@ impl Postfix {
             &dir.join("key.pem"),
         )?;
         let (uid, gid) = (id("-u")?, id("-g")?);
-        std::fs::write(dir.join("etc/main.cf"), main_cf(domain, dir, ca, &uid, &gid))?;
+        let milters = Milters::start(&host, plan, own.checks, key, dir)?;
+        let settings = main_cf(domain, dir, ca, &uid, &gid) + &milters.main_cf();
+        std::fs::write(dir.join("etc/main.cf"), settings)?;
         std::fs::write(dir.join("etc/master.cf"), MASTER_CF)?;
         let table = |lines: Vec<String>| lines.concat();
         let boxes = own.people.iter().map(|who| format!("{who} {who}/\n")).collect();
@@ -66,6 +72,7 @@ impl Postfix {
             host,
             address,
             dir: dir.to_owned(),
+            _milters: milters,
         };
         started.control("start")?;
         let began = Stopwatch::start();

@@ -7,6 +7,7 @@
 //! Whoever is not declared cannot be named: the reader says so with the line, before anything runs.
 
 mod check;
+mod letters;
 mod lines;
 mod look;
 pub mod play;
@@ -35,6 +36,8 @@ pub struct HostPlan {
     pub addresses: Vec<IpAddr>,
     /// what runs there
     pub kind: Kind,
+    /// it has DKIM keys, which are published, and signs with them what its own people send
+    pub signs: bool,
 }
 
 /// What runs on a host.
@@ -87,6 +90,45 @@ pub struct PostfixPlan {
     pub put_off: Vec<String>,
     /// address, target
     pub passed_on: Vec<(String, String)>,
+    /// what comes is verified by opendkim and opendmarc
+    pub checks: bool,
+}
+
+/// A message that a sink's host hands over itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// the envelope's sender; empty for nobody
+    pub from: String,
+    /// the envelope's recipients
+    pub to: Vec<String>,
+    /// fields, as they stand
+    pub header: Vec<String>,
+    /// the body, one line
+    pub text: Option<String>,
+    /// what must come of it
+    pub outcome: Outcome,
+    /// patterns of the last answer
+    pub answers: Vec<String>,
+}
+
+/// What a mailing list does with what it passes on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Passing {
+    /// a line at the end of the body
+    pub footer: Option<String>,
+    /// an ARC seal over these results
+    pub seals: Option<String>,
+}
+
+/// What came of a message at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// 2yz
+    Taken,
+    /// 4yz
+    PutOff,
+    /// 5yz, or the end of the connection
+    Refused,
 }
 
 /// A sink's port and first rules.
@@ -147,6 +189,21 @@ pub enum What {
         subject: String,
         count: usize,
     },
+    /// a sink's host sends what it likes
+    Give {
+        sink: String,
+        host: String,
+        subject: String,
+        letter: Letter,
+    },
+    /// a sink's host passes on what it took last with this Subject
+    PassOn {
+        sink: String,
+        host: String,
+        subject: String,
+        letter: Letter,
+        passing: Passing,
+    },
     /// SIGKILL and a new start on the same directory
     Kill { host: String },
     /// SIGTERM, and nobody listens any more
@@ -193,8 +250,12 @@ pub enum What {
 /// What must be so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expectation {
-    /// exactly one message with this Subject is in the mailbox
-    Receives { who: String, subject: String },
+    /// exactly one message with this Subject is in the mailbox; without a name it is the INBOX
+    Receives {
+        who: String,
+        subject: String,
+        mailbox: Option<String>,
+    },
     /// exactly one report of this action on this recipient is in the mailbox
     Report {
         who: String,

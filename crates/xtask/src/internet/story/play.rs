@@ -1,9 +1,10 @@
 //! The steps of a story, performed one after another.
 
-use super::{Bound, Check, Expectation, Family, HostPlan, Kind, Step, Story, What, look};
-use crate::campaign::mailer::{Letter, Person};
+use super::{Bound, Check, Expectation, Family, HostPlan, Kind, Letter, Passing, Step, Story, What, look};
+use crate::campaign::mailer::{self, Person};
 use crate::internet::hosts::{Hosts, in_dns};
 use crate::internet::net;
+use crate::internet::stranger::{self, Way};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -83,6 +84,25 @@ impl Play<'_> {
                 subject,
                 count,
             } => self.send_many(from, domain, subject, *count),
+            What::Give {
+                sink,
+                host,
+                subject,
+                letter,
+            } => {
+                let text = stranger::text_of(letter, subject, &self.next_id(), sink);
+                self.hand_over(sink, host, letter, &text)
+            }
+            What::PassOn {
+                sink,
+                host,
+                subject,
+                letter,
+                passing,
+            } => {
+                let text = self.passed_on(sink, subject, passing)?;
+                self.hand_over(sink, host, letter, &text)
+            }
             What::Kill { host } => {
                 let mut server = self.hosts.hearthpost(host)?.server.borrow_mut();
                 server.kill();
@@ -139,11 +159,11 @@ impl Play<'_> {
             let of_recipient = |word: &&String| word.starts_with("NOTIFY=") || word.starts_with("ORCPT=");
             let joined = |words: Vec<&String>| words.into_iter().cloned().collect::<Vec<_>>().join(" ");
             let (rcpt, mail): (Vec<_>, Vec<_>) = asking.iter().partition(of_recipient);
-            person.send(&Letter {
+            person.send(&mailer::Letter {
                 mail: &joined(mail),
                 rcpt: &joined(rcpt),
                 id: &id,
-                ..Letter::new(&to, subject)
+                ..mailer::Letter::new(&to, subject)
             })?;
         }
         self.sent = Instant::now();
@@ -157,15 +177,43 @@ impl Play<'_> {
         for number in 0..count {
             let (to, id) = (format!("x{number}@{domain}"), self.next_id());
             let to = [to.as_str()];
-            let letter = Letter {
+            let letter = mailer::Letter {
                 id: &id,
-                ..Letter::new(&to, subject)
+                ..mailer::Letter::new(&to, subject)
             };
             person.send_in(&mut session, &letter)?;
         }
         session.ask("QUIT");
         self.sent = Instant::now();
         Ok(())
+    }
+
+    fn hand_over(&mut self, sink: &str, host: &str, letter: &Letter, text: &str) -> Result<(), String> {
+        let plan = |name: &str| {
+            self.story
+                .host(name)
+                .ok_or_else(|| format!("no host is called {name}"))
+        };
+        let way = Way {
+            from: plan(sink)?,
+            to: plan(host)?,
+        };
+        stranger::give(&way, letter, text)?;
+        self.sent = Instant::now();
+        Ok(())
+    }
+
+    /// The newest message that the sink took with this Subject, changed as the story says.
+    fn passed_on(&self, sink: &str, subject: &str, passing: &Passing) -> Result<String, String> {
+        let line = format!("Subject: {subject}");
+        let taken = self.hosts.sink(sink)?.taken();
+        let message = taken
+            .iter()
+            .rev()
+            .map(|taken| String::from_utf8_lossy(&taken.message.content))
+            .find(|text| mailer::has_line(text, &line))
+            .ok_or_else(|| format!("{sink} has taken nothing with the Subject {subject}"))?;
+        stranger::changed(&message, passing, sink, self.hosts.key_of(sink))
     }
 
     fn next_id(&mut self) -> String {
@@ -201,14 +249,19 @@ impl Play<'_> {
     fn expect(&mut self, what: &Expectation, bound: Bound, checks: &[Check]) -> Result<(), String> {
         let (hosts, sent) = (self.hosts, self.sent);
         match what {
-            Expectation::Receives { who, subject } => {
+            Expectation::Receives {
+                who,
+                subject,
+                mailbox,
+            } => {
                 let home = self.home(who)?;
                 if matches!(home.kind, Kind::Postfix(_)) {
                     let postfix = hosts.postfix(&home.domains[0])?;
                     return look::receives(|| Ok(postfix.read(who)), subject, bound, sent, checks);
                 }
                 let person = self.reader(who)?;
-                look::receives(|| person.read("INBOX"), subject, bound, sent, checks)
+                let mailbox = mailbox.as_deref().unwrap_or("INBOX");
+                look::receives(|| person.read(mailbox), subject, bound, sent, checks)
             }
             Expectation::Report { who, about, action } => {
                 look::report(&self.reader(who)?, (about, action), bound, sent, checks)

@@ -67,7 +67,10 @@ impl Story {
             Some(what) => what,
             None => self.expected(block)?,
         };
-        let takes_lines = matches!(&what, What::Times { .. } | What::Expect { .. });
+        let takes_lines = matches!(
+            &what,
+            What::Times { .. } | What::Expect { .. } | What::Give { .. } | What::PassOn { .. }
+        );
         if !takes_lines && !block.below.is_empty() {
             return Err("nothing stands below this".into());
         }
@@ -85,6 +88,9 @@ impl Story {
                 sink: self.sink(sink)?,
                 rules: rules?,
             }));
+        }
+        if let Some(what) = self.handed_over(block)? {
+            return Ok(Some(what));
         }
         let words = words(block.text)?;
         Ok(Some(match words.as_slice() {
@@ -197,6 +203,12 @@ impl Story {
             [who, "receives", subject] => Expectation::Receives {
                 who: self.person(who)?,
                 subject: quoted(subject)?,
+                mailbox: None,
+            },
+            [who, "receives", subject, "in", mailbox] => Expectation::Receives {
+                who: self.reader(who)?,
+                subject: quoted(subject)?,
+                mailbox: Some((*mailbox).to_owned()),
             },
             [who, "gets", "a", "report", "that", about, "was", word]
             | [who, "gets", "a", "report", "that", about, word] => Expectation::Report {
@@ -323,7 +335,7 @@ impl Story {
         self.of_kind(name, "Postfix", |kind| matches!(kind, Kind::Postfix(_)))
     }
 
-    fn sink(&self, name: &str) -> Result<String, String> {
+    pub(super) fn sink(&self, name: &str) -> Result<String, String> {
         self.of_kind(name, "sink", |kind| matches!(kind, Kind::Sink(_)))
     }
 }
@@ -331,7 +343,7 @@ impl Story {
 /// Whether anything can fail because of what the servers do.
 fn expects(steps: &[Step]) -> bool {
     steps.iter().any(|step| match &step.what {
-        What::Expect { .. } | What::Knock { .. } => true,
+        What::Expect { .. } | What::Knock { .. } | What::Give { .. } | What::PassOn { .. } => true,
         What::Times { steps, .. } => expects(steps),
         _ => false,
     })
@@ -357,13 +369,14 @@ fn read_host(text: &str, below: &[Block<'_>], place: usize) -> Result<HostPlan, 
     };
     let domains: Vec<String> = domains.split(", ").map(str::to_owned).collect();
     let words = words(what)?;
+    let (signing, own): (Vec<_>, Vec<_>) = below.iter().partition(|line| line.text == "signs");
     let kind = match words.as_slice() {
         ["Hearthpost", "with", people @ ..] => {
             let mut plan = HearthpostPlan {
                 people: whole(people, &domains[0]),
                 ..Default::default()
             };
-            for line in below {
+            for line in own {
                 at(line, hearthpost_line(&mut plan, line.text))?;
             }
             Kind::Hearthpost(plan)
@@ -373,19 +386,20 @@ fn read_host(text: &str, below: &[Block<'_>], place: usize) -> Result<HostPlan, 
                 people: whole(people, &domains[0]),
                 ..Default::default()
             };
-            for line in below {
+            for line in own {
                 at(line, postfix_line(&mut plan, line.text))?;
             }
             Kind::Postfix(plan)
         }
-        ["sink"] => Kind::Sink(read_sink(25, below)?),
-        ["sink", "on", "port", port] => Kind::Sink(read_sink(number(port)?, below)?),
+        ["sink"] => Kind::Sink(read_sink(25, &own)?),
+        ["sink", "on", "port", port] => Kind::Sink(read_sink(number(port)?, &own)?),
         _ => return Err("`Hearthpost with PEOPLE`, `Postfix with PEOPLE` or `sink` is expected".into()),
     };
     Ok(HostPlan {
         domains,
         addresses,
         kind,
+        signs: !signing.is_empty(),
     })
 }
 
@@ -441,6 +455,7 @@ fn read_second_way<'a, 'b>(words: &'a [&'b str]) -> Result<(&'a [&'b str], Optio
 
 fn postfix_line(plan: &mut PostfixPlan, text: &str) -> Result<(), String> {
     match words(text)?.as_slice() {
+        ["checks"] => plan.checks = true,
         ["puts", address, "off"] => plan.put_off.push((*address).to_owned()),
         ["passes", address, "on", "to", target] => {
             plan.passed_on.push(((*address).to_owned(), (*target).to_owned()));
@@ -450,7 +465,7 @@ fn postfix_line(plan: &mut PostfixPlan, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn read_sink(port: u16, below: &[Block<'_>]) -> Result<SinkPlan, String> {
+fn read_sink(port: u16, below: &[&Block<'_>]) -> Result<SinkPlan, String> {
     let rules = below.iter().map(|line| at(line, read_rule(line.text)));
     Ok(SinkPlan {
         port,
@@ -578,7 +593,8 @@ fn secs(text: &str) -> Result<Duration, String> {
     number(text).map(Duration::from_secs)
 }
 
-fn quoted(word: &str) -> Result<String, String> {
+/// A word in quotes.
+pub(super) fn quoted(word: &str) -> Result<String, String> {
     word.strip_prefix('"')
         .map(str::to_owned)
         .ok_or_else(|| "a subject in quotes is expected".to_owned())
@@ -606,7 +622,7 @@ mod tests {
         let text = "host a.test at 203.0.113.10, 2001:db8:113::10: Hearthpost with alice\n  listens everywhere\n  set queue.give_up = \"20 s\"\n  \
                     alias x@a.test leads to y@b.test\n  mail to far.test goes through mx.g.test port 587 as joe\n\
                     \x20 mail to near.test goes through mx.g.test port 25, after 3 attempts by MX\n\
-                    host p.test: Postfix with grey\n  puts grey@p.test off\n  passes late@p.test on to gone@p.test\n\
+                    host p.test: Postfix with grey\n  checks\n  puts grey@p.test off\n  signs\n  passes late@p.test on to gone@p.test\n\
                     host s.test: sink on port 587\n  over IPv6: connect: refuse\n  rcpt: reply 550 no\n\
                     zone:\n  x.test. MX 0 .\nnothing waits at a.test\n";
         let story = Story::read(text).unwrap();
@@ -630,6 +646,7 @@ mod tests {
             (25, &None, Some(3))
         );
         let Kind::Postfix(plan) = &p.kind else { panic!() };
+        assert!(plan.checks && p.signs && !a.signs);
         assert_eq!(plan.put_off, ["grey@p.test"]);
         assert_eq!(plan.passed_on[0].1, "gone@p.test");
         let Kind::Sink(plan) = &s.kind else { panic!() };
