@@ -10,6 +10,8 @@
 //! 6. [`policy::decide`] makes the verdict: a pure function, with a table of tests.
 //! 7. [`results`] finds forged Authentication-Results and writes ours (RFC 8601).
 //!
+//! [`tls`] is about the other direction: what TLS mail of ours needs on its way to another server (decision 0035).
+//!
 //! [`examine::Examination`] does 1 to 5 for a message that streams by.
 //!
 //! Every result carries what was asked, what was answered and the rule that decided; the verdict and its explanation are made of that
@@ -38,3 +40,4 @@ pub mod results;
 pub mod spf;
 pub mod suffixes;
 pub mod tags;
+pub mod tls;

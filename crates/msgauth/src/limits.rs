@@ -73,3 +73,8 @@ pub const ARC_SETS: usize = 50;
 pub const ARC_KEYS: usize = 10;
 /// Time for the keys of one ARC chain.
 pub const ARC_TIME: Duration = Duration::from_secs(15);
+
+/// Time for the TLSA records of one mail exchanger, aliases included.
+pub const DANE_TIME: Duration = Duration::from_secs(20);
+/// Usable TLSA records of one mail exchanger that a certificate is held against; real ones have two to four.
+pub const TLSA_RECORDS: usize = 64;

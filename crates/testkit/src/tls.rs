@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use world::clock::BoxFuture;
 use world::net::{
-    BoxWire, OutwardTls, TlsClient, TlsFacts, TlsFailure, TlsFailureKind, TlsPolicy, TlsServer, TlsVersion,
+    BoxWire, CertificateFault, CertificateFaultKind, OutwardTls, TlsClient, TlsFacts, TlsFailure,
+    TlsFailureKind, TlsPolicy, TlsServer, TlsVersion,
 };
 
 /// A handshake line is not longer than this.
@@ -123,7 +124,7 @@ impl SimTlsClient {
         })?;
         let verified = match line.split_once(' ') {
             None if line == "GOOD" => Ok(()),
-            Some(("UNVERIFIED", why)) => Err(why.to_owned()),
+            Some(("UNVERIFIED", why)) => Err(fault(why)),
             _ => {
                 return Err(failure(
                     TlsFailureKind::Handshake,
@@ -132,7 +133,10 @@ impl SimTlsClient {
             }
         };
         if let (TlsPolicy::Verified, Err(why)) = (policy, &verified) {
-            return Err(failure(TlsFailureKind::Certificate, why));
+            return Err(TlsFailure {
+                certificate: Some(why.kind),
+                ..failure(TlsFailureKind::Certificate, &why.text)
+            });
         }
         let outward = OutwardTls {
             facts: facts(sni),
@@ -163,10 +167,24 @@ fn facts(sni: Option<String>) -> TlsFacts {
     }
 }
 
+/// Of the reason that a test gives; `expired` and `other name` are understood.
+fn fault(why: &str) -> CertificateFault {
+    let kind = match why {
+        "expired" => CertificateFaultKind::Expired,
+        "other name" => CertificateFaultKind::OtherName,
+        _ => CertificateFaultKind::NotTrusted,
+    };
+    CertificateFault {
+        kind,
+        text: why.to_owned(),
+    }
+}
+
 fn failure(kind: TlsFailureKind, text: &str) -> TlsFailure {
     TlsFailure {
         kind,
         text: text.to_owned(),
+        certificate: None,
     }
 }
 
@@ -296,7 +314,7 @@ mod tests {
                 .start_tls(&*SimTlsClient::new(), "mx.example.org", policy, DEADLINE)
                 .await;
             let outcome = connected
-                .map(|(_, outward)| outward.verified)
+                .map(|(_, outward)| outward.verified.map_err(|fault| fault.text))
                 .map_err(|failure| failure.kind);
             assert_eq!(outcome, expected, "{answer:?}");
             accepting.abort();

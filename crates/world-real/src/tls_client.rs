@@ -25,7 +25,10 @@ use rustls::{
 };
 use tokio_rustls::TlsConnector;
 use world::clock::{BoxFuture, UnixMs};
-use world::net::{BoxWire, OutwardTls, TlsClient, TlsFailure, TlsFailureKind, TlsPolicy};
+use world::net::{
+    BoxWire, CertificateFault, CertificateFaultKind, OutwardTls, TlsClient, TlsFailure, TlsFailureKind,
+    TlsPolicy,
+};
 
 use crate::limits::{TLS_BUFFER_MAX_BYTES, TLS_NAMES_TOLD, TLS_SESSIONS_KEPT};
 use crate::tls::{TlsSetupError, facts_of};
@@ -88,7 +91,7 @@ impl ClientTls {
             }
             (Name::Unusable, TlsPolicy::Verified) => {
                 let text = format!("no certificate can be for {server_name:?}: it is not a host name");
-                return Err(failure(TlsFailureKind::Certificate, text));
+                return Err(refused(&fault(CertificateFaultKind::OtherName, text)));
             }
         };
         let small = |session: &mut ClientConnection| session.set_buffer_limit(Some(TLS_BUFFER_MAX_BYTES));
@@ -103,7 +106,7 @@ impl ClientTls {
             server_name,
         );
         if let (TlsPolicy::Verified, Err(why)) = (policy, &verified) {
-            return Err(failure(TlsFailureKind::Certificate, why.clone()));
+            return Err(refused(why));
         }
         let sni = match &name {
             ServerName::DnsName(name) => Some(name.as_ref().to_ascii_lowercase()),
@@ -163,9 +166,15 @@ impl Current {
     }
 
     /// Whether `chain` verifies for `name`, now.
-    fn judge(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>, asked: &str) -> Result<(), String> {
+    fn judge(
+        &self,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        asked: &str,
+    ) -> Result<(), CertificateFault> {
         let Some((own, intermediates)) = chain.split_first() else {
-            return Err("the server showed no certificate".into());
+            let text = "the server showed no certificate";
+            return Err(fault(CertificateFaultKind::Other, text));
         };
         match self
             .judge
@@ -173,10 +182,14 @@ impl Current {
         {
             Ok(_) => Ok(()),
             Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) if signs_itself(own) => {
-                Err("the certificate is self-signed".into())
+                let text = "the certificate is self-signed";
+                Err(fault(CertificateFaultKind::NotTrusted, text))
             }
-            Err(rustls::Error::InvalidCertificate(error)) => Err(in_words(&error, asked)),
-            Err(error) => Err(format!("the certificate does not verify: {error}")),
+            Err(rustls::Error::InvalidCertificate(error)) => Err(fault_of(&error, asked)),
+            Err(error) => Err(fault(
+                CertificateFaultKind::Other,
+                format!("the certificate does not verify: {error}"),
+            )),
         }
     }
 }
@@ -270,9 +283,7 @@ fn explain(error: &io::Error, asked: &str) -> TlsFailure {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match (inner, error.kind()) {
-        (Some(rustls::Error::InvalidCertificate(error)), _) => {
-            failure(TlsFailureKind::Certificate, in_words(error, asked))
-        }
+        (Some(rustls::Error::InvalidCertificate(error)), _) => refused(&fault_of(error, asked)),
         (Some(rustls::Error::AlertReceived(alert)), _) => failure(
             TlsFailureKind::Handshake,
             format!("the server broke the TLS handshake off (alert {alert:?})"),
@@ -299,6 +310,19 @@ fn explain(error: &io::Error, asked: &str) -> TlsFailure {
             format!("the connection failed during the TLS handshake: {error}"),
         ),
     }
+}
+
+/// What is wrong with a certificate that was shown for `asked`, by kind and in words.
+fn fault_of(error: &CertificateError, asked: &str) -> CertificateFault {
+    let kind = match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => CertificateFaultKind::Expired,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            CertificateFaultKind::OtherName
+        }
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => CertificateFaultKind::NotTrusted,
+        _ => CertificateFaultKind::Other,
+    };
+    fault(kind, in_words(error, asked))
 }
 
 /// What is wrong with a certificate that was shown for `asked`.
@@ -370,9 +394,24 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
+fn fault(kind: CertificateFaultKind, text: impl Into<String>) -> CertificateFault {
+    CertificateFault {
+        kind,
+        text: text.into(),
+    }
+}
+
+fn refused(fault: &CertificateFault) -> TlsFailure {
+    TlsFailure {
+        certificate: Some(fault.kind),
+        ..failure(TlsFailureKind::Certificate, fault.text.clone())
+    }
+}
+
 fn failure(kind: TlsFailureKind, text: impl Into<String>) -> TlsFailure {
     TlsFailure {
         kind,
         text: text.into(),
+        certificate: None,
     }
 }

@@ -20,6 +20,7 @@ pub mod events;
 pub mod ids;
 pub mod line;
 pub mod net;
+pub mod tlsa;
 
 /// Entries for the fuzzer.
 #[doc(hidden)]

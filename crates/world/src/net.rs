@@ -2,6 +2,7 @@
 //!
 //! Sockets live in `world-real`, simulated wires in `testkit`. Everything above sees a [`BoxWire`] and never knows which.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -85,13 +86,43 @@ pub enum TlsPolicy {
     Verified,
 }
 
+/// Why a certificate does not verify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFault {
+    /// which kind of reason
+    pub kind: CertificateFaultKind,
+    /// in words for the operator
+    pub text: String,
+}
+
+/// Which kind of reason a certificate does not verify for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CertificateFaultKind {
+    /// Its time is over.
+    Expired,
+    /// It is for other names.
+    OtherName,
+    /// Nobody whom we trust issued it.
+    NotTrusted,
+    /// It fits no TLSA record.
+    Tlsa,
+    /// Anything else: it cannot be read, is not for servers, is not valid yet, …
+    Other,
+}
+
+impl fmt::Display for CertificateFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// What a finished outward handshake gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutwardTls {
     /// what was agreed on; `sni` is the name we sent
     pub facts: TlsFacts,
-    /// whether the certificate verifies for the name; if not, why not, in words for the operator
-    pub verified: Result<(), String>,
+    /// whether the certificate verifies for the name by the authorities we trust, whatever the policy was; if not, why not
+    pub verified: Result<(), CertificateFault>,
 }
 
 /// What an outward handshake failed on.
@@ -136,10 +167,12 @@ pub struct TlsFailure {
     pub kind: TlsFailureKind,
     /// what happened, in words for the operator
     pub text: String,
+    /// what is wrong with the certificate, where that is what it failed on
+    pub certificate: Option<CertificateFaultKind>,
 }
 
-impl std::fmt::Display for TlsFailure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }

@@ -192,7 +192,12 @@ pub fn tls_text(tls: &OutwardTls) -> TlsText {
         version: tls.facts.version.as_str().to_owned(),
         cipher: tls.facts.cipher.to_owned(),
         verified: tls.verified.is_ok(),
-        unverified_because: tls.verified.clone().err().unwrap_or_default(),
+        unverified_because: tls
+            .verified
+            .as_ref()
+            .err()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }
 

@@ -179,5 +179,6 @@ fn failure(kind: TlsFailureKind, text: impl Into<String>) -> TlsFailure {
     TlsFailure {
         kind,
         text: text.into(),
+        certificate: None,
     }
 }
