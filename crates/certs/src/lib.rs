@@ -1,13 +1,15 @@
-//! Our certificates: the demo's own authority, and reading certificate files for `serve`.
+//! Our certificates and keys: the demo's own authority, reading certificate files for `serve`, and making keys that sign mail.
 //!
 //! 1. [`demo::provide`] makes or finds the demo's authority and server certificate in its directory.
 //! 2. [`files::certificate`] and [`files::key`] check the PEM files that settings name, with an error that says which file and what to do.
+//! 3. [`signing::rsa`] and [`signing::ed25519`] make keys that sign mail (DKIM).
 //!
 //! Whether key and certificate fit together is checked where they are used (`world-real::tls`). Keys are written with
 //! mode 0600. Absences: no ACME yet, no renewal, no choice by name.
 
 pub mod demo;
 pub mod files;
+pub mod signing;
 
 /// A certificate chain and its key, both PEM.
 #[derive(Clone)]

@@ -54,6 +54,7 @@ pub(crate) fn build(values: &Values) -> Config {
         dkim_keys: (values.names("dkim.keys").unwrap_or_default().iter())
             .map(Into::into)
             .collect(),
+        dkim_rotate: values.duration("dkim.rotate_every"),
         queue: queue(values),
         deliver: deliver(values, &hostname),
         dns: Dns {

@@ -70,6 +70,8 @@ pub struct Config {
     pub arc_sealers: Vec<String>,
     /// private keys that sign what users submit
     pub dkim_keys: Vec<PathBuf>,
+    /// how old keys of ours may get; `None`: until an operator makes others
+    pub dkim_rotate: Option<Duration>,
     /// when the queue tries again and when it gives up
     pub queue: QueueTimes,
     /// how mail leaves

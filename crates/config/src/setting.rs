@@ -272,6 +272,16 @@ pub const SETTINGS: &[Setting] = &[
     )
     .or("[]"),
     Setting::new(
+        "dkim.rotate_every",
+        Kind::Duration {
+            least_s: 7 * DAY,
+            most_s: 3650 * DAY,
+        },
+        "How old the keys that the server made may get before it makes others. Without it, it makes others only when told to: hearthpost dkim \
+         rotate. The records of new keys must be published by hand each time; until then the old ones sign.",
+        "\"180 days\"",
+    ),
+    Setting::new(
         "queue.retry_first",
         Kind::Duration {
             least_s: 1,

@@ -47,6 +47,9 @@ pub enum Command {
     /// Domains whose mail is ours.
     #[command(subcommand)]
     Domain(DomainCommand),
+    /// The keys that sign mail: made with domains, changed while mail is on its way.
+    #[command(subcommand)]
+    Dkim(DkimCommand),
     /// People who sign in and have mailboxes.
     #[command(subcommand)]
     Account(AccountCommand),
@@ -239,6 +242,66 @@ pub struct DomainArgs {
     /// Who gets postmaster@ when no account or alias has that name; "first" is the domain's oldest account.
     #[arg(long, value_name = "ADDRESS")]
     pub postmaster: Option<String>,
+}
+
+/// `hearthpost dkim …`
+#[derive(Subcommand)]
+pub enum DkimCommand {
+    /// Where each key stands, and what to do next.
+    List {
+        /// Only those of this domain.
+        domain: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// The keys of a domain, with the records to publish.
+    Show {
+        /// The domain.
+        domain: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Make keys for a domain that has none.
+    Make {
+        /// The domain.
+        domain: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Make other keys for a domain. They take over once their records are seen in DNS; until then the present ones sign.
+    Rotate {
+        /// The domain.
+        domain: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// End keys: they sign no more. Their records must stay for the mail that is on its way.
+    Retire {
+        /// The domain.
+        domain: String,
+        /// Only this one; without it all that sign or wait.
+        #[arg(long, value_name = "SELECTOR")]
+        selector: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Sign at once, though the record was not seen in DNS: for records that this server cannot see.
+    SignNow {
+        /// The domain.
+        domain: String,
+        /// Only this one; without it all that wait.
+        #[arg(long, value_name = "SELECTOR")]
+        selector: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Ask DNS for the records of a domain now, without waiting for the next look.
+    Look {
+        /// The domain.
+        domain: String,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// `hearthpost account …`

@@ -2,15 +2,14 @@
 //! alone. Made at the first start. Whoever removes it makes reports about mail that was forwarded before go nowhere, and URLs that people
 //! authorized (URLAUTH) worthless.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 use directory::SrsKey;
 use world::chance::Chance;
 
 use crate::exit::{Failure, Outcome};
+use crate::private_file;
 
 /// The file's name.
 const FILE: &str = "forward.key";
@@ -41,23 +40,10 @@ pub fn provide(data: &Path, chance: &dyn Chance) -> Outcome<SrsKey> {
     }
 }
 
-/// Written beside its place and renamed, so that a crash leaves all of it or nothing.
+/// Mail leaves under it in a moment, and its reports come back for days: it is durable before it is used.
 fn write(path: &Path, octets: &[u8; 32]) -> io::Result<()> {
-    let beside = path.with_extension("new");
     let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)?;
-    file.write_all(digits.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    // Mail leaves under it in a moment, and its reports come back for days.
-    path.parent()
-        .map_or(Ok(()), |dir| std::fs::File::open(dir)?.sync_all())
+    private_file::write(path, format!("{digits}\n").as_bytes())
 }
 
 fn octets(digits: &str) -> Option<[u8; 32]> {

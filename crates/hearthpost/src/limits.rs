@@ -64,3 +64,26 @@ pub const TRACED_MOST: usize = 1000;
 
 /// Largest message that `check message` reads, in bytes.
 pub const CHECKED_MESSAGE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How often the keys that sign mail are looked over.
+pub const DKIM_ROUND: Duration = Duration::from_secs(60);
+
+/// How long after one look DNS is asked again for the record of a key that waits for it, or whose record was lost.
+pub const DKIM_LOOK_SOON: Duration = Duration::from_secs(5 * 60);
+
+/// The same for a key that signs.
+pub const DKIM_LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
+
+/// How long a record must have been seen before its key takes over from another: name servers of others remember for so long that
+/// there was none (RFC 2308 §5).
+pub const DKIM_SETTLE: Duration = Duration::from_secs(60 * 60);
+
+/// How long the record of a key that signs no more stays at least: mail that it signed may still wait in queues. A longer
+/// `queue.give_up` counts, and a day more.
+pub const DKIM_KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Keys of one domain, whatever their state.
+pub const DKIM_KEYS_OF_A_DOMAIN: usize = 16;
+
+/// Domains whose keys are made before the list of keys is written.
+pub const DKIM_BATCH_DOMAINS: usize = 16;

@@ -16,6 +16,7 @@ mod commands;
 mod control;
 mod csv;
 mod demo;
+mod dkim;
 mod doors;
 mod events;
 mod exit;
@@ -26,6 +27,7 @@ mod limits;
 mod local_door;
 mod openings;
 mod outward;
+mod private_file;
 mod privileges;
 mod recent;
 mod reload;
@@ -104,6 +106,7 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Trace { what, limit, common } => commands::trace::run(&what, limit, &common),
         Command::Check(cli::CheckCommand::Message(args)) => commands::check::message(&args, &clock),
         Command::Check(cli::CheckCommand::Keys { config, json }) => commands::check::keys(&config, json),
+        Command::Dkim(command) => commands::dkim::run(command),
         Command::Config(command) => commands::config::run(command),
         Command::Store(command) => commands::store::run(command),
         Command::Index(command) => commands::index::run(command),

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use world::clock::UnixMs;
 use world_real::keeper::Keeper;
+use world_real::tls::Identity;
 
 use crate::events::ProgramEvent;
 use crate::files::{self, Named, Shelf};
@@ -128,15 +129,16 @@ impl Reload {
         serve::add_domains(services, &new.config.domains)
             .await
             .map_err(|failure| Kept::Store(failure.to_string()))?;
-        self.put(&config, outward, named, services);
+        self.put(&config, outward, named.identity, services);
+        services.keys.follow(named.signers, config.dkim_rotate).await;
         state.now = new;
         Ok(report)
     }
 
     /// Nothing here can fail.
-    fn put(&self, config: &Config, outward: Prepared, named: Named, services: &Services) {
+    fn put(&self, config: &Config, outward: Prepared, identity: Option<Identity>, services: &Services) {
         self.outgoing.put(outward);
-        if let (Some(tls), Some(identity)) = (&self.tls, named.identity) {
+        if let (Some(tls), Some(identity)) = (&self.tls, identity) {
             tls.put(identity);
             services.events.emit(&ProgramEvent::CertificatesRead);
         }
@@ -144,7 +146,6 @@ impl Reload {
             config.message_bytes,
             serve::normalises(config),
             serve::genuine(config),
-            named.signers,
         );
     }
 }

@@ -46,7 +46,7 @@ pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
         handed,
         keeper: Some(pulse),
         tls: named.identity,
-        signers: Arc::new(named.signers),
+        signers: named.signers,
         ..plan(file.to_owned(), (settings, keeper), outward)?
     };
     server::run(plan, clock, Box::new(prepare), Box::new(|_| Ok(())))
@@ -176,7 +176,8 @@ fn plan(file: PathBuf, (settings, keeper): (Checked, Keeper), outward: Outward) 
         message_limit: message_limit(&config),
         normalise_newlines: normalises(&config),
         genuine: genuine(&config),
-        signers: Arc::default(),
+        signers: Vec::new(),
+        rotate_keys: config.dkim_rotate,
         connections: config.connections,
         outward,
         source: Some((file, settings, keeper)),

@@ -47,6 +47,7 @@ use world_real::unix::BoundControl;
 
 use crate::control;
 use crate::control::client::SocketPath;
+use crate::dkim;
 use crate::doors::{self, Door, Gate, Serve};
 use crate::events::ProgramEvent;
 use crate::exit::{Failure, Outcome};
@@ -128,8 +129,10 @@ pub struct Plan {
     pub normalise_newlines: bool,
     /// what is done about mail that is not from whom it says
     pub genuine: Genuine,
-    /// by whose keys submissions are signed
-    pub signers: Arc<Vec<SigningKey>>,
+    /// keys of the settings that sign
+    pub signers: Vec<SigningKey>,
+    /// how often keys of ours are changed
+    pub rotate_keys: Option<Duration>,
     /// most connections
     pub connections: u64,
     /// how mail leaves
@@ -409,6 +412,13 @@ async fn open_doors(
     }
     running.open_control_door(&plan.data, services, &stop)?;
     running.jobs.spawn(index.clone().run(stop.clone()));
+    let signers = std::mem::take(&mut plan.signers);
+    services.keys.follow(signers, plan.rotate_keys).await;
+    // Where no road leads out, nobody is asked either.
+    let asks = matches!(plan.outward.delivery.road, deliver::settings::Road::Open).then(|| outgoing.dns());
+    running
+        .jobs
+        .spawn(dkim::watch(services.keys.clone(), asks, stop.clone()));
     running.jobs.spawn(outgoing.start(stop.clone()));
     running.jobs.spawn(deliver::run(
         Worker {
@@ -424,6 +434,7 @@ async fn open_doors(
         doors: open,
         gate,
         log_dir: plan.log.dir.clone(),
+        dns: outgoing.dns(),
         remote: outgoing.remote().clone(),
         index,
         reload: Reload::new(plan.source, tls, serving, outgoing),
@@ -589,7 +600,6 @@ impl Serving {
             max_message_bytes: plan.message_bytes,
             text: text_rules(plan.normalise_newlines),
             genuine: plan.genuine.clone(),
-            signers: plan.signers.clone(),
             insecure_auth: plan.insecure_auth,
             ..DoorSettings::new(plan.hostname.clone())
         };
@@ -604,18 +614,11 @@ impl Serving {
     }
 
     /// New connections take messages as said from now on.
-    pub fn put(
-        &self,
-        message_bytes: u64,
-        normalise_newlines: bool,
-        genuine: Genuine,
-        signers: Vec<SigningKey>,
-    ) {
+    pub fn put(&self, message_bytes: u64, normalise_newlines: bool, genuine: Genuine) {
         self.settings.send_modify(|settings| {
             settings.max_message_bytes = message_bytes;
             settings.text = text_rules(normalise_newlines);
             settings.genuine = genuine;
-            settings.signers = Arc::new(signers);
         });
         self.imap.send_modify(|context| {
             *context = Arc::new(ImapContext {

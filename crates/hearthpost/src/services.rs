@@ -12,12 +12,14 @@ use store::contract::{Store, StoreError};
 use store::embedded::{Embedded, Options};
 use world::chance::Chance;
 use world::clock::{Clock, Monotonic};
+use world::dns::Dns;
 use world::events::Events;
 use world::ids::IdSource;
 use world_real::chance::RealChance;
 use world_real::clock::RealClock;
 use world_real::log::{LogEvents, Options as LogOptions};
 
+use crate::dkim::Keys;
 use crate::doors::Gate;
 use crate::exit::{Failure, Outcome};
 use crate::forward_key;
@@ -40,6 +42,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// random bytes
     pub chance: Arc<dyn Chance>,
+    /// what signs mail
+    pub keys: Arc<Keys>,
     /// the log
     pub events: Arc<dyn Events>,
     /// the last of its warnings and alerts
@@ -62,6 +66,8 @@ pub struct Live {
     pub gate: Arc<Gate>,
     /// where it logs
     pub log_dir: Option<PathBuf>,
+    /// asks name servers
+    pub dns: Arc<dyn Dns>,
     /// delivers to other servers
     pub remote: Arc<Remote>,
     /// what is kept ready of messages
@@ -97,11 +103,13 @@ impl Services {
             .map_err(|error| disk(&error))?;
         let plan = Arc::new(queue::inbox_plan);
         let queue = Queue::new(store.clone(), clock.clone(), events.clone(), plan);
+        let keys = Keys::open(data, directory.clone(), queue.clone(), chance.clone())?;
         Ok(Arc::new(Self {
             embedded,
             store,
             directory,
             queue,
+            keys,
             ids,
             clock,
             chance,

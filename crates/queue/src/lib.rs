@@ -13,6 +13,7 @@
 //!    records what became of them. [`news`] tells it which lanes have new work.
 //! 4. [`list::page`] shows who waits, and why; [`operate::page`] holds, releases, retries and purges whom a
 //!    [`select::Selection`] means, with an audit entry in the same transaction.
+//! 5. What an account submits and what the system writes is signed ([`signing`]); nothing else can be.
 //!
 //! What a crash leaves: before the commit nothing (the sender was not answered and sends again); after it everything.
 //! A recipient is either placed or waiting, because both are one transaction; a replay cannot double a placement, because
@@ -32,6 +33,7 @@ pub use crate::params::{EnvelopeParams, RecipientParams};
 pub use crate::plan::{Plan, PlanFailed, Planned, inbox_plan};
 pub use crate::queue::{Queue, RouteName};
 pub use crate::schedule::Schedule;
+pub use crate::signing::{Signable, Signature, Signer};
 
 pub mod accept;
 pub mod attempt;
@@ -50,3 +52,4 @@ pub mod put_right;
 mod queue;
 pub mod schedule;
 pub mod select;
+pub mod signing;

@@ -14,6 +14,7 @@ use crate::lanes;
 use crate::news::News;
 use crate::plan::Plan;
 use crate::schedule::Schedule;
+use crate::signing::Signer;
 
 /// The name of the route that mail for a recipient from a sender takes; `None` when it goes to the recipient's domain.
 pub type RouteName = dyn Fn(&Mailbox, &Path) -> Option<String> + Send + Sync;
@@ -32,6 +33,8 @@ pub struct Queue {
     pub waiting: Notify,
     /// which lanes have new work
     pub news: News,
+    /// signs what users submit and what we write
+    pub signer: Signer,
     settings: RwLock<Settings>,
 }
 
@@ -62,6 +65,7 @@ impl Queue {
             plan,
             waiting: Notify::new(),
             news: News::default(),
+            signer: Signer::default(),
             settings: RwLock::new(settings),
         })
     }

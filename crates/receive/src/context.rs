@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use directory::{Directory, LocalSender};
 use guard::Guard;
-use msgauth::dkim::sign::SigningKey;
 use queue::Queue;
 use smtp::{Flavour, Setup, TextRules};
 use tokio::sync::watch;
@@ -80,8 +79,6 @@ pub struct DoorSettings {
     pub insecure_auth: bool,
     /// what is done about messages that are not from whom they say
     pub genuine: Genuine,
-    /// by whose keys what users submit is signed
-    pub signers: Arc<Vec<SigningKey>>,
 }
 
 /// What is done about strangers' messages that are not from whom they say.
@@ -114,7 +111,6 @@ impl DoorSettings {
             text: TextRules::default(),
             insecure_auth: false,
             genuine: Genuine::default(),
-            signers: Arc::default(),
         }
     }
 }
@@ -126,7 +122,6 @@ pub struct Door {
     pub(crate) tls: Option<Arc<dyn TlsServer>>,
     pub(crate) setup: Arc<Setup>,
     pub(crate) genuine: Arc<Genuine>,
-    pub(crate) signers: Arc<Vec<SigningKey>>,
 }
 
 impl Door {
@@ -147,7 +142,6 @@ impl Door {
             tls,
             setup: Arc::new(setup),
             genuine: Arc::new(settings.genuine),
-            signers: settings.signers,
         }
     }
 

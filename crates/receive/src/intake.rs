@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mail::address::Mailbox;
 use mail::ids::BlobId;
+use queue::{LocalUser, Queue, Signature, Submitted};
 use smtp::Refusal;
 use smtp::refusal::codes;
 use store::contract::{Body, BodyStage, Store, StoreError};
@@ -12,45 +13,26 @@ use crate::content::{self, Submitter};
 use crate::edits::{self, Missing};
 use crate::limits::HEADER_BYTES;
 use crate::transaction::Sender;
-use mail::header::{Header, HeaderFault};
-use msgauth::author::Author;
-use msgauth::dkim::sign::{Signing, SigningKey};
+use mail::header::HeaderFault;
 use msgauth::examine::Examination;
 
 /// Whose submission it is, and what its header gets when it is missing.
 pub(crate) struct Submission {
     pub sender: Sender,
     pub missing: Missing,
-    /// all keys there are
-    pub signers: Arc<Vec<SigningKey>>,
+    /// has the keys
+    pub queue: Arc<Queue>,
 }
 
-/// Signatures in the making. Made for submissions alone (threat case AUT-12).
-pub(crate) struct Signed {
-    signing: Signing,
-    signers: Arc<Vec<SigningKey>>,
-    author: String,
-}
-
-impl Signed {
-    /// Of the header as it is kept; nothing when the author's domain has no key.
-    fn begin(header: &[u8], signers: &Arc<Vec<SigningKey>>) -> Option<Box<Self>> {
-        let scanned = Header::scan(header).ok()?;
-        let author = Author::of(&scanned).domain()?.to_owned();
-        let has_key = signers.iter().any(|key| key.domain() == author);
-        has_key.then(|| {
-            Box::new(Self {
-                signing: Signing::begin(header),
-                signers: signers.clone(),
-                author,
-            })
-        })
-    }
-
-    /// The DKIM-Signature fields, with their line ends.
-    pub fn fields(self, now_s: u64) -> Vec<u8> {
-        let keys = self.signers.iter().filter(|key| key.domain() == self.author);
-        self.signing.finish(keys, now_s)
+impl Submission {
+    /// Starts its signature. Who submitted is the only origin at hand here, and one that may be signed (threat cases AUT-12, REL-4).
+    fn sign(&self, header: &[u8]) -> Option<Box<Signature>> {
+        let signer = &self.queue.signer;
+        let begun = match &self.sender {
+            Sender::Account(user) => signer.begin(&Submitted::by(user), header),
+            Sender::Trusted(user) => signer.begin(&LocalUser::by(user), header),
+        };
+        begun.map(Box::new)
     }
 }
 
@@ -72,7 +54,7 @@ pub(crate) struct Staged {
     /// what was learnt on the way, if it is asked for
     pub examination: Option<Box<Examination>>,
     /// its signatures in the making, if it is a submission from a domain with keys
-    pub signing: Option<Box<Signed>>,
+    pub signing: Option<Box<Signature>>,
 }
 
 /// What is done about fields and signatures of others.
@@ -93,7 +75,7 @@ pub(crate) struct Intake {
     forwarding: Vec<Mailbox>,
     scrutiny: Scrutiny,
     examination: Option<Box<Examination>>,
-    signing: Option<Box<Signed>>,
+    signing: Option<Box<Signature>>,
     max_bytes: u64,
     size_bytes: u64,
     eight_bit: bool,
@@ -148,7 +130,7 @@ impl Intake {
                 examination.body(text);
             }
             if let Some(signed) = &mut self.signing {
-                signed.signing.body(text);
+                signed.body(text);
             }
             stage.write(text).await.map_err(Problem::Store)
         } else {
@@ -213,10 +195,10 @@ impl Intake {
             self.header = edits::without_forged(std::mem::take(&mut self.header), our_name);
         }
         if let Some(submission) = &self.submission {
-            self.signing = Signed::begin(&self.header, &submission.signers);
+            self.signing = submission.sign(&self.header);
         }
         if let Some(signed) = &mut self.signing {
-            signed.signing.body(&rest);
+            signed.body(&rest);
         }
         let mut stage = self.store.stage(self.blob);
         stage.write(&self.header).await.map_err(Problem::Store)?;

@@ -188,7 +188,7 @@ fn intake_for(talk: &Talk<'_>, transaction: &Transaction) -> Intake {
             date: format!("Date: {}", date::rfc5322(transaction.received_at().0)),
             message_id: message_id(context, sender.address().domain()),
         },
-        signers: talk.door.signers.clone(),
+        queue: context.queue.clone(),
         sender,
     });
     Intake::new(

@@ -208,11 +208,10 @@ async fn aut_8_what_users_submit_is_signed_and_verifies_and_nothing_else_is() {
         ]
     };
     let house = House::new().await;
+    let signer = &house.context.queue.signer;
+    signer.put(keys().into_iter().map(Arc::new).collect());
     let door = |kind| {
-        let settings = DoorSettings {
-            signers: Arc::new(keys()),
-            ..DoorSettings::new("mx.example.test")
-        };
+        let settings = DoorSettings::new("mx.example.test");
         Door::new(kind, Some(Arc::new(house::PretendTls)), settings)
     };
     let mut client = house.connect_to(door(DoorKind::Submissions), wire_pair());

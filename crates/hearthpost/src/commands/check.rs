@@ -81,7 +81,7 @@ pub fn keys(file: &Path, as_json: bool) -> Outcome<()> {
 }
 
 /// Strings of at most 255 octets, as a zone file has them (RFC 1035 §3.3).
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let pieces: Vec<String> = text
         .as_bytes()
         .chunks(255)

@@ -4,6 +4,7 @@ pub mod account;
 pub mod alias;
 pub mod check;
 pub mod config;
+pub mod dkim;
 pub mod domain;
 mod domain_alias;
 pub mod history;

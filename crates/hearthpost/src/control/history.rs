@@ -35,6 +35,11 @@ impl By {
         &self.0
     }
 
+    /// The server by itself.
+    pub fn server() -> Self {
+        Self("server".to_owned())
+    }
+
     /// The settings file.
     pub fn settings() -> Self {
         Self("settings".to_owned())

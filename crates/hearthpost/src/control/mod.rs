@@ -10,6 +10,7 @@
 pub mod account;
 pub mod alias;
 pub mod client;
+pub mod dkim;
 pub mod domain;
 pub mod history;
 pub mod holdings;
@@ -50,6 +51,8 @@ pub struct Envelope {
 pub enum Request {
     /// of domains
     Domain(domain::Request),
+    /// of the keys that sign mail
+    Dkim(dkim::Request),
     /// of accounts
     Account(account::Request),
     /// of aliases
@@ -77,6 +80,7 @@ impl Request {
     pub fn noun(&self) -> &'static str {
         match self {
             Self::Domain(_) => "domain",
+            Self::Dkim(_) => "dkim",
             Self::Account(_) => "account",
             Self::Alias(_) => "alias",
             Self::Mailbox(_) => "mailbox",
@@ -141,17 +145,26 @@ pub async fn answer(services: &Services, by: &By, request: Request) -> Answer {
     if subjects.is_empty() {
         return work.await;
     }
+    let new_domain = subjects
+        .first()
+        .filter(|first| first.noun == history::Noun::Domain)
+        .map(|first| first.name.clone());
     let about = About {
         by,
         subjects,
         undoes: None,
     };
-    history::around(services, about, work).await
+    let answer = history::around(services, about, work).await;
+    if let (Some(name), Answer::Done(_)) = (new_domain, &answer) {
+        services.keys.provide(Some(&name), by).await;
+    }
+    answer
 }
 
 async fn carry_out(services: &Services, by: &By, request: Request) -> Answer {
     match request {
         Request::Domain(request) => domain::answer(&services.directory, request).await,
+        Request::Dkim(request) => dkim::answer(services, by, request).await,
         Request::Account(request) => account::answer(services, request).await,
         Request::Alias(request) => alias::answer(&services.directory, request).await,
         Request::Mailbox(request) => mailbox::answer(services, by, request).await,

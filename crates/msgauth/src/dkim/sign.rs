@@ -116,6 +116,11 @@ impl SigningKey {
         }
     }
 
+    /// What tells it from the domain's other keys, canonical.
+    pub fn selector(&self) -> &str {
+        &self.selector
+    }
+
     /// Whose mail it signs, canonical.
     pub fn domain(&self) -> &str {
         &self.domain

@@ -1,0 +1,126 @@
+//! Where keys lie: `<data>/dkim/`, mode 0700; `keys.json` says which there are and where each stands, and each private key has a file
+//! `SELECTOR.pem`, mode 0600.
+//!
+//! What a crash leaves: a private key is durable before `keys.json` names it, and goes after `keys.json` has stopped to need it. A file
+//! that nobody names was never published and is removed at the next start.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use certs::signing::PrivatePem;
+use msgauth::dkim::sign::SigningKey;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::entry::Entry;
+use crate::exit::{Failure, Outcome};
+use crate::private_file;
+use crate::server::make_private;
+
+const DIR: &str = "dkim";
+const LIST: &str = "keys.json";
+/// Of the list.
+const VERSION: u32 = 1;
+
+/// The directory.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    dir: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct List {
+    version: u32,
+    keys: Vec<Entry>,
+}
+
+impl Shelf {
+    /// In the data directory, which is ours.
+    pub fn of(data: &Path) -> Self {
+        Self { dir: data.join(DIR) }
+    }
+
+    /// What is kept, with the private keys that are still of use; a key whose file cannot be read has none.
+    ///
+    /// # Errors
+    /// The list is there and cannot be read.
+    pub fn read(&self) -> Outcome<Vec<Entry>> {
+        let path = self.dir.join(LIST);
+        let damaged = |why: String| {
+            Failure::Disk(format!(
+                "{} cannot be read: {why}. Restore it from a backup, or remove the directory: new keys are made then, and nothing is \
+                 signed until their records are in DNS.",
+                path.display()
+            ))
+        };
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(damaged(error.to_string())),
+        };
+        let mut list: List = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        if list.version != VERSION {
+            return Err(damaged(format!("it is of version {}", list.version)));
+        }
+        for entry in &mut list.keys {
+            entry.key = entry.stage.needs_key().then(|| self.key(entry)).flatten();
+        }
+        self.remove_unnamed(&list.keys);
+        Ok(list.keys)
+    }
+
+    /// Writes the list; it is durable when this returns.
+    pub fn write(&self, entries: &[Entry]) -> io::Result<()> {
+        let list = List {
+            version: VERSION,
+            keys: entries.to_vec(),
+        };
+        let text = serde_json::to_vec_pretty(&list).expect("plain values are always JSON");
+        private_file::write(&self.dir.join(LIST), &text)
+    }
+
+    /// Keeps a private key that the list does not name yet.
+    pub fn put(&self, selector: &str, pem: &PrivatePem) -> Result<(), String> {
+        make_private(&self.dir).map_err(|failure| failure.to_string())?;
+        let path = self.file(selector);
+        private_file::write(&path, pem.reveal().as_bytes())
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))
+    }
+
+    /// Removes private keys that the list does not need any more.
+    pub fn drop_keys<'a>(&self, selectors: impl Iterator<Item = &'a str>) {
+        for selector in selectors {
+            // What stays behind goes at the next start.
+            let _ = std::fs::remove_file(self.file(selector));
+        }
+    }
+
+    fn key(&self, entry: &Entry) -> Option<Arc<SigningKey>> {
+        let text = Zeroizing::new(std::fs::read_to_string(self.file(&entry.selector)).ok()?);
+        let key = SigningKey::from_pem(&entry.name(), &text).ok()?;
+        (key.record() == entry.record).then(|| Arc::new(key))
+    }
+
+    fn remove_unnamed(&self, entries: &[Entry]) {
+        let needed: BTreeSet<PathBuf> = entries
+            .iter()
+            .filter(|entry| entry.stage.needs_key())
+            .map(|entry| self.file(&entry.selector))
+            .collect();
+        let files = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        for path in files.map(|file| file.path()) {
+            let is_key = path
+                .extension()
+                .is_some_and(|ending| ending == "pem" || ending == "new");
+            if is_key && !needed.contains(&path) {
+                let _ = std::fs::remove_file(&path); // tried again at the next start
+            }
+        }
+    }
+
+    fn file(&self, selector: &str) -> PathBuf {
+        self.dir.join(format!("{selector}.pem"))
+    }
+}

@@ -1,0 +1,293 @@
+//! Keys over weeks: made, published, changed, retired, over restarts and with DNS that lies, fails and forgets.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use directory::{Directory, DomainSettings};
+use queue::{Generated, Queue};
+use store::embedded::{Embedded, Options};
+use testkit::chance::SeededChance;
+use testkit::clock::SimClock;
+use testkit::dns::SimDns;
+use testkit::events::CollectEvents;
+use world::chance::Chance;
+use world::ids::IdSource;
+
+use super::*;
+
+const DOMAIN: &str = "example.org";
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A data directory with one domain, at one time.
+struct House {
+    clock: SimClock,
+    events: Arc<CollectEvents>,
+    embedded: Arc<Embedded>,
+    directory: Arc<Directory>,
+    queue: Arc<Queue>,
+    keys: Arc<Keys>,
+    dns: SimDns,
+}
+
+impl House {
+    async fn open(data: &Path, clock: &SimClock, seed: u64) -> Self {
+        let events = Arc::new(CollectEvents::default());
+        let options = Options::new(clock.door(), events.clone());
+        let embedded = Embedded::open(data, options).unwrap();
+        let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(seed));
+        let doors = directory::Doors {
+            store: embedded.clone(),
+            clock: clock.door(),
+            chance: chance.clone(),
+            ids: Arc::new(IdSource::new(clock.door(), 0, 0)),
+            events: events.clone(),
+        };
+        let directory = Directory::open(doors).await.unwrap();
+        let _ = directory.add_domain(DOMAIN, DomainSettings::default()).await;
+        let plan = Arc::new(queue::inbox_plan);
+        let queue = Queue::new(embedded.clone(), clock.door(), events.clone(), plan);
+        let keys = Keys::open(data, directory.clone(), queue.clone(), chance).unwrap();
+        Self {
+            dns: SimDns::new(clock.door(), "").unwrap(),
+            clock: clock.clone(),
+            events,
+            embedded,
+            directory,
+            queue,
+            keys,
+        }
+    }
+
+    fn close(self) {
+        self.embedded.close();
+    }
+
+    /// One round, after some time.
+    async fn round(&self, after: Duration) -> Vec<String> {
+        self.clock.jump(after);
+        self.keys.round(Some(&self.dns)).await;
+        self.states().await
+    }
+
+    /// Of the RSA keys, oldest first.
+    async fn states(&self) -> Vec<String> {
+        let all = self.keys.all().await;
+        let rsa = all.iter().filter(|entry| entry.kind == entry::Kind::Rsa);
+        rsa.map(|entry| entry.stage.to_string()).collect()
+    }
+
+    /// Publishes the records of these keys, and of no others.
+    async fn publish(&self, which: impl Fn(usize) -> bool) {
+        let all = self.keys.all().await;
+        let lines = all.iter().enumerate().filter(|(place, _)| which(*place));
+        let lines: Vec<String> = lines
+            .map(|(_, entry)| format!("{} TXT \"{}\"", entry.name(), entry.record))
+            .collect();
+        self.dns.replace(&lines.join("\n")).unwrap();
+    }
+
+    /// By which selectors a report of ours would be signed.
+    fn signs(&self) -> Vec<String> {
+        let header = format!("From: postmaster@{DOMAIN}\r\n\r\n");
+        let ours = Generated { maker: "test" };
+        let Some(signature) = self.queue.signer.begin(&ours, header.as_bytes()) else {
+            return Vec::new();
+        };
+        let fields = String::from_utf8(signature.fields(1)).unwrap();
+        let selectors = fields
+            .split(" s=")
+            .skip(1)
+            .filter_map(|rest| rest.split(';').next());
+        selectors.map(str::to_owned).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_takes_its_time_and_never_leaves_mail_without_a_record_that_verifies_it() {
+    let (data, clock) = (tempfile::tempdir().unwrap(), SimClock::new());
+    let house = House::open(data.path(), &clock, 1).await;
+    assert_eq!(house.round(Duration::ZERO).await, ["waiting"]);
+    assert!(house.signs().is_empty(), "nobody could verify it");
+    house.publish(|_| true).await;
+    assert_eq!(
+        house.round(HOUR).await,
+        ["signing"],
+        "the first key signs once it is seen"
+    );
+    assert_eq!(house.signs().len(), 2, "RSA and Ed25519");
+    let old = house.signs();
+
+    house.keys.rotate(DOMAIN, &By::server()).await.unwrap();
+    let again = house.keys.rotate(DOMAIN, &By::server()).await;
+    assert!(matches!(again, Err(Unfulfilled::Refused(_))), "one still waits");
+    assert_eq!(house.round(HOUR).await, ["signing", "waiting"]);
+    house.publish(|_| true).await;
+    assert_eq!(
+        house.round(HOUR).await,
+        ["signing", "published"],
+        "others may remember its absence"
+    );
+    assert_eq!(house.signs(), old);
+    assert_eq!(house.round(HOUR).await, ["retiring", "signing"]);
+    assert!(house.signs().iter().all(|selector| !old.contains(selector)));
+    assert_eq!(house.round(HOUR * 24 * 6).await, ["retiring", "signing"]);
+    assert_eq!(house.round(HOUR * 24).await, ["removable", "signing"]);
+    house.publish(|place| place >= 2).await;
+    assert_eq!(
+        house.round(HOUR).await,
+        ["signing"],
+        "its record is gone, and so is it"
+    );
+    let names = house.events.names();
+    assert!(!names.contains(&"dkim.failed"), "{names:?}");
+    house.close();
+}
+
+#[tokio::test]
+async fn ops_3_private_keys_are_ours_alone_go_when_they_are_spent_and_outlive_restarts() {
+    let (data, clock) = (tempfile::tempdir().unwrap(), SimClock::new());
+    let house = House::open(data.path(), &clock, 2).await;
+    house.round(Duration::ZERO).await;
+    house.publish(|_| true).await;
+    house.round(HOUR).await;
+    let (signs, dir) = (house.signs(), data.path().join("dkim"));
+    let files = || {
+        let entries = std::fs::read_dir(&dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let mut names: Vec<String> = entries
+            .map(|path| {
+                let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+                assert_eq!(mode, 0o600, "{}", path.display());
+                path.file_name().unwrap().to_string_lossy().into_owned()
+            })
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(files().len(), 3, "a list and two keys");
+    assert_eq!(
+        std::fs::metadata(&dir).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+    house.close();
+    // A crash after a key was written, before the list named it.
+    std::fs::write(dir.join("h000000-orphan-rsa.pem"), "x").unwrap();
+
+    let house = House::open(data.path(), &clock, 3).await;
+    assert_eq!(house.signs(), signs, "they sign before DNS is asked again");
+    assert_eq!(files().len(), 3, "nobody named it");
+    house.keys.retire(DOMAIN, None, &By::server()).await.unwrap();
+    assert_eq!(house.states().await, ["retiring"]);
+    assert!(house.signs().is_empty());
+    assert_eq!(files(), ["keys.json"]);
+    let written = std::fs::read_to_string(dir.join("keys.json")).unwrap();
+    assert!(!written.contains("PRIVATE"), "{written}");
+    house.close();
+
+    std::fs::write(dir.join("keys.json"), "{").unwrap();
+    let said = shelf::Shelf::of(data.path())
+        .read()
+        .expect_err("it is damaged")
+        .to_string();
+    assert!(said.contains("Restore it from a backup"), "{said}");
+}
+
+#[tokio::test]
+async fn a_record_that_is_lost_is_told_once_and_the_key_signs_on() {
+    let (data, clock) = (tempfile::tempdir().unwrap(), SimClock::new());
+    let house = House::open(data.path(), &clock, 4).await;
+    house.round(Duration::ZERO).await;
+    house.publish(|_| true).await;
+    house.round(HOUR).await;
+    let count = |name: &str| house.events.named(name).len();
+    let name = house.keys.all().await[0].name();
+    let all = house.keys.all().await;
+    let ed25519 = format!("{} TXT \"{}\"", all[1].name(), all[1].record);
+    house
+        .dns
+        .replace(&format!("{name} !servfail\n{ed25519}"))
+        .unwrap();
+    house.round(HOUR).await;
+    assert_eq!(count("dkim.record-lost"), 0, "no answer is no loss");
+    house.dns.replace(&ed25519).unwrap();
+    house.round(HOUR).await;
+    house.round(HOUR).await;
+    assert_eq!(count("dkim.record-lost"), 1, "told once");
+    assert_eq!(house.signs().len(), 2, "a forged answer ends nothing");
+    house.publish(|_| true).await;
+    house.round(HOUR).await;
+    assert_eq!(count("dkim.record-back"), 1);
+    house.close();
+}
+
+#[tokio::test]
+async fn a_domain_that_goes_or_gets_a_key_of_the_settings_has_its_keys_retired() {
+    let (data, clock) = (tempfile::tempdir().unwrap(), SimClock::new());
+    let house = House::open(data.path(), &clock, 5).await;
+    house.round(Duration::ZERO).await;
+    house.keys.sign_now(DOMAIN, None, &By::server()).await.unwrap();
+    assert_eq!(
+        house.states().await,
+        ["signing"],
+        "the operator's word against DNS"
+    );
+    let named = SigningKey::ed25519(DOMAIN, "own", &[9; 32]).unwrap();
+    house.keys.follow(vec![named], None).await;
+    assert_eq!(house.signs(), ["own"]);
+    assert_eq!(house.round(HOUR).await, ["retiring"]);
+    let refused = house.keys.rotate(DOMAIN, &By::server()).await;
+    assert!(matches!(refused, Err(Unfulfilled::Refused(text)) if text.contains("dkim.keys")));
+    house.keys.follow(Vec::new(), None).await;
+
+    house
+        .directory
+        .add_domain("other.example", DomainSettings::default())
+        .await
+        .unwrap();
+    house.round(HOUR).await;
+    assert_eq!(house.keys.all().await.len(), 4);
+    house.directory.remove_domain("other.example").await.unwrap();
+    house.round(HOUR).await;
+    assert_eq!(house.keys.all().await.len(), 2, "they never signed");
+    house.close();
+}
+
+#[tokio::test]
+async fn keys_are_changed_when_the_settings_want_it_and_every_step_is_in_the_history() {
+    let (data, clock) = (tempfile::tempdir().unwrap(), SimClock::new());
+    let house = House::open(data.path(), &clock, 6).await;
+    house.keys.follow(Vec::new(), Some(HOUR * 24 * 180)).await;
+    house.round(Duration::ZERO).await;
+    house.publish(|_| true).await;
+    house.round(HOUR).await;
+    assert_eq!(house.round(HOUR * 24 * 179).await, ["signing"]);
+    assert_eq!(house.round(HOUR * 24).await, ["signing", "waiting"]);
+    assert_eq!(
+        house.round(HOUR * 24 * 181).await,
+        ["signing", "waiting"],
+        "nobody has published it yet"
+    );
+    let rows = house.queue.store.audit(0).await.unwrap();
+    let told: Vec<Record> = rows.iter().map(|row| Record::read(&row.text)).collect();
+    let ours: Vec<(&str, &str)> = told
+        .iter()
+        .filter(|record| record.noun == "dkim")
+        .map(|record| (record.verb.as_str(), record.by.as_str()))
+        .collect();
+    assert_eq!(
+        ours,
+        [
+            ("added", "server"),
+            ("added", "server"),
+            ("set", "server"),
+            ("set", "server"),
+            ("added", "server"),
+            ("added", "server")
+        ]
+    );
+    assert!(!rows.iter().any(|row| row.text.contains("PRIVATE")));
+    house.close();
+}
