@@ -27,6 +27,7 @@ const ZONE: &str = r#"
     one.bank                A   192.0.2.1
     _dmarc.corp.example     TXT "v=DMARC1; p=reject"
     _dmarc.unit.corp.example TXT "v=DMARC1; p=none; psd=n"
+    _dmarc.reg.corp.example TXT "v=DMARC1; p=reject; psd=y"
     _dmarc.broken.example   !servfail
     _dmarc.bad.example      TXT "v=DMARC1; p=refuse"
     _dmarc.co.uk            TXT "v=DMARC1; p=reject"
@@ -99,6 +100,10 @@ async fn aut_11_alignment_is_by_organization_or_strict() {
         ("unit.corp.example", "corp.example", "", DmarcResult::Fail),
         ("unit.corp.example", "x.unit.corp.example", "", DmarcResult::Pass),
         ("one.bank", "two.bank", "bank", DmarcResult::Fail),
+        // A walk ends at psd=y also where it begins (RFC 9989 §4.10, step 2).
+        ("corp.example", "", "reg.corp.example", DmarcResult::Fail),
+        ("reg.corp.example", "", "corp.example", DmarcResult::Fail),
+        ("reg.corp.example", "", "reg.corp.example", DmarcResult::Pass),
         ("one.bank", "mail.one.bank", "", DmarcResult::Pass),
         ("shop.co.uk", "other.co.uk", "", DmarcResult::None),
         ("two.example", "two.example", "", DmarcResult::None),

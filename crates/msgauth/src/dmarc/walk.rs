@@ -32,15 +32,12 @@ impl Walks {
     /// Walks from `start` towards the root.
     pub async fn walk(&mut self, desk: &mut Desk<'_>, start: &str) -> Result<Walk, NoAnswer> {
         let mut found = Vec::new();
-        for (step, name) in names(start).into_iter().enumerate() {
+        for name in names(start) {
             let Some(record) = self.record(desk, name).await? else {
                 continue;
             };
-            let stop = match record.suffix {
-                Suffix::No => true,
-                Suffix::Yes => step > 0,
-                Suffix::Unknown => false,
-            };
+            // §4.10, steps 2 and 6: also where the walk began, so a registry that sends mail is its own organization.
+            let stop = record.suffix != Suffix::Unknown;
             found.push((name.to_owned(), record));
             if stop {
                 break;
