@@ -48,6 +48,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("mail-threads", mail::fuzzing::fuzz_threads),
     ("mail-values", mail::fuzzing::fuzz_values),
     ("mailbox-name", mailbox::fuzzing::fuzz_mailbox_name),
+    ("msgauth-answers", msgauth::fuzzing::fuzz_answers),
     ("msgauth-message", msgauth::fuzzing::fuzz_message),
     ("msgauth-spf", msgauth::fuzzing::fuzz_spf),
     ("msgauth-suffixes", msgauth::fuzzing::fuzz_suffixes),

@@ -1,17 +1,27 @@
 #![allow(missing_docs)]
 //! Entries for fuzz targets: each takes any bytes, calls parsers and checks what they promise.
 
+use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use mail::header::Header;
+use mail::header::{Fields, Header};
+use world::clock::{BoxFuture, Clock, Monotonic, UnixMs};
+use world::dns::{Absence, Dns, Failure, Lookup, Record, RecordType, Security};
 
 use crate::dkim::canon::{BodyCanon, Canon};
 use crate::dkim::key::Key;
 use crate::dkim::sign::{Signing, SigningKey};
 use crate::dkim::signature::Signature;
 use crate::dmarc::record::DmarcRecord;
-use crate::limits::SPF_EXPANDED_BYTES;
+use crate::examine::{Doors, Envelope, Evidence, Examination};
+use crate::limits::{self, SPF_EXPANDED_BYTES};
 use crate::names;
+use crate::policy::{self, Local};
+use crate::results::{self, Results};
 use crate::spf::macros::{Known, MacroString, Place};
 use crate::spf::record::{SpfRecord, is_record};
 use crate::spf::{Question, Sender};
@@ -71,7 +81,7 @@ pub fn fuzz_tags(bytes: &[u8]) {
 pub fn fuzz_message(bytes: &[u8]) {
     let at = mail::header::body_start(bytes);
     let (header, body) = bytes.split_at(at);
-    let mut examination = crate::examine::Examination::begin(header);
+    let mut examination = Examination::begin(header);
     body.chunks(7).for_each(|piece| examination.body(piece));
     for canon in [Canon::Simple, Canon::Relaxed] {
         let mut written = 0;
@@ -90,9 +100,147 @@ pub fn fuzz_message(bytes: &[u8]) {
     let mut signing = Signing::begin(header);
     signing.body(body);
     let field = signing.finish(&[key], 1);
-    let mut found = mail::header::Fields::new(&field);
+    let mut found = Fields::new(&field);
     let signature = found.next().map(|field| Signature::parse(field.value()));
     assert!(matches!(signature, Some(Ok(_))) && found.next().is_none());
+}
+
+/// What stands between the message and the answers of DNS in an input of [`fuzz_answers`].
+const NEXT: &[u8] = b"\n%%\n";
+
+/// A message, then the answers that DNS gives about it in turn: every check to its end within its questions, and our field is one field
+/// whatever strangers wrote.
+pub fn fuzz_answers(bytes: &[u8]) {
+    let mut parts = Vec::new();
+    let mut rest = bytes;
+    while let Some(at) = memchr::memmem::find(rest, NEXT) {
+        parts.push(rest[..at].to_vec());
+        rest = &rest[at + NEXT.len()..];
+    }
+    parts.push(rest.to_vec());
+    let message = parts.remove(0);
+    let answers = Answers {
+        texts: parts,
+        asked: AtomicUsize::new(0),
+    };
+    let at = mail::header::body_start(&message);
+    let (header, body) = message.split_at(at);
+    let mut examination = Examination::begin(header);
+    examination.body(body);
+    let sender = String::from_utf8_lossy(answers.texts.last().map_or(&[][..], Vec::as_slice));
+    let doors = Doors {
+        dns: &answers,
+        clock: &Stopped,
+        suffixes: None,
+    };
+    let envelope = Envelope {
+        client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        hello: &sender,
+        reverse_path: &sender,
+        receiver: "here.example",
+    };
+    let evidence = at_once(examination.finish(doors, envelope));
+    let most = limits::SPF_QUESTIONS
+        + limits::DKIM_KEYS
+        + limits::ARC_KEYS
+        + limits::IPREV_QUESTIONS
+        + limits::DMARC_QUESTIONS;
+    assert!(answers.asked.load(Ordering::Relaxed) <= most);
+    told_safely(&evidence);
+}
+
+fn told_safely(evidence: &Evidence) {
+    let decision = policy::decide(evidence, &Local::default());
+    let told = format!(
+        "{decision}{}{}{}{}",
+        evidence.spf, evidence.dmarc, evidence.arc, evidence.iprev
+    );
+    assert!(!told.contains(['\r', '\n', '\0']));
+    let results = Results {
+        spf: &evidence.spf,
+        dkim: &evidence.dkim,
+        dmarc: &evidence.dmarc,
+        arc: &evidence.arc,
+        iprev: &evidence.iprev,
+    };
+    let field = results::write("mx.here.example", &results);
+    let mut fields = Fields::new(&field);
+    assert!(
+        fields
+            .next()
+            .is_some_and(|field| field.is("Authentication-Results"))
+            && fields.next().is_none()
+    );
+    assert!(field.is_ascii() && !field.contains(&0));
+}
+
+/// The door and the clock of [`fuzz_answers`] never keep anybody waiting.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("nothing here waits"),
+    }
+}
+
+struct Answers {
+    texts: Vec<Vec<u8>>,
+    asked: AtomicUsize,
+}
+
+impl Answers {
+    /// The next text, or what its first octet says went wrong.
+    fn next(&self, kind: RecordType) -> Lookup {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let (security, ttl) = (Security::Insecure, Duration::ZERO);
+        let Some(text) = self.texts.get(asked % self.texts.len().max(1)) else {
+            return Lookup::Failed(Failure::Timeout);
+        };
+        let name = String::from_utf8_lossy(text).into_owned();
+        let record = match (text.first(), kind) {
+            (Some(b'!'), _) => return Lookup::Failed(Failure::ServFail),
+            (None, _) => {
+                return Lookup::Negative {
+                    absence: Absence::NoData,
+                    security,
+                    ttl,
+                };
+            }
+            (_, RecordType::A) => Record::A(Ipv4Addr::new(192, 0, 2, text[0] % 4)),
+            (_, RecordType::Mx) => Record::Mx(10, name),
+            (_, RecordType::Ptr) => Record::Ptr(name),
+            _ => Record::Txt(text.clone()),
+        };
+        Lookup::Answer {
+            records: vec![record],
+            ttl,
+            chain: Vec::new(),
+            security,
+        }
+    }
+}
+
+impl Dns for Answers {
+    fn lookup<'a>(&'a self, _: &'a str, kind: RecordType) -> BoxFuture<'a, Lookup> {
+        let lookup = self.next(kind);
+        Box::pin(async move { lookup })
+    }
+}
+
+/// A clock that stands still.
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> UnixMs {
+        UnixMs(1_700_000_000_000)
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic(Duration::ZERO)
+    }
+
+    fn sleep_until(&self, _: Monotonic) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// A list of public suffixes, and names held against it.
