@@ -28,6 +28,8 @@ pub enum Answer {
     Good,
     /// Shows a certificate that does not, for this reason.
     Unverified(String),
+    /// Shows a certificate with this as its key's hash, for TLSA records; it verifies otherwise, or does not for a reason.
+    Keyed(Vec<u8>, Result<(), String>),
     /// Closes the wire after the client's first message.
     Abort,
     /// Sends octets that are no handshake.
@@ -64,6 +66,8 @@ impl SimTlsServer {
         let line = match &answer {
             Answer::Good => "GOOD\n".to_owned(),
             Answer::Unverified(why) => format!("UNVERIFIED {why}\n"),
+            Answer::Keyed(key, Ok(())) => format!("KEY {} GOOD\n", hex(key)),
+            Answer::Keyed(key, Err(why)) => format!("KEY {} UNVERIFIED {why}\n", hex(key)),
             Answer::Garbage => "500 what?\r\n".to_owned(),
             Answer::Abort => return Err(io::ErrorKind::ConnectionAborted.into()),
             Answer::Silent => return std::future::pending().await,
@@ -108,7 +112,7 @@ impl SimTlsClient {
         name: &str,
         policy: TlsPolicy,
     ) -> Result<(BoxWire, OutwardTls), TlsFailure> {
-        self.asked.lock().push((name.to_owned(), policy));
+        self.asked.lock().push((name.to_owned(), policy.clone()));
         let sni = name.parse::<std::net::IpAddr>().is_err().then(|| name.to_owned());
         let hello = format!("HELLO {}\n", sni.as_deref().unwrap_or("-"));
         let exchanged = async {
@@ -122,6 +126,10 @@ impl SimTlsClient {
                 "the server closed the connection during the handshake",
             ),
         })?;
+        let (key, line) = match line.strip_prefix("KEY ").and_then(|rest| rest.split_once(' ')) {
+            Some((key, rest)) => (Some(key), rest),
+            None => (None, line.as_str()),
+        };
         let verified = match line.split_once(' ') {
             None if line == "GOOD" => Ok(()),
             Some(("UNVERIFIED", why)) => Err(fault(why)),
@@ -132,12 +140,7 @@ impl SimTlsClient {
                 ));
             }
         };
-        if let (TlsPolicy::Verified, Err(why)) = (policy, &verified) {
-            return Err(TlsFailure {
-                certificate: Some(why.kind),
-                ..failure(TlsFailureKind::Certificate, &why.text)
-            });
-        }
+        refused(&policy, key, &verified)?;
         let outward = OutwardTls {
             facts: facts(sni),
             verified,
@@ -155,6 +158,35 @@ impl TlsClient for SimTlsClient {
     ) -> BoxFuture<'a, Result<(BoxWire, OutwardTls), TlsFailure>> {
         Box::pin(self.shake(wire, server_name, policy))
     }
+}
+
+/// Whether the policy forbids this certificate.
+fn refused(
+    policy: &TlsPolicy,
+    key: Option<&str>,
+    verified: &Result<(), CertificateFault>,
+) -> Result<(), TlsFailure> {
+    let (kind, text) = match (policy, verified) {
+        (TlsPolicy::Opportunistic, _) | (TlsPolicy::Verified, Ok(())) => return Ok(()),
+        (TlsPolicy::Verified, Err(why)) => (why.kind, why.text.as_str()),
+        (TlsPolicy::Dane { records, .. }, _) => {
+            if records
+                .iter()
+                .any(|record| Some(hex(record.data()).as_str()) == key)
+            {
+                return Ok(());
+            }
+            (CertificateFaultKind::Tlsa, "the certificate fits no record")
+        }
+    };
+    Err(TlsFailure {
+        certificate: Some(kind),
+        ..failure(TlsFailureKind::Certificate, text)
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn facts(sni: Option<String>) -> TlsFacts {

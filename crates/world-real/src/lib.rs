@@ -21,6 +21,7 @@
 pub mod chance;
 pub mod clock;
 pub mod confine;
+mod dane;
 pub mod dns;
 pub mod keeper;
 pub mod limits;

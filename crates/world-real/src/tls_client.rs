@@ -1,13 +1,13 @@
-//! TLS for connections that we open: rustls with ring, versions 1.2 and 1.3, in two policies.
+//! TLS for connections that we open: rustls with ring, versions 1.2 and 1.3, in three policies.
 //!
 //! 1. [`ClientTls::new`] puts the public authorities and the operator's own together, [`ClientTls::replace`] exchanges them;
-//! 2. the handshake takes any certificate (opportunistic) or only one that verifies (verified); that the server has the
-//!    certificate's key is checked in both;
+//! 2. the handshake takes any certificate (opportunistic), only one that verifies (verified), or only one that fits a TLSA record (DANE,
+//!    [`crate::dane`]); that the server has the certificate's key is checked in all of them;
 //! 3. afterwards the chain is judged again, so that a resumed session with an expired certificate is noticed too;
 //! 4. what went wrong, or would have, is said in words.
 //!
-//! The two policies share no sessions: what was resumed under one was checked under that one. Absent: DANE, MTA-STS, revocation
-//! lists, client certificates.
+//! The policies share no sessions: what was resumed under one was checked under that one, and under DANE nothing is resumed, because
+//! records change. Absent: which policy holds, revocation lists, client certificates.
 
 use std::fmt;
 use std::io;
@@ -29,7 +29,9 @@ use world::net::{
     BoxWire, CertificateFault, CertificateFaultKind, OutwardTls, TlsClient, TlsFailure, TlsFailureKind,
     TlsPolicy,
 };
+use world::tlsa::TlsaRecord;
 
+use crate::dane::{DaneVerifier, NoRecordFits};
 use crate::limits::{TLS_BUFFER_MAX_BYTES, TLS_NAMES_TOLD, TLS_SESSIONS_KEPT};
 use crate::tls::{TlsSetupError, facts_of};
 
@@ -39,6 +41,7 @@ pub struct ClientTls {
 }
 
 struct Current {
+    provider: Arc<CryptoProvider>,
     opportunistic: TlsConnector,
     verified: TlsConnector,
     judge: Arc<WebPkiServerVerifier>,
@@ -79,17 +82,18 @@ impl ClientTls {
         policy: TlsPolicy,
     ) -> Result<(BoxWire, OutwardTls), TlsFailure> {
         let current = Arc::clone(&self.current.read());
-        let connector = match policy {
-            TlsPolicy::Opportunistic => &current.opportunistic,
-            TlsPolicy::Verified => &current.verified,
+        let connector = match &policy {
+            TlsPolicy::Opportunistic => current.opportunistic.clone(),
+            TlsPolicy::Verified => current.verified.clone(),
+            TlsPolicy::Dane { records, names } => current.held_against(records, names)?,
         };
-        let name = match (Name::of(server_name), policy) {
+        let name = match (Name::of(server_name), &policy) {
             (Name::Usable(name), _) => name,
             // No SNI can be sent and no certificate can fit, but octets on the wire need not be readable for that.
             (Name::Unusable, TlsPolicy::Opportunistic) => {
                 ServerName::IpAddress(IpAddr::from([0, 0, 0, 0]).into())
             }
-            (Name::Unusable, TlsPolicy::Verified) => {
+            (Name::Unusable, TlsPolicy::Verified | TlsPolicy::Dane { .. }) => {
                 let text = format!("no certificate can be for {server_name:?}: it is not a host name");
                 return Err(refused(&fault(CertificateFaultKind::OtherName, text)));
             }
@@ -105,7 +109,7 @@ impl ClientTls {
             &name,
             server_name,
         );
-        if let (TlsPolicy::Verified, Err(why)) = (policy, &verified) {
+        if let (TlsPolicy::Verified, Err(why)) = (&policy, &verified) {
             return Err(refused(why));
         }
         let sni = match &name {
@@ -162,7 +166,21 @@ impl Current {
             opportunistic: connector(&provider, any)?,
             verified: connector(&provider, Arc::clone(&judge) as Arc<dyn ServerCertVerifier>)?,
             judge,
+            provider,
         })
+    }
+
+    /// For one connection under DANE.
+    fn held_against(
+        &self,
+        records: &Arc<[TlsaRecord]>,
+        names: &Arc<[String]>,
+    ) -> Result<TlsConnector, TlsFailure> {
+        let verifier = DaneVerifier::new(Arc::clone(records), Arc::clone(names), Arc::clone(&self.provider));
+        let mut config = config(&self.provider, verifier)
+            .map_err(|error| failure(TlsFailureKind::Handshake, error.to_string()))?;
+        config.resumption = Resumption::disabled();
+        Ok(TlsConnector::from(Arc::new(config)))
     }
 
     /// Whether `chain` verifies for `name`, now.
@@ -214,16 +232,23 @@ fn roots(extra_pem: &[u8]) -> Result<RootCertStore, TlsSetupError> {
     Ok(store)
 }
 
-fn connector(
+fn config(
     provider: &Arc<CryptoProvider>,
     verifier: Arc<dyn ServerCertVerifier>,
-) -> Result<TlsConnector, TlsSetupError> {
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
+) -> Result<ClientConfig, TlsSetupError> {
+    Ok(ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(TlsSetupError::Setup)?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+        .with_no_client_auth())
+}
+
+fn connector(
+    provider: &Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<TlsConnector, TlsSetupError> {
+    let mut config = config(provider, verifier)?;
     config.resumption = Resumption::in_memory_sessions(TLS_SESSIONS_KEPT);
     Ok(TlsConnector::from(Arc::new(config)))
 }
@@ -320,6 +345,7 @@ fn fault_of(error: &CertificateError, asked: &str) -> CertificateFault {
             CertificateFaultKind::OtherName
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => CertificateFaultKind::NotTrusted,
+        CertificateError::Other(other) if other.0.is::<NoRecordFits>() => CertificateFaultKind::Tlsa,
         _ => CertificateFaultKind::Other,
     };
     fault(kind, in_words(error, asked))
@@ -345,6 +371,7 @@ fn in_words(error: &CertificateError, asked: &str) -> String {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate is not for servers".into()
         }
+        CertificateError::Other(other) if other.0.is::<NoRecordFits>() => NoRecordFits.to_string(),
         CertificateError::Other(other) => {
             format!(
                 "the certificate does not verify: {}",

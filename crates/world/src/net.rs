@@ -5,10 +5,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::BoxFuture;
+use crate::tlsa::TlsaRecord;
 
 /// A stream of bytes in both directions: a socket, a TLS session, a simulated pipe.
 pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -78,12 +80,20 @@ pub trait TlsServer: Send + Sync + 'static {
 }
 
 /// How much an outward handshake asks of the other side's certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TlsPolicy {
     /// Encrypt with any certificate, and say what would not have verified (RFC 7435; RFC 3207 §4.1 for mail between servers).
     Opportunistic,
     /// The certificate must verify for the name, or there is no connection.
     Verified,
+    /// The certificate must fit one of these records, or there is no connection (RFC 7672 §3).
+    Dane {
+        /// at least one
+        records: Arc<[TlsaRecord]>,
+        /// Where the record names an authority, the certificate must be valid for the server's name or one of these
+        /// (RFC 7672 §3.2.2).
+        names: Arc<[String]>,
+    },
 }
 
 /// Why a certificate does not verify.
