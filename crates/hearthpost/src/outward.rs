@@ -218,6 +218,7 @@ impl Outgoing {
             dns: dns.clone(),
             network: Arc::new(RealNetwork),
             tls: tls.clone(),
+            policies: Arc::new(msgauth::tls::NoPolicies),
             settings: followed,
         });
         let outgoing = Self {

@@ -58,6 +58,9 @@ pub struct Talk {
     /// whether the connection was open already, from another message
     #[serde(skip_serializing_if = "is_false")]
     pub reused: bool,
+    /// what of TLS was asked for and why, in words; empty where nobody asked for more than what is offered
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub rule: String,
     /// TLS, if there was
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsText>,
@@ -81,7 +84,10 @@ pub struct TlsText {
     pub cipher: String,
     /// whether the certificate verifies for the host's name
     pub verified: bool,
-    /// why not
+    /// whether the certificate fits a TLSA record (DANE); it is not held against any where that is not asked for
+    #[serde(skip_serializing_if = "is_false")]
+    pub dane: bool,
+    /// why it does not verify
     #[serde(skip_serializing_if = "String::is_empty")]
     pub unverified_because: String,
 }

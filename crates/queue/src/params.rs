@@ -32,9 +32,32 @@ pub struct EnvelopeParams {
     /// FUTURERELEASE: not before this time, in milliseconds since 1970 (RFC 4865)
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_until_unix_ms: Option<u64>,
+    /// what it asks of TLS (RFC 8689)
+    #[serde(skip_serializing_if = "TlsWish::is_nothing")]
+    pub tls: TlsWish,
     /// the seconds of HOLDFOR, when that was asked for and not HOLDUNTIL
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_for_s: Option<u32>,
+}
+
+/// What a message asks of TLS (RFC 8689).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsWish {
+    /// nothing
+    #[default]
+    Nothing,
+    /// REQUIRETLS: TLS that is verified, all the way
+    RequireTls,
+    /// `TLS-Required: No`: rather in the clear than not at all
+    NotRequired,
+}
+
+impl TlsWish {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
+    fn is_nothing(&self) -> bool {
+        *self == Self::Nothing
+    }
 }
 
 /// BODY= (RFC 6152). When nothing is known the bytes may have the eighth bit.
@@ -364,6 +387,7 @@ mod tests {
             envid in proptest::option::of(".{0,100}"),
             by in proptest::option::of(any::<(u64, bool, bool)>()),
             hold_until_unix_ms: Option<u64>,
+            tls in prop_oneof![Just(TlsWish::Nothing), Just(TlsWish::RequireTls), Just(TlsWish::NotRequired)],
         ) {
             let params = EnvelopeParams {
                 origin: "generated".to_owned(),
@@ -377,7 +401,7 @@ mod tests {
                     mode: if notify { ByMode::Notify } else { ByMode::Return },
                     trace,
                 }),
-                hold_until_unix_ms, ..EnvelopeParams::default() };
+                hold_until_unix_ms, tls, ..EnvelopeParams::default() };
             prop_assert_eq!(EnvelopeParams::read(&params.json()), params);
         }
 

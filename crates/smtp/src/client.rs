@@ -34,7 +34,7 @@ mod tls;
 
 pub use auth::{AfterAuth, AwaitAuth, Credentials};
 pub use body::{AwaitFinal, Final, SendBody, Unsendable};
-pub use command::{Cannot, CannotSend, MailRequest, RcptRequest};
+pub use command::{Cannot, CannotSend, MailRequest, RcptRequest, RequireTls};
 pub use greeting::{AfterHello, ClientName, Flavour, Gone, Greeting, Hello, Ready};
 pub use mailing::{Mailed, Mailing};
 pub use offers::{Mechanism, Offers};

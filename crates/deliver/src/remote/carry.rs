@@ -4,18 +4,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use msgauth::tls::policy::{self, Demand, Evidence, Reason, Rule, Wish};
 use queue::attempt::{AttemptResult, AttemptText, Decisive};
 use smtp::client::{Cannot, ClientName, RcptRequest, RecipientOutcome, Stage};
 use store::contract::StoreError;
 use world::clock::Monotonic;
 
-use super::connect::{self, Doors, NotOpen, Security, Target};
+use super::connect::{self, Begin, Doors, NotOpen, Target};
 use super::hosts::Candidate;
 use super::job::Job;
 use super::letter::{self, Letter};
 use super::outcome::{self, Broken, Judgement, Next, Signal};
 use super::pending::Pending;
 use super::route::Route;
+use super::secure::{self, Known, Tried};
 use super::session::{Sent, Session};
 use super::status::{Fate, Said, Status, Trouble};
 use super::talk::{Notes, Pulse};
@@ -154,7 +156,10 @@ impl Carrier<'_> {
             return Ok(());
         };
         let same = |under: &Arc<Settings>| Arc::ptr_eq(under, self.settings) || under == self.settings;
-        if !session.is_usable() || !self.hand.under.as_ref().is_some_and(same) {
+        let usable = session.is_usable() && self.hand.under.as_ref().is_some_and(same);
+        let wish = self.job.wish();
+        let open = (session.host().to_owned(), session.security().clone());
+        if !usable || !secure::still_good(self.remote, &self.job.route, open, wish).await {
             session.quit(&*self.remote.queue.clock).await;
             return Ok(());
         }
@@ -175,8 +180,13 @@ impl Carrier<'_> {
                 return Ok(());
             }
         };
-        for host in &hosts {
-            self.one_host(host, trip, letter).await?;
+        let route = &self.job.route;
+        let known = Known::of(remote, route, &hosts, self.job.wish()).await;
+        for (position, host) in hosts.candidates.iter().enumerate() {
+            let evidence = known
+                .evidence(remote, (route, self.settings), (&hosts, position))
+                .await;
+            self.under_rule(host, evidence, trip, letter).await?;
             if !trip.is_open() {
                 break;
             }
@@ -184,10 +194,41 @@ impl Carrier<'_> {
         Ok(())
     }
 
+    /// One host, unless the rule refuses it.
+    async fn under_rule(
+        &mut self,
+        host: &Candidate,
+        evidence: Evidence,
+        trip: &mut Trip,
+        letter: &Letter,
+    ) -> Result<(), StoreError> {
+        let rule = policy::decide(&evidence);
+        let Demand::Refuse(refusal) = rule.demand else {
+            return self.one_host(host, (&evidence, &rule), trip, letter).await;
+        };
+        let judged = outcome::forbidden(&host.host, &rule, refusal, evidence.wish);
+        let mut notes = Notes::begin(&host.host, String::new(), &*self.remote.queue.clock);
+        if let Some(trouble) = judged.fate.trouble() {
+            notes.trouble(trouble.to_string());
+        }
+        trip.talks.push((notes, Vec::new()));
+        trip.judged(&judged);
+        let tried = Tried {
+            host: &host.host,
+            address: None,
+            our_address: None,
+            evidence: &evidence,
+            rule: &rule,
+        };
+        secure::tell_refused(self.remote, &self.job.route, tried);
+        Ok(())
+    }
+
     /// Address after address, until one answers.
     async fn one_host(
         &mut self,
         host: &Candidate,
+        (evidence, rule): (&Evidence, &Rule),
         trip: &mut Trip,
         letter: &Letter,
     ) -> Result<(), StoreError> {
@@ -198,7 +239,8 @@ impl Carrier<'_> {
             .lock()
             .in_order(&host.host, &host.addresses, clock.monotonic());
         for (address, patience) in order {
-            let Some(mut target) = target(&self.job.route, self.settings, host, (address, patience)) else {
+            let to = (&self.job.route, &**self.settings, host);
+            let Some(mut target) = target(to, (address, patience), (evidence.wish, rule)) else {
                 let text = "our own name for greeting cannot be sent: look at deliver.ehlo_name";
                 trip.judged(&Judgement {
                     fate: Trouble::later(3, 5, text).fate(),
@@ -207,10 +249,10 @@ impl Carrier<'_> {
                 });
                 return Ok(());
             };
-            let mut opened = self.open(&target, trip).await;
+            let mut opened = self.open(&target, evidence, trip).await;
             if matches!(opened, Err(NotOpen::TryInClear)) {
-                target.security = Security::Clear;
-                opened = self.open(&target, trip).await;
+                target.begin = Begin::Never;
+                opened = self.open(&target, evidence, trip).await;
             }
             let answered = !matches!(opened, Err(NotOpen::Silent(_)));
             let now = clock.monotonic();
@@ -229,17 +271,37 @@ impl Carrier<'_> {
         Ok(())
     }
 
-    async fn open(&mut self, target: &Target, trip: &mut Trip) -> Result<(Session, Notes), NotOpen> {
+    async fn open(
+        &mut self,
+        target: &Target,
+        evidence: &Evidence,
+        trip: &mut Trip,
+    ) -> Result<(Session, Notes), NotOpen> {
         let clock = &self.remote.queue.clock;
         let mut notes = Notes::begin(&target.host, target.address.to_string(), &**clock);
+        notes.rule(in_words(&target.rule));
         self.hand.pulse.beat(clock.monotonic());
         let doors = Doors {
             network: self.remote.network.clone(),
             tls: self.remote.tls.clone(),
             clock: clock.clone(),
         };
-        match connect::open(&doors, target, &mut notes, &self.hand.pulse).await {
-            Ok(open) => Ok((Session::new(open, target.host.clone(), target.address), notes)),
+        let opened = connect::open(&doors, target, &mut notes, &self.hand.pulse).await;
+        if let Some(went) = notes.take_went() {
+            let tried = Tried {
+                host: &target.host,
+                address: Some(target.address),
+                our_address: notes.our_address().parse().ok(),
+                evidence,
+                rule: &target.rule,
+            };
+            secure::tell(self.remote, &self.job.route, tried, went);
+        }
+        match opened {
+            Ok(open) => {
+                let session = Session::new(open, evidence.clone(), target.host.clone(), target.address);
+                Ok((session, notes))
+            }
             Err(not_open) => {
                 trip.talks.push((notes, Vec::new()));
                 Err(not_open)
@@ -338,13 +400,14 @@ fn judge(outcomes: Vec<RecipientOutcome>, broken: Option<&Broken>, session: &Ses
         .collect()
 }
 
-/// What the message needs and this host lacks. Another host of the same domain is the same mail system: it is not asked.
+/// What the message needs and this host lacks. Another host of the same domain is the same mail system: it is not asked, but for
+/// REQUIRETLS (RFC 8689 §4.2.1).
 fn cannot(why: Cannot, host: &str) -> Judgement {
     let (subject, detail) = match why {
         Cannot::EightBit => (6, 3),
         Cannot::Utf8 => (6, 7),
         Cannot::TooLarge { .. } => (3, 4),
-        Cannot::RequireTls => (7, 30),
+        Cannot::RequireTls => outcome::REQUIRETLS_NEEDED,
         Cannot::DeliverBy => (4, 7),
         Cannot::Nobody => (5, 0),
     };
@@ -352,8 +415,19 @@ fn cannot(why: Cannot, host: &str) -> Judgement {
         fate: Trouble::never(subject, detail, format!("{host}: {why}"))
             .about(host)
             .fate(),
-        next: Next::Stop,
+        next: match why {
+            Cannot::RequireTls => Next::Host,
+            _ => Next::Stop,
+        },
         signal: Signal::Well,
+    }
+}
+
+/// What of TLS is asked for and why, for the record; nothing where nobody asks for more than what is offered.
+fn in_words(rule: &Rule) -> String {
+    match rule.reason {
+        Reason::Nobody => String::new(),
+        reason => format!("{}: {reason}", rule.demand),
     }
 }
 
@@ -362,25 +436,23 @@ fn unreadable(what: &str) -> Fate {
 }
 
 fn target(
-    route: &Route,
-    settings: &Settings,
-    host: &Candidate,
+    (route, settings, host): (&Route, &Settings, &Candidate),
     (address, patience): (IpAddr, Duration),
+    (wish, rule): (Wish, &Rule),
 ) -> Option<Target> {
     let (source, hello) = match address {
         IpAddr::V4(_) => (settings.v4.address.map(IpAddr::V4), &settings.v4.hello),
         IpAddr::V6(_) => (settings.v6.address.map(IpAddr::V6), &settings.v6.hello),
     };
-    let (port, security, login) = match route {
-        Route::Mx(_) | Route::Literal(_) => (settings.port, Security::Opportunistic, None),
+    let (port, begin, login) = match route {
+        Route::Mx(_) | Route::Literal(_) => (settings.port, Begin::StartTls, None),
         Route::Smarthost(smarthost) => {
-            let security = match smarthost.tls {
-                SmarthostTls::None => Security::Clear,
-                SmarthostTls::Opportunistic => Security::Opportunistic,
-                SmarthostTls::StartTls => Security::Required,
-                SmarthostTls::Implicit => Security::Implicit,
+            let begin = match smarthost.tls {
+                SmarthostTls::None => Begin::Never,
+                SmarthostTls::Opportunistic | SmarthostTls::StartTls => Begin::StartTls,
+                SmarthostTls::Implicit => Begin::Implicit,
             };
-            (smarthost.port, security, smarthost.login.clone())
+            (smarthost.port, begin, smarthost.login.clone())
         }
     };
     Some(Target {
@@ -389,7 +461,9 @@ fn target(
         patience,
         source,
         hello: ClientName::new(hello)?,
-        security,
+        begin,
+        rule: rule.clone(),
+        wish,
         login,
         ours: match route {
             Route::Mx(_) | Route::Literal(_) => settings.ours.names.clone(),

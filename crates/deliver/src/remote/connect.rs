@@ -1,5 +1,7 @@
 //! From an address to a session that is ready for mail.
 //!
+//! What TLS must be was decided before ([`msgauth::tls::policy`]); this is how it is held to.
+//!
 //! 1. [`open`] connects, from the source address of the family.
 //! 2. The banner, then EHLO (or HELO). Whoever answers with a name of ours is ourselves, and the mail runs in a circle.
 //! 3. STARTTLS where it is offered, or TLS from the first byte at a smarthost; then EHLO again.
@@ -12,6 +14,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use msgauth::tls::attempt::{ResultType, Went};
+use msgauth::tls::policy::{Demand, Grade, Rule, Wish};
 use queue::attempt::TlsText;
 use smtp::client::{
     AfterAuth, AfterHello, AfterStartTls, ClientName, Credentials, Flavour, Gone, Greeting, Hello, Ready,
@@ -19,7 +23,7 @@ use smtp::client::{
 };
 use world::clock::{Clock, Monotonic};
 use world::line::{Connection, Plain};
-use world::net::{Network, TlsClient, TlsFailure, TlsPolicy};
+use world::net::{Network, OutwardTls, TlsClient, TlsFailure, TlsFailureKind, TlsPolicy};
 
 use super::outcome::{self, Broken, Judgement};
 use super::talk::{Notes, Pulse, Wire, flush, in_time, reply, tls_text};
@@ -50,34 +54,33 @@ pub struct Target {
     pub source: Option<IpAddr>,
     /// the name to greet with
     pub hello: ClientName,
-    /// what of TLS is asked for
-    pub security: Security,
+    /// how TLS begins
+    pub begin: Begin,
+    /// what it must be, and why
+    pub rule: Rule,
+    /// what the message asks
+    pub wish: Wish,
     /// how to sign in
     pub login: Option<Login>,
     /// names by which it would be ourselves
     pub ours: Vec<String>,
 }
 
-/// What of TLS a connection asks for.
+/// How TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Security {
-    /// STARTTLS where it is offered, with any certificate (RFC 7435)
-    Opportunistic,
-    /// no TLS: a handshake with this host has just failed, or the operator said so
-    Clear,
-    /// STARTTLS with a certificate that verifies, or nothing
-    Required,
-    /// TLS from the first byte with a certificate that verifies
+pub enum Begin {
+    /// with STARTTLS
+    StartTls,
+    /// with the first byte (RFC 8314)
     Implicit,
+    /// not at all: a handshake with this host has just failed, or the operator said so
+    Never,
 }
 
-/// Whether a message may go in the clear to a host with which no TLS connection came about. This is the one place where a policy
-/// (DANE, MTA-STS, REQUIRETLS) has its say.
-pub fn may_go_in_clear(asked: Security) -> bool {
-    match asked {
-        Security::Opportunistic | Security::Clear => true,
-        Security::Required | Security::Implicit => false,
-    }
+/// Whether a message may go in the clear to a host with which no TLS connection came about. This is the one place where that is
+/// decided; the demand is made of every policy there is.
+pub fn may_go_in_clear(demand: &Demand) -> bool {
+    demand.may_be_clear()
 }
 
 /// How long connecting to `address` may take when the addresses `left` come after it. One whose packets vanish shall not hold up
@@ -100,6 +103,8 @@ pub struct Open {
     pub ready: Ready,
     /// TLS, if there is
     pub tls: Option<TlsText>,
+    /// what it is
+    pub grade: Grade,
 }
 
 /// Why there is no session.
@@ -137,8 +142,8 @@ pub async fn open(doors: &Doors, target: &Target, notes: &mut Notes, pulse: &Pul
     };
     notes.source(peer.local.ip().to_string());
     pulse.beat(clock.monotonic());
-    if target.security == Security::Implicit {
-        let policy = TlsPolicy::Verified;
+    if target.begin == Begin::Implicit {
+        let policy = policy_of(&target.rule.demand);
         let deadline = in_time(clock, HANDSHAKE);
         let shaken = Connection::connect_tls(
             wire,
@@ -152,9 +157,9 @@ pub async fn open(doors: &Doors, target: &Target, notes: &mut Notes, pulse: &Pul
         let (connection, tls) = shaken
             .await
             .map_err(|failure| handshake_failed(target, notes, &failure))?;
-        notes.tls(Some(tls_text(&tls)));
+        let (text, grade) = shaken_hands(target, notes, &tls);
         let mut opening = Opening::new(doors, target, notes, Wire::Secured(connection), pulse);
-        opening.tls = Some(tls_text(&tls));
+        (opening.tls, opening.grade) = (Some(text), grade);
         let ready = opening.greet().await?;
         return opening.sign_in(ready).await;
     }
@@ -182,6 +187,7 @@ struct Opening<'a> {
     wire: Wire,
     reader: ReplyReader,
     tls: Option<TlsText>,
+    grade: Grade,
 }
 
 impl<'a> Opening<'a> {
@@ -194,6 +200,7 @@ impl<'a> Opening<'a> {
             wire,
             reader: ReplyReader::new(),
             tls: None,
+            grade: Grade::Clear,
         }
     }
 
@@ -222,15 +229,13 @@ impl<'a> Opening<'a> {
 
     /// STARTTLS, where it is asked for.
     async fn secure(mut self, ready: Ready) -> Result<(Self, Ready), NotOpen> {
-        match self.target.security {
-            Security::Clear | Security::Implicit => return Ok((self, ready)),
-            Security::Opportunistic | Security::Required => {}
+        if self.target.begin != Begin::StartTls {
+            return Ok((self, ready));
         }
         if !ready.offers().starttls {
-            return if may_go_in_clear(self.target.security) {
-                Ok((self, ready))
-            } else {
-                Err(self.insecure("it does not offer STARTTLS"))
+            return match self.without_tls("it does not offer STARTTLS") {
+                Some(not_open) => Err(not_open),
+                None => Ok((self, ready)),
             };
         }
         let (command, waiting) = ready.starttls();
@@ -243,17 +248,29 @@ impl<'a> Opening<'a> {
                 Ok((self, ready))
             }
             // RFC 3207 §4: the client decides whether it goes on without.
-            AfterStartTls::Refused(ready, _) if may_go_in_clear(self.target.security) => Ok((self, ready)),
-            AfterStartTls::Refused(_, reply) => Err(self.insecure(&format!("STARTTLS was answered {reply}"))),
+            AfterStartTls::Refused(ready, reply) => {
+                match self.without_tls(&format!("STARTTLS was answered {reply}")) {
+                    Some(not_open) => Err(not_open),
+                    None => Ok((self, ready)),
+                }
+            }
             AfterStartTls::Gone(gone) => Err(self.gone(&gone)),
         }
     }
 
+    /// TLS is not to be had: the end, unless it may go on in the clear.
+    fn without_tls(&mut self, why: &str) -> Option<NotOpen> {
+        let clear = may_go_in_clear(&self.target.rule.demand);
+        self.notes.went(Went::Failed {
+            result: ResultType::StarttlsNotSupported,
+            text: why.to_owned(),
+            clear,
+        });
+        (!clear).then(|| told(self.notes, outcome::held_back(self.target, why, true)))
+    }
+
     async fn shake(self) -> Result<Self, NotOpen> {
-        let policy = match self.target.security {
-            Security::Required | Security::Implicit => TlsPolicy::Verified,
-            Security::Opportunistic | Security::Clear => TlsPolicy::Opportunistic,
-        };
+        let policy = policy_of(&self.target.rule.demand);
         let deadline = in_time(&*self.doors.clock, HANDSHAKE);
         let Wire::Plain(plain) = self.wire else {
             return Ok(self);
@@ -262,11 +279,12 @@ impl<'a> Opening<'a> {
         let (connection, tls) =
             shaken.map_err(|failure| handshake_failed(self.target, self.notes, &failure))?;
         self.pulse.beat(self.doors.clock.monotonic());
-        self.notes.tls(Some(tls_text(&tls)));
+        let (text, grade) = shaken_hands(self.target, self.notes, &tls);
         Ok(Self {
             wire: Wire::Secured(connection),
             reader: ReplyReader::new(),
-            tls: Some(tls_text(&tls)),
+            tls: Some(text),
+            grade,
             ..self
         })
     }
@@ -310,6 +328,7 @@ impl<'a> Opening<'a> {
             reader: self.reader,
             ready,
             tls: self.tls,
+            grade: self.grade,
         }
     }
 
@@ -355,20 +374,62 @@ async fn shake_plain(
         .await
 }
 
-/// A DNS name as it is; an address literal as its address.
+/// What the handshake must check.
+fn policy_of(demand: &Demand) -> TlsPolicy {
+    match demand {
+        Demand::Clear | Demand::Opportunistic | Demand::Encrypted => TlsPolicy::Opportunistic,
+        Demand::WebPki | Demand::Refuse(_) => TlsPolicy::Verified,
+        Demand::Dane { records, names } => TlsPolicy::Dane {
+            records: records.clone(),
+            names: names.clone(),
+        },
+    }
+}
+
+/// A DNS name as it is; an address literal as its address. Under DANE the name that the records stand under (RFC 7672 §8.1).
 fn server_name(target: &Target) -> &str {
-    let name = target.host.as_str();
+    let base = match &target.rule.demand {
+        Demand::Dane { names, .. } => names.first(),
+        _ => None,
+    };
+    let name = base.unwrap_or(&target.host).as_str();
     let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
     inner.map_or(name, |inner| inner.strip_prefix("IPv6:").unwrap_or(inner))
+}
+
+/// The handshake is done: what is written down of it, and what the connection is.
+fn shaken_hands(target: &Target, notes: &mut Notes, tls: &OutwardTls) -> (TlsText, Grade) {
+    let grade = match (&target.rule.demand, tls.verified.is_ok()) {
+        (Demand::Dane { .. }, true) => Grade::Both,
+        (Demand::Dane { .. }, false) => Grade::Dane,
+        (_, true) => Grade::WebPki,
+        (_, false) => Grade::Encrypted,
+    };
+    let text = TlsText {
+        dane: matches!(target.rule.demand, Demand::Dane { .. }),
+        ..tls_text(tls)
+    };
+    notes.tls(Some(text.clone()));
+    notes.went(Went::Secured {
+        verified: tls.verified.clone(),
+    });
+    (text, grade)
 }
 
 fn handshake_failed(target: &Target, notes: &mut Notes, failure: &TlsFailure) -> NotOpen {
     let why = format!("TLS handshake ({}): {}", failure.kind.as_str(), failure.text);
     notes.trouble(why.clone());
-    if may_go_in_clear(target.security) {
+    let clear = may_go_in_clear(&target.rule.demand);
+    notes.went(Went::Failed {
+        result: ResultType::of_handshake(failure),
+        text: failure.text.clone(),
+        clear,
+    });
+    if clear {
         NotOpen::TryInClear
     } else {
-        NotOpen::Judged(outcome::insecure(&target.host, &why))
+        let lasting = failure.kind == TlsFailureKind::Certificate;
+        told(notes, outcome::held_back(target, &why, lasting))
     }
 }
 

@@ -16,6 +16,34 @@ use super::talk::in_time;
 use crate::limits::{HOSTS_LOOKED_UP, NAMES_AGAIN};
 use crate::settings::{Settings, Smarthost};
 
+/// The hosts of a route, and what DNSSEC says of the way to them.
+#[derive(Debug, Clone)]
+pub struct Hosts {
+    /// in the order to try
+    pub candidates: Vec<Candidate>,
+    /// what DNSSEC says of the MX records, or of their absence
+    pub mx: Security,
+    /// the answers for the addresses of each host that was asked for
+    pub addresses: Vec<(String, Found)>,
+}
+
+impl Hosts {
+    /// Of a way that DNS has no say in.
+    fn fixed(candidates: Vec<Candidate>) -> Self {
+        Self {
+            candidates,
+            mx: Security::Indeterminate,
+            addresses: Vec::new(),
+        }
+    }
+
+    /// The answers for a host's addresses.
+    pub fn addresses_of(&self, host: &str) -> Option<&Found> {
+        let mut known = self.addresses.iter();
+        known.find(|(name, _)| name == host).map(|(_, found)| found)
+    }
+}
+
 /// The hosts to try for `route`, in order. When names cannot be found now they are asked for once more a moment later: one lost
 /// answer should not cost the destination its pause.
 ///
@@ -26,7 +54,7 @@ pub async fn hosts_in_the_end(
     settings: &Settings,
     doors: (&Arc<dyn Dns>, &dyn Clock),
     chance: &dyn Chance,
-) -> Result<Vec<Candidate>, Trouble> {
+) -> Result<Hosts, Trouble> {
     let (dns, clock) = doors;
     match hosts_of(route, settings, dns, chance).await {
         Err(trouble) if trouble.status.class() == 4 => {
@@ -46,7 +74,7 @@ pub async fn hosts_of(
     settings: &Settings,
     dns: &Arc<dyn Dns>,
     chance: &dyn Chance,
-) -> Result<Vec<Candidate>, Trouble> {
+) -> Result<Hosts, Trouble> {
     let choice = Choice {
         ours: &settings.ours,
         allow_private: settings.allow_private,
@@ -57,19 +85,28 @@ pub async fn hosts_of(
         Route::Mx(domain) => by_mx(domain, choice, dns).await,
         Route::Literal(address) => {
             let found = [one_address(*address)];
-            hosts::candidates(&name_of(*address), &[direct(&name_of(*address))], &found, choice)
+            let name = name_of(*address);
+            hosts::candidates(&name, &[direct(&name)], &found, choice).map(Hosts::fixed)
         }
-        Route::Smarthost(host) => smarthost(host, choice, dns).await,
+        Route::Smarthost(host) => smarthost(host, choice, dns).await.map(Hosts::fixed),
     }
 }
 
-async fn by_mx(domain: &Domain, choice: Choice<'_>, dns: &Arc<dyn Dns>) -> Result<Vec<Candidate>, Trouble> {
+async fn by_mx(domain: &Domain, choice: Choice<'_>, dns: &Arc<dyn Dns>) -> Result<Hosts, Trouble> {
     let domain = domain.as_str();
     let answer = dns.lookup(domain, RecordType::Mx).await;
     let mut exchangers = hosts::exchangers(domain, &answer)?;
     exchangers.truncate(HOSTS_LOOKED_UP);
     let found = addresses_of(&exchangers, dns).await;
-    hosts::candidates(domain, &exchangers, &found, choice)
+    let mx = match answer {
+        Lookup::Answer { security, .. } | Lookup::Negative { security, .. } => security,
+        Lookup::Failed(_) => Security::Indeterminate,
+    };
+    Ok(Hosts {
+        candidates: hosts::candidates(domain, &exchangers, &found, choice)?,
+        mx,
+        addresses: exchangers.into_iter().map(|one| one.host).zip(found).collect(),
+    })
 }
 
 /// The operator named it: any address will do, our own included.

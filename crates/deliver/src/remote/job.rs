@@ -1,7 +1,8 @@
 //! From claimed rows to jobs: recipients of one message that go the same way with the same envelope go together.
 
 use mail::address::{Mailbox, Utf8};
-use queue::params::{EnvelopeParams, RecipientParams};
+use msgauth::tls::policy::Wish;
+use queue::params::{EnvelopeParams, RecipientParams, TlsWish};
 use store::contract::{Claim, WaitingRow};
 
 use super::letter;
@@ -56,6 +57,11 @@ impl Job {
         &self.recipients.first().expect("a job has recipients").params
     }
 
+    /// What the message asks of TLS.
+    pub fn wish(&self) -> Wish {
+        wish(self.row(), &self.envelope)
+    }
+
     fn goes_with(&self, waiter: &Waiter, route: &Route) -> bool {
         let (one, other) = (self.params(), &waiter.params);
         self.route == *route
@@ -63,6 +69,16 @@ impl Job {
             && one.reverse_path == other.reverse_path
             && one.via == other.via
             && self.recipients.len() < RECIPIENTS_PER_TRANSACTION
+    }
+}
+
+/// What a message asks of TLS (RFC 8689). Whoever sends nothing back to (`<>`) sends a report, which shall not be lost for it (§5).
+pub fn wish(row: &WaitingRow, envelope: &EnvelopeParams) -> Wish {
+    match envelope.tls {
+        TlsWish::Nothing => Wish::Nothing,
+        TlsWish::RequireTls if row.reverse_path.is_empty() => Wish::RequireTlsReport,
+        TlsWish::RequireTls => Wish::RequireTls,
+        TlsWish::NotRequired => Wish::NotRequired,
     }
 }
 

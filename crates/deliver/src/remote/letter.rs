@@ -5,15 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mail::address::{Mailbox, Path, Utf8};
 use mail::header::Fields;
+use msgauth::tls::policy::Wish;
 use queue::params::{
     BodyType as Said, ByMode, EnvelopeParams, Notify as Asked, RecipientParams, Ret as Returned,
 };
 use smtp::BodyType;
-use smtp::client::{DeliverBy, DeliverByMode, MailRequest, RcptRequest};
+use smtp::client::{DeliverBy, DeliverByMode, MailRequest, RcptRequest, RequireTls};
 use smtp::dsn::{EnvId, Notify, OriginalRecipient, Ret};
 use store::contract::{Result, Store, WaitingRow};
 use world::clock::UnixMs;
 
+use super::job;
 use crate::limits::PIECE_BYTES;
 
 /// A message that goes to one host.
@@ -76,6 +78,11 @@ impl Letter {
                 },
                 trace: by.trace,
             }),
+            requiretls: match job::wish(row, envelope) {
+                Wish::RequireTls => RequireTls::Must,
+                Wish::RequireTlsReport => RequireTls::WhereOffered,
+                Wish::Nothing | Wish::NotRequired => RequireTls::No,
+            },
             ..MailRequest::new(reverse_path(row, recipient))
         };
         Ok(Self {

@@ -4,8 +4,8 @@
 //!    learned of a destination is in [`destination`].
 //! 2. A connection's task ([`courier`]) claims rows of a lane and makes jobs of them ([`job`]): one message, one way
 //!    ([`route`]).
-//! 3. [`carry::carry`] takes a job to its end: over the connection that is open, or host by host ([`find`], [`hosts`]),
-//!    address by address ([`connect`]), sending the message ([`letter`], [`session`]) and judging each answer ([`outcome`]).
+//! 3. [`carry::carry`] takes a job to its end: over the connection that is open, or host by host ([`find`], [`hosts`]), under the rule of
+//!    what TLS must be ([`secure`]), address by address ([`connect`]), sending the message ([`letter`], [`session`]) and judging each answer ([`outcome`]).
 //! 4. [`record::record`] writes outcome, attempt and report ([`report`]) in one transaction, before the connection ends its next message.
 //!    What becomes of it when a fault of ours ends the task in the middle is decided by [`in_hand`].
 //! 5. [`overdue::run`] looks at recipients whose deadline has passed: the sender is told of the delay, or everything is given up.
@@ -21,6 +21,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use directory::Directory;
+use msgauth::tls::DomainPolicies;
 use parking_lot::Mutex;
 use queue::Queue;
 use store::contract::{Claim, Conflict, StoreError};
@@ -53,6 +54,7 @@ pub mod record;
 pub mod report;
 pub mod route;
 pub mod scheduler;
+pub mod secure;
 pub mod session;
 pub mod silent;
 pub mod status;
@@ -74,6 +76,8 @@ pub struct Remote {
     pub network: Arc<dyn Network>,
     /// TLS
     pub tls: Arc<dyn TlsClient>,
+    /// what is known of recipients' domains about TLS
+    pub policies: Arc<dyn DomainPolicies>,
     settings: watch::Receiver<Arc<Settings>>,
     double_bounces: Mutex<Hourly>,
     silent: Mutex<silent::Silent>,
@@ -107,6 +111,8 @@ pub struct Doors {
     pub network: Arc<dyn Network>,
     /// TLS
     pub tls: Arc<dyn TlsClient>,
+    /// what is known of recipients' domains about TLS
+    pub policies: Arc<dyn DomainPolicies>,
     /// the settings in force; another value is followed from the next attempt on
     pub settings: watch::Receiver<Arc<Settings>>,
 }
@@ -122,6 +128,7 @@ impl Remote {
             dns: doors.dns,
             network: doors.network,
             tls: doors.tls,
+            policies: doors.policies,
             settings: doors.settings,
             double_bounces: Mutex::new(Hourly::default()),
             silent: Mutex::default(),

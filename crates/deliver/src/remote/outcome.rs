@@ -15,8 +15,10 @@
 
 use std::fmt;
 
+use msgauth::tls::policy::{Reason, Refusal, Rule, Wish};
 use smtp::client::{Answer, Reply, Stage};
 
+use super::connect::Target;
 use super::status::{Fate, Said, Status, Trouble};
 
 /// How a conversation ended without an answer.
@@ -145,7 +147,7 @@ pub fn ourselves(host: &str, name: &str) -> Judgement {
 /// RFC 3463 §3.5: routing loop detected.
 const CIRCLE: (u16, u16) = (4, 6);
 
-/// Judges a TLS handshake that failed where going on in the clear is not allowed.
+/// Judges a connection on which something is missing that is ours or our operator's to mend.
 pub fn insecure(host: &str, why: &str) -> Judgement {
     let trouble = Trouble::later(7, 5, format!("no secure connection to {host}: {why}"));
     Judgement {
@@ -154,6 +156,57 @@ pub fn insecure(host: &str, why: &str) -> Judgement {
         signal: Signal::Down,
     }
 }
+
+/// Judges a host with which TLS did not come about as the rule wants it. `lasting`: the host itself is so, it was no mishap of this
+/// connection.
+pub fn held_back(target: &Target, why: &str, lasting: bool) -> Judgement {
+    let why = match &target.rule.reason {
+        Reason::Nobody | Reason::Route => why.to_owned(),
+        reason => format!("{why}. It takes {}: {reason}", target.rule.demand),
+    };
+    let judged = insecure(&target.host, &why);
+    if target.wish != Wish::RequireTls {
+        return judged;
+    }
+    // RFC 8689 §4.2.1: the sender is told at once; other mail for this destination is none the worse.
+    let text = format!("no secure connection to {}: {why}", target.host);
+    Judgement {
+        fate: match lasting {
+            true => Trouble::never(ENCRYPTION_NEEDED.0, ENCRYPTION_NEEDED.1, text)
+                .about(&target.host)
+                .fate(),
+            false => judged.fate,
+        },
+        signal: Signal::Well,
+        ..judged
+    }
+}
+
+/// Judges a host that the rule refuses before any connection.
+pub fn forbidden(host: &str, rule: &Rule, refusal: Refusal, wish: Wish) -> Judgement {
+    let text = format!("no mail is sent to {host} now: {}", rule.reason);
+    let trouble = match refusal {
+        Refusal::Later => Trouble::later(7, 5, text),
+        Refusal::Never => Trouble::never(
+            ENCRYPTION_NEEDED.0,
+            ENCRYPTION_NEEDED.1,
+            format!("no mail is sent to {host}: {}", rule.reason),
+        ),
+    };
+    Judgement {
+        fate: trouble.about(host).fate(),
+        next: Next::Host,
+        signal: match wish {
+            Wish::RequireTls => Signal::Well,
+            Wish::Nothing | Wish::RequireTlsReport | Wish::NotRequired => Signal::Down,
+        },
+    }
+}
+
+/// RFC 8689 §4.2.1: TLS could not be had as the sender requires it.
+const ENCRYPTION_NEEDED: (u16, u16) = (7, 10);
+/// RFC 8689 §4.2.1: the server does not promise it for the way beyond.
+pub const REQUIRETLS_NEEDED: (u16, u16) = (7, 30);
 
 /// What several hosts said of one recipient: who may still take it later outweighs who will never take anything from us.
 pub fn among_hosts(earlier: Option<Fate>, now: Fate) -> Fate {
@@ -166,7 +219,7 @@ pub fn among_hosts(earlier: Option<Fate>, now: Fate) -> Fate {
 fn is_about_us(trouble: &Trouble) -> bool {
     match &trouble.said {
         Said::Server { stage, .. } => matches!(stage, Stage::Banner | Stage::Hello),
-        Said::Ours { .. } => trouble.status.rest() == CIRCLE,
+        Said::Ours { .. } => [CIRCLE, ENCRYPTION_NEEDED, REQUIRETLS_NEEDED].contains(&trouble.status.rest()),
     }
 }
 

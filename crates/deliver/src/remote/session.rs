@@ -10,10 +10,11 @@
 use std::future::Future;
 use std::net::SocketAddr;
 
+use msgauth::tls::policy::{Evidence, Grade};
 use queue::attempt::TlsText;
 use smtp::client::{
-    AwaitFinal, Cannot, Final, Mailed, Mailing, RcptRequest, Ready, RecipientOutcome, ReplyReader, SendBody,
-    Settled, Stage, Then,
+    AwaitFinal, Cannot, Final, MailRequest, Mailed, Mailing, RcptRequest, Ready, RecipientOutcome,
+    ReplyReader, RequireTls, SendBody, Settled, Stage, Then,
 };
 use store::contract::StoreError;
 use world::clock::{Clock, Monotonic};
@@ -31,10 +32,20 @@ pub struct Session {
     /// `None` once it is of no use any more
     ready: Option<Ready>,
     tls: Option<TlsText>,
+    security: Security,
     host: String,
     address: SocketAddr,
     source: String,
     messages: u32,
+}
+
+/// What is known of a connection's security, for the messages that come after the first.
+#[derive(Debug, Clone)]
+pub struct Security {
+    /// what it is
+    pub grade: Grade,
+    /// what was known when it was opened
+    pub evidence: Evidence,
 }
 
 /// What came of a message.
@@ -60,7 +71,7 @@ enum Cut {
 
 impl Session {
     /// Over a connection that was just opened.
-    pub fn new(open: Open, host: String, address: SocketAddr) -> Self {
+    pub fn new(open: Open, evidence: Evidence, host: String, address: SocketAddr) -> Self {
         let mut wire = open.wire;
         let source = wire.driver().peer().local.ip().to_string();
         Self {
@@ -68,6 +79,10 @@ impl Session {
             reader: open.reader,
             ready: Some(open.ready),
             tls: open.tls,
+            security: Security {
+                grade: open.grade,
+                evidence,
+            },
             host,
             address,
             source,
@@ -80,6 +95,11 @@ impl Session {
         // A server that has spoken or gone while it was not its turn.
         let silent = !self.wire.driver().pending_input();
         self.ready.is_some() && silent && self.messages < crate::limits::MESSAGES_PER_CONNECTION
+    }
+
+    /// How secure it is.
+    pub fn security(&self) -> &Security {
+        &self.security
     }
 
     /// The host's name.
@@ -112,7 +132,8 @@ impl Session {
         let Some(ready) = self.ready.take() else {
             return lost_before_it_began(recipients);
         };
-        let mailing = match ready.mail(&letter.request, recipients) {
+        let request = self.as_offered(letter);
+        let mailing = match ready.mail(&request, recipients) {
             Ok(mailing) => mailing,
             Err(cannot) => {
                 self.ready = Some(cannot.ready);
@@ -140,6 +161,15 @@ impl Session {
             },
             Err(Cut::Unreadable(error)) => Sent::Unreadable(error),
         }
+    }
+
+    /// REQUIRETLS that is only asked where it is offered is no promise outside of TLS (RFC 8689 §2).
+    fn as_offered(&self, letter: &Letter) -> MailRequest {
+        let mut request = letter.request.clone();
+        if request.requiretls == RequireTls::WhereOffered && self.tls.is_none() {
+            request.requiretls = RequireTls::No;
+        }
+        request
     }
 
     /// Leaves politely, if there is anybody to leave.

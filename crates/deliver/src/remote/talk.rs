@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use msgauth::tls::attempt::Went;
 use queue::attempt::{Replied, Talk, TlsText};
 use smtp::client::{Reply, ReplyReader, Stage};
 use world::clock::{Clock, Monotonic};
@@ -70,6 +71,8 @@ impl Pulse {
 pub struct Notes {
     began: Monotonic,
     talk: Talk,
+    /// how TLS went, if it came to that
+    went: Option<Went>,
     /// the reply to each RCPT, in order
     rcpt: Vec<String>,
     /// how many replies came before the first of them
@@ -87,6 +90,7 @@ impl Notes {
                 address,
                 ..Talk::default()
             },
+            went: None,
             rcpt: Vec::new(),
             before_rcpt: 0,
         }
@@ -105,6 +109,26 @@ impl Notes {
     /// TLS, from now on.
     pub fn tls(&mut self, tls: Option<TlsText>) {
         self.talk.tls = tls;
+    }
+
+    /// What of TLS was asked for, and why, where somebody asked.
+    pub fn rule(&mut self, rule: String) {
+        self.talk.rule = rule;
+    }
+
+    /// How TLS went.
+    pub fn went(&mut self, went: Went) {
+        self.went = Some(went);
+    }
+
+    /// How TLS went, once.
+    pub fn take_went(&mut self) -> Option<Went> {
+        self.went.take()
+    }
+
+    /// Our address there; empty while no connection was made.
+    pub fn our_address(&self) -> &str {
+        &self.talk.source
     }
 
     /// What went wrong.
@@ -192,6 +216,7 @@ pub fn tls_text(tls: &OutwardTls) -> TlsText {
         version: tls.facts.version.as_str().to_owned(),
         cipher: tls.facts.cipher.to_owned(),
         verified: tls.verified.is_ok(),
+        dane: false,
         unverified_because: tls
             .verified
             .as_ref()

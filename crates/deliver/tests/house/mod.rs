@@ -13,6 +13,8 @@ use deliver::remote::{self, Doors as RemoteDoors, Remote};
 use directory::{AccountSpec, Credential, Directory, DomainSettings, Doors};
 use mail::address::{Mailbox, Path, Utf8};
 use mail::ids::QueueId;
+use msgauth::tls::attempt::TlsAttempt;
+use msgauth::tls::{DomainPolicies, OfDomain};
 use queue::accept::Prepared;
 use queue::attempt::AttemptText;
 use queue::params::{EnvelopeParams, RecipientParams};
@@ -28,7 +30,7 @@ use testkit::tls::SimTlsClient;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use trap::Trap;
-use world::clock::{Clock, UnixMs};
+use world::clock::{BoxFuture, Clock, UnixMs};
 use world::ids::IdSource;
 
 /// Where `there.test` takes its mail.
@@ -59,11 +61,29 @@ pub struct House {
     pub trap: Arc<Trap>,
     pub dns: Arc<SimDns>,
     pub tls: Arc<SimTlsClient>,
+    pub policies: Arc<Told>,
     pub remote: Arc<Remote>,
     pub settings: watch::Sender<Arc<Settings>>,
     pub stop: watch::Sender<bool>,
     stopped: watch::Receiver<bool>,
     dir: tempfile::TempDir,
+}
+
+/// Policies as a test tells them, and what was told of attempts.
+#[derive(Default)]
+pub struct Told {
+    pub of: parking_lot::Mutex<OfDomain>,
+    pub attempts: parking_lot::Mutex<Vec<TlsAttempt>>,
+}
+
+impl DomainPolicies for Told {
+    fn of<'a>(&'a self, _: &'a str, hosts: &'a [String]) -> BoxFuture<'a, Vec<OfDomain>> {
+        Box::pin(async move { vec![self.of.lock().clone(); hosts.len()] })
+    }
+
+    fn attempted(&self, attempt: &TlsAttempt) {
+        self.attempts.lock().push(attempt.clone());
+    }
 }
 
 impl House {
@@ -106,6 +126,7 @@ impl House {
         let trap = Trap::around(network.clone());
         let dns = Arc::new(SimDns::new(clock.door(), ZONE).expect("a zone"));
         let tls = SimTlsClient::new();
+        let policies = Arc::new(Told::default());
         queue.set_routes(remote::route::names(Arc::new(settings.clone())));
         let (settings, followed) = watch::channel(Arc::new(settings));
         let remote = Remote::new(RemoteDoors {
@@ -116,6 +137,7 @@ impl House {
             dns: dns.clone(),
             network: trap.clone(),
             tls: tls.clone(),
+            policies: policies.clone(),
             settings: followed,
         });
         let (stop, stopped) = watch::channel(false);
@@ -130,6 +152,7 @@ impl House {
             trap,
             dns,
             tls,
+            policies,
             remote,
             settings,
             stop,

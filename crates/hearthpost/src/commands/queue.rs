@@ -351,6 +351,10 @@ fn talk_lines(talk: &Talk) -> Vec<String> {
         line.push_str(", on an open connection");
     }
     match &talk.tls {
+        Some(tls) if tls.dane => line.push_str(&format!(
+            ", {} {}, verified by DNS (DANE)",
+            tls.version, tls.cipher
+        )),
         Some(tls) if tls.verified => line.push_str(&format!(", {} {}, verified", tls.version, tls.cipher)),
         Some(tls) => line.push_str(&format!(
             ", {} {}, not verified: {}",
@@ -358,10 +362,15 @@ fn talk_lines(talk: &Talk) -> Vec<String> {
             tls.cipher,
             safe(&tls.unverified_because)
         )),
+        // Refused before any connection was made.
+        None if talk.address.is_empty() => {}
         None => line.push_str(", no TLS"),
     }
     line.push_str(&format!(", {} ms", talk.duration_ms));
     let mut lines = vec![line];
+    if !talk.rule.is_empty() {
+        lines.push(format!("    asked for {}", safe(&talk.rule)));
+    }
     lines.extend(
         talk.replies
             .iter()

@@ -32,9 +32,21 @@ pub struct MailRequest {
     /// by when (RFC 2852)
     pub deliver_by: Option<DeliverBy>,
     /// only over TLS, all the way (RFC 8689)
-    pub requiretls: bool,
+    pub requiretls: RequireTls,
     /// BDAT where CHUNKING is offered (RFC 3030); else DATA always
     pub chunking: bool,
+}
+
+/// Whether a message asks for TLS all the way (RFC 8689).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RequireTls {
+    /// it does not
+    #[default]
+    No,
+    /// it does where that is offered, and goes without where it is not: a report (RFC 8689 §5)
+    WhereOffered,
+    /// it goes to no server that does not offer it
+    Must,
 }
 
 impl MailRequest {
@@ -48,7 +60,7 @@ impl MailRequest {
             ret: None,
             envid: None,
             deliver_by: None,
-            requiretls: false,
+            requiretls: RequireTls::No,
             chunking: true,
         }
     }
@@ -138,7 +150,7 @@ pub(super) fn check(offers: &Offers, mail: &MailRequest, rcpts: &[RcptRequest]) 
     {
         return Err(Cannot::TooLarge { limit_bytes });
     }
-    if mail.requiretls && !offers.requiretls {
+    if mail.requiretls == RequireTls::Must && !offers.requiretls {
         return Err(Cannot::RequireTls);
     }
     match (mail.deliver_by, offers.deliver_by) {
@@ -182,7 +194,7 @@ pub(super) fn mail_line(offers: &Offers, mail: &MailRequest, smtputf8: bool) -> 
     if let (Some(by), Some(_)) = (mail.deliver_by, offers.deliver_by) {
         line.push_str(&format!(" BY={by}"));
     }
-    if mail.requiretls {
+    if mail.requiretls != RequireTls::No && offers.requiretls {
         line.push_str(" REQUIRETLS");
     }
     line.push_str("\r\n");
@@ -245,7 +257,7 @@ mod tests {
         let all = "SIZE 0,8BITMIME,SMTPUTF8,DSN,DELIVERBY,REQUIRETLS";
         let eight = MailRequest {
             body: BodyType::EightBitMime,
-            requiretls: true,
+            requiretls: RequireTls::Must,
             ..request()
         };
         let table = [
@@ -291,7 +303,7 @@ mod tests {
             ..plain.clone()
         };
         let tls = MailRequest {
-            requiretls: true,
+            requiretls: RequireTls::Must,
             ..plain.clone()
         };
         let by = |seconds, mode| MailRequest {
