@@ -76,7 +76,7 @@ impl DaneVerifier {
     }
 
     /// Whether the chain verifies from one of `authorities`, now, for the server's name or another of the names.
-    fn from_authorities(
+    fn up_to(
         &self,
         authorities: Vec<TrustAnchor<'static>>,
         (own, chain): (&CertificateDer<'_>, &[CertificateDer<'_>]),
@@ -158,7 +158,7 @@ impl ServerCertVerifier for DaneVerifier {
             let why = OtherError(Arc::new(NoRecordFits));
             return Err(Error::InvalidCertificate(CertificateError::Other(why)));
         }
-        self.from_authorities(authorities, (own, chain), (asked, now))
+        self.up_to(authorities, (own, chain), (asked, now))
     }
 
     fn verify_tls12_signature(

@@ -65,10 +65,23 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
             (1, "commands slipped in before STARTTLS finishes"),
             (2, "answers slipped in before our own STARTTLS finishes"),
             (3, "nothing said before TLS counts after it"),
+            (4, "STARTTLS taken away on the way to a server that must have TLS"),
+            (
+                5,
+                "MTA-STS policies that are forged, blocked, too large or changed",
+            ),
+            (
+                6,
+                "DANE: TLSA records that are forged, false, unusable or kept from us",
+            ),
             (7, "versions and ciphers"),
             (8, "protocols of other doors"),
             (9, "implicit TLS everywhere, clear-text sign-in nowhere"),
             (10, "handshakes that waste memory or time"),
+            (
+                12,
+                "mail that must have TLS all the way, and mail that may do without",
+            ),
         ],
     ),
     (

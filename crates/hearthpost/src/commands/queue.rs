@@ -447,7 +447,9 @@ mod tests {
                         cipher: "TLS13_AES_128_GCM_SHA256".to_owned(),
                         verified: false,
                         unverified_because: "it is self-signed".to_owned(),
+                        dane: false,
                     }),
+                    rule: "TLS with any certificate: somebody says so".to_owned(),
                     replies: vec![
                         reply("banner", "220 hi\u{1b}[2J"),
                         reply("rcpt", "450 4.2.1 later"),
@@ -461,6 +463,7 @@ mod tests {
         let want = [
             "2026-01-01T00:00:00.000Z eve@there.test: later 4.2.1 mx.there.test wants it later (70 ms)",
             "  mx.there.test 192.0.2.1:25 from 192.0.2.9, TLSv1.3 TLS13_AES_128_GCM_SHA256, not verified: it is self-signed, 65 ms",
+            "    asked for TLS with any certificate: somebody says so",
             "    banner: 220 hi\u{fffd}[2J",
             "    rcpt: 450 4.2.1 later",
         ];
