@@ -32,6 +32,7 @@ pub(crate) fn build(values: &Values) -> Config {
             .path("tls.certificate")
             .zip(values.path("tls.key"))
             .map(|(certificate, key)| TlsFiles { certificate, key }),
+        next_certificate: values.path("tls.next_certificate"),
         extra_roots: values.path("tls.extra_roots"),
         message_bytes: values.number("limits.message_size").unwrap_or_default(),
         connections: values.number("limits.connections").unwrap_or_default(),

@@ -52,6 +52,8 @@ pub struct Config {
     pub local: LocalDoor,
     /// certificate and key files in PEM
     pub tls: Option<TlsFiles>,
+    /// the certificate that will be served next, or its public key
+    pub next_certificate: Option<PathBuf>,
     /// further roots for the certificates of others, in PEM
     pub extra_roots: Option<PathBuf>,
     /// largest message taken, in bytes

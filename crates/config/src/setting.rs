@@ -192,6 +192,13 @@ pub const SETTINGS: &[Setting] = &[
         "\"/etc/hearthpost/privkey.pem\"",
     ),
     Setting::new(
+        "tls.next_certificate",
+        Kind::AbsolutePath,
+        "PEM file with the certificate that will be served next, or its public key alone. Its TLSA record is listed by hearthpost dns records \
+         and missed by hearthpost dns check, so that it is in DNS before the certificate is used.",
+        "\"/etc/hearthpost/next.pem\"",
+    ),
+    Setting::new(
         "tls.extra_roots",
         Kind::AbsolutePath,
         "PEM file with further root certificates that other servers' certificates may lead to, beside the public ones.",

@@ -50,6 +50,9 @@ pub enum Command {
     /// The keys that sign mail: made with domains, changed while mail is on its way.
     #[command(subcommand)]
     Dkim(DkimCommand),
+    /// The records in DNS that mail needs: which, and whether they are there.
+    #[command(subcommand)]
+    Dns(DnsCommand),
     /// People who sign in and have mailboxes.
     #[command(subcommand)]
     Account(AccountCommand),
@@ -299,6 +302,31 @@ pub enum DkimCommand {
     Look {
         /// The domain.
         domain: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// `hearthpost dns …`
+#[derive(Subcommand)]
+pub enum DnsCommand {
+    /// The records to publish for a domain.
+    Records {
+        /// The domain.
+        domain: String,
+        /// As the text of a zone, for a name server.
+        #[arg(long, conflicts_with = "json")]
+        zone: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Ask DNS whether they are there, and say what to do. Exit code 0: nothing is wrong; 1: something is; 3: DNS did not answer.
+    Check {
+        /// The domain.
+        domain: String,
+        /// The name server to ask. Without it those of the settings, or of the system.
+        #[arg(long, value_name = "HOST:PORT")]
+        dns: Option<String>,
         #[command(flatten)]
         common: Common,
     },

@@ -15,6 +15,7 @@ use msgauth::dkim::sign::{BadSigningKey, SigningKey};
 use world_real::dns::system::{self, HOSTS_FILE};
 use world_real::keeper::{Bundle, Contents, Keeper};
 use world_real::tls::{Identity, TlsSetupError};
+use world_real::tlsa::{self, KeyHash};
 
 use crate::limits::{NAMED_FILE_BYTES, SECRET_BYTES};
 
@@ -71,6 +72,8 @@ impl Secret {
 pub struct Named {
     /// our certificate, if there is one
     pub identity: Option<Identity>,
+    /// hash of the key of the certificate that comes next
+    pub next_tlsa: Option<KeyHash>,
     /// further roots in PEM
     pub extra_roots: Option<Vec<u8>>,
     /// DNSSEC trust anchors
@@ -103,6 +106,16 @@ pub fn read(settings: &Checked, shelf: &Shelf) -> Result<Named, Vec<Problem>> {
             keep(setting, settings.line_of(setting), wrong);
             None
         }),
+        next_tlsa: optional(config.next_certificate.as_deref(), |path| next(shelf, path)).unwrap_or_else(
+            |wrong| {
+                keep(
+                    "tls.next_certificate",
+                    settings.line_of("tls.next_certificate"),
+                    wrong,
+                );
+                None
+            },
+        ),
         extra_roots: optional(config.extra_roots.as_deref(), |path| roots(shelf, path)).unwrap_or_else(
             |wrong| {
                 keep("tls.extra_roots", settings.line_of("tls.extra_roots"), wrong);
@@ -277,6 +290,20 @@ fn contents(shelf: &Shelf, path: &Path) -> Result<Contents, Wrong> {
         );
     }
     Ok(contents)
+}
+
+/// A certificate, or a public key alone.
+fn next(shelf: &Shelf, path: &Path) -> Result<KeyHash, Wrong> {
+    let found = tlsa::of_pem(&any(shelf, path)?);
+    found.map_or_else(
+        || {
+            wrong(
+                format!("{} holds neither a certificate nor a public key", path.display()),
+                "Write a PEM file, for example with: openssl pkey -in next.key -pubout.",
+            )
+        },
+        Ok,
+    )
 }
 
 fn roots(shelf: &Shelf, path: &Path) -> Result<Vec<u8>, Wrong> {

@@ -82,6 +82,9 @@ pub const DKIM_SETTLE: Duration = Duration::from_secs(60 * 60);
 /// `queue.give_up` counts, and a day more.
 pub const DKIM_KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// Addresses of this server that `dns check` looks at.
+pub const DNS_CHECK_ADDRESSES: usize = 8;
+
 /// Keys of one domain, whatever their state.
 pub const DKIM_KEYS_OF_A_DOMAIN: usize = 16;
 

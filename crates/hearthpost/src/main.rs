@@ -17,6 +17,7 @@ mod control;
 mod csv;
 mod demo;
 mod dkim;
+mod dns;
 mod doors;
 mod events;
 mod exit;
@@ -107,6 +108,7 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Check(cli::CheckCommand::Message(args)) => commands::check::message(&args, &clock),
         Command::Check(cli::CheckCommand::Keys { config, json }) => commands::check::keys(&config, json),
         Command::Dkim(command) => commands::dkim::run(command),
+        Command::Dns(command) => commands::dns::run(command, &clock),
         Command::Config(command) => commands::config::run(command),
         Command::Store(command) => commands::store::run(command),
         Command::Index(command) => commands::index::run(command),

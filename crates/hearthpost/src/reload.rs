@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use world::clock::UnixMs;
 use world_real::keeper::Keeper;
 use world_real::tls::Identity;
+use world_real::tlsa::KeyHash;
 
 use crate::events::ProgramEvent;
 use crate::files::{self, Named, Shelf};
@@ -31,6 +32,7 @@ const TLS_FILES: [&str; 2] = ["tls.certificate", "tls.key"];
 pub struct Reload {
     file: Option<(PathBuf, Keeper)>,
     tls: Option<Tls>,
+    next_tlsa: parking_lot::Mutex<Option<KeyHash>>,
     serving: Arc<Serving>,
     outgoing: Arc<Outgoing>,
     /// one reload at a time; `None` without a settings file
@@ -67,7 +69,7 @@ impl Reload {
     /// For a server that started with these settings.
     pub fn new(
         source: Option<(PathBuf, Checked, Keeper)>,
-        tls: Option<Tls>,
+        (tls, next_tlsa): (Option<Tls>, Option<KeyHash>),
         serving: Arc<Serving>,
         outgoing: Arc<Outgoing>,
     ) -> Self {
@@ -81,6 +83,7 @@ impl Reload {
         Self {
             file,
             tls,
+            next_tlsa: parking_lot::Mutex::new(next_tlsa),
             serving,
             outgoing,
             state: Mutex::new(state),
@@ -90,6 +93,16 @@ impl Reload {
     /// When our certificate ends.
     pub fn certificate_until(&self) -> Option<UnixMs> {
         self.tls.as_ref().and_then(Tls::until)
+    }
+
+    /// The hash of its key.
+    pub fn tlsa(&self) -> Option<KeyHash> {
+        self.tls.as_ref().and_then(Tls::key)
+    }
+
+    /// The hash of the key of the certificate that comes next.
+    pub fn next_tlsa(&self) -> Option<KeyHash> {
+        *self.next_tlsa.lock()
     }
 
     /// Reads everything again, and tells the log how it went.
@@ -130,6 +143,7 @@ impl Reload {
             .await
             .map_err(|failure| Kept::Store(failure.to_string()))?;
         self.put(&config, outward, named.identity, services);
+        *self.next_tlsa.lock() = named.next_tlsa;
         services.keys.follow(named.signers, config.dkim_rotate).await;
         state.now = new;
         Ok(report)

@@ -47,6 +47,7 @@ pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
         keeper: Some(pulse),
         tls: named.identity,
         signers: named.signers,
+        next_tlsa: named.next_tlsa,
         ..plan(file.to_owned(), (settings, keeper), outward)?
     };
     server::run(plan, clock, Box::new(prepare), Box::new(|_| Ok(())))
@@ -178,6 +179,7 @@ fn plan(file: PathBuf, (settings, keeper): (Checked, Keeper), outward: Outward) 
         genuine: genuine(&config),
         signers: Vec::new(),
         rotate_keys: config.dkim_rotate,
+        next_tlsa: None,
         connections: config.connections,
         outward,
         source: Some((file, settings, keeper)),
@@ -242,12 +244,14 @@ pub fn named(config: &Config) -> impl Iterator<Item = &Path> {
         Validation::File(path) => Some(path),
         Validation::Off | Validation::Servers | Validation::Root => None,
     };
-    let others = config.extra_roots.iter().chain(anchor).chain(&config.dkim_keys);
+    let others = config.extra_roots.iter().chain(&config.next_certificate);
+    let others = others.chain(anchor).chain(&config.dkim_keys);
     let named = certificate.chain(passwords).chain(others).map(PathBuf::as_path);
     named.chain(files::names_servers(config).then_some(Path::new(HOSTS_FILE)))
 }
 
-fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {
+/// Where a kind of door listens.
+pub fn addresses(config: &Config, kind: Kind) -> &[std::net::SocketAddr] {
     match kind {
         Kind::Mail(DoorKind::Mx) => &config.doors.smtp,
         Kind::Mail(DoorKind::Submission) => &config.doors.submission,

@@ -43,6 +43,7 @@ use world_real::signals::{Signal, Signals};
 use world_real::systemd::{Inherited, Notifier};
 use world_real::tcp::Bound;
 use world_real::tls::{Certificates, Identity, ServerTls};
+use world_real::tlsa::KeyHash;
 use world_real::unix::BoundControl;
 
 use crate::control;
@@ -131,6 +132,8 @@ pub struct Plan {
     pub genuine: Genuine,
     /// keys of the settings that sign
     pub signers: Vec<SigningKey>,
+    /// hash of the key of the certificate that comes next
+    pub next_tlsa: Option<KeyHash>,
     /// how often keys of ours are changed
     pub rotate_keys: Option<Duration>,
     /// most connections
@@ -247,27 +250,48 @@ fn raise_descriptors(wanted: u64) {
 /// The certificate in use.
 pub struct Tls {
     certificates: Arc<Certificates>,
-    until: Mutex<Option<UnixMs>>,
+    served: Mutex<Served>,
+}
+
+/// What is told of it.
+#[derive(Debug, Clone, Copy)]
+struct Served {
+    until: Option<UnixMs>,
+    key: Option<KeyHash>,
+}
+
+impl Served {
+    fn of(identity: &Identity) -> Self {
+        Self {
+            until: identity.not_after(),
+            key: identity.key_hash(),
+        }
+    }
 }
 
 impl Tls {
     fn new(identity: Identity) -> Outcome<Self> {
-        let until = Mutex::new(identity.not_after());
+        let served = Mutex::new(Served::of(&identity));
         let certificates =
             Certificates::new(vec![identity]).map_err(|error| Failure::Usage(error.to_string()))?;
-        Ok(Self { certificates, until })
+        Ok(Self { certificates, served })
     }
 
     /// New handshakes use this one.
     pub fn put(&self, identity: Identity) {
-        let until = identity.not_after();
+        let served = Served::of(&identity);
         self.certificates.put(identity);
-        *self.until.lock() = until;
+        *self.served.lock() = served;
     }
 
     /// When the certificate in use ends.
     pub fn until(&self) -> Option<UnixMs> {
-        *self.until.lock()
+        self.served.lock().until
+    }
+
+    /// The hash of its key.
+    pub fn key(&self) -> Option<KeyHash> {
+        self.served.lock().key
     }
 
     fn server(&self, protocol: &str) -> Outcome<Arc<dyn TlsServer>> {
@@ -434,10 +458,11 @@ async fn open_doors(
         doors: open,
         gate,
         log_dir: plan.log.dir.clone(),
+        hostname: plan.hostname.clone(),
         dns: outgoing.dns(),
         remote: outgoing.remote().clone(),
         index,
-        reload: Reload::new(plan.source, tls, serving, outgoing),
+        reload: Reload::new(plan.source, (tls, plan.next_tlsa), serving, outgoing),
     };
     assert!(services.live.set(live).is_ok(), "doors open once");
     let duration_ms = u64::try_from(started.0.as_millis())

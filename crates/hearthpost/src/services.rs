@@ -66,6 +66,8 @@ pub struct Live {
     pub gate: Arc<Gate>,
     /// where it logs
     pub log_dir: Option<PathBuf>,
+    /// its name
+    pub hostname: String,
     /// asks name servers
     pub dns: Arc<dyn Dns>,
     /// delivers to other servers

@@ -31,6 +31,7 @@ pub mod systemd;
 pub mod tcp;
 pub mod tls;
 pub mod tls_client;
+pub mod tlsa;
 pub mod unix;
 mod validity;
 

@@ -19,6 +19,7 @@ use world::net::{BoxWire, TlsFacts, TlsServer, TlsVersion};
 
 use crate::keeper::{Bundle, KeptKey};
 use crate::limits::TLS_BUFFER_MAX_BYTES;
+use crate::tlsa::{self, KeyHash};
 
 /// Why a certificate or key cannot be used. The text is for the operator.
 #[derive(Debug)]
@@ -121,6 +122,11 @@ impl Identity {
             .end_entity_cert()
             .ok()
             .and_then(|certificate| crate::validity::not_after(certificate))
+    }
+
+    /// The hash of the certificate's key, as a TLSA record has it.
+    pub fn key_hash(&self) -> Option<KeyHash> {
+        self.key.end_entity_cert().ok().and_then(tlsa::of_certificate)
     }
 
     fn fits(&self, name: &str) -> bool {

@@ -26,7 +26,7 @@ pub fn message(args: &CheckMessageArgs, clock: &RealClock) -> Outcome<()> {
     let reverse_path = reverse_path(&args.mail_from)?;
     let message = read(&args.file)?;
     let suffixes = args.suffixes.as_deref().map(suffixes).transpose()?;
-    let dns = dns(args)?;
+    let dns = name_servers(args.dns.as_deref(), &args.config)?;
     let (own, sealers) = (domains(&args.own)?, domains(&args.trust_sealer)?);
     let at = mail::header::body_start(&message);
     let mut examination = Examination::begin(&message[..at]);
@@ -75,19 +75,15 @@ pub fn keys(file: &Path, as_json: bool) -> Outcome<()> {
     let lines: Vec<String> = named
         .signers
         .iter()
-        .map(|key| format!("{}. TXT {}", key.record_name(), quoted(&key.record())))
+        .map(|key| {
+            format!(
+                "{}. TXT {}",
+                key.record_name(),
+                crate::dns::zone::quoted(&key.record())
+            )
+        })
         .collect();
     print(&lines.join("\n"))
-}
-
-/// Strings of at most 255 octets, as a zone file has them (RFC 1035 §3.3).
-pub fn quoted(text: &str) -> String {
-    let pieces: Vec<String> = text
-        .as_bytes()
-        .chunks(255)
-        .map(|piece| format!("\"{}\"", String::from_utf8_lossy(piece)))
-        .collect();
-    pieces.join(" ")
 }
 
 /// `local@domain` without brackets, or nothing.
@@ -161,14 +157,15 @@ fn domains(names: &[String]) -> Outcome<Vec<String>> {
     names.iter().map(read).collect()
 }
 
-fn dns(args: &CheckMessageArgs) -> Outcome<std::sync::Arc<RealDns>> {
-    let servers = match &args.dns {
+/// Whom a command asks: the server it was told, those of the settings, or the system's.
+pub fn name_servers(told: Option<&str>, config: &Path) -> Outcome<std::sync::Arc<RealDns>> {
+    let servers = match told {
         Some(text) => vec![NameServer::parse(text).ok_or_else(|| {
             Failure::Usage(format!(
                 "--dns {text:?} is not a name server and its port. Write it like localhost:5353 or 127.0.0.1:5353."
             ))
         })?],
-        None if args.config.exists() => serve::read(&args.config)?.config.dns.servers,
+        None if config.exists() => serve::read(config)?.config.dns.servers,
         None => Vec::new(),
     };
     let settings = DnsSettings {

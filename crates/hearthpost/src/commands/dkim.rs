@@ -76,7 +76,7 @@ fn whole(key: &Shown) -> Vec<String> {
     let time = |at: &Option<String>| at.clone().unwrap_or_else(|| "never".to_owned());
     let mut lines = vec![
         format!("{} ({}, {})", key.name, key.kind, key.state),
-        format!("  TXT {}", super::check::quoted(&key.record)),
+        format!("  TXT {}", crate::dns::zone::quoted(&key.record)),
     ];
     if key.state != "settings" {
         lines.push(format!("  in this state since {}", time(&key.since)));

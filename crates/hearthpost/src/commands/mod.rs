@@ -5,6 +5,7 @@ pub mod alias;
 pub mod check;
 pub mod config;
 pub mod dkim;
+pub mod dns;
 pub mod domain;
 mod domain_alias;
 pub mod history;

@@ -11,6 +11,7 @@ pub mod account;
 pub mod alias;
 pub mod client;
 pub mod dkim;
+pub mod dns;
 pub mod domain;
 pub mod history;
 pub mod holdings;
@@ -53,6 +54,8 @@ pub enum Request {
     Domain(domain::Request),
     /// of the keys that sign mail
     Dkim(dkim::Request),
+    /// of what stands in DNS
+    Dns(dns::Request),
     /// of accounts
     Account(account::Request),
     /// of aliases
@@ -81,6 +84,7 @@ impl Request {
         match self {
             Self::Domain(_) => "domain",
             Self::Dkim(_) => "dkim",
+            Self::Dns(_) => "dns",
             Self::Account(_) => "account",
             Self::Alias(_) => "alias",
             Self::Mailbox(_) => "mailbox",
@@ -165,6 +169,7 @@ async fn carry_out(services: &Services, by: &By, request: Request) -> Answer {
     match request {
         Request::Domain(request) => domain::answer(&services.directory, request).await,
         Request::Dkim(request) => dkim::answer(services, by, request).await,
+        Request::Dns(request) => dns::answer(services, request).await,
         Request::Account(request) => account::answer(services, request).await,
         Request::Alias(request) => alias::answer(&services.directory, request).await,
         Request::Mailbox(request) => mailbox::answer(services, by, request).await,

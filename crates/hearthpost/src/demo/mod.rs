@@ -76,6 +76,7 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
         genuine,
         signers: Vec::new(),
         rotate_keys: None,
+        next_tlsa: None,
         source: None,
         user: None,
         local: Some(dir.join(sendmail::SOCKET)),
