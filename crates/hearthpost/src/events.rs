@@ -82,6 +82,20 @@ pub enum ProgramEvent {
     },
     /// `program.certificates-read`: new handshakes use them.
     CertificatesRead,
+    /// `program.certificate-ends`: the certificate in use ends soon or has ended.
+    CertificateEnds {
+        /// when (RFC 3339)
+        until: String,
+        /// within so many days; 0: it has ended
+        days: u64,
+    },
+    /// `program.tlsa-lacks`: DNS has TLSA records of this server, and none fits the certificate.
+    TlsaLacks {
+        /// where the record should be
+        name: String,
+        /// the certificate that comes next; false: the one in use
+        next: bool,
+    },
     /// `program.keeper-lost`: the process that keeps the key has ended; the server stops, to be started again.
     KeeperLost {
         /// why
@@ -132,6 +146,8 @@ impl Event for ProgramEvent {
             Self::SettingsRead { .. } => "program.settings-read",
             Self::SettingsKept { .. } => "program.settings-kept",
             Self::CertificatesRead => "program.certificates-read",
+            Self::CertificateEnds { .. } => "program.certificate-ends",
+            Self::TlsaLacks { .. } => "program.tlsa-lacks",
             Self::KeeperLost { .. } => "program.keeper-lost",
             Self::Confined { .. } => "program.confined",
         }
@@ -143,8 +159,13 @@ impl Event for ProgramEvent {
             | Self::Panic { .. }
             | Self::PanicPlace { .. }
             | Self::KeeperLost { .. }
-            | Self::SettingsKept { .. } => Severity::Alert,
-            Self::ControlRefused { .. } | Self::Confined { fully: false, .. } => Severity::Warning,
+            | Self::SettingsKept { .. }
+            | Self::CertificateEnds { days: 0..=5, .. }
+            | Self::TlsaLacks { next: false, .. } => Severity::Alert,
+            Self::ControlRefused { .. }
+            | Self::Confined { fully: false, .. }
+            | Self::CertificateEnds { .. }
+            | Self::TlsaLacks { .. } => Severity::Warning,
             _ => Severity::Info,
         }
     }
@@ -188,6 +209,22 @@ impl Event for ProgramEvent {
                 format!("The settings cannot be used, so those in memory stay: {reason}")
             }
             Self::CertificatesRead => "The certificate files were read again".to_owned(),
+            Self::CertificateEnds { until, days: 0 } => {
+                format!(
+                    "The certificate ended at {until}: mail programs and servers refuse it. Get a new one, then: hearthpost reload"
+                )
+            }
+            Self::CertificateEnds { until, .. } => {
+                format!("The certificate ends at {until}. Get a new one, then: hearthpost reload")
+            }
+            Self::TlsaLacks { name, next: false } => format!(
+                "No TLSA record at {name} fits the certificate in use, so servers that check DANE bring no mail. Publish it now: hearthpost dns \
+                 records"
+            ),
+            Self::TlsaLacks { name, next: true } => format!(
+                "No TLSA record at {name} fits the certificate that comes next. Publish it a day before that certificate is used: hearthpost dns \
+                 records"
+            ),
             Self::KeeperLost { reason } => {
                 format!(
                     "The process that keeps the key is gone ({reason}), and without it no connection can be encrypted: the server stops. \
@@ -237,6 +274,14 @@ impl Event for ProgramEvent {
             }
             Self::ControlRefused { uid } => field("uid", Value::Number(*uid)),
             Self::CertificatesRead => {}
+            Self::CertificateEnds { until, days } => {
+                field("until", Value::Text(until));
+                field("days", Value::Number(*days));
+            }
+            Self::TlsaLacks { name, next } => {
+                field("name", Value::Text(name));
+                field("next", Value::Flag(*next));
+            }
             Self::SettingsRead { changed, restart } => {
                 field("changed", Value::Text(changed));
                 field("restart", Value::Text(restart));

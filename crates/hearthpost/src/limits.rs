@@ -82,6 +82,12 @@ pub const DKIM_SETTLE: Duration = Duration::from_secs(60 * 60);
 /// `queue.give_up` counts, and a day more.
 pub const DKIM_KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// How many days before its end a certificate is spoken of.
+pub const CERTIFICATE_DAYS: [u64; 4] = [20, 10, 5, 1];
+
+/// How often the certificate in use is looked at.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(60 * 60);
+
 /// Addresses of this server that `dns check` looks at.
 pub const DNS_CHECK_ADDRESSES: usize = 8;
 

@@ -11,6 +11,7 @@
 //! Guarantees: nothing listens that was not asked for; the demo never listens beyond loopback; one process owns a data
 //! directory; a panic closes one connection; SIGTERM ends the process within 10 seconds without cutting a reply in two.
 
+mod certificate;
 mod cli;
 mod commands;
 mod control;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use config::{Checked, Config, Problem, Takes};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use world::clock::UnixMs;
 use world_real::keeper::Keeper;
 use world_real::tls::Identity;
@@ -33,6 +33,7 @@ pub struct Reload {
     file: Option<(PathBuf, Keeper)>,
     tls: Option<Tls>,
     next_tlsa: parking_lot::Mutex<Option<KeyHash>>,
+    read_again: Notify,
     serving: Arc<Serving>,
     outgoing: Arc<Outgoing>,
     /// one reload at a time; `None` without a settings file
@@ -84,6 +85,7 @@ impl Reload {
             file,
             tls,
             next_tlsa: parking_lot::Mutex::new(next_tlsa),
+            read_again: Notify::new(),
             serving,
             outgoing,
             state: Mutex::new(state),
@@ -103,6 +105,11 @@ impl Reload {
     /// The hash of the key of the certificate that comes next.
     pub fn next_tlsa(&self) -> Option<KeyHash> {
         *self.next_tlsa.lock()
+    }
+
+    /// Ends when the settings and the certificate were read again.
+    pub async fn read_again(&self) {
+        self.read_again.notified().await;
     }
 
     /// Reads everything again, and tells the log how it went.
@@ -144,6 +151,7 @@ impl Reload {
             .map_err(|failure| Kept::Store(failure.to_string()))?;
         self.put(&config, outward, named.identity, services);
         *self.next_tlsa.lock() = named.next_tlsa;
+        self.read_again.notify_one();
         services.keys.follow(named.signers, config.dkim_rotate).await;
         state.now = new;
         Ok(report)

@@ -46,6 +46,7 @@ use world_real::tls::{Certificates, Identity, ServerTls};
 use world_real::tlsa::KeyHash;
 use world_real::unix::BoundControl;
 
+use crate::certificate;
 use crate::control;
 use crate::control::client::SocketPath;
 use crate::dkim;
@@ -442,7 +443,8 @@ async fn open_doors(
     let asks = matches!(plan.outward.delivery.road, deliver::settings::Road::Open).then(|| outgoing.dns());
     running
         .jobs
-        .spawn(dkim::watch(services.keys.clone(), asks, stop.clone()));
+        .spawn(dkim::watch(services.keys.clone(), asks.clone(), stop.clone()));
+    let stop_watching = stop.clone();
     running.jobs.spawn(outgoing.start(stop.clone()));
     running.jobs.spawn(deliver::run(
         Worker {
@@ -465,6 +467,9 @@ async fn open_doors(
         reload: Reload::new(plan.source, (tls, plan.next_tlsa), serving, outgoing),
     };
     assert!(services.live.set(live).is_ok(), "doors open once");
+    running
+        .jobs
+        .spawn(certificate::watch(services.clone(), asks, stop_watching));
     let duration_ms = u64::try_from(started.0.as_millis())
         .unwrap_or(u64::MAX)
         .saturating_sub(1000);

@@ -34,8 +34,8 @@ pub fn run(command: DomainCommand) -> Outcome<()> {
             let made: Domain = parse(ask(&common, Request::Domain(request))?)?;
             show(&common, &made, || {
                 vec![format!(
-                    "Added the domain {}. Next: hearthpost account add someone@{}",
-                    made.name, made.name
+                    "Added the domain {name}. Its records in DNS: hearthpost dns records {name}. Next: hearthpost account add someone@{name}",
+                    name = made.name
                 )]
             })
         }

@@ -11,7 +11,7 @@ use crate::control::status::{Request as StatusRequest, Status, Waiting};
 use crate::exit::Outcome;
 
 /// Days before the end of a certificate from which on it is said that a new one is due.
-const CERTIFICATE_DAYS: u64 = 14;
+const CERTIFICATE_DAYS: u64 = crate::limits::CERTIFICATE_DAYS[0];
 
 /// Runs the command.
 pub fn run(common: &Common) -> Outcome<()> {
@@ -130,7 +130,7 @@ fn certificate(status: &Status) -> Option<String> {
     let day = until.get(..10).unwrap_or(until);
     Some(match left_days {
         None => format!("The certificate ended on {day}. Get a new one, then: hearthpost reload"),
-        Some(days) if days < CERTIFICATE_DAYS => {
+        Some(days) if days <= CERTIFICATE_DAYS => {
             format!(
                 "The certificate ends on {day}, in {}. Get a new one, then: hearthpost reload",
                 counted(days, "day")

@@ -368,6 +368,19 @@ fn tlsa(record: &Record, found: &Found<'_>) -> Said {
     }
 }
 
+/// Whether there are records that bind, of the form that is checked here, and none fits.
+pub fn tlsa_lacks(lookup: &Lookup, hash: &str) -> bool {
+    let Lookup::Answer { records, .. } = lookup else {
+        return false;
+    };
+    let wanted = format!("3 1 1 {hash}");
+    let of_form = records.iter().all(|one| matches!(one, Answer::Tlsa(3, 1, 1, _)));
+    of_form
+        && !records
+            .iter()
+            .any(|one| shown(std::slice::from_ref(one)) == wanted)
+}
+
 fn iprev(server: &Server, evidence: &msgauth::iprev::IprevEvidence) -> Finding {
     let name = evidence.name.as_deref();
     let (level, fix) = match (evidence.result, name) {

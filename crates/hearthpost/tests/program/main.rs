@@ -13,6 +13,7 @@ mod guard;
 mod help;
 mod history;
 mod index;
+mod keys;
 mod kill;
 mod parts;
 mod privileges;

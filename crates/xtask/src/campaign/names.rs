@@ -13,6 +13,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(90);
 /// A running name server.
 pub struct Names {
     child: Child,
+    conf: PathBuf,
     /// its key, as other programs trust it (a DNSKEY record)
     pub anchor: PathBuf,
 }
@@ -39,6 +40,7 @@ impl Names {
             .spawn()?;
         let mut names = Self {
             child,
+            conf: conf.clone(),
             anchor: dir.join("anchor"),
         };
         names.wait_until_it_answers(dir)?;
@@ -48,6 +50,20 @@ impl Names {
         )?;
         std::fs::write(&names.anchor, said.stdout)?;
         Ok(names)
+    }
+
+    /// Adds records while it serves: each is a name, a time to live, a type and a value, as `knotc zone-set` takes them.
+    pub fn add(&self, records: &[[&str; 4]]) -> Outcome<()> {
+        let ask = |words: &[&str]| {
+            let mut command = Command::new("knotc");
+            command.arg("-c").arg(&self.conf).arg("-b").args(words);
+            process::must(&mut command, CALL_LIMIT).map(drop)
+        };
+        ask(&["zone-begin", "."])?;
+        for record in records {
+            ask(&[&["zone-set", "."], &record[..]].concat())?;
+        }
+        ask(&["zone-commit", "."])
     }
 
     fn wait_until_it_answers(&mut self, dir: &Path) -> Outcome<()> {

@@ -9,7 +9,7 @@ use crate::campaign::mailer::Person;
 use crate::campaign::names::Names;
 use crate::campaign::server::{Plan, Server, certificate};
 use crate::process::{self, Scratch};
-use crate::report::Outcome;
+use crate::report::{Outcome, Stopwatch, pause};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,6 +19,8 @@ use std::time::Duration;
 use testkit::sink::Authority;
 use testkit::talk::TlsClient;
 
+/// How long a record that was just published may stay unseen: the zone's negative answers live for half a minute.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(60);
 /// Everybody's password.
 const PASSWORD: &str = "correct horse battery";
 
@@ -183,6 +185,37 @@ impl Hosts {
             Some(Running::Hearthpost(found)) => Ok(found),
             _ => Err(format!("no Hearthpost is called {name}")),
         }
+    }
+
+    /// Puts the records of a Hearthpost's own keys into DNS, and waits until it has seen them: it may remember for half a minute that there
+    /// were none.
+    pub fn publish_keys(&self, name: &str) -> Result<(), String> {
+        let server = self.hearthpost(name)?.server.borrow();
+        let zone = server.tell(&["dns", "records", name, "--zone"])?;
+        let keys = zone.lines().filter(|line| line.contains("._domainkey."));
+        let records: Vec<[&str; 4]> = keys
+            .filter_map(|line| {
+                let mut words = line.splitn(5, ' ');
+                let (name, ttl) = (words.next()?, words.next()?);
+                let (kind, value) = (words.nth(1)?, words.next()?);
+                Some([name, ttl, kind, value])
+            })
+            .collect();
+        if records.is_empty() {
+            return Err(format!("{name} has no keys of its own"));
+        }
+        self.names.add(&records).map_err(|error| error.to_string())?;
+        let began = Stopwatch::start();
+        while server
+            .tell(&["dkim", "look", name, "--json"])?
+            .contains("\"waiting\"")
+        {
+            if began.elapsed() > PUBLISHED_WITHIN {
+                return Err("its records are in DNS, and it does not see them".into());
+            }
+            pause(Duration::from_secs(1));
+        }
+        Ok(())
     }
 
     /// A Postfix, by its domain.

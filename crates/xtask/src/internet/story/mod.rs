@@ -212,6 +212,12 @@ pub enum What {
     Start { host: String },
     /// everything that waits becomes due
     TryAgain { host: String },
+    /// the records of its own keys are put into DNS, and it sees them
+    Publish { host: String },
+    /// it makes other keys
+    Rotate { host: String },
+    /// keys that wait sign at once
+    SignNow { host: String },
     /// packets from these hosts are lost
     CutOff {
         host: String,

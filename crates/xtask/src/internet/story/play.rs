@@ -111,6 +111,15 @@ impl Play<'_> {
             What::Stop { host } => self.hosts.hearthpost(host)?.server.borrow_mut().stop().map(drop),
             What::Start { host } => self.hosts.hearthpost(host)?.server.borrow_mut().launch(),
             What::TryAgain { host } => self.hosts.hearthpost(host)?.server.borrow().retry_all(),
+            What::Publish { host } => self.hosts.publish_keys(host),
+            What::Rotate { host } => {
+                let server = self.hosts.hearthpost(host)?.server.borrow();
+                server.tell(&["dkim", "rotate", host]).map(drop)
+            }
+            What::SignNow { host } => {
+                let server = self.hosts.hearthpost(host)?.server.borrow();
+                server.tell(&["dkim", "sign-now", host]).map(drop)
+            }
             What::CutOff { host, from, over } => {
                 let others = from.iter().filter_map(|other| self.story.host(other));
                 let mut addresses: Vec<IpAddr> = others.flat_map(|other| other.addresses.clone()).collect();

@@ -124,6 +124,15 @@ impl Story {
             [host, "tries", "everything", "again"] => What::TryAgain {
                 host: self.hearthpost(host)?,
             },
+            [host, "publishes", "its", "records"] => What::Publish {
+                host: self.hearthpost(host)?,
+            },
+            [host, "makes", "other", "keys"] => What::Rotate {
+                host: self.hearthpost(host)?,
+            },
+            [host, "signs", "with", "its", "new", "keys"] => What::SignNow {
+                host: self.hearthpost(host)?,
+            },
             [host, "is", "cut", "off", "from", "the", "name", "server"] => What::CutOffNames {
                 host: self.hearthpost(host)?,
             },
