@@ -19,7 +19,7 @@ use std::time::Duration;
 use testkit::sink::Authority;
 use testkit::talk::TlsClient;
 
-/// How long a record that was just published may stay unseen: the zone's negative answers live for half a minute.
+/// How long a record that was just published may stay unseen.
 const PUBLISHED_WITHIN: Duration = Duration::from_secs(60);
 /// Everybody's password.
 const PASSWORD: &str = "correct horse battery";
@@ -187,8 +187,7 @@ impl Hosts {
         }
     }
 
-    /// Puts the records of a Hearthpost's own keys into DNS, and waits until it has seen them: it may remember for half a minute that there
-    /// were none.
+    /// Puts the records of a Hearthpost's own keys into DNS, and waits until it has seen them. A reload forgets that there were none.
     pub fn publish_keys(&self, name: &str) -> Result<(), String> {
         let server = self.hearthpost(name)?.server.borrow();
         let zone = server.tell(&["dns", "records", name, "--zone"])?;
@@ -205,6 +204,7 @@ impl Hosts {
             return Err(format!("{name} has no keys of its own"));
         }
         self.names.add(&records).map_err(|error| error.to_string())?;
+        server.tell(&["reload"])?;
         let began = Stopwatch::start();
         while server
             .tell(&["dkim", "look", name, "--json"])?
