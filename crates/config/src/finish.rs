@@ -3,12 +3,14 @@
 use crate::table::Values;
 use crate::value::{MX, ROOT};
 use crate::{
-    Authenticity, BareNewlines, Config, Deliver, Dns, Doors, Fallback, FallbackTo, LocalDoor, LogStderr,
-    Login, QueueTimes, Road, Route, RouteTls, Serves, Smarthost, TlsFiles, Validation,
+    Authenticity, BareNewlines, Config, Deliver, Dns, Doors, Fallback, FallbackTo, ListPower, LocalDoor,
+    LogStderr, Login, OthersTls, QueueTimes, Road, Route, RouteTls, Serves, Smarthost, TlsFiles, Validation,
 };
 
 /// Port of TLS from the first byte (RFC 8314 §3.3).
 const IMPLICIT_PORT: u16 = 465;
+/// Port of web servers (RFC 9110 §4.2.2).
+const HTTPS_PORT: u16 = 443;
 /// Port where one signs in (RFC 6409 §3.1).
 const SUBMISSION_PORT: u16 = 587;
 /// Port of servers among themselves (RFC 5321 §4.5.4.2).
@@ -58,6 +60,7 @@ pub(crate) fn build(values: &Values) -> Config {
         dkim_rotate: values.duration("dkim.rotate_every"),
         queue: queue(values),
         deliver: deliver(values, &hostname),
+        others_tls: others_tls(values),
         dns: Dns {
             servers: values.servers("dns.servers").to_vec(),
             validation: validation(values),
@@ -135,6 +138,30 @@ fn deliver(values: &Values, hostname: &str) -> Deliver {
         connections_per_destination: values
             .number("deliver.connections_per_destination")
             .unwrap_or_default(),
+    }
+}
+
+fn others_tls(values: &Values) -> OthersTls {
+    let power = |name: &str| match values.word(name) {
+        "observe" => ListPower::Observe,
+        "warn" => ListPower::Warn,
+        "require" => ListPower::Require,
+        _ => ListPower::Off,
+    };
+    let days = |name: &str| {
+        let number = values.number(name).unwrap_or_default();
+        u32::try_from(number).unwrap_or(u32::MAX)
+    };
+    OthersTls {
+        mta_sts: values.flag("mta_sts.enabled"),
+        mta_sts_port: port(values, "mta_sts.port").unwrap_or(HTTPS_PORT),
+        domains: values.names("mandatory_tls.domains").unwrap_or_default().to_vec(),
+        shipped_list: power("mandatory_tls.shipped_list"),
+        learning: power("mandatory_tls.learning"),
+        observe_days: days("mandatory_tls.observe_days"),
+        warn_days: days("mandatory_tls.warn_days"),
+        require_days: days("mandatory_tls.require_days"),
+        sessions: values.number("mandatory_tls.sessions").unwrap_or_default(),
     }
 }
 

@@ -78,6 +78,8 @@ pub struct Config {
     pub queue: QueueTimes,
     /// how mail leaves
     pub deliver: Deliver,
+    /// what is asked of other domains' TLS
+    pub others_tls: OthersTls,
     /// whom DNS is asked of
     pub dns: Dns,
     /// roads other than DNS, in the order of the file
@@ -164,6 +166,34 @@ pub struct QueueTimes {
     pub retry_longest: Duration,
     pub delay_notice: Duration,
     pub give_up: Duration,
+}
+
+/// What is asked of other domains' TLS (`mta_sts`, `mandatory_tls`). `observe_days` ≤ `warn_days` ≤ `require_days`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // documented in SETTINGS under the same names
+pub struct OthersTls {
+    pub mta_sts: bool,
+    pub mta_sts_port: u16,
+    pub domains: Vec<String>,
+    pub shipped_list: ListPower,
+    pub learning: ListPower,
+    pub observe_days: u32,
+    pub warn_days: u32,
+    pub require_days: u32,
+    pub sessions: u64,
+}
+
+/// How far a list of domains that must have TLS goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListPower {
+    /// Nothing is done.
+    Off,
+    /// It is shown.
+    Observe,
+    /// A downgrade is told.
+    Warn,
+    /// Mail waits.
+    Require,
 }
 
 /// How mail leaves.

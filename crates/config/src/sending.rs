@@ -9,6 +9,7 @@ use crate::value::duration_text;
 pub(crate) fn check(values: &Values, problems: &mut Vec<Problem>) {
     check_times(values, problems);
     check_connections(values, problems);
+    check_learning(values, problems);
     check_dns(values, problems);
 }
 
@@ -100,6 +101,42 @@ fn check_connections(values: &Values, problems: &mut Vec<Problem>) {
         )
     };
     problems.push(problem);
+}
+
+/// Domains climb from one stage to the next.
+fn check_learning(values: &Values, problems: &mut Vec<Problem>) {
+    const STAGES: [&str; 3] = [
+        "mandatory_tls.observe_days",
+        "mandatory_tls.warn_days",
+        "mandatory_tls.require_days",
+    ];
+    for pair in STAGES.windows(2) {
+        let (lower, higher) = (pair[0], pair[1]);
+        let (Some(few), Some(many)) = (values.number(lower), values.number(higher)) else {
+            continue;
+        };
+        if few <= many {
+            continue;
+        }
+        let problem = if values.gives(higher) {
+            let reason = format!("{many} days are fewer than the {few} of {lower}, which comes before");
+            Problem::at(
+                values,
+                higher,
+                reason,
+                format!("Write at least {few}, or lower {lower}."),
+            )
+        } else {
+            let reason = format!("{few} days are more than the {many} of {higher}, which comes after");
+            Problem::at(
+                values,
+                lower,
+                reason,
+                format!("Write at most {many}, or raise {higher}."),
+            )
+        };
+        problems.push(problem);
+    }
 }
 
 fn check_dns(values: &Values, problems: &mut Vec<Problem>) {

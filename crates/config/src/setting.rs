@@ -87,6 +87,12 @@ const HOUR: u64 = 60 * 60;
 /// Seconds in a day.
 const DAY: u64 = 24 * HOUR;
 
+/// How many days of good TLS.
+const LEARN_DAYS: Kind = Kind::Number {
+    least: 1,
+    most: 3_650,
+};
+
 /// All settings, in the order of the reference.
 pub const SETTINGS: &[Setting] = &[
     Setting::new(
@@ -391,6 +397,79 @@ pub const SETTINGS: &[Setting] = &[
         "10",
     )
     .or("20"),
+    Setting::new(
+        "mta_sts.enabled",
+        Kind::Flag,
+        "Whether the MTA-STS policies of other domains are looked for and honoured: where one says \"enforce\", mail goes only to the \
+         servers that it names, under TLS with a certificate that verifies.",
+        "false",
+    )
+    .or("true"),
+    Setting::new(
+        "mta_sts.port",
+        Kind::Number {
+            least: 1,
+            most: 65_535,
+        },
+        "The port of the web servers that serve these policies. Another one than 443 is for test networks.",
+        "8443",
+    )
+    .or("443"),
+    Setting::new(
+        "mandatory_tls.domains",
+        Kind::Domains,
+        "Domains that get mail only under TLS with a certificate that verifies; otherwise it waits, and goes back in the end. More of them, \
+         without a reload: hearthpost tls require.",
+        "[\"example.net\"]",
+    )
+    .or("[]"),
+    Setting::new(
+        "mandatory_tls.shipped_list",
+        Kind::Choice(&["require", "warn", "off"]),
+        "What the list of large domains that comes with the program does: require TLS as for the domains above, warn when one of them \
+         does not have it, or nothing. Two years after its day it only warns.",
+        "\"warn\"",
+    )
+    .or("\"require\""),
+    Setting::new(
+        "mandatory_tls.learning",
+        Kind::Choice(&["off", "observe", "warn", "require"]),
+        "How far domains climb that have always shown TLS with a certificate that verifies: observe lists them as proposed, warn tells when \
+         one of them no longer does, require lets mail wait then.",
+        "\"require\"",
+    )
+    .or("\"warn\""),
+    Setting::new(
+        "mandatory_tls.observe_days",
+        LEARN_DAYS,
+        "On how many days such a domain must have had mail to be proposed.",
+        "14",
+    )
+    .or("7"),
+    Setting::new(
+        "mandatory_tls.warn_days",
+        LEARN_DAYS,
+        "On how many days, to be warned of.",
+        "60",
+    )
+    .or("30"),
+    Setting::new(
+        "mandatory_tls.require_days",
+        LEARN_DAYS,
+        "On how many days, to be required.",
+        "180",
+    )
+    .or("90"),
+    Setting::new(
+        "mandatory_tls.sessions",
+        Kind::Number {
+            least: 1,
+            most: 1_000_000,
+        },
+        "How many connections under such TLS it takes besides.",
+        "50",
+    )
+    .or("10"),
     Setting::new(
         "dns.servers",
         Kind::Servers,

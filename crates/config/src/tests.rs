@@ -588,6 +588,30 @@ fn two_routes_with_one_name_or_one_domain_are_told_apart() {
 }
 
 #[test]
+fn the_stages_of_learning_come_in_their_order() {
+    let start = "data_dir = \"/x\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:25\"]\n";
+    let said = |lines: &str| match read(&format!("{start}{lines}\n")) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    };
+    assert_eq!(said("mandatory_tls.warn_days = 7"), Vec::<String>::new());
+    assert_eq!(
+        said("mandatory_tls.observe_days = 31"),
+        [
+            "line 4: mandatory_tls.observe_days: 31 days are more than the 30 of mandatory_tls.warn_days, which comes after. \
+          Write at most 30, or raise mandatory_tls.warn_days."
+        ]
+    );
+    assert_eq!(
+        said("mandatory_tls.require_days = 29"),
+        [
+            "line 4: mandatory_tls.require_days: 29 days are fewer than the 30 of mandatory_tls.warn_days, which comes before. \
+          Write at least 30, or lower mandatory_tls.warn_days."
+        ]
+    );
+}
+
+#[test]
 fn ops_3_a_secret_in_the_file_is_refused() {
     let text = GOOD.replace("after_attempts = 5", "password = \"correct horse\"");
     let problems = read(&text).unwrap_err();

@@ -94,6 +94,9 @@ pub enum Command {
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Other domains that must have TLS, and what is known of theirs.
+    #[command(subcommand)]
+    Tls(TlsCommand),
     /// What is kept on disk.
     #[command(subcommand)]
     Store(StoreCommand),
@@ -125,7 +128,7 @@ pub struct Common {
 /// `hearthpost history`
 #[derive(Args)]
 pub struct HistoryArgs {
-    /// Only of this kind: domain, account, alias, mailbox, queue.
+    /// Only of this kind: domain, account, alias, mailbox, queue, tls.
     #[arg(long)]
     pub noun: Option<String>,
     /// Only about this name.
@@ -701,6 +704,58 @@ pub enum IndexCommand {
     Status(Common),
     /// Make it anew, while the server serves. Without a server, the next one does.
     Rebuild(Common),
+}
+
+/// `hearthpost tls …`
+#[derive(Subcommand)]
+pub enum TlsCommand {
+    /// Domains that must have TLS, that are warned of, or that are proposed, and who says so.
+    List(Common),
+    /// All that is known of one domain: what is required, what was seen, its MTA-STS policy.
+    Show {
+        /// The domain.
+        domain: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Let mail for a domain go only under TLS with a certificate that verifies; otherwise it waits.
+    Require {
+        /// The domain.
+        domain: String,
+        /// A host that its MX records may name, *. in front for one label; may be given several times. Without it: any.
+        #[arg(long, value_name = "HOST")]
+        mx: Vec<String>,
+        /// Any certificate will do.
+        #[arg(long)]
+        any_certificate: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Let mail for a domain go without TLS again, whoever said that it must not.
+    Remove {
+        /// The domain.
+        domain: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// What would have failed if every proposed domain had been required.
+    DryRun {
+        /// Over so many days, today included; a month is kept.
+        #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=32))]
+        days: u32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// What was seen of a domain's TLS on one day, as a report in the JSON of RFC 8460.
+    Report {
+        /// The domain.
+        domain: String,
+        /// The day in UTC; without it yesterday.
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        day: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// `hearthpost store …`

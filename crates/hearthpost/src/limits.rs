@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// Domains of one page of the list of those that must have TLS.
+pub const TLS_LISTED: usize = 500;
+/// Hosts that one entry of that list may name.
+pub const TLS_LIST_HOSTS: usize = msgauth::limits::LIST_HOSTS;
 /// How long connections may take to end after SIGTERM before they are cut. With [`CLOSE`], under the 10 seconds
 /// service managers give.
 pub const DRAIN: Duration = Duration::from_secs(8);

@@ -37,6 +37,7 @@ mod sendmail;
 mod serve;
 mod server;
 mod services;
+mod tls_shelf;
 
 use std::io::Write;
 use std::path::Path;
@@ -112,6 +113,7 @@ fn run(command: Command, clock: Arc<RealClock>) -> Outcome<()> {
         Command::Dns(command) => commands::dns::run(command, &clock),
         Command::Config(command) => commands::config::run(command),
         Command::Store(command) => commands::store::run(command),
+        Command::Tls(command) => commands::tls::run(command),
         Command::Index(command) => commands::index::run(command),
         Command::SelfTest(cli::SelfTestCommand::Sandbox(common)) => commands::self_test::sandbox(&common),
     }

@@ -8,12 +8,18 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use config::{Config, FallbackTo, RouteTls, Serves};
+use config::{Config, FallbackTo, ListPower, RouteTls, Serves};
 use deliver::remote::{Doors, Remote};
 use deliver::settings::{
     Applies, Fallback, Login, Ours, Road, Rule, Settings, Smarthost, SmarthostTls, Source, Way,
 };
 use mail::address::Domain;
+use msgauth::tls::book::Book;
+use msgauth::tls::keeper::Keeper;
+use msgauth::tls::list::Power;
+use msgauth::tls::list::learn::Thresholds;
+use msgauth::tls::settings::Settings as TlsSettings;
+use msgauth::tls::sts::fetch;
 use queue::{Queue, Schedule};
 use tokio::sync::watch;
 use world_real::dns::{DnsSettings, DnsSetupError, RealDns, Validation};
@@ -33,6 +39,8 @@ pub struct Outward {
     pub schedule: Schedule,
     /// whom names are asked of
     pub dns: DnsSettings,
+    /// what is asked of other domains' TLS
+    pub tls: TlsSettings,
     /// whose certificates are trusted besides the public authorities', in PEM
     pub extra_roots: Vec<u8>,
 }
@@ -54,8 +62,36 @@ impl Outward {
                 validation: validation(config, named),
                 ..DnsSettings::default()
             },
+            tls: tls_of_others(config),
             extra_roots: named.extra_roots.clone().unwrap_or_default(),
         }
+    }
+}
+
+fn tls_of_others(config: &Config) -> TlsSettings {
+    let others = &config.others_tls;
+    TlsSettings {
+        mta_sts: others.mta_sts,
+        mta_sts_port: others.mta_sts_port,
+        allow_private: config.deliver.allow_private,
+        required: others.domains.clone(),
+        shipped: power(others.shipped_list),
+        learning: Thresholds {
+            most: power(others.learning),
+            observe_days: others.observe_days,
+            warn_days: others.warn_days,
+            require_days: others.require_days,
+            sessions: others.sessions,
+        },
+    }
+}
+
+fn power(power: ListPower) -> Power {
+    match power {
+        ListPower::Off => Power::Off,
+        ListPower::Observe => Power::Observe,
+        ListPower::Warn => Power::Warn,
+        ListPower::Require => Power::Require,
     }
 }
 
@@ -202,6 +238,9 @@ pub struct Outgoing {
     tls: Arc<ClientTls>,
     settings: watch::Sender<Arc<Settings>>,
     remote: Arc<Remote>,
+    /// what is known of other domains' TLS
+    book: Arc<Book>,
+    policies: Arc<Keeper>,
 }
 
 impl Outgoing {
@@ -210,6 +249,17 @@ impl Outgoing {
         let dns = names(&outward.dns).map_err(|error| Failure::Usage(error.to_string()))?;
         let tls = ClientTls::new(&outward.extra_roots).map_err(|error| Failure::Usage(error.to_string()))?;
         let (settings, followed) = watch::channel(Arc::new(outward.delivery.clone()));
+        services.tls.set(outward.tls.clone());
+        let policies = Keeper::new(
+            services.tls.clone(),
+            fetch::Doors {
+                dns: dns.clone(),
+                network: Arc::new(RealNetwork),
+                tls: tls.clone(),
+                clock: services.clock.clone(),
+            },
+            deliver::remote::hosts::is_public,
+        );
         let remote = Remote::new(Doors {
             queue: queue.clone(),
             directory: services.directory.clone(),
@@ -218,7 +268,7 @@ impl Outgoing {
             dns: dns.clone(),
             network: Arc::new(RealNetwork),
             tls: tls.clone(),
-            policies: Arc::new(msgauth::tls::NoPolicies),
+            policies: policies.clone(),
             settings: followed,
         });
         let outgoing = Self {
@@ -227,6 +277,8 @@ impl Outgoing {
             tls,
             settings,
             remote,
+            book: services.tls.clone(),
+            policies,
         };
         outgoing.tell_queue(outward);
         Ok(Arc::new(outgoing))
@@ -245,6 +297,11 @@ impl Outgoing {
     /// Delivery to other servers, until `stop` turns true.
     pub fn start(&self, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
         deliver::remote::run(self.remote.clone(), stop)
+    }
+
+    /// Remembers what is learned of other domains' TLS, until `stop` turns true.
+    pub fn remember(&self, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+        self.policies.clone().run(stop)
     }
 
     /// Makes all of other settings that can fail; nothing is in force yet.
@@ -268,6 +325,7 @@ impl Outgoing {
     pub fn put(&self, prepared: Prepared) {
         self.dns.put(prepared.dns);
         self.tls.put(prepared.trust);
+        self.book.set(prepared.outward.tls.clone());
         self.settings
             .send_replace(Arc::new(prepared.outward.delivery.clone()));
         self.tell_queue(&prepared.outward);

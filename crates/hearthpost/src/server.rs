@@ -446,6 +446,7 @@ async fn open_doors(
         .spawn(dkim::watch(services.keys.clone(), asks.clone(), stop.clone()));
     let stop_watching = stop.clone();
     running.jobs.spawn(outgoing.start(stop.clone()));
+    running.jobs.spawn(outgoing.remember(stop.clone()));
     running.jobs.spawn(deliver::run(
         Worker {
             queue,

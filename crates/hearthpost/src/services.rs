@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use deliver::remote::Remote;
 use directory::{Directory, Doors};
 use index::Index;
+use msgauth::tls::book::Book;
+use msgauth::tls::settings::Settings as TlsSettings;
 use queue::Queue;
 use store::contract::{Store, StoreError};
 use store::embedded::{Embedded, Options};
@@ -25,6 +27,7 @@ use crate::exit::{Failure, Outcome};
 use crate::forward_key;
 use crate::recent::Recent;
 use crate::reload::Reload;
+use crate::tls_shelf::TlsShelf;
 
 /// The opened parts below the doors.
 pub struct Services {
@@ -48,6 +51,8 @@ pub struct Services {
     pub events: Arc<dyn Events>,
     /// the last of its warnings and alerts
     pub recent: Arc<Recent>,
+    /// what is known of other domains' TLS
+    pub tls: Arc<Book>,
     /// where everything is kept
     pub data: PathBuf,
     /// changes of domains, accounts and aliases go one at a time
@@ -106,7 +111,9 @@ impl Services {
         let plan = Arc::new(queue::inbox_plan);
         let queue = Queue::new(store.clone(), clock.clone(), events.clone(), plan);
         let keys = Keys::open(data, directory.clone(), queue.clone(), chance.clone())?;
+        let tls = open_book(data, &clock, &events)?;
         Ok(Arc::new(Self {
+            tls,
             embedded,
             store,
             directory,
@@ -139,6 +146,19 @@ pub fn open_log(options: &LogOptions, clock: &Arc<dyn Clock>) -> Outcome<Arc<Log
             "the log in {dir} cannot be written: {error}. Check the directory's owner and its free space."
         ))
     })
+}
+
+/// What is known of other domains' TLS; the settings come when the server has read them.
+fn open_book(data: &Path, clock: &Arc<dyn Clock>, events: &Arc<dyn Events>) -> Outcome<Arc<Book>> {
+    let failed = |error: String| Failure::Disk(format!("{}: {error}.", data.join("tls").display()));
+    let shelf = TlsShelf::open(data).map_err(|error| failed(error.to_string()))?;
+    Book::open(
+        Arc::new(shelf),
+        clock.clone(),
+        events.clone(),
+        TlsSettings::default(),
+    )
+    .map_err(failed)
 }
 
 /// The store's own words, with the code that says so.

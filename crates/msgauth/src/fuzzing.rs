@@ -18,7 +18,7 @@ use crate::dkim::sign::{Signing, SigningKey};
 use crate::dkim::signature::Signature;
 use crate::dmarc::record::DmarcRecord;
 use crate::examine::{Doors, Envelope, Evidence, Examination};
-use crate::limits::{self, SPF_EXPANDED_BYTES};
+use crate::limits::{self, SPF_EXPANDED_BYTES, STS_MAX_AGE_S, STS_POLICY_HOSTS, TLSRPT_URIS};
 use crate::names;
 use crate::policy::{self, Local};
 use crate::results::{self, Results};
@@ -27,6 +27,9 @@ use crate::spf::record::{SpfRecord, is_record};
 use crate::spf::{Question, Sender};
 use crate::suffixes::PublicSuffixes;
 use crate::tags::Tags;
+use crate::tls::rpt::record::RptRecord;
+use crate::tls::sts::policy::StsPolicy;
+use crate::tls::sts::record::StsRecord;
 
 /// SPF records and macro strings: what is read expands within its limit, and to a name that can be cut to one that can be asked for.
 pub fn fuzz_spf(bytes: &[u8]) {
@@ -253,5 +256,39 @@ pub fn fuzz_suffixes(bytes: &[u8]) {
             assert!(name.ends_with(list.suffix_of(&name)));
             assert!(list.registrable(&name).is_none_or(|found| name.ends_with(found)));
         }
+    }
+}
+
+/// The record of MTA-STS: what is read comes back, and is letters and digits.
+pub fn fuzz_sts_record(bytes: &[u8]) {
+    if let Some(record) = StsRecord::parse(bytes) {
+        assert!(record.id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        let again = StsRecord::parse(format!("v=STSv1; id={};", record.id).as_bytes());
+        assert_eq!(again, Some(record));
+    }
+}
+
+/// A policy of MTA-STS: what is read is within its limits, comes back, and names hosts with as many labels as its patterns.
+pub fn fuzz_sts_policy(bytes: &[u8]) {
+    let Ok(policy) = StsPolicy::parse(bytes) else {
+        return;
+    };
+    assert!(policy.max_age_s <= STS_MAX_AGE_S && policy.mx.len() <= STS_POLICY_HOSTS);
+    for pattern in &policy.mx {
+        let labels = pattern.split('.').count();
+        let host = pattern.replace('*', "any");
+        assert!(policy.covers(&host) && policy.covers(&host.to_ascii_uppercase()));
+        assert_eq!(host.split('.').count(), labels);
+    }
+    let again = StsPolicy::parse(policy.lines().join("\r\n").as_bytes());
+    assert_eq!(again, Ok(policy));
+}
+
+/// The record of TLS reporting: what is read is one line of ASCII for each place.
+pub fn fuzz_tlsrpt_record(bytes: &[u8]) {
+    if let Some(record) = RptRecord::parse(bytes) {
+        assert!(!record.uris.is_empty() && record.uris.len() <= TLSRPT_URIS);
+        let plain = |uri: &String| uri.bytes().all(|byte| byte.is_ascii_graphic());
+        assert!(record.uris.iter().all(plain));
     }
 }

@@ -28,6 +28,7 @@ pub mod author;
 pub mod desk;
 pub mod dkim;
 pub mod dmarc;
+pub mod events;
 pub mod evidence;
 pub mod examine;
 #[doc(hidden)]

@@ -78,3 +78,78 @@ pub const ARC_TIME: Duration = Duration::from_secs(15);
 pub const DANE_TIME: Duration = Duration::from_secs(20);
 /// Usable TLSA records of one mail exchanger that a certificate is held against; real ones have two to four.
 pub const TLSA_RECORDS: usize = 64;
+
+/// Octets of a TXT record of MTA-STS; real ones have about 40.
+pub const STS_RECORD_BYTES: usize = 4 * 1024;
+/// Letters of the id in it (RFC 8461 §3.1).
+pub const STS_ID_LETTERS: usize = 32;
+/// Octets of a policy of MTA-STS (RFC 8461 §3.3 suggests 64 KiB).
+pub const STS_POLICY_BYTES: usize = 64 * 1024;
+/// `mx` patterns of one policy.
+pub const STS_POLICY_HOSTS: usize = 100;
+/// Seconds for which a policy may count (RFC 8461 §3.2: a year). A longer time counts as this.
+pub const STS_MAX_AGE_S: u64 = 31_557_600;
+/// A policy that says it ends sooner counts for so long.
+pub const STS_LEAST_AGE: Duration = Duration::from_secs(5 * 60);
+/// Time for all of fetching one policy (RFC 8461 §3.3 suggests a minute).
+pub const STS_FETCH: Duration = Duration::from_secs(60);
+/// Time for connecting to one address of a policy's web server.
+pub const STS_CONNECT: Duration = Duration::from_secs(10);
+/// Addresses of a policy's web server that are tried.
+pub const STS_ADDRESSES: usize = 4;
+/// Octets of the header of its answer.
+pub const STS_HEADER_BYTES: usize = 32 * 1024;
+/// Fields of that header.
+pub const STS_HEADER_FIELDS: usize = 100;
+/// Time for the TXT record of MTA-STS.
+pub const STS_RECORD_TIME: Duration = Duration::from_secs(15);
+/// While a policy counts, DNS is asked for another id once in so long.
+pub const STS_RECHECK: Duration = Duration::from_secs(10 * 60);
+/// A policy in use is fetched again after so long, or half its age, whichever is shorter (RFC 8461 §10.2 suggests a day).
+pub const STS_REFRESH: Duration = Duration::from_secs(24 * 60 * 60);
+/// In use is what mail was sent to within so long.
+pub const STS_REFRESHED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The moment of the last use is noted once in so long.
+pub const STS_USE_NOTED: Duration = Duration::from_secs(60 * 60);
+/// After a failed fetch the next is tried after so long; each further one doubles it (RFC 8461 §3.3 suggests five minutes).
+pub const STS_BACK_OFF_FIRST: Duration = Duration::from_secs(5 * 60);
+/// And at most so long.
+pub const STS_BACK_OFF_LONGEST: Duration = Duration::from_secs(60 * 60);
+/// Policies fetched at the same time.
+pub const STS_FETCHES: usize = 32;
+/// Policies that one round fetches anew.
+pub const STS_REFRESHES: usize = 16;
+/// Policies are written this long after a change at the latest.
+pub const POLICIES_WRITTEN: Duration = Duration::from_secs(5);
+/// A round of the memory: counts are written, policies are fetched anew.
+pub const MEMORY_ROUND: Duration = Duration::from_secs(60);
+/// Domains whose policies are remembered. Those that count for least go first.
+pub const STS_DOMAINS: usize = 10_000;
+
+/// Octets of a TXT record of TLS reporting; real ones have about 60.
+pub const TLSRPT_RECORD_BYTES: usize = 4 * 1024;
+/// Places to report to that one record may name.
+pub const TLSRPT_URIS: usize = 10;
+
+/// Days after which the shipped list of domains that must have TLS only warns: two years.
+pub const LIST_AGES_DAYS: u32 = 730;
+/// Entries of the operator in the list of domains that must have TLS.
+pub const LIST_ENTRIES: usize = 10_000;
+/// Host names of one entry.
+pub const LIST_HOSTS: usize = 20;
+/// Domains that are learned of. Those that were written to longest ago go first.
+pub const LEARN_DOMAINS: usize = 20_000;
+/// Hosts of one domain whose names are remembered.
+pub const LEARN_HOSTS: usize = 8;
+/// Reasons that a dry run repeats of one domain.
+pub const DRY_RUN_REASONS: usize = 5;
+/// Days of evidence about TLS that are kept: a month, and the day that is not over.
+pub const EVIDENCE_DAYS: u32 = 32;
+/// Rows of evidence of one day. What comes then is counted under no domain.
+pub const EVIDENCE_ROWS: usize = 20_000;
+/// Letters of one text in evidence.
+pub const EVIDENCE_TEXT: usize = 200;
+/// Policies that one day repeats for reports.
+pub const EVIDENCE_POLICIES: usize = 5_000;
+/// Lines of such a policy.
+pub const EVIDENCE_POLICY_LINES: usize = 110;

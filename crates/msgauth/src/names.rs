@@ -41,6 +41,17 @@ pub fn is_within(name: &str, domain: &str) -> bool {
     }
 }
 
+/// Whether `host` is what a canonical pattern names: itself, or with `*.` in front exactly one label more (RFC 8461 §4.1).
+pub fn fits(pattern: &str, host: &str) -> bool {
+    let host = canonical(host);
+    match pattern.strip_prefix("*.") {
+        None => *pattern == host,
+        Some(below) => host
+            .split_once('.')
+            .is_some_and(|(label, rest)| !label.is_empty() && rest == below),
+    }
+}
+
 /// The name below which a client's names are found (RFC 1035 §3.5, RFC 3596 §2.5).
 pub fn reverse(address: IpAddr) -> String {
     match address.to_canonical() {

@@ -17,6 +17,7 @@ pub mod self_test;
 mod send_as;
 pub mod status;
 pub mod store;
+pub mod tls;
 pub mod trace;
 mod trace_address;
 

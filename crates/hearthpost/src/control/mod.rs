@@ -23,6 +23,7 @@ pub mod reload;
 pub mod server;
 pub mod status;
 pub mod store;
+pub mod tls;
 mod undo;
 
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,8 @@ pub enum Request {
     Store(store::Request),
     /// of what is kept ready of messages
     Index(index::Request),
+    /// of the TLS of other domains
+    Tls(tls::Request),
     /// of the log
     Log(log::Request),
     /// of the settings
@@ -92,6 +95,7 @@ impl Request {
             Self::Status(_) => "status",
             Self::Store(_) => "store",
             Self::Index(_) => "index",
+            Self::Tls(_) => "tls",
             Self::Log(_) => "log",
             Self::Settings(_) => "reload",
             Self::History(_) => "history",
@@ -177,6 +181,7 @@ async fn carry_out(services: &Services, by: &By, request: Request) -> Answer {
         Request::Status(request) => status::answer(services, request).await,
         Request::History(request) => history::answer(services, by, request).await,
         Request::Settings(request) => reload::answer(services, request).await,
+        Request::Tls(request) => tls::answer(services, by, request).await,
         Request::Log(request) => log::answer(services, request).await,
         Request::Store(request) => store::answer(services, request).await,
         Request::Index(request) => index::answer(services, request).await,

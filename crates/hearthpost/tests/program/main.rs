@@ -26,4 +26,5 @@ mod service;
 mod sharing;
 mod stories;
 mod threats;
+mod tls;
 mod wishes;

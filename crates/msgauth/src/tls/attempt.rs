@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
 use world::clock::UnixMs;
 use world::net::{CertificateFault, CertificateFaultKind, TlsFailure};
 
@@ -31,7 +32,8 @@ pub struct TlsAttempt {
 }
 
 /// Which policy an attempt is counted under (RFC 8460 §4.4, `policy-type`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PolicyKind {
     /// DANE
     Tlsa,
@@ -61,7 +63,8 @@ pub enum Went {
 }
 
 /// What failed (RFC 8460 §4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ResultType {
     /// STARTTLS is not offered, or was refused
     StarttlsNotSupported,

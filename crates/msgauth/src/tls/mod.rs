@@ -6,6 +6,9 @@
 //! 3. [`policy::decide`] makes the rule: a pure function, with a table of tests. It is asked before any connection is made.
 //! 4. [`attempt::TlsAttempt`] says how one attempt went, for reports (RFC 8460).
 //!
+//! [`keeper::Keeper`] is who answers in 2: it finds policies ([`sts`]), goes by the list ([`list`]), counts what it is told of attempts
+//! ([`rpt`]), and remembers all that in its [`book`].
+//!
 //! Absent: connections, the handshake (the TLS door does it under the rule), the queue.
 
 use world::clock::BoxFuture;
@@ -14,8 +17,18 @@ use attempt::TlsAttempt;
 use policy::{Listed, Sts};
 
 pub mod attempt;
+pub mod book;
 pub mod dane;
+pub mod day;
+pub mod dry_run;
+pub mod keeper;
+pub mod list;
 pub mod policy;
+pub mod rpt;
+pub mod settings;
+pub mod shelf;
+pub mod sts;
+mod text;
 
 /// What is known of recipients' domains, kept by somebody who asks in time and remembers.
 pub trait DomainPolicies: Send + Sync + 'static {

@@ -1,0 +1,95 @@
+use crate::help::{done, refused};
+
+#[test]
+fn tls_4_an_operator_requires_tls_of_a_domain_and_takes_it_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let required = done(
+        data,
+        &["tls", "require", "Example.ORG", "--mx", "*.Mail.example.org"],
+    );
+    assert_eq!(required["domain"], "example.org");
+    assert_eq!(
+        (required["stage"].as_str(), required["by"].as_str()),
+        (Some("require"), Some("operator"))
+    );
+    assert_eq!(required["hosts"][0], "*.mail.example.org");
+    let uid = rustix::process::getuid().as_raw();
+    assert_eq!(required["user"], format!("uid {uid}"));
+    assert_eq!(
+        done(data, &["tls", "show", "example.org"])["stage"],
+        "require",
+        "another process knows it"
+    );
+    let all = done(data, &["tls", "list"]);
+    let names: Vec<&str> = all["domains"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["domain"].as_str().unwrap())
+        .collect();
+    assert!(
+        names.contains(&"example.org") && names.contains(&"gmail.com") && names.is_sorted(),
+        "{names:?}"
+    );
+    assert_eq!(all["running"], false);
+
+    assert_eq!(done(data, &["tls", "remove", "example.org"])["stage"], "nothing");
+    let (code, said) = refused(data, &["tls", "remove", "example.org"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("nothing requires TLS of example.org"), "{said}");
+    assert_eq!(done(data, &["tls", "remove", "gmail.com"])["stage"], "exempt");
+    assert_eq!(done(data, &["tls", "show", "gmail.com"])["stage"], "exempt");
+
+    let history = done(data, &["history", "--noun", "tls"]);
+    let told: Vec<String> = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            format!(
+                "{} {}",
+                entry["name"].as_str().unwrap(),
+                entry["verb"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        ["gmail.com added", "example.org removed", "example.org added"]
+    );
+}
+
+#[test]
+fn what_cannot_be_required_or_told_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    for (args, code, words) in [
+        (&["tls", "require", "not a domain"][..], 2, "is no domain"),
+        (&["tls", "require", "[192.0.2.1]"], 2, "is no domain"),
+        (
+            &["tls", "require", "example.org", "--mx", "a..b"],
+            2,
+            "is no domain",
+        ),
+        (
+            &["tls", "report", "example.org", "--day", "yesterday"],
+            2,
+            "is no day",
+        ),
+        (&["tls", "report", "example.org"], 1, "is on record"),
+    ] {
+        let (exit, said) = refused(data, args);
+        assert_eq!(exit, code, "{args:?}");
+        assert!(said.contains(words), "{args:?}: {said}");
+    }
+    let trials = done(data, &["tls", "dry-run"]);
+    assert_eq!(trials["domains"].as_array().map(Vec::len), Some(0));
+    std::fs::write(data.join("tls/required.json"), "{}").unwrap();
+    let (code, said) = refused(data, &["tls", "list"]);
+    assert_eq!(code, 4);
+    assert!(
+        said.contains("required.json, the list of domains that must have TLS, is damaged"),
+        "{said}"
+    );
+}

@@ -1,0 +1,346 @@
+//! Threat case TLS-4: the list remembers what the operator said, tells of downgrades, and grows without bound for nobody.
+
+use std::time::Duration;
+
+use testkit::clock::SimClock;
+use testkit::events::CollectEvents;
+
+use super::super::attempt::ResultType;
+use super::super::dry_run::dry_run;
+use super::super::policy::Required;
+use super::super::rpt::evidence::Grade;
+use super::super::rpt::evidence::Terms;
+use super::super::rpt::evidence::tests::session;
+use super::super::shelf::tests::MemoryShelf;
+use super::super::sts::policy::StsPolicy;
+use super::*;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+struct Desk {
+    shelf: Arc<MemoryShelf>,
+    clock: SimClock,
+    events: Arc<CollectEvents>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            shelf: MemoryShelf::new(),
+            clock: SimClock::new(),
+            events: Arc::new(CollectEvents::new()),
+        }
+    }
+
+    fn open(&self) -> Result<Arc<Book>, String> {
+        Book::open(
+            self.shelf.clone(),
+            self.clock.door(),
+            self.events.clone(),
+            Settings::default(),
+        )
+    }
+
+    /// Two good sessions a day.
+    fn good_days(&self, book: &Book, domain: &str, days: u32) {
+        for _ in 0..days {
+            book.saw_good(domain, "mx.there.test");
+            book.saw_good(domain, "mx.there.test");
+            self.clock.jump(DAY);
+        }
+    }
+}
+
+fn require() -> Entry {
+    Entry::Require {
+        any_certificate: false,
+        hosts: Vec::new(),
+    }
+}
+
+fn is_required(book: &Book, domain: &str) -> bool {
+    let verified = |listed| {
+        matches!(
+            listed,
+            Listed::Required {
+                what: Required::Verified,
+                fits: true,
+                ..
+            }
+        )
+    };
+    verified(book.listed(domain, "mx.there.test"))
+}
+
+#[test]
+fn tls_4_the_operator_s_word_is_kept_over_restarts_and_damage_to_it_is_not_passed_over() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    assert!(!is_required(&book, "there.test"));
+    book.note("there.test", Some(require()), "uid 0").unwrap();
+    assert!(is_required(&book, "there.test") && !is_required(&book, "sub.there.test"));
+    let again = desk.open().unwrap();
+    assert!(is_required(&again, "there.test"));
+    assert_eq!(
+        again.told("there.test").noted.map(|noted| noted.by).as_deref(),
+        Some("uid 0")
+    );
+    *desk.shelf.refuses.lock() = true;
+    assert!(matches!(
+        again.note("there.test", None, "uid 0"),
+        Err(NoEntry::Disk(_))
+    ));
+    assert!(is_required(&again, "there.test"), "nothing changed");
+    *desk.shelf.refuses.lock() = false;
+    again.note("there.test", None, "uid 0").unwrap();
+    assert!(!is_required(&again, "there.test"));
+    desk.shelf
+        .files
+        .lock()
+        .insert(REQUIRED.to_owned(), b"hearthpost-tls 1 0\n{}".to_vec());
+    let error = desk.open().err().unwrap();
+    assert!(
+        error.contains("damaged") && error.contains("hearthpost tls require"),
+        "{error}"
+    );
+}
+
+#[test]
+fn tls_4_what_the_program_knows_can_be_taken_back_by_the_operator() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    assert!(is_required(&book, "gmail.com"), "shipped");
+    let exempt = book.to_remove("gmail.com").unwrap();
+    assert_eq!(exempt, Some(Entry::Exempt));
+    book.note("gmail.com", exempt, "uid 0").unwrap();
+    assert!(!is_required(&book, "gmail.com"));
+    book.note("gmail.com", Some(require()), "uid 0").unwrap();
+    assert!(is_required(&book, "gmail.com"), "and given again");
+    assert!(matches!(book.to_remove("there.test"), Err(NoEntry::Nothing)));
+    book.note("there.test", Some(require()), "uid 0").unwrap();
+    assert!(matches!(book.to_remove("there.test"), Ok(None)));
+    let required = vec!["set.test".to_owned()];
+    book.set(Settings {
+        required,
+        ..Settings::default()
+    });
+    assert!(is_required(&book, "set.test"));
+    assert!(matches!(book.to_remove("set.test"), Err(NoEntry::InSettings)));
+    let names: Vec<String> = book.all("", 1000).into_iter().map(|told| told.domain).collect();
+    assert!(names.is_sorted() && names.len() > 20 && names.contains(&"set.test".to_owned()));
+    assert_eq!(book.all("set.test", 1)[0].domain, "startmail.com");
+}
+
+#[test]
+fn tls_4_a_downgrade_of_a_known_domain_is_told_and_one_of_a_required_domain_every_day() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    desk.good_days(&book, "there.test", 30);
+    let reached = desk.events.named("tls.stage-reached");
+    assert_eq!(
+        reached
+            .iter()
+            .map(|event| event.text("stage").unwrap())
+            .collect::<Vec<_>>(),
+        ["observe", "warn"]
+    );
+    book.saw_bad("there.test", "mx.there.test", "no STARTTLS");
+    book.saw_bad("there.test", "mx.there.test", "no STARTTLS");
+    let told = desk.events.named("tls.downgraded");
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].number("days"), Some(30));
+    assert!(
+        told[0].sentence.contains("hearthpost tls require there.test"),
+        "{}",
+        told[0].sentence
+    );
+    book.saw_bad("new.test", "mx.new.test", "no STARTTLS");
+    assert_eq!(
+        desk.events.named("tls.downgraded").len(),
+        1,
+        "nobody expected anything of that one"
+    );
+
+    book.note("must.test", Some(require()), "uid 0").unwrap();
+    for _ in 0..3 {
+        book.saw_bad("must.test", "mx.must.test", "no STARTTLS");
+        book.saw_bad("must.test", "mx.must.test", "no STARTTLS");
+        desk.clock.jump(DAY);
+    }
+    let withheld = desk.events.named("tls.withheld");
+    assert_eq!(withheld.len(), 3, "once a day");
+    assert!(
+        withheld[0].sentence.contains("hearthpost tls remove must.test"),
+        "{}",
+        withheld[0].sentence
+    );
+    assert_eq!(withheld[0].text("by"), Some("operator"));
+}
+
+#[test]
+fn what_was_learned_and_seen_comes_back_and_damage_begins_it_anew() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    desk.good_days(&book, "there.test", 7);
+    book.count(
+        session("there.test", "mx.there.test", None, Grade::Verified),
+        Terms::default,
+    );
+    book.save();
+    let again = desk.open().unwrap();
+    assert_eq!(again.told("there.test").seen.map(|seen| seen.good_days), Some(7));
+    assert_eq!(again.evidence(again.today()).unwrap().rows().count(), 1);
+    let mut files = desk.shelf.files.lock();
+    for (name, content) in files.iter_mut().filter(|(name, _)| name.as_str() != REQUIRED) {
+        assert!(name.ends_with(".json"));
+        *content.last_mut().unwrap() ^= 1;
+    }
+    drop(files);
+    let anew = desk.open().unwrap();
+    assert_eq!(anew.told("there.test").seen, None);
+    assert_eq!(desk.events.named("tls.memory-damaged").len(), 2);
+    assert!(desk.shelf.files.lock().contains_key("learned.json.damaged"));
+}
+
+#[test]
+fn a_disk_that_refuses_is_told_and_nothing_is_lost_meanwhile() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    book.saw_good("there.test", "mx.there.test");
+    book.count(session("there.test", "mx", None, Grade::Verified), Terms::default);
+    *desk.shelf.refuses.lock() = true;
+    book.save();
+    assert_eq!(desk.events.named("tls.memory-refused").len(), 2);
+    desk.clock.jump(DAY);
+    book.count(session("next.test", "mx", None, Grade::Verified), Terms::default);
+    book.save();
+    *desk.shelf.refuses.lock() = false;
+    book.save();
+    let again = desk.open().unwrap();
+    assert!(again.told("there.test").seen.is_some());
+    for (before, domain) in [(1, "there.test"), (0, "next.test")] {
+        assert_eq!(
+            again
+                .evidence(again.today().before(before))
+                .unwrap()
+                .of(domain)
+                .count(),
+            1,
+            "{domain}"
+        );
+    }
+}
+
+#[test]
+fn evidence_is_kept_by_day_for_a_month() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    for _ in 0..40 {
+        book.count(session("there.test", "mx", None, Grade::Verified), Terms::default);
+        book.save();
+        desk.clock.jump(DAY);
+    }
+    let today = book.today();
+    let days: Vec<u32> = (0..50)
+        .filter(|before| !book.evidence(today.before(*before)).unwrap().is_empty())
+        .collect();
+    assert_eq!(days, (1..=32).collect::<Vec<_>>());
+}
+
+#[test]
+fn tls_4_a_dry_run_tells_what_would_have_failed_if_everything_proposed_had_been_required() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    let stripped = session(
+        "late.test",
+        "mx.late.test",
+        Some(ResultType::StarttlsNotSupported),
+        Grade::Clear,
+    );
+    for _ in 0..3 {
+        book.count(stripped.clone(), Terms::default);
+    }
+    book.count(
+        session("late.test", "mx.late.test", None, Grade::Encrypted),
+        Terms::default,
+    );
+    for domain in ["late.test", "fine.test"] {
+        book.count(session(domain, "mx", None, Grade::Verified), Terms::default);
+    }
+    book.count(
+        Session {
+            domain: "unknown.test".to_owned(),
+            ..stripped.clone()
+        },
+        Terms::default,
+    );
+    book.count(
+        Session {
+            domain: "gmail.com".to_owned(),
+            ..stripped
+        },
+        Terms::default,
+    );
+    book.save();
+    for _ in 0..8 {
+        for domain in ["late.test", "fine.test"] {
+            book.saw_good(domain, "mx");
+            book.saw_good(domain, "mx");
+        }
+        desk.clock.jump(DAY);
+    }
+    let month = dry_run(&book, 30).unwrap();
+    let told: Vec<(&str, u64, u64)> = month
+        .domains
+        .iter()
+        .map(|trial| (trial.domain.as_str(), trial.sessions, trial.would_fail))
+        .collect();
+    assert_eq!(
+        told,
+        [("late.test", 5, 4), ("fine.test", 1, 0)],
+        "not those that are required or unknown"
+    );
+    assert_eq!(month.domains[0].proposed, "observe");
+    assert_eq!(
+        month.domains[0].reasons,
+        [
+            ("mx.late.test: some words".to_owned(), 3),
+            ("mx.late.test: the certificate does not verify".to_owned(), 1)
+        ]
+    );
+    assert!(
+        dry_run(&book, 3).unwrap().domains.is_empty(),
+        "that was longer ago"
+    );
+}
+
+#[test]
+fn q_7_no_number_of_domains_grows_the_memory_without_end() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    for number in 0..LEARN_DOMAINS + 100 {
+        book.saw_good(&format!("d{number}.test"), "mx");
+    }
+    assert!(book.state.lock().learned.len() <= LEARN_DOMAINS);
+    let policy = |mode| StsPolicy {
+        mode,
+        mx: vec!["mx".to_owned()],
+        max_age_s: 86_400,
+    };
+    let now = book.now();
+    let enforced = policy(StsMode::Enforce);
+    book.with_policy("first.test", |known| known.fetched("1".to_owned(), enforced, now));
+    for number in 0..STS_DOMAINS + 100 {
+        let testing = policy(StsMode::Testing);
+        book.with_policy(&format!("d{number}.test"), |known| {
+            known.fetched("1".to_owned(), testing, now)
+        });
+    }
+    assert!(book.state.lock().sts.len() <= STS_DOMAINS);
+    assert!(
+        matches!(book.sts("first.test", "mx"), Sts::Enforce(_)),
+        "what protects stays"
+    );
+    book.with_policy("nothing.test", |known| known.used(now));
+    assert!(!book.state.lock().sts.contains_key("nothing.test"));
+}

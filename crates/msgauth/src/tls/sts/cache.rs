@@ -1,0 +1,276 @@
+//! What is remembered of a domain's policy, and what is to be asked when: pure decisions over plain values (RFC 8461 §5.1, §10.2).
+//!
+//! | what is known | what comes of DNS and HTTPS | what counts |
+//! |---|---|---|
+//! | a policy within its `max_age` | the record names the same id | it; fetched again in good time |
+//! | | the record names another id | the new one; if that cannot be fetched, still the old one |
+//! | | no record, several, or no answer | it: whoever blocks DNS gains nothing |
+//! | none, or one that is too old | a record | what is fetched; if that fails, nothing, and it is tried again later |
+//! | | no record | nothing |
+
+use serde::{Deserialize, Serialize};
+use world::clock::UnixMs;
+
+use super::policy::{StsMode, StsPolicy};
+use super::record::{NoRecord, StsRecord};
+use crate::limits::{
+    STS_BACK_OFF_FIRST, STS_BACK_OFF_LONGEST, STS_LEAST_AGE, STS_RECHECK, STS_REFRESH, STS_REFRESHED_FOR,
+    STS_USE_NOTED,
+};
+use crate::tls::attempt::ResultType;
+
+/// What is remembered of one domain.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remembered {
+    /// the policy that was fetched last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
+    /// when DNS was last asked for the record, in milliseconds since 1970
+    pub checked_at: u64,
+    /// fetching failed since
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+    /// when mail was last sent there, in milliseconds since 1970
+    pub used_at: u64,
+}
+
+/// A policy that was fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// what the record called it
+    pub id: String,
+    /// when it was fetched, in milliseconds since 1970
+    pub fetched_at: u64,
+    /// the policy
+    pub policy: StsPolicy,
+}
+
+/// Fetching failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// how often, one after the other
+    pub failures: u32,
+    /// when last, in milliseconds since 1970
+    pub at: u64,
+    /// why, in words
+    pub why: String,
+    /// in the words of reports
+    pub result: ResultType,
+}
+
+impl Remembered {
+    /// The policy that counts now.
+    pub fn live(&self, now: UnixMs) -> Option<&Kept> {
+        self.kept.as_ref().filter(|kept| !kept.is_over(now))
+    }
+
+    /// Whether DNS is to be asked for the record before mail is sent.
+    pub fn asks_record(&self, now: UnixMs) -> bool {
+        self.live(now).is_none() || since(self.checked_at, now) >= STS_RECHECK.as_millis()
+    }
+
+    /// Whether the policy is to be fetched, now that DNS said this.
+    pub fn fetches(&self, id: &str, now: UnixMs) -> bool {
+        let known = self.live(now).is_some_and(|kept| kept.id == id);
+        !known && !self.backs_off(now)
+    }
+
+    /// Whether a policy that counts is to be fetched anew, so that it does not end while somebody blocks HTTPS (RFC 8461 §10.2).
+    pub fn refreshes(&self, now: UnixMs) -> bool {
+        let Some(kept) = self.live(now) else {
+            return false;
+        };
+        let half = u128::from(kept.policy.max_age_s) * 500;
+        since(kept.fetched_at, now) >= half.min(STS_REFRESH.as_millis())
+            && since(self.used_at, now) < STS_REFRESHED_FOR.as_millis()
+            && !self.backs_off(now)
+    }
+
+    /// DNS was asked; `None`: there was no answer. Nothing is remembered of a domain that has nothing.
+    pub fn checked(&mut self, answer: Option<&Result<StsRecord, NoRecord>>, now: UnixMs) {
+        if self.live(now).is_some() {
+            self.checked_at = now.0;
+        } else if answer == Some(&Err(NoRecord::None)) {
+            *self = Self::default();
+        }
+    }
+
+    /// Mail is sent there. Within an hour the moment does not matter.
+    pub fn used(&mut self, now: UnixMs) {
+        if self.kept.is_some() && since(self.used_at, now) >= STS_USE_NOTED.as_millis() {
+            self.used_at = now.0;
+        }
+    }
+
+    /// A policy came.
+    pub fn fetched(&mut self, id: String, policy: StsPolicy, now: UnixMs) {
+        if self.kept.is_none() {
+            self.used_at = now.0;
+        }
+        self.checked_at = now.0;
+        self.trouble = None;
+        self.kept = Some(Kept {
+            id,
+            fetched_at: now.0,
+            policy,
+        });
+    }
+
+    /// None came. What was there stays.
+    pub fn failed(&mut self, why: String, result: ResultType, now: UnixMs) {
+        let before = self.trouble.as_ref().map_or(0, |trouble| trouble.failures);
+        self.trouble = Some(Trouble {
+            failures: before.saturating_add(1),
+            at: now.0,
+            why,
+            result,
+        });
+    }
+
+    /// Nobody loses anything when it is forgotten.
+    pub fn is_over(&self, now: UnixMs) -> bool {
+        self.live(now).is_none() && !self.backs_off(now)
+    }
+
+    /// The moment from which on it is of less use than another's.
+    pub fn worth(&self, now: UnixMs) -> (bool, u64) {
+        let enforced = self
+            .live(now)
+            .is_some_and(|kept| kept.policy.mode == StsMode::Enforce);
+        (enforced, self.used_at)
+    }
+
+    fn backs_off(&self, now: UnixMs) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| {
+            let doubled = STS_BACK_OFF_FIRST.saturating_mul(1 << trouble.failures.saturating_sub(1).min(16));
+            since(trouble.at, now) < doubled.min(STS_BACK_OFF_LONGEST).as_millis()
+        })
+    }
+}
+
+impl Kept {
+    /// Its `max_age` is over. One that would end at once counts for a moment, or every message would fetch it anew.
+    pub fn is_over(&self, now: UnixMs) -> bool {
+        let age_ms = u128::from(self.policy.max_age_s) * 1000;
+        since(self.fetched_at, now) >= age_ms.max(STS_LEAST_AGE.as_millis())
+    }
+
+    /// When it ends, in milliseconds since 1970.
+    pub fn until(&self) -> UnixMs {
+        UnixMs(
+            self.fetched_at
+                .saturating_add(self.policy.max_age_s.saturating_mul(1000)),
+        )
+    }
+}
+
+/// Milliseconds from `then` to `now`. A clock that was set back makes nothing older.
+fn since(then: u64, now: UnixMs) -> u128 {
+    u128::from(now.0.saturating_sub(then))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: u64 = 86_400_000;
+    const START: u64 = 1_700_000_000_000;
+
+    fn policy(max_age_s: u64) -> StsPolicy {
+        StsPolicy {
+            mode: StsMode::Enforce,
+            mx: vec!["mx.example".to_owned()],
+            max_age_s,
+        }
+    }
+
+    fn known(max_age_s: u64) -> Remembered {
+        let mut known = Remembered::default();
+        known.fetched("1".to_owned(), policy(max_age_s), UnixMs(START));
+        known
+    }
+
+    fn at(ms: u64) -> UnixMs {
+        UnixMs(START + ms)
+    }
+
+    #[test]
+    fn tls_5_a_policy_counts_until_its_age_is_over_whatever_dns_says() {
+        let mut known = known(10 * 86_400);
+        for answer in [Err(NoRecord::None), Err(NoRecord::Several), Err(NoRecord::Broken)] {
+            known.checked(Some(&answer), at(5 * DAY_MS));
+            assert!(known.live(at(5 * DAY_MS)).is_some());
+        }
+        known.checked(None, at(6 * DAY_MS));
+        assert!(known.live(at(10 * DAY_MS - 1)).is_some());
+        assert!(known.live(at(10 * DAY_MS)).is_none());
+        assert!(known.is_over(at(10 * DAY_MS)));
+    }
+
+    #[test]
+    fn tls_5_another_id_is_fetched_and_a_failure_leaves_the_old_policy() {
+        let mut known = known(10 * 86_400);
+        assert!(!known.asks_record(at(1000)), "it was just asked");
+        assert!(known.asks_record(at(600_000)));
+        assert!(!known.fetches("1", at(600_000)));
+        assert!(known.fetches("2", at(600_000)));
+        known.failed("no".to_owned(), ResultType::StsPolicyFetchError, at(600_000));
+        assert_eq!(known.live(at(600_001)).map(|kept| kept.id.as_str()), Some("1"));
+        assert!(!known.fetches("2", at(600_001)), "not at once again");
+        assert!(known.fetches("2", at(600_000 + 300_000)));
+        known.fetched("2".to_owned(), policy(86_400), at(900_000));
+        assert_eq!(known.live(at(900_000)).map(|kept| kept.id.as_str()), Some("2"));
+        assert_eq!(known.trouble, None);
+    }
+
+    #[test]
+    fn tls_5_failures_are_tried_again_later_and_later_within_a_bound() {
+        let mut new = Remembered::default();
+        let mut now = START;
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            assert!(new.fetches("1", UnixMs(now)));
+            new.failed("no".to_owned(), ResultType::StsPolicyFetchError, UnixMs(now));
+            let wait = (0..)
+                .map(|minutes| minutes * 60_000)
+                .find(|wait| new.fetches("1", UnixMs(now + wait)));
+            waits.push(wait.unwrap() / 60_000);
+            now += wait.unwrap();
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 60, 60, 60]);
+        assert!(new.is_over(UnixMs(now)) && !new.is_over(UnixMs(now - 1)));
+    }
+
+    #[test]
+    fn a_policy_in_use_is_fetched_again_in_good_time() {
+        let week = known(7 * 86_400);
+        assert!(!week.refreshes(at(DAY_MS - 1)));
+        assert!(week.refreshes(at(DAY_MS)));
+        let hour = known(3600);
+        assert!(!hour.refreshes(at(1_799_999)));
+        assert!(hour.refreshes(at(1_800_000)));
+        assert!(!hour.refreshes(at(3_600_000)), "it is over");
+        let year = known(31_557_600);
+        assert!(year.refreshes(at(29 * DAY_MS)));
+        assert!(!year.refreshes(at(30 * DAY_MS)), "nobody wrote there for a month");
+        let mut blocked = known(7 * 86_400);
+        blocked.failed("no".to_owned(), ResultType::StsPolicyFetchError, at(DAY_MS));
+        assert!(!blocked.refreshes(at(DAY_MS + 1)));
+        assert!(blocked.refreshes(at(DAY_MS + 300_000)));
+    }
+
+    #[test]
+    fn a_policy_that_would_end_at_once_is_not_fetched_for_every_message() {
+        let none = known(0);
+        assert!(none.live(at(0)).is_some() && none.live(at(299_999)).is_some());
+        assert!(none.live(at(300_000)).is_none());
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_ends_nothing() {
+        let known = known(86_400);
+        assert!(known.live(UnixMs(START - DAY_MS)).is_some());
+        assert!(!known.refreshes(UnixMs(0)));
+    }
+}
