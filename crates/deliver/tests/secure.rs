@@ -11,7 +11,7 @@ use msgauth::tls::OfDomain;
 use msgauth::tls::attempt::{PolicyKind, ResultType, Went};
 use msgauth::tls::policy::{Listed, ListedBy, Required, Sts, StsHost};
 use queue::attempt::AttemptResult;
-use queue::params::{EnvelopeParams, RecipientParams, TlsWish};
+use queue::params::{EnvelopeParams, RecipientParams, Ret, TlsWish};
 use testkit::tls::{Answer, SimTlsServer};
 
 /// The hash in the TLSA record of the zones here.
@@ -641,6 +641,41 @@ async fn tls_12_a_report_about_requiretls_mail_asks_for_it_where_it_is_offered_a
         let taken = peer.taken.lock().clone();
         assert_eq!(taken[0].mail.contains("REQUIRETLS"), asks, "{server:?}");
     }
+}
+
+#[tokio::test]
+async fn tls_12_a_bounce_of_requiretls_mail_brings_back_its_header_alone_and_asks_for_the_same() {
+    let zone = format!(
+        "{}far.test MX 10 mx.far.test\nmx.far.test A 192.0.2.26\n",
+        signed("")
+    );
+    let house = House::new().await;
+    house.dns.replace(&zone).expect("a zone");
+    Server::GoodCertificate.at(&house, MX, Script::default());
+    let promises = Script::default().offering("REQUIRETLS");
+    let back = Server::GoodCertificate.at(&house, "192.0.2.26:25", promises);
+    house.start();
+    let (envelope, params) = wanting(TlsWish::RequireTls);
+    let envelope = EnvelopeParams {
+        ret: Some(Ret::Full),
+        ..envelope
+    };
+    house
+        .send_with("sender@far.test", &["bob@there.test"], (envelope, params), BODY)
+        .await;
+    house.until_empty().await;
+    let taken = back.taken.lock().clone();
+    assert_eq!(
+        taken[0].mail.split(' ').next_back(),
+        Some("REQUIRETLS"),
+        "{taken:?}"
+    );
+    let text = String::from_utf8_lossy(&taken[0].text).into_owned();
+    assert!(
+        text.contains("Subject: hello") && !text.contains("a line with a dot"),
+        "{text}"
+    );
+    assert!(text.contains("5.7.30"), "{text}");
 }
 
 #[tokio::test]

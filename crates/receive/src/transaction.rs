@@ -110,9 +110,10 @@ impl Transaction {
         }
     }
 
-    /// What the sender asked for the whole message.
-    pub fn set_params(&mut self, eight_bit: bool) {
-        let params = wishes::of_message(&self.mail, self.received_at(), eight_bit);
+    /// What the sender asked for the whole message, in the envelope and in its `header`.
+    pub fn set_params(&mut self, eight_bit: bool, header: &[u8]) {
+        let tls = wishes::of_tls(&self.mail, header, self.may_relay());
+        let params = wishes::of_message(&self.mail, self.received_at(), eight_bit, tls);
         match &mut self.direction {
             Direction::Stranger(envelope) => envelope.set_params(params),
             Direction::Local(envelope) => envelope.set_params(params),

@@ -42,7 +42,7 @@ pub(crate) async fn decide(
         }
     };
     talk.tell_arrived(&transaction, size_bytes);
-    transaction.set_params(staged.eight_bit);
+    transaction.set_params(staged.eight_bit, &staged.header);
     let mut received = Vec::new();
     if let Some(examination) = staged.examination.take() {
         let inquiry = Inquiry::of(talk, &transaction);

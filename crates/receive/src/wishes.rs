@@ -1,12 +1,41 @@
 //! What the sender asked for, in the queue's words: pure functions.
 
-use queue::params::{BodyType, ByMode, DeliverBy, EnvelopeParams, Notify, Orcpt, RecipientParams, Ret, When};
+use mail::header::Header;
+use queue::params::{
+    BodyType, ByMode, DeliverBy, EnvelopeParams, Notify, Orcpt, RecipientParams, Ret, TlsWish, When,
+};
 use smtp::timing::DeliverByMode;
 use smtp::{MailFrom, Wishes};
 use world::clock::UnixMs;
 
+/// What the message asks of TLS (RFC 8689): the parameter outweighs the header field, which counts in a submission only. In a
+/// stranger's message the field is left as it is and not acted on, because anybody could have written it there.
+pub(crate) fn of_tls(mail: &MailFrom, header: &[u8], is_submission: bool) -> TlsWish {
+    if mail.requiretls {
+        return TlsWish::RequireTls;
+    }
+    let says_no = is_submission
+        && Header::scan(header).is_ok_and(|header| {
+            // Several fields, or another value, mean nothing (RFC 8689 §3 knows one field with one value).
+            let mut fields = header.all("TLS-Required");
+            let first = fields.next();
+            first.is_some_and(|field| field.value().trim_ascii().eq_ignore_ascii_case(b"no"))
+                && fields.next().is_none()
+        });
+    if says_no {
+        TlsWish::NotRequired
+    } else {
+        TlsWish::Nothing
+    }
+}
+
 /// The whole message's parameters. `eight_bit`: whether it holds octets above 127, whatever BODY said.
-pub(crate) fn of_message(mail: &MailFrom, received_at: UnixMs, eight_bit: bool) -> EnvelopeParams {
+pub(crate) fn of_message(
+    mail: &MailFrom,
+    received_at: UnixMs,
+    eight_bit: bool,
+    tls: TlsWish,
+) -> EnvelopeParams {
     let now_s = received_at.0 / 1000;
     let hold_until_unix_ms = mail
         .hold
@@ -40,6 +69,7 @@ pub(crate) fn of_message(mail: &MailFrom, received_at: UnixMs, eight_bit: bool) 
             Some(smtp::timing::Hold::For(seconds)) => Some(seconds),
             Some(smtp::timing::Hold::Until(_)) | None => None,
         },
+        tls,
         ..EnvelopeParams::default()
     }
 }
@@ -87,6 +117,36 @@ mod tests {
             envid: None,
             hold: None,
             deliver_by: None,
+            requiretls: false,
+        }
+    }
+
+    #[test]
+    fn tls_12_the_header_field_counts_in_a_submission_and_the_parameter_outweighs_it() {
+        let (no, nothing, must) = (TlsWish::NotRequired, TlsWish::Nothing, TlsWish::RequireTls);
+        let table = [
+            // header, of a submission, of a stranger, of a submission with REQUIRETLS
+            ("From: a@b.test\r\n\r\n", nothing, nothing, must),
+            ("TLS-Required: No\r\n\r\n", no, nothing, must),
+            ("From: a@b.test\r\ntls-required:no \r\n\r\n", no, nothing, must),
+            ("TLS-Required: Yes\r\n\r\n", nothing, nothing, must),
+            ("TLS-Required: No, really\r\n\r\n", nothing, nothing, must),
+            (
+                "TLS-Required: No\r\nTLS-Required: No\r\n\r\n",
+                nothing,
+                nothing,
+                must,
+            ),
+            ("X-TLS-Required: No\r\n\r\n", nothing, nothing, must),
+        ];
+        for (header, submission, stranger, required) in table {
+            let plain = |is_submission| of_tls(&mail(), header.as_bytes(), is_submission);
+            assert_eq!((plain(true), plain(false)), (submission, stranger), "{header:?}");
+            let asked = MailFrom {
+                requiretls: true,
+                ..mail()
+            };
+            assert_eq!(of_tls(&asked, header.as_bytes(), true), required, "{header:?}");
         }
     }
 
@@ -118,7 +178,7 @@ mod tests {
                 deliver_by,
                 ..mail()
             };
-            let params = of_message(&asked, CAME, false);
+            let params = of_message(&asked, CAME, false, TlsWish::Nothing);
             let got = (
                 params.hold_until_unix_ms,
                 params.deliver_by.map(|by| by.until_unix_ms),
@@ -135,13 +195,13 @@ mod tests {
             envid: EnvId::new("a b"),
             ..mail()
         };
-        let params = of_message(&asked, CAME, true);
+        let params = of_message(&asked, CAME, true, TlsWish::Nothing);
         assert_eq!((params.body, params.smtputf8), (BodyType::EightBit, true));
         assert_eq!(
             (params.ret, params.envid.as_deref()),
             (Some(Ret::Hdrs), Some("a b"))
         );
-        let plain = of_message(&asked, CAME, false);
+        let plain = of_message(&asked, CAME, false, TlsWish::Nothing);
         assert_eq!((plain.body, plain.smtputf8), (BodyType::SevenBit, false));
 
         let wishes = Wishes {

@@ -4,7 +4,7 @@
 mod house;
 
 use house::House;
-use queue::params::{BodyType, ByMode, EnvelopeParams, Notify, RecipientParams, Ret};
+use queue::params::{BodyType, ByMode, EnvelopeParams, Notify, RecipientParams, Ret, TlsWish};
 use receive::DoorKind;
 
 const MINUTE_MS: u64 = 60_000;
@@ -153,4 +153,56 @@ async fn submission_says_how_long_it_holds() {
             "250",
         )
         .await;
+}
+
+#[tokio::test]
+async fn tls_12_requiretls_is_offered_inside_tls_and_kept_with_the_message() {
+    let house = House::new().await;
+    let mut client = house.connect(DoorKind::Mx);
+    client.expect("220").await;
+    let offers = client.ask("EHLO mx.there.example", "250").await;
+    assert!(!offers.contains("REQUIRETLS"), "{offers}");
+    client
+        .ask("MAIL FROM:<a@there.example> REQUIRETLS", "555 5.5.4")
+        .await;
+
+    let mut client = house.submitter("alice@example.test").await;
+    client
+        .ask("MAIL FROM:<alice@example.test> REQUIRETLS RET=FULL", "250")
+        .await;
+    client.ask("RCPT TO:<eve@victim.example>", "250").await;
+    client.ask("RCPT TO:<bob@example.test>", "250").await;
+    client
+        .data(
+            "From: alice@example.test\r\nTLS-Required: No\r\n\r\nhi\r\n",
+            "250 2.0.0",
+        )
+        .await;
+    let waiting = house.waiting().await;
+    let kept = EnvelopeParams::read(&waiting[0].envelope).tls;
+    assert_eq!((waiting.len(), kept), (1, TlsWish::RequireTls));
+    assert_eq!(
+        house.inbox("bob@example.test").await.len(),
+        1,
+        "it is here already"
+    );
+}
+
+#[tokio::test]
+async fn tls_12_who_signed_in_may_do_without_tls_and_nobody_else() {
+    let house = House::new().await;
+    let mut client = house.submitter("alice@example.test").await;
+    client.ask("MAIL FROM:<alice@example.test>", "250").await;
+    client.ask("RCPT TO:<eve@victim.example>", "250").await;
+    client
+        .data(
+            "From: alice@example.test\r\nTLS-Required: No\r\n\r\nhi\r\n",
+            "250 2.0.0",
+        )
+        .await;
+    let waiting = house.waiting().await;
+    assert_eq!(
+        EnvelopeParams::read(&waiting[0].envelope).tls,
+        TlsWish::NotRequired
+    );
 }

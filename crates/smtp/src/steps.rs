@@ -63,6 +63,8 @@ pub struct MailFrom {
     pub hold: Option<Hold>,
     /// BY= (RFC 2852), submission only; already held to the least time
     pub deliver_by: Option<DeliverBy>,
+    /// whether REQUIRETLS was said (RFC 8689), which only TLS has room for
+    pub requiretls: bool,
 }
 
 /// After MAIL: the sender is to be decided on.

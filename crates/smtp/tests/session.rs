@@ -458,6 +458,7 @@ fn rel_6_submission_asks_for_tls_and_sign_in() {
          S: 250-DSN
          S: 250-DELIVERBY 60
          S: 250-FUTURERELEASE 604800 2026-12-03T05:30:00Z
+         S: 250-REQUIRETLS
          S: 250-AUTH PLAIN LOGIN
          S: 250 HELP
          C: STARTTLS

@@ -179,6 +179,11 @@ pub const fn of(situation: Situation) -> Words {
             Turn::SenderAdmin,
             "Show this notice to your mail administrator.",
         ),
+        Situation::TlsAllTheWay => (
+            "You asked that the message go over verified encryption all the way (REQUIRETLS), and the way to {domain} does not promise that.",
+            Turn::Sender,
+            "Send it without that wish if it may go without, or reach the recipient another way.",
+        ),
         Situation::TlsFailed => (
             "No secure connection to the recipient's server could be made.",
             Turn::Recipient,

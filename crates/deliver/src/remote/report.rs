@@ -10,7 +10,7 @@ use mail::address::{Domain, Mailbox, Path, Utf8};
 use mail::ids::QueueId;
 use queue::accept::Prepared;
 use queue::attempt::AttemptText;
-use queue::params::{BodyType, EnvelopeParams, RecipientParams};
+use queue::params::{BodyType, EnvelopeParams, RecipientParams, TlsWish};
 use queue::{Envelope, Generated, Message, RelayGrant};
 use smtp::client::Stage;
 use store::contract::{Result, WaitingRow};
@@ -132,6 +132,7 @@ async fn send(
         return Ok(None);
     }
     let params = EnvelopeParams::read(&row.envelope);
+    let confidential = params.tls == TlsWish::RequireTls;
     let original = original(remote, kind, row, &params).await?;
     let host = Domain::parse(&remote.settings().v4.hello).unwrap_or_else(|_| to.domain().clone());
     let vias: Vec<Option<Mailbox>> = about.iter().map(|one| via(one.params)).collect();
@@ -162,6 +163,12 @@ async fn send(
             BodyType::EightBit
         },
         smtputf8: composed.needs_utf8(),
+        // RFC 8689 §5: it tells of the message, so it asks for the same.
+        tls: if confidential {
+            TlsWish::RequireTls
+        } else {
+            TlsWish::Nothing
+        },
         ..EnvelopeParams::default()
     });
     let mut stage = remote.queue.store.stage(remote.ids.next());
@@ -287,7 +294,9 @@ impl Kept {
 }
 
 async fn original(remote: &Remote, kind: Kind, row: &WaitingRow, params: &EnvelopeParams) -> Result<Kept> {
-    let whole = bounce::returns(kind, params.ret, row.body_bytes) == Returned::Whole;
+    // RFC 8689 §5: as if RET=HDRS had been asked for, whatever was.
+    let whole = params.tls != TlsWish::RequireTls
+        && bounce::returns(kind, params.ret, row.body_bytes) == Returned::Whole;
     let wanted = if whole { RETURNED_BYTES } else { HEADER_BYTES };
     let read = remote.queue.store.read_body(row.blob, 0, wanted).await;
     // A damaged message is reported without its header.

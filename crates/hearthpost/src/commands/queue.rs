@@ -2,6 +2,7 @@
 
 use queue::attempt::{AttemptResult, Talk};
 use queue::operate::Act;
+use queue::params::TlsWish;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -315,6 +316,15 @@ fn envelope_lines(id: &str, message: &Message) -> Vec<String> {
     }
     if let Some(by) = params.deliver_by {
         say(format!("by {}, as the sender asked", time(by.until_unix_ms)));
+    }
+    match params.tls {
+        TlsWish::Nothing => {}
+        TlsWish::RequireTls => {
+            say("only over verified TLS, all the way, as the sender asked (REQUIRETLS)".to_owned())
+        }
+        TlsWish::NotRequired => {
+            say("rather in the clear than not at all, as the sender asked (TLS-Required: No)".to_owned());
+        }
     }
     lines
 }

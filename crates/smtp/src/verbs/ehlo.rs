@@ -77,6 +77,10 @@ fn offers<P>(session: &Session<P>) -> Vec<String> {
     if setup.starttls && !secured {
         lines.push("STARTTLS".to_owned());
     }
+    if secured {
+        // RFC 8689 §2: after TLS only.
+        lines.push("REQUIRETLS".to_owned());
+    }
     let may_sign_in = setup.flavour == Flavour::Submission && (secured || setup.insecure_auth);
     if may_sign_in && !session.signed_in() {
         let scram = if session.shared.scram {

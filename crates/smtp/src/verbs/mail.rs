@@ -1,6 +1,6 @@
 //! `mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF` (RFC 5321 §4.1.1.2), with SIZE (RFC 1870), BODY
 //! (RFC 6152), SMTPUTF8 (RFC 6531), AUTH (RFC 4954 §5), RET and ENVID (RFC 3461 §4.3, §4.4), and for submission HOLDFOR and
-//! HOLDUNTIL (RFC 4865 §3) and BY (RFC 2852 §4).
+//! HOLDUNTIL (RFC 4865 §3) and BY (RFC 2852 §4); inside TLS REQUIRETLS (RFC 8689 §2).
 
 use mail::address::Utf8;
 use mail::path::reverse_path;
@@ -30,6 +30,7 @@ pub(super) fn answer<P>(session: Session<P>, args: &[u8]) -> Step<P> {
         max_message_bytes: session.setup().max_message_bytes,
         deliver_by: session.setup().flavour == Flavour::Submission,
         hold_until: session.hold_until_at_most(),
+        requiretls: session.shared.secured,
     };
     match read(args, extended, offered) {
         Ok(mail) => Step::Sender(AskSender { session, mail }),
@@ -57,6 +58,7 @@ struct Offered {
     deliver_by: bool,
     /// the last moment of HOLDUNTIL, in seconds since 1970, where holding is offered
     hold_until: Option<u64>,
+    requiretls: bool,
 }
 
 fn read(args: &[u8], extended: bool, offered: Offered) -> Result<MailFrom, Refusal> {
@@ -78,6 +80,7 @@ fn read(args: &[u8], extended: bool, offered: Offered) -> Result<MailFrom, Refus
         envid: None,
         hold: None,
         deliver_by: None,
+        requiretls: false,
     };
     let parameters = params::parse(parsed.rest)?;
     if !extended && !parameters.is_empty() {
@@ -124,6 +127,8 @@ fn apply(mail: &mut MailFrom, param: params::Param<'_>, offered: Offered) -> Res
                 DeliverBy::parse(value).ok_or_else(params::malformed)?,
             )?);
         }
+        ("REQUIRETLS", None) if offered.requiretls => mail.requiretls = true,
+        ("REQUIRETLS", Some(_)) if offered.requiretls => return Err(params::malformed()),
         ("SIZE" | "BODY" | "SMTPUTF8" | "AUTH" | "RET" | "ENVID" | "HOLDFOR" | "HOLDUNTIL", _) => {
             return Err(params::malformed());
         }
@@ -185,12 +190,14 @@ mod tests {
         max_message_bytes: 1000,
         deliver_by: false,
         hold_until: None,
+        requiretls: false,
     };
     /// In November 2026; seven days later is the last moment.
     const SUBMISSION: Offered = Offered {
         max_message_bytes: 1000,
         deliver_by: true,
         hold_until: Some(1_795_671_000 + HOLD_SECONDS),
+        requiretls: true,
     };
 
     fn code(args: &str, offered: Offered) -> u16 {
@@ -227,6 +234,27 @@ mod tests {
             let args = format!("FROM:<a@example.org> {parameters}");
             assert_eq!(code(&args, SUBMISSION), *submission, "{args:?}");
             assert_eq!(code(&args, RELAY), *relay, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn tls_12_requiretls_is_taken_inside_tls_only() {
+        let table = [
+            ("FROM:<a@example.org> REQUIRETLS", 250, 555),
+            ("FROM:<> requiretls", 250, 555),
+            ("FROM:<a@example.org> REQUIRETLS=yes", 501, 555),
+            ("FROM:<a@example.org> REQUIRETLS REQUIRETLS", 501, 501),
+        ];
+        let inside = Offered {
+            requiretls: true,
+            ..RELAY
+        };
+        for (args, secured, plain) in table {
+            assert_eq!(
+                (code(args, inside), code(args, RELAY)),
+                (secured, plain),
+                "{args}"
+            );
         }
     }
 
