@@ -29,8 +29,8 @@ use crate::events::IndexEvent;
 use crate::file::Marks;
 use crate::index::Index;
 use crate::limits::{
-    BATCH_BYTES, CHECK_MS, FRESH_LOOK_ACCOUNTS, GATHER_MS, GATHER_STEP_MS, GONE_ONE_IN, MESSAGE_BYTES,
-    REACHED_MAILBOXES, RETRY_MS, SWEEP_MS, TOGETHER_BYTES, TOGETHER_MAILBOXES,
+    BATCH_BYTES, CHECK_MS, FRESH_LOOK_ACCOUNTS, GATHER_MOST_MS, GATHER_MS, GATHER_STEP_MS, GONE_ONE_IN,
+    MESSAGE_BYTES, REACHED_MAILBOXES, RETRY_MS, SWEEP_MS, TOGETHER_BYTES, TOGETHER_MAILBOXES,
 };
 use crate::writing::{self, Read, leave_out, merge_now};
 
@@ -349,17 +349,21 @@ impl Work {
         }
     }
 
-    /// What arrives in the next moments is indexed together. Looks for notices now and then: they would wake it one by one.
+    /// What arrives in the next moments is indexed together, and while more of it comes, it waits a little longer: who has the two hands
+    /// full of mail that comes in should not have to share them. Looks for notices now and then: they would wake it one by one.
     async fn gather(&mut self, notices: &mut Receiver<Notice>, stop: &watch::Receiver<bool>) {
         let clock = Arc::clone(&self.index.doors.clock);
         let mut stop = stop.clone();
-        for _ in 0..GATHER_MS / GATHER_STEP_MS {
+        let (mut steps, mut quiet) = (0, true);
+        while steps < GATHER_MS / GATHER_STEP_MS || (!quiet && steps < GATHER_MOST_MS / GATHER_STEP_MS) {
+            steps += 1;
             let until = clock.monotonic().0 + Duration::from_millis(GATHER_STEP_MS);
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return,
                 () = clock.sleep_until(Monotonic(until)) => {}
             }
+            quiet = notices.is_empty();
             self.note(notices);
         }
     }

@@ -34,8 +34,7 @@ pub(crate) struct Builder {
     places: Vec<Place>,
     /// where a word may be that hashes to this slot, and to the next ones: its number plus 1; at least half of them are 0
     slots: Vec<u32>,
-    /// seeded anew in each builder: nobody can send words that all hash alike
-    hashing: RandomState,
+    hashing: Keys,
     unsure: Vec<u32>,
 }
 
@@ -55,6 +54,34 @@ struct Place {
     place: u32,
     /// the word's entry before; its own number when there is none
     before: u32,
+}
+
+/// What words are hashed with: keys of its own in each builder, so that nobody can send words that all hash alike. Every word of every
+/// message is hashed, so it has to be quick: eight octets cost one multiplication, of which both halves count.
+struct Keys([u64; 2]);
+
+impl Default for Keys {
+    fn default() -> Self {
+        let chance = RandomState::new();
+        Self([chance.hash_one(0_u8), chance.hash_one(1_u8) | 1])
+    }
+}
+
+impl Keys {
+    fn hash(&self, piece: &[u8]) -> u32 {
+        let mix = |state: u64, octets: u64| {
+            let product = u128::from(state ^ octets) * u128::from(self.0[1]);
+            (product >> 64) as u64 ^ product as u64
+        };
+        let (eights, rest) = piece.as_chunks::<8>();
+        let state = eights
+            .iter()
+            .fold(self.0[0], |state, eight| mix(state, u64::from_le_bytes(*eight)));
+        let rest = rest.iter().fold(0, |rest, octet| rest << 8 | u64::from(*octet));
+        // The length tells a NUL at the end from nothing.
+        let state = mix(mix(state, rest), piece.len() as u64);
+        (state >> 32) as u32
+    }
 }
 
 impl Builder {
@@ -94,8 +121,7 @@ impl Builder {
         if self.words.len() * 2 >= self.slots.len() {
             self.grow();
         }
-        // The upper half is the better one.
-        let hash = (self.hashing.hash_one(piece) >> 32) as u32;
+        let hash = self.hashing.hash(piece);
         let (slot, found) = self.look_up(hash, piece);
         let entry = self.places.len() as u32;
         let Some(number) = found else {
@@ -438,4 +464,35 @@ pub(crate) fn merge(parts: &[(Lexicon<'_>, &[Option<u32>])]) -> Option<Vec<u8>> 
     }
     unsure.sort_unstable();
     Some(writer.finish(&unsure))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::limits::PIECE_BYTES;
+
+    #[test]
+    fn words_hash_apart_and_otherwise_in_every_builder() {
+        let keys = Keys::default();
+        let words: Vec<Vec<u8>> = (0..2000_u32)
+            .map(|n| format!("WORD{n}").into_bytes())
+            // One letter at different lengths, and NULs, which fill up the last octets.
+            .chain((1..=PIECE_BYTES).flat_map(|length| [vec![b'A'; length], vec![0; length]]))
+            .collect();
+        let hashes: HashSet<u32> = words.iter().map(|word| keys.hash(word)).collect();
+        // Of 2,192 random numbers of 32 bits two are the same once in 1,800 times.
+        assert!(hashes.len() + 2 >= words.len());
+        let low: HashSet<u32> = hashes.iter().map(|hash| hash % 4096).collect();
+        assert!(low.len() > 1500, "{} of 4096 slots", low.len());
+        let others = Keys::default();
+        assert!(
+            words
+                .iter()
+                .filter(|word| keys.hash(word) == others.hash(word))
+                .count()
+                < 3
+        );
+    }
 }

@@ -19,7 +19,7 @@ use world::clock::Clock;
 use world::ids::IdSource;
 
 use crate::indexer::{look, once};
-use crate::limits::{FRESH_ACCOUNT_BYTES, FRESH_BYTES, FRESH_LOOK_ACCOUNTS};
+use crate::limits::{FRESH_ACCOUNT_BYTES, FRESH_BYTES, FRESH_LOOK_ACCOUNTS, GATHER_MOST_MS, GATHER_STEP_MS};
 use crate::segment::tests::{Plain, by_reading};
 use crate::{Describe, Described, Doors, FILE, Index, Place, Question, Verdict, Wanted};
 
@@ -863,4 +863,27 @@ async fn what_notices_name_in_several_accounts_is_indexed_together() {
     stopping.send_replace(true);
     running.await.unwrap();
     assert_eq!(index.status().segments, 5);
+}
+
+#[tokio::test]
+async fn mail_that_comes_without_a_pause_is_indexed_after_some_seconds() {
+    let world = World::new().await;
+    let index = world.index();
+    let (stopping, stop) = watch::channel(false);
+    let running = tokio::spawn(Arc::clone(&index).run(stop));
+    while !index.status().complete {
+        tokio::task::yield_now().await;
+    }
+    let began = world.clock.monotonic().0;
+    let mut n = 0;
+    while index.status().messages == 0 {
+        world.deliver(&message(n)).await;
+        n += 1;
+        world.clock.advance(std::time::Duration::from_millis(50)).await;
+    }
+    let waited = (world.clock.monotonic().0 - began).as_millis() as u64;
+    let most = GATHER_MOST_MS + 10 * GATHER_STEP_MS;
+    assert!((GATHER_MOST_MS..=most).contains(&waited), "{waited} ms");
+    stopping.send_replace(true);
+    running.await.unwrap();
 }

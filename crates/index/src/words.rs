@@ -6,12 +6,40 @@
 
 use crate::limits::{OVERLAP_BYTES, PIECE_BYTES};
 
+/// What an octet is by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// in a word, wherever it stands
+    Word,
+    /// a separator
+    Separator,
+    /// what follows decides
+    Begins,
+}
+
+/// The kinds of all octets: most of a text is looked up here, octet by octet.
+const KINDS: [Kind; 256] = kinds();
+
+const fn kinds() -> [Kind; 256] {
+    let mut kinds = [Kind::Word; 256];
+    let mut octet = 0;
+    while octet < 128 {
+        if !(octet as u8).is_ascii_alphanumeric() {
+            kinds[octet] = Kind::Separator;
+        }
+        octet += 1;
+    }
+    kinds[0xe2] = Kind::Begins;
+    kinds[0xe3] = Kind::Begins;
+    kinds
+}
+
 /// Octets of the separator at the start; 0 when there is none.
 fn separator(octets: &[u8]) -> usize {
-    match octets {
-        [first, ..] if first.is_ascii() => usize::from(!first.is_ascii_alphanumeric()),
+    match (octets.first().map(|&first| KINDS[first as usize]), octets) {
+        (Some(Kind::Separator), _) => 1,
         // U+2000 to U+207F (dashes, quotes, spaces), U+3000 to U+303F (CJK punctuation).
-        [0xe2, 0x80 | 0x81, _, ..] | [0xe3, 0x80, _, ..] => 3,
+        (Some(Kind::Begins), [0xe2, 0x80 | 0x81, _, ..] | [0xe3, 0x80, _, ..]) => 3,
         _ => 0,
     }
 }

@@ -49,34 +49,69 @@ pub async fn accept<O: Origin>(
     envelope: &Envelope<O>,
     message: Message<'_>,
 ) -> Result<Durable<Accepted>> {
+    let (accepted, event) = accept_untold(queue, envelope, message).await?;
+    queue.events.emit(&event);
+    Ok(accepted)
+}
+
+/// [`accept`], with the event for whoever has something more urgent to do first: the sender waits for the reply, nobody for the log.
+///
+/// # Errors
+/// Those of [`store::contract::Store::commit`].
+pub async fn accept_untold<O: Origin>(
+    queue: &Queue,
+    envelope: &Envelope<O>,
+    message: Message<'_>,
+) -> Result<(Durable<Accepted>, QueueEvent)> {
     let began = queue.clock.monotonic();
-    let prepared = prepare(queue, envelope, message);
-    let batch = Batch::urgent(prepared.op());
+    let Prepared { accept, notes } = prepare(queue, envelope, message);
+    let batch = Batch::urgent(Op::Accept(accept));
 
     // Before this line every failure is a reply to the sender; after it every failure is ours.
     let committed = queue.store.commit(batch).await?;
 
     let accepted = named(committed)?;
     let took = queue.clock.monotonic().0.saturating_sub(began.0);
-    prepared.took(queue, took);
-    Ok(accepted)
+    Ok((accepted, notes.in_lanes(queue, took)))
 }
 
 /// An acceptance as a part of a larger batch: a report that is accepted together with the outcome it reports.
 #[derive(Debug)]
 pub struct Prepared {
     accept: Box<Accept>,
-    origin: &'static str,
-    /// recipients, the first few
-    to: String,
+    notes: Notes,
+}
+
+/// Whom its commit concerns.
+#[derive(Debug)]
+struct Notes {
+    /// where recipients wait, and until when
+    lanes: Vec<(String, UnixMs)>,
+    event: QueueEvent,
 }
 
 /// Prepares an acceptance. Nothing is promised before its operation is committed.
 pub fn prepare<O: Origin>(queue: &Queue, envelope: &Envelope<O>, message: Message<'_>) -> Prepared {
-    Prepared {
-        accept: Box::new(plan(queue, envelope, message)),
+    let accept = Box::new(plan(queue, envelope, message));
+    let waiting = accept.waiting.len() as u64;
+    // A delivery has one recipient; an account that is reached twice has one delivery.
+    let delivered = accept.deliveries.len() as u64;
+    let event = QueueEvent::Accepted {
+        queue_id: accept.queue_id,
         origin: envelope.origin().name(),
+        from: accept.reverse_path.clone(),
         to: first_few(envelope),
+        recipients: waiting + delivered,
+        size_bytes: accept.body.size_bytes,
+        delivered,
+        waiting,
+        commit_us: 0,
+    };
+    let lane = |row: &Waiting| (row.lane.clone(), row.due);
+    let lanes = accept.waiting.iter().map(lane).collect();
+    Prepared {
+        accept,
+        notes: Notes { lanes, event },
     }
 }
 
@@ -93,31 +128,22 @@ impl Prepared {
 
     /// It was committed: whoever works in its lanes is told, and the log.
     pub fn committed(self, queue: &Queue) {
-        self.took(queue, std::time::Duration::ZERO);
+        queue
+            .events
+            .emit(&self.notes.in_lanes(queue, std::time::Duration::ZERO));
     }
+}
 
-    fn took(&self, queue: &Queue, took: std::time::Duration) {
-        for row in &self.accept.waiting {
-            queue.tell(&row.lane, row.due);
+impl Notes {
+    /// Whoever works in the lanes is told; what is left is for the log.
+    fn in_lanes(mut self, queue: &Queue, took: std::time::Duration) -> QueueEvent {
+        for (lane, due) in &self.lanes {
+            queue.tell(lane, *due);
         }
-        queue.events.emit(&self.event(took));
-    }
-
-    fn event(&self, took: std::time::Duration) -> QueueEvent {
-        let waiting = self.accept.waiting.len() as u64;
-        // A delivery has one recipient; an account that is reached twice has one delivery.
-        let delivered = self.accept.deliveries.len() as u64;
-        QueueEvent::Accepted {
-            queue_id: self.accept.queue_id,
-            origin: self.origin,
-            from: self.accept.reverse_path.clone(),
-            to: self.to.clone(),
-            recipients: waiting + delivered,
-            size_bytes: self.accept.body.size_bytes,
-            delivered,
-            waiting,
-            commit_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        if let QueueEvent::Accepted { commit_us, .. } = &mut self.event {
+            *commit_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         }
+        self.event
     }
 }
 

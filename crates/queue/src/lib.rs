@@ -22,7 +22,7 @@
 //! Limits: [`limits`].
 
 #[doc(inline)]
-pub use crate::accept::{Message, accept};
+pub use crate::accept::{Message, accept, accept_untold};
 pub use crate::envelope::{Addressee, Envelope};
 pub use crate::events::QueueEvent;
 pub use crate::news::{News, Told};

@@ -22,6 +22,7 @@
 //!
 //! Limits: [`limits`]. Absent: greylisting, blocklists, spam score.
 
+mod afterwards;
 pub mod author;
 pub mod connection;
 pub mod content;

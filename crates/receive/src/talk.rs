@@ -1,5 +1,7 @@
 //! The loop of a session: frames commands, runs the states of `smtp`, answers their questions.
 
+use std::sync::Arc;
+
 use directory::{LocalSender, Resolution, SignedIn, TrustedUser, Vouched};
 use mail::address::Path;
 use mail::ids::QueueId;
@@ -16,6 +18,7 @@ use world::line::limits::REPLIES_MAX_BYTES;
 use world::line::{Driver, ReadError, WriteError};
 use world::net::TlsFacts;
 
+use crate::afterwards::Afterwards;
 use crate::context::{Context, Door};
 use crate::events::ReceiveEvent;
 use crate::limits::{COMMAND, GREETING, LINGER, REPLY};
@@ -42,6 +45,7 @@ pub(crate) struct Talk<'a> {
     /// the name of the greeting, and whether it was EHLO
     pub hello: Option<String>,
     pub extended: bool,
+    pub afterwards: Afterwards,
     shutdown: watch::Receiver<bool>,
     unknown_recipients: u32,
     known_recipients: u32,
@@ -84,6 +88,7 @@ impl<'a> Talk<'a> {
             open: None,
             hello: None,
             extended: false,
+            afterwards: Afterwards::new(Arc::clone(&context.queue.events)),
             shutdown: context.shutdown.clone(),
             unknown_recipients: 0,
             known_recipients: 0,
@@ -354,7 +359,9 @@ impl<'a> Talk<'a> {
 
     pub async fn flush(&mut self) -> Result<(), WriteError> {
         let deadline = Monotonic(self.now().0 + REPLY);
-        self.conn.flush(deadline).await
+        let sent = self.conn.flush(deadline).await;
+        self.afterwards.tell();
+        sent
     }
 
     async fn close(&mut self, reply: Option<&Reply>) {
@@ -397,8 +404,11 @@ impl<'a> Talk<'a> {
         });
     }
 
-    pub fn tell_arrived(&self, transaction: &Transaction, size_bytes: u64) {
-        self.tell(&ReceiveEvent::Arrived {
+    /// A whole message came. Whatever becomes of it, the log says so after the reply.
+    pub fn tell_arrived(&mut self, transaction: &Transaction, size_bytes: u64) {
+        // Chunks of many messages may come without a pause for replies.
+        self.afterwards.tell();
+        let arrived = ReceiveEvent::Arrived {
             queue_id: transaction.queue_id(),
             door: self.door.kind.name(),
             peer: self.peer(),
@@ -406,10 +416,13 @@ impl<'a> Talk<'a> {
             tls: self.tls.map_or("", |facts| facts.version.as_str()),
             from: transaction.sender_text(),
             size_bytes,
-        });
+        };
+        self.afterwards.later(arrived);
     }
 
-    pub fn tell_refused(&self, transaction: &Transaction, size_bytes: u64, refusal: &Refusal) {
+    pub fn tell_refused(&mut self, transaction: &Transaction, size_bytes: u64, refusal: &Refusal) {
+        // In the order of events.
+        self.afterwards.tell();
         self.tell(&ReceiveEvent::MessageRefused {
             queue_id: transaction.queue_id(),
             door: self.door.kind.name(),

@@ -1,7 +1,7 @@
 //! Step 7: the verdict on a whole message, and the moment of responsibility.
 
 use mail::address::Mailbox;
-use queue::{Envelope, Message, Origin, Queue};
+use queue::{Envelope, Message, Origin, Queue, QueueEvent};
 use smtp::refusal::codes;
 use smtp::{EachVerdict, Refusal, Step, Verdict};
 use store::contract::{Accepted, StoreError};
@@ -67,7 +67,14 @@ pub(crate) async fn decide(
         }
     };
     match committed {
-        Ok(proof) => acknowledge(*transaction, proof, verdict),
+        Ok((proof, accepted)) => {
+            talk.afterwards.later(accepted);
+            if proof.committed().waiting > 0 {
+                // Somebody may be carrying it on already, and says so.
+                talk.afterwards.tell();
+            }
+            acknowledge(*transaction, proof, verdict)
+        }
         Err(error) => {
             let refusal = of_problem(talk, &transaction, Problem::Store(error));
             talk.tell_refused(&transaction, size_bytes, &refusal);
@@ -81,13 +88,13 @@ async fn accept<O: Origin>(
     envelope: &Envelope<O>,
     staged: &Staged,
     received: &[u8],
-) -> store::contract::Result<Durable<Accepted>> {
+) -> store::contract::Result<(Durable<Accepted>, QueueEvent)> {
     let message = Message {
         body: staged.body.clone(),
         header: &staged.header,
         received,
     };
-    queue::accept(queue, envelope, message).await
+    queue::accept_untold(queue, envelope, message).await
 }
 
 /// 250, with the proof used up; for LMTP one per recipient.
@@ -126,12 +133,13 @@ fn acknowledge_each(direction: &Direction, proof: Proof, each: &mut EachVerdict<
     }
 }
 
-fn of_problem(talk: &Talk<'_>, transaction: &Transaction, problem: Problem) -> Refusal {
+fn of_problem(talk: &mut Talk<'_>, transaction: &Transaction, problem: Problem) -> Refusal {
     match problem {
         Problem::Refused(refusal) => refusal,
         Problem::Store(error) => {
             let refusal = refusals::of_store(&error);
             let queue_id = transaction.queue_id();
+            talk.afterwards.tell();
             talk.tell(&ReceiveEvent::StoreRefused {
                 queue_id,
                 reason: error.to_string(),

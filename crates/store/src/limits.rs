@@ -56,7 +56,7 @@ pub const ROWS_PER_MODSEQ: u32 = crate::contract::PAGE_ROWS as u32;
 /// Ranges of vanished UIDs in one page of changes.
 pub const TOMBSTONES_PER_PAGE: usize = 4096;
 /// Notices a slow listener may fall behind before it is told that it lagged.
-pub const NOTICES: usize = 1024;
+pub const NOTICES: usize = 4096;
 /// Mailboxes and accounts the writer remembers between commits.
 pub const LEDGER_ROWS: usize = 4096;
 

@@ -107,6 +107,9 @@ fn quote(out: &mut String, text: &str) {
 
 /// JSON escapes (RFC 8259 §7), and beyond them everything that could move a cursor or reorder text on a terminal.
 fn escape(out: &mut String, text: &str) {
+    if text.len() <= LOG_VALUE_MAX_CHARS && is_plain(text) {
+        return out.push_str(text);
+    }
     for (count, character) in text.chars().enumerate() {
         if count == LOG_VALUE_MAX_CHARS {
             out.push('…');
@@ -122,6 +125,12 @@ fn escape(out: &mut String, text: &str) {
             _ => out.push(character),
         }
     }
+}
+
+/// Whether a text is printable ASCII that stands as it is. Nearly every text is; no early end, so that many octets are looked at together.
+fn is_plain(text: &str) -> bool {
+    let plain = |octet: u8| matches!(octet, b' '..=b'~') & (octet != b'"') & (octet != b'\\');
+    text.bytes().fold(true, |so_far, octet| so_far & plain(octet))
 }
 
 /// C0, DEL and C1 controls; line and paragraph separators; marks and embeddings of bidirectional text; the byte order mark.
