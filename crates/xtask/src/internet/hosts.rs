@@ -190,8 +190,16 @@ impl Hosts {
     /// Puts the records of a Hearthpost's own keys into DNS, and waits until it has seen them. A reload forgets that there were none.
     pub fn publish_keys(&self, name: &str) -> Result<(), String> {
         let server = self.hearthpost(name)?.server.borrow();
+        let listed = server.tell(&["dkim", "list", name])?;
+        let waiting: Vec<String> = listed
+            .lines()
+            .filter(|line| line.split_whitespace().nth(2) == Some("waiting"))
+            .filter_map(|line| Some(format!("{}. ", line.split_whitespace().next()?)))
+            .collect();
         let zone = server.tell(&["dns", "records", name, "--zone"])?;
-        let keys = zone.lines().filter(|line| line.contains("._domainkey."));
+        let keys = zone
+            .lines()
+            .filter(|line| waiting.iter().any(|record| line.starts_with(record)));
         let records: Vec<[&str; 4]> = keys
             .filter_map(|line| {
                 let mut words = line.splitn(5, ' ');
@@ -201,7 +209,7 @@ impl Hosts {
             })
             .collect();
         if records.is_empty() {
-            return Err(format!("{name} has no keys of its own"));
+            return Err(format!("no key of {name} waits for its record"));
         }
         self.names.add(&records).map_err(|error| error.to_string())?;
         server.tell(&["reload"])?;
