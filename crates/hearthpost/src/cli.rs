@@ -750,8 +750,8 @@ pub enum TlsCommand {
     Report {
         /// The domain.
         domain: String,
-        /// The day in UTC; without it yesterday.
-        #[arg(long, value_name = "YYYY-MM-DD")]
+        /// The day in UTC, as YYYY-MM-DD, today or yesterday; without it yesterday.
+        #[arg(long, value_name = "DAY")]
         day: Option<String>,
         #[command(flatten)]
         common: Common,

@@ -55,7 +55,7 @@ pub enum Request {
     Report {
         /// whose
         domain: String,
-        /// which day; yesterday if none
+        /// which day, `today` or `yesterday`; yesterday if none
         day: Option<String>,
     },
 }
@@ -340,9 +340,13 @@ fn trials(services: &Services, days: u32) -> Answered {
 fn report(services: &Services, domain: &str, day: Option<&str>) -> Answered {
     let domain = name(domain)?;
     let day = match day {
-        None => services.tls.today().before(1),
-        Some(text) => Day::parse(text)
-            .ok_or_else(|| Answer::Wrong(format!("{text:?} is no day. Write it as 2026-11-26.")))?,
+        None | Some("yesterday") => services.tls.today().before(1),
+        Some("today") => services.tls.today(),
+        Some(text) => Day::parse(text).ok_or_else(|| {
+            Answer::Wrong(format!(
+                "{text:?} is no day. Write it as 2026-11-26, or today or yesterday."
+            ))
+        })?,
     };
     let evidence = services.tls.evidence(day).map_err(|error| unreadable(&error))?;
     let organisation = services

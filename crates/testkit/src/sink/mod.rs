@@ -40,6 +40,7 @@ mod record;
 mod script;
 mod session;
 mod tls;
+mod web;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -54,6 +55,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 pub use record::{Accepted, Statistics};
 pub use script::Script;
 pub use tls::{Authority, Certificates};
+pub use web::PolicyServer;
 
 use record::Record;
 use script::{Behaviour, Stage};

@@ -16,11 +16,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use testkit::sink::Authority;
+use testkit::sink::{Authority, PolicyServer};
 use testkit::talk::TlsClient;
 
 /// How long a record that was just published may stay unseen.
 const PUBLISHED_WITHIN: Duration = Duration::from_secs(60);
+/// Where policies are fetched.
+const WEB_PORT: u16 = 443;
 /// Everybody's password.
 const PASSWORD: &str = "correct horse battery";
 
@@ -41,6 +43,7 @@ enum Running {
     Hearthpost(Box<Hearthpost>),
     Postfix(Box<Postfix>),
     Sink(Doors),
+    Web(Vec<PolicyServer>),
 }
 
 /// A Hearthpost on its host.
@@ -93,6 +96,7 @@ impl Hosts {
                         hosts.keys.get(domain).and_then(|keys| keys.first()),
                     )?))
                 }
+                Kind::Web(lines) => Running::Web(web(plan, lines, &hosts.authority)?),
                 Kind::Sink(own) => Running::Sink(Doors::open(plan, own, &hosts.authority)?),
             };
             hosts.all.insert(plan.domains[0].clone(), running);
@@ -276,11 +280,28 @@ impl Hosts {
                 Running::Hearthpost(found) => found.server.borrow().log_tail(),
                 Running::Postfix(found) => found.log_tail(),
                 Running::Sink(found) => found.told(),
+                Running::Web(found) => {
+                    let counts: Vec<u64> = found.iter().map(PolicyServer::served).collect();
+                    format!("it said its policy so often: {counts:?}")
+                }
             };
             format!("--- {name}\n{said}\n")
         });
         told.collect()
     }
+}
+
+/// A web server at each address, on the port of the web.
+fn web(plan: &HostPlan, lines: &[String], authority: &Authority) -> Outcome<Vec<PolicyServer>> {
+    let certificates = authority.certificates(&[&plan.domains[0]]);
+    let policy: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let mut servers = Vec::new();
+    for address in &plan.addresses {
+        net::add_to_the_middle(*address)?;
+        let door = SocketAddr::new(*address, WEB_PORT);
+        servers.push(PolicyServer::start(door, policy.clone(), &certificates)?);
+    }
+    Ok(servers)
 }
 
 /// The first address of each family.
@@ -340,10 +361,16 @@ fn records(story: &Story, keys: &BTreeMap<String, Vec<Key>>) -> String {
     let mut out = String::new();
     for host in &story.hosts {
         let domain = &host.domains[0];
-        out.push_str(&format!("{domain}. MX 10 mx.{domain}.\n"));
+        let name = match host.kind {
+            Kind::Web(_) => domain.clone(),
+            _ => {
+                out.push_str(&format!("{domain}. MX 10 mx.{domain}.\n"));
+                format!("mx.{domain}")
+            }
+        };
         for address in in_dns(host) {
             let kind = if address.is_ipv6() { "AAAA" } else { "A" };
-            out.push_str(&format!("mx.{domain}. {kind} {address}\n"));
+            out.push_str(&format!("{name}. {kind} {address}\n"));
         }
     }
     for key in keys.values().flatten() {

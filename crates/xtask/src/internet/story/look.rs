@@ -164,6 +164,22 @@ pub fn timeline(
     })
 }
 
+/// What a server reports on a domain's TLS.
+pub fn report_on_tls(
+    hosts: &Hosts,
+    (host, domain): (&str, &str),
+    bound: Bound,
+    sent: Instant,
+    checks: &[Check],
+) -> Result<(), String> {
+    let server = &hosts.hearthpost(host)?.server;
+    until(bound, sent, LOOK, || {
+        let told = server.borrow().tell(&["tls", "report", domain, "--day", "today"]);
+        let held = told.and_then(|told| check::text(&told, checks));
+        Ok(held.map_or_else(Seen::NotYet, Seen::There))
+    })
+}
+
 /// What a sink took since `mark`; how much it has taken in all.
 pub fn takes(
     doors: &Doors,

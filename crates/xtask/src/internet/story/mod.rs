@@ -49,6 +49,8 @@ pub enum Kind {
     Postfix(PostfixPlan),
     /// a server that does what its rules say, and remembers what it took
     Sink(SinkPlan),
+    /// a web server that says these lines as an MTA-STS policy
+    Web(Vec<String>),
 }
 
 /// A Hearthpost's people and settings.
@@ -278,6 +280,8 @@ pub enum Expectation {
     NothingWaits { host: String },
     /// what the server tells of the newest message to this recipient
     Tells { host: String, about: String },
+    /// what the server has seen of a domain's TLS today, as a report has it
+    Reports { host: String, domain: String },
     /// the sink took so many messages since the story last spoke of it
     Takes { sink: String, count: u64, or_more: bool },
     /// the sink took so many different messages in the whole story

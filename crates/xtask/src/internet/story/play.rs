@@ -281,6 +281,9 @@ impl Play<'_> {
             Expectation::NoReport { who, about } => look::no_report(&self.reader(who)?, about),
             Expectation::Waits { who, host } => look::queue(hosts, host, Some(who), bound, sent, checks),
             Expectation::Tells { host, about } => look::timeline(hosts, host, about, bound, sent, checks),
+            Expectation::Reports { host, domain } => {
+                look::report_on_tls(hosts, (host, domain), bound, sent, checks)
+            }
             Expectation::NothingWaits { host } => look::queue(hosts, host, None, bound, sent, checks),
             Expectation::Takes { sink, count, or_more } => {
                 let mark = self.marks.get(sink).copied().unwrap_or(0);

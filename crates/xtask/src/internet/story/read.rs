@@ -58,7 +58,7 @@ impl Story {
         self.hosts.iter().find(|host| match &host.kind {
             Kind::Hearthpost(plan) => plan.people.iter().any(|known| known == who),
             Kind::Postfix(plan) => plan.people.iter().any(|known| known == who),
-            Kind::Sink(_) => false,
+            Kind::Sink(_) | Kind::Web(_) => false,
         })
     }
 
@@ -244,6 +244,10 @@ impl Story {
                 host: self.hearthpost(host)?,
                 about: (*about).to_owned(),
             },
+            [host, "reports", "on", domain] => Expectation::Reports {
+                host: self.hearthpost(host)?,
+                domain: (*domain).to_owned(),
+            },
             [sink, "takes", "at", "least", count, "message" | "messages"] => Expectation::Takes {
                 sink: self.sink(sink)?,
                 count: number(count)?,
@@ -401,8 +405,13 @@ fn read_host(text: &str, below: &[Block<'_>], place: usize) -> Result<HostPlan, 
             Kind::Postfix(plan)
         }
         ["sink"] => Kind::Sink(read_sink(25, &own)?),
+        ["web", "server"] => Kind::Web(own.iter().map(|line| line.text.to_owned()).collect()),
         ["sink", "on", "port", port] => Kind::Sink(read_sink(number(port)?, &own)?),
-        _ => return Err("`Hearthpost with PEOPLE`, `Postfix with PEOPLE` or `sink` is expected".into()),
+        _ => {
+            return Err(
+                "`Hearthpost with PEOPLE`, `Postfix with PEOPLE`, `sink` or `web server` is expected".into(),
+            );
+        }
     };
     Ok(HostPlan {
         domains,
@@ -524,6 +533,7 @@ fn read_checks(text: &str, what: &Expectation) -> Result<Vec<Check>, String> {
                 | Expectation::ReportOn { .. }
                 | Expectation::Waits { .. }
                 | Expectation::Tells { .. }
+                | Expectation::Reports { .. }
         );
     if !has_text {
         return Err("nothing stands below this expectation".into());
