@@ -31,7 +31,8 @@ pub struct HeaderMailbox {
     /// What stands behind the last `@`; nothing when there is none.
     pub domain: Option<Vec<u8>>,
     /// False when the address breaks the grammar so that another program could read another address: two `@`, words
-    /// behind the `>`, a second `<`, an open bracket, no domain, a source route; or when the field holds a NUL.
+    /// behind the `>`, a second `<`, an open bracket, comment or quotation, a quotation that is not a whole word of the local part, no
+    /// domain, a source route; or when the field holds a NUL.
     pub well_formed: bool,
 }
 
@@ -98,8 +99,10 @@ struct Draft {
     comment: Option<Vec<u8>>,
     angle: Option<HeaderMailbox>,
     trailing: bool,
-    /// A comment had no end: who does not read comments finds more addresses there.
+    /// A comment or a quoted string had no end: who does not look for one finds other addresses there.
     unended: bool,
+    /// The last word was a quoted string: a dot or an `@` has to follow (RFC 5322 §3.4.1, §4.4).
+    after_quote: bool,
 }
 
 impl Draft {
@@ -111,6 +114,7 @@ impl Draft {
         if self.angle.is_some() {
             self.trailing = true;
         }
+        self.broken |= std::mem::take(&mut self.after_quote) && !matches!(octets, [b'.' | b'@', ..]);
         let dotted = octets.first().is_some_and(|byte| matches!(byte, b'.' | b'@'));
         if self.space && !self.words.is_empty() {
             let after_dot = self.words.ends_with(b".") || self.words.ends_with(b"@");
@@ -120,6 +124,14 @@ impl Draft {
         self.space = false;
         self.words.extend_from_slice(octets);
         self.bare.extend_from_slice(octets);
+    }
+
+    /// In an address a quoted string is a whole word of the local part; elsewhere another program may read the address without it.
+    fn quoted(&mut self, content: &[u8], closed: bool) {
+        self.broken |= self.at_sign.is_some() || !(self.bare.is_empty() || self.bare.ends_with(b"."));
+        self.unended |= !closed;
+        self.add(content);
+        self.after_quote = true;
     }
 
     fn at_sign(&mut self) {
@@ -203,8 +215,8 @@ impl<'a> List<'a> {
                 self.at = end;
             }
             b'"' => {
-                let (content, end) = quoted(self.value, self.at);
-                self.draft.add(&content);
+                let (content, end, closed) = quoted(self.value, self.at);
+                self.draft.quoted(&content, closed);
                 self.at = end;
             }
             b'<' => self.angle(),
@@ -282,9 +294,8 @@ impl<'a> List<'a> {
                     self.at = end;
                 }
                 b'"' => {
-                    let (content, end) = quoted(self.value, self.at);
-                    inner.word_begins(b'"');
-                    inner.text.extend_from_slice(&content);
+                    let (content, end, _) = quoted(self.value, self.at);
+                    inner.quoted(&content);
                     self.at = end;
                 }
                 other => {
@@ -310,15 +321,26 @@ struct Inner {
     /// White space or a comment stands before the next octet.
     space: bool,
     broken: bool,
+    /// The last word was a quoted string.
+    after_quote: bool,
 }
 
 impl Inner {
+    /// As in [`Draft::quoted`].
+    fn quoted(&mut self, content: &[u8]) {
+        self.word_begins(b'"');
+        self.broken |= self.at_sign.is_some() || !(self.text.is_empty() || self.text.ends_with(b"."));
+        self.text.extend_from_slice(content);
+        self.after_quote = true;
+    }
+
     /// White space divides words at a dot or an `@` only (RFC 5322 §4.4); elsewhere another program may read the last
     /// word alone.
     fn word_begins(&mut self, byte: u8) {
         let joins = matches!(byte, b'.' | b'@' | b':' | b',')
             || self.text.last().is_none_or(|last| b".@,".contains(last));
         self.broken |= self.space && !joins;
+        self.broken |= std::mem::take(&mut self.after_quote) && !matches!(byte, b'.' | b'@');
         self.space = false;
     }
 

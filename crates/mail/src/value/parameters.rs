@@ -38,13 +38,13 @@ pub(crate) fn comment_end(value: &[u8], at: usize) -> (usize, bool) {
 }
 
 /// Reads the quoted string whose opening quote is at `at`: its content without CR, LF and NUL, and the offset behind it.
-pub(super) fn quoted(value: &[u8], at: usize) -> (Vec<u8>, usize) {
+pub(super) fn quoted(value: &[u8], at: usize) -> (Vec<u8>, usize, bool) {
     let mut content = Vec::new();
     let mut at = at + 1;
     while let Some(byte) = value.get(at) {
         at += 1;
         match byte {
-            b'"' => break,
+            b'"' => return (content, at, true),
             b'\\' => {
                 content.extend(value.get(at).filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)));
                 at += 1;
@@ -53,7 +53,7 @@ pub(super) fn quoted(value: &[u8], at: usize) -> (Vec<u8>, usize) {
             other => content.push(*other),
         }
     }
-    (content, at.min(value.len()))
+    (content, at.min(value.len()), false)
 }
 
 impl<'a> Reader<'a> {
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
     fn parameter_value(&mut self, name: &str) -> Vec<u8> {
         self.skip_space();
         if self.peek() == Some(b'"') {
-            let (value, at) = quoted(self.value, self.at);
+            let (value, at, _) = quoted(self.value, self.at);
             self.at = at;
             return value;
         }

@@ -151,6 +151,16 @@ fn aut_4_ambiguous_addresses_are_marked() {
         b"<>",
         b"<a@>",
         b"\"a@good.test\"",
+        b"a@good.test\"",
+        b"a@good.test\"x\"",
+        b"a@\"good.test\"",
+        b"\"x\"a@good.test",
+        b"a\"x\"@good.test",
+        b"<\"x\"a@good.test>",
+        b"<a@good.test\"x\">",
+        b"<a@\"good.test\">",
+        b"<a@good.test> \"",
+        b"\"x\".\"y\"\"z\"@good.test",
         b"a@good.test\0.evil.test",
         b"<a\0@good.test>",
         b"Name\0 <a@good.test>",
@@ -162,6 +172,16 @@ fn aut_4_ambiguous_addresses_are_marked() {
             "{}",
             value.escape_ascii()
         );
+    }
+    // A quoted word of a local part is one (RFC 5322 §4.4).
+    for value in [
+        &b"\"x y\".b@good.test"[..],
+        b"<a.\"x\" @good.test>",
+        b"\"x\"@good.test",
+        b"\"A\"\"B\" c <a@good.test>",
+    ] {
+        let list = mailboxes(value);
+        assert!(list.len() == 1 && list[0].well_formed, "{}", value.escape_ascii());
     }
     // A name that looks like an address is a name.
     let list = mailboxes(b"\"boss@good.test\" <b@evil.test>");
