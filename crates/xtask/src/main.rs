@@ -124,6 +124,10 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
             return Ok(None);
         }
         // Started by the benchmark, inside its namespace.
+        "auth-inside" => {
+            bench::auth_inside(args)?;
+            return Ok(None);
+        }
         "sending-inside" => {
             bench::sending_inside(args)?;
             return Ok(None);

@@ -163,7 +163,7 @@ impl Drop for Lab {
         let _ = Command::new("ip")
             .args(["netns", "del", &self.namespace])
             .status();
-        for name in ["hearthpost", "peer", "floor"] {
+        for name in ["hearthpost", "peer", "floor", "opendkim"] {
             let _ = std::fs::remove_dir(self.group(name));
         }
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench [quick] [--essential] [--rows inbound,sending,alone,calls,idle,start,memory,history,profile,imap,imap-alone,imap-idle,imap-million] [--messages N] [--mailbox N] [--queued N] [--connections N] [--binary PATH]`
+//! `cargo xtask bench [quick] [--essential] [--rows inbound,sending,msgauth,signing,alone,calls,idle,start,memory,history,profile,imap,imap-alone,imap-idle,imap-million] [--messages N] [--mailbox N] [--queued N] [--connections N] [--binary PATH]`
 //!
 //! Measures the release build beside Debian's Postfix and Dovecot, alternately in the same run, in a network namespace of
 //! its own, and writes each row into its section of `bench/RESULTS.md`: every goal beside its figure, met or not. The load comes from the shared load
@@ -8,6 +8,7 @@
 //! `imap-idle` (10,000 sessions) and `imap-million` (a mailbox of `--messages`) take long: they are measured only when named.
 //! `quick` takes 3 runs of at least 2 s of the rows that matter most; the full form 5 runs of at least 5 s of every row.
 
+mod auth;
 mod floor;
 mod imap;
 mod imap_scale;
@@ -25,6 +26,7 @@ use crate::report::{Outcome, Summary};
 use lab::Lab;
 use results::Results;
 
+pub use auth::inside as auth_inside;
 pub use floor::serve as serve_floor;
 pub use lab::status_kib;
 pub use sending::inside as sending_inside;
@@ -56,6 +58,8 @@ pub struct Options {
 const ROWS: &[&str] = &[
     "inbound",
     "sending",
+    "msgauth",
+    "signing",
     "alone",
     "calls",
     "idle",
@@ -117,6 +121,8 @@ type Row = (&'static str, fn(&Lab, &Options, &mut Results) -> Outcome<()>);
 const MEASURES: &[Row] = &[
     ("inbound", inbound::compare),
     ("sending", sending::compare),
+    ("msgauth", auth::compare),
+    ("signing", sending::signing),
     ("alone", single::syncs_of_a_lone_message),
     ("calls", single::system_calls),
     ("idle", single::notices),

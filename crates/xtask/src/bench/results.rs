@@ -53,6 +53,8 @@ struct Line {
 /// What one row measured in this run.
 pub struct Results {
     row: &'static str,
+    /// whose figures stand beside ours
+    peer: &'static str,
     head: String,
     lines: Vec<Line>,
     remarks: Vec<String>,
@@ -107,10 +109,16 @@ impl Results {
         );
         Ok(Self {
             row,
+            peer: "Postfix + Dovecot",
             head,
             lines: Vec::new(),
             remarks: Vec::new(),
         })
+    }
+
+    /// Whose figures stand beside ours, where it is not Postfix and Dovecot.
+    pub fn beside(&mut self, peer: &'static str) {
+        self.peer = peer;
     }
 
     /// A figure with the peer's beside it; the goal judges `judged`.
@@ -170,7 +178,10 @@ impl Results {
     /// Writes the row's section of the page.
     pub fn write(&self) -> Outcome<()> {
         let mut out = self.head.clone();
-        out.push_str("\n| what | Hearthpost | Postfix + Dovecot | goal | |\n|---|---:|---:|---|---|\n");
+        let peer = self.peer;
+        out.push_str(&format!(
+            "\n| what | Hearthpost | {peer} | goal | |\n|---|---:|---:|---|---|\n"
+        ));
         for line in &self.lines {
             let (goal, met) = match &line.goal {
                 Some((text, true)) => (text.as_str(), "met"),

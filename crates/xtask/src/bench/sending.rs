@@ -22,8 +22,8 @@ use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use testkit::sink::{Authority, Script, Sink};
 use testkit::talk::TlsClient;
@@ -32,6 +32,8 @@ use testkit::talk::TlsClient;
 const DOMAINS: usize = 20;
 /// Sessions that submit at the same time.
 const SESSIONS: usize = 10;
+/// Sessions that submit at the same time where signing is measured.
+const SIGNED_SESSIONS: usize = 50;
 /// Octets of a message's text.
 const TEXT_OCTETS: usize = 4096;
 /// Domains whose servers are gone: half refuse, half swallow.
@@ -45,7 +47,17 @@ const ROW_LIMIT: Duration = Duration::from_secs(1_800);
 
 /// Measures all three and records them.
 pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()> {
-    let dir = lab.dir("sending");
+    play(lab, options, results, "sending")
+}
+
+/// Measures what signing with two keys costs a drain.
+pub fn signing(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()> {
+    results.beside("unsigned");
+    play(lab, options, results, "signing")
+}
+
+fn play(lab: &Lab, options: &Options, results: &mut Results, what: &str) -> Outcome<()> {
+    let dir = lab.dir(what);
     std::fs::create_dir_all(&dir)?;
     let mut command = lab.inside(std::env::current_exe()?);
     command
@@ -59,6 +71,7 @@ pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<(
             options.runs.to_string(),
             options.run_s.to_string(),
             options.queued.to_string(),
+            what.to_owned(),
         ]);
     let finished = process::run_shown(&mut command, ROW_LIMIT)?;
     let lines: Vec<Value> = finished
@@ -114,6 +127,7 @@ fn record(line: &Value, results: &mut Results) {
                 Some(Goal::at_most(64.0, "≤ 64 MiB".into())),
             );
         }
+        Some("signing") => record_signing(&number, results),
         Some("restart") => {
             let first = number("first_s");
             results.own(
@@ -127,10 +141,45 @@ fn record(line: &Value, results: &mut Results) {
     }
 }
 
-/// `sending-inside NAMESPACE BINARY DIR GROUP PEER_GROUP RUNS SECONDS QUEUED`
+fn record_signing(number: &dyn Fn(&str) -> f64, results: &mut Results) {
+    let (signed, unsigned) = (number("signed_per_s"), number("unsigned_per_s"));
+    results.compared(
+        format!(
+            "submitted until at the sink/s, signed with RSA-2048 and Ed25519, {SIGNED_SESSIONS} sessions"
+        ),
+        signed,
+        unsigned,
+        Some(signed / unsigned),
+        Some(Goal::at_least(0.75, "≥ 75 % of the unsigned rate".into())),
+        signed / unsigned,
+    );
+    let (signed, unsigned) = (number("signed_cpu_ms"), number("unsigned_cpu_ms"));
+    let name = "CPU ms per message sent on".to_owned();
+    results.compared(name, signed, unsigned, Some(signed / unsigned), None, 0.0);
+    let (signed, unsigned) = (number("signed_p99_ms"), number("unsigned_p99_ms"));
+    let name = "another session's answer to NOOP meanwhile, p99, ms".to_owned();
+    results.compared(name, signed, unsigned, Some(signed / unsigned), None, 0.0);
+    results.remark(
+        "Both servers run all the time and take turns; the key files are the only difference between them."
+            .to_owned(),
+    );
+}
+
+/// `sending-inside NAMESPACE BINARY DIR GROUP PEER_GROUP RUNS SECONDS QUEUED WHAT`
 pub fn inside(args: &[String]) -> Outcome<()> {
-    let [namespace, binary, dir, group, peer_group, runs, seconds, queued] = args else {
-        return Err("sending-inside wants eight words".into());
+    let [
+        namespace,
+        binary,
+        dir,
+        group,
+        peer_group,
+        runs,
+        seconds,
+        queued,
+        what,
+    ] = args
+    else {
+        return Err("sending-inside wants nine words".into());
     };
     let place = Place {
         namespace: namespace.clone(),
@@ -141,6 +190,9 @@ pub fn inside(args: &[String]) -> Outcome<()> {
         authority: Authority::new(),
     };
     let field = Field::start(&place)?;
+    if what == "signing" {
+        return sign(&place, &field, runs.parse()?, seconds.parse()?);
+    }
     drain(&place, &field, runs.parse()?, seconds.parse()?)?;
     dead(&place, &field, queued.parse()?)
 }
@@ -210,6 +262,16 @@ impl Field {
 }
 
 fn hearthpost(place: &Place, field: &Field, name: &str, more: &str) -> Outcome<(Server, Person)> {
+    hearthpost_at(place, field, name, more, 20_000)
+}
+
+fn hearthpost_at(
+    place: &Place,
+    field: &Field,
+    name: &str,
+    more: &str,
+    port_base: u16,
+) -> Outcome<(Server, Person)> {
     std::fs::create_dir_all(&place.group)?;
     let dir = place.dir.join(name);
     let join = format!("echo $$ > {}/cgroup.procs; exec \"$@\"", place.group.display());
@@ -220,7 +282,7 @@ fn hearthpost(place: &Place, field: &Field, name: &str, more: &str) -> Outcome<(
         domains: vec!["sender.test".into()],
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         listen: Vec::new(),
-        port_base: 20_000,
+        port_base,
         certificate: certificate(&place.authority, &["mx.sender.test"], &dir.join("tls"))?,
         settings: format!(
             "[tls]\n[deliver]\nallow_private = true\n[dns]\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n[log]\nstderr = \"off\"\n{more}",
@@ -259,10 +321,16 @@ struct Run {
     cpu_ms: f64,
 }
 
-fn run(field: &Field, who: &Person, group: &Path, label: &str, messages: usize) -> Outcome<Run> {
+fn run(
+    field: &Field,
+    who: &Person,
+    group: &Path,
+    label: &str,
+    (sessions, messages): (usize, usize),
+) -> Outcome<Run> {
     let (before, cpu) = (field.drained(), cpu_seconds(group)?);
     let began = Instant::now();
-    submit(who, messages, label, |number| {
+    submit(who, (sessions, messages), label, |number| {
         format!("x{number}@d{}.test", number % DOMAINS)
     })?;
     while field.drained() < before + messages as u64 {
@@ -285,8 +353,13 @@ fn run(field: &Field, who: &Person, group: &Path, label: &str, messages: usize) 
     Ok(run)
 }
 
-/// Submits in ten sessions.
-fn submit(who: &Person, messages: usize, label: &str, to: impl Fn(usize) -> String + Sync) -> Outcome<()> {
+/// Submits in so many sessions at a time.
+fn submit(
+    who: &Person,
+    (sessions, messages): (usize, usize),
+    label: &str,
+    to: impl Fn(usize) -> String + Sync,
+) -> Outcome<()> {
     let text: Arc<str> = "A line of text of seventy-two octets, the last two of which are CR LF.\r\n"
         .repeat(TEXT_OCTETS / 72)
         .into();
@@ -309,7 +382,7 @@ fn submit(who: &Person, messages: usize, label: &str, to: impl Fn(usize) -> Stri
         }
     };
     let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..SESSIONS).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..sessions).map(|_| scope.spawn(work)).collect();
         threads
             .into_iter()
             .map(|thread| {
@@ -331,13 +404,19 @@ fn drain(place: &Place, field: &Field, runs: usize, seconds: f64) -> Outcome<()>
     ];
     let mut sizes = [0; 2];
     for (size, (who, group, name)) in sizes.iter_mut().zip(targets).rev() {
-        let trial = run(field, who, group, &format!("{name}, trial"), 400)?;
+        let trial = run(field, who, group, &format!("{name}, trial"), (SESSIONS, 400))?;
         *size = ((trial.per_s * seconds * 1.3) as usize).clamp(400, 40_000);
     }
     let mut figures = [(Vec::new(), Vec::new()), (Vec::new(), Vec::new())];
     for number in 0..runs {
         for (at, (who, group, name)) in targets.iter().enumerate() {
-            let run = run(field, who, group, &format!("{name}, run {number}"), sizes[at])?;
+            let run = run(
+                field,
+                who,
+                group,
+                &format!("{name}, run {number}"),
+                (SESSIONS, sizes[at]),
+            )?;
             figures[at].0.push(run.per_s);
             figures[at].1.push(run.cpu_ms);
         }
@@ -354,14 +433,98 @@ fn drain(place: &Place, field: &Field, runs: usize, seconds: f64) -> Outcome<()>
     Ok(())
 }
 
+/// What is signed with both keys, and what is not, in turns; a session that only says NOOP waits meanwhile.
+fn sign(place: &Place, field: &Field, runs: usize, seconds: f64) -> Outcome<()> {
+    let keys = super::auth::key_files(&place.dir.join("keys"), "sender.test")?;
+    let (_signed, signer) = hearthpost(place, field, "signed", &format!("[dkim]\nkeys = {keys:?}\n"))?;
+    let other = Place {
+        namespace: place.namespace.clone(),
+        dir: place.dir.join("other"),
+        binary: place.binary.clone(),
+        group: place.peer_group.clone(),
+        peer_group: place.peer_group.clone(),
+        authority: Authority::new(),
+    };
+    std::fs::create_dir_all(&other.dir)?;
+    let (_unsigned, plain) = hearthpost_at(&other, field, "unsigned", "", 30_000)?;
+    let targets = [
+        (&signer, &place.group, "signed"),
+        (&plain, &other.group, "unsigned"),
+    ];
+    let mut size = 0;
+    for (who, group, name) in targets {
+        let trial = run(
+            field,
+            who,
+            group,
+            &format!("{name}, trial"),
+            (SIGNED_SESSIONS, 1_000),
+        )?;
+        size = size.max(((trial.per_s * seconds * 1.3) as usize).clamp(1_000, 40_000));
+    }
+    let mut figures = [const { (Vec::new(), Vec::new(), Vec::new()) }; 2];
+    for number in 0..runs {
+        for (at, (who, group, name)) in targets.iter().enumerate() {
+            let (over, answers) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+            let run = std::thread::scope(|scope| {
+                scope.spawn(|| *answers.lock().expect("one thread writes") = noops(who, &over));
+                let run = run(
+                    field,
+                    who,
+                    group,
+                    &format!("{name}, run {number}"),
+                    (SIGNED_SESSIONS, size),
+                );
+                over.store(true, Ordering::Relaxed);
+                run
+            })?;
+            figures[at].0.push(run.per_s);
+            figures[at].1.push(run.cpu_ms);
+            figures[at]
+                .2
+                .push(p99(answers.into_inner().expect("the thread has ended")));
+        }
+    }
+    let [signed, unsigned] = figures.map(|(rates, cpus, waits)| (median(rates), median(cpus), median(waits)));
+    println!(
+        "{}",
+        json!({
+            "row": "signing",
+            "signed_per_s": signed.0, "signed_cpu_ms": signed.1, "signed_p99_ms": signed.2,
+            "unsigned_per_s": unsigned.0, "unsigned_cpu_ms": unsigned.1, "unsigned_p99_ms": unsigned.2,
+        })
+    );
+    Ok(())
+}
+
+/// Milliseconds of each answer to a NOOP, one after the other, until it is over.
+fn noops(who: &Person, over: &AtomicBool) -> Vec<f64> {
+    let Ok(mut session) = who.session() else {
+        return Vec::new();
+    };
+    let mut answers = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        session.ask("NOOP");
+        answers.push(began.elapsed().as_secs_f64() * 1e3);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    answers
+}
+
+fn p99(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() * 99 / 100).copied().unwrap_or(f64::NAN)
+}
+
 /// A queue full of mail for dead domains, and what that does to others; then a restart with it.
 fn dead(place: &Place, field: &Field, queued: usize) -> Outcome<()> {
     let retries = "[queue]\nretry_first = \"1 s\"\nretry_longest = \"1 min\"\n";
     let (mut server, alice) = hearthpost(place, field, "dead", retries)?;
-    run(field, &alice, &place.group, "warming up", 100)?;
+    run(field, &alice, &place.group, "warming up", (SESSIONS, 100))?;
     let idle_kib = status_kib(server.pid(), "VmRSS:")?;
     let began = Instant::now();
-    submit(&alice, queued, "dead", |number| {
+    submit(&alice, (SESSIONS, queued), "dead", |number| {
         format!("x{number}@dead{}.test", number % DEAD)
     })?;
     println!(
@@ -417,7 +580,7 @@ fn leaves(sink: &Sink, who: &Person, number: usize) -> Outcome<f64> {
 }
 
 /// CPU seconds of everything that ever ran in the group.
-fn cpu_seconds(group: &Path) -> Outcome<f64> {
+pub fn cpu_seconds(group: &Path) -> Outcome<f64> {
     if let Ok(text) = std::fs::read_to_string(group.join("cpuacct.usage")) {
         return Ok(text.trim().parse::<f64>()? / 1e9);
     }

@@ -3,6 +3,7 @@
 //! Cases that need other means stand elsewhere under the same names: killing and bad disks in `cargo xtask crash` and
 //! `cargo xtask diskfaults`, deadlines under simulated time in the crates.
 
+mod authors;
 mod content;
 mod doors;
 mod imap;
