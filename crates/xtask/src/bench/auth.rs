@@ -27,6 +27,7 @@ use ring::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -289,6 +290,7 @@ pub fn key_files(dir: &Path, domain: &str) -> Outcome<Vec<PathBuf>> {
             &file,
             format!("-----BEGIN {word}-----\n{text}\n-----END {word}-----\n"),
         )?;
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
         files.push(file);
     }
     Ok(files)
