@@ -54,6 +54,10 @@ pub(crate) fn build(values: &Values) -> Config {
             _ => Authenticity::Off,
         },
         arc_sealers: values.names("smtp.arc_sealers").unwrap_or_default().to_vec(),
+        lenient_domains: values.names("smtp.lenient_domains").unwrap_or_default().to_vec(),
+        refused_domains: values.names("smtp.refused_domains").unwrap_or_default().to_vec(),
+        own_servers: values.networks("smtp.own_servers").to_vec(),
+        public_suffixes: values.path("smtp.public_suffixes"),
         dkim_keys: (values.names("dkim.keys").unwrap_or_default().iter())
             .map(Into::into)
             .collect(),

@@ -70,6 +70,14 @@ pub struct Config {
     pub authenticity: Authenticity,
     /// whose ARC seals are believed, in the form of [`mail::address::Domain::as_str`]
     pub arc_sealers: Vec<String>,
+    /// authors' domains whose policy is not followed
+    pub lenient_domains: Vec<String>,
+    /// authors' domains that are refused
+    pub refused_domains: Vec<String>,
+    /// networks of the operator's own servers that bring mail of others: address, bits
+    pub own_servers: Vec<(std::net::IpAddr, u8)>,
+    /// the list of public suffixes
+    pub public_suffixes: Option<PathBuf>,
     /// private keys that sign what users submit
     pub dkim_keys: Vec<PathBuf>,
     /// how old keys of ours may get; `None`: until an operator makes others

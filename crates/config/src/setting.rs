@@ -277,6 +277,37 @@ pub const SETTINGS: &[Setting] = &[
     )
     .or("[]"),
     Setting::new(
+        "smtp.lenient_domains",
+        Kind::Domains,
+        "Domains whose wish to have failing mail refused or kept apart (DMARC) is noted and not followed: those that you know to publish more than \
+         they keep. Each name counts for itself and for what its DMARC record decides about.",
+        "[\"careless.example\"]",
+    )
+    .or("[]"),
+    Setting::new(
+        "smtp.refused_domains",
+        Kind::Domains,
+        "Domains whose mail is refused, with everything below them, whoever vouches for it: the domain in From counts. Only where \
+         smtp.authenticity is \"enforce\".",
+        "[\"spam.example\"]",
+    )
+    .or("[]"),
+    Setting::new(
+        "smtp.own_servers",
+        Kind::Networks,
+        "Networks of servers of your own that bring mail of others: a filter in front of this server, a second MX. Their mail is examined and \
+         taken whatever comes out, but for mail without one clear author; they have to refuse what is forged themselves.",
+        "[\"192.0.2.0/28\"]",
+    )
+    .or("[]"),
+    Setting::new(
+        "smtp.public_suffixes",
+        Kind::AbsolutePath,
+        "The list of public suffixes (publicsuffix.org): a name on it is never the organization of those below it. Without this setting it is \
+         Debian's, /usr/share/publicsuffix/public_suffix_list.dat, where that is installed.",
+        "\"/usr/share/publicsuffix/public_suffix_list.dat\"",
+    ),
+    Setting::new(
         "dkim.keys",
         Kind::AbsolutePaths,
         "Private keys (PEM, PKCS#8; RSA or Ed25519) that sign what users submit. Each is for mail from one domain; its file is named like the \

@@ -201,6 +201,13 @@ impl Values {
         }
     }
 
+    pub(crate) fn networks(&self, name: &str) -> &[(IpAddr, u8)] {
+        match self.get(name) {
+            Some(Value::Networks(networks)) => networks,
+            _ => &[],
+        }
+    }
+
     pub(crate) fn servers(&self, name: &str) -> &[NameServer] {
         match self.get(name) {
             Some(Value::Servers(servers)) => servers,

@@ -66,11 +66,34 @@ fn a_good_configuration_is_read() {
     assert_eq!(config.authenticity, Authenticity::Off);
     let more = format!("{GOOD}\n").replace(
         "[smtp]\n",
-        "[smtp]\nauthenticity = \"enforce\"\narc_sealers = [\"Lists.example.net\"]\n",
+        "[smtp]\nauthenticity = \"enforce\"\narc_sealers = [\"Lists.example.net\"]\nrefused_domains = [\"Spam.example\"]\n\
+         own_servers = [\"192.0.2.0/28\", \"2001:db8::1\"]\npublic_suffixes = \"/l\"\n",
     );
     let config = read(&more).unwrap().config;
     assert_eq!(config.authenticity, Authenticity::Enforce);
     assert_eq!(config.arc_sealers, ["lists.example.net"]);
+    assert_eq!(config.refused_domains, ["spam.example"]);
+    let networks = [
+        ("192.0.2.0".parse().unwrap(), 28),
+        ("2001:db8::1".parse().unwrap(), 128),
+    ];
+    assert_eq!(config.own_servers, networks);
+    assert_eq!(config.public_suffixes, Some(PathBuf::from("/l")));
+    for network in [
+        "192.0.2.1/28",
+        "192.0.2.0/33",
+        "2001:db8::/129",
+        "all",
+        "192.0.2.0/",
+        "/8",
+    ] {
+        let bad = GOOD.replace("[smtp]\n", &format!("[smtp]\nown_servers = [{network:?}]\n"));
+        let problems = read(&bad).unwrap_err();
+        assert!(
+            problems[0].reason.contains("is not a network"),
+            "{network}: {problems:?}"
+        );
+    }
     let keys = "[dkim]\nkeys = [\"/k/h1._domainkey.example.org.pem\"]\n";
     let config = read(&format!("{GOOD}{keys}")).unwrap().config;
     assert_eq!(

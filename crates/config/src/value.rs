@@ -33,6 +33,8 @@ pub enum Kind {
     Hostname,
     /// a list of domain names
     Domains,
+    /// a list of networks: `address/bits`, or one address
+    Networks,
     /// a list of `address:port`, or `"off"`
     Addresses,
     /// a list of at least one name server: `address:port` or `name:port`
@@ -93,6 +95,8 @@ pub enum Value {
     Name(String),
     /// of [`Kind::Domains`], [`Kind::AbsolutePaths`] and [`Kind::LocalUsers`]
     Names(Vec<String>),
+    /// of [`Kind::Networks`]: an address and how many of its bits count
+    Networks(Vec<(IpAddr, u8)>),
     /// of [`Kind::Addresses`]
     Addresses(Vec<SocketAddr>),
     /// of [`Kind::Servers`]
@@ -137,6 +141,7 @@ impl Kind {
             Self::AbsolutePaths => "A list of absolute paths".to_owned(),
             Self::Hostname => "A host name".to_owned(),
             Self::Domains => "A list of domain names".to_owned(),
+            Self::Networks => "A list of networks, like 192.0.2.0/24".to_owned(),
             Self::Addresses => "A list of address:port, or \"off\"".to_owned(),
             Self::Servers => "A list of address:port or name:port".to_owned(),
             Self::SourceV4 => "An IPv4 address of this machine".to_owned(),
@@ -173,6 +178,7 @@ impl Kind {
             Self::AbsolutePaths => words::paths(value),
             Self::Hostname => words::hostname(value),
             Self::Domains => words::domains(value),
+            Self::Networks => network::networks(value),
             Self::Addresses => network::addresses(value),
             Self::Servers => network::servers(value),
             Self::SourceV4 => network::source(value, "IPv4", "\"192.0.2.25\"", IpAddr::is_ipv4),
@@ -209,6 +215,12 @@ impl Value {
             Self::Path(path) => words::written(&path.display().to_string()),
             Self::Name(text) => words::written(text),
             Self::Names(names) => list(names.iter().map(|name| words::written(name)).collect()),
+            Self::Networks(networks) => {
+                let each = networks
+                    .iter()
+                    .map(|(address, bits)| format!("\"{address}/{bits}\""));
+                list(each.collect())
+            }
             Self::Addresses(addresses) if addresses.is_empty() => "\"off\"".to_owned(),
             Self::Addresses(addresses) => list(addresses.iter().map(|at| format!("\"{at}\"")).collect()),
             Self::Servers(servers) => {

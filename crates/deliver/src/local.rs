@@ -4,7 +4,7 @@ use directory::{LocalRecipient, Resolution};
 use mail::address::{Mailbox, Path, Utf8};
 use mail::ids::AccountId;
 use queue::schedule::next_try;
-use queue::{Plan, accept};
+use queue::{EnvelopeParams, Facts, Plan, accept};
 use store::contract::{Delivery, Outcome, WaitingRow};
 use world::clock::UnixMs;
 
@@ -55,7 +55,11 @@ pub fn decide(row: &WaitingRow, whom: Whom, header: &[u8], plan: &Plan, now: Uni
             };
         }
     };
-    match plan(&recipient, header) {
+    let facts = Facts {
+        header,
+        quarantined: EnvelopeParams::read(&row.envelope).quarantined,
+    };
+    match plan(&recipient, facts) {
         Ok(targets) if !targets.is_empty() => Outcome::DeliveredHere(Delivery {
             recipient: row.recipient,
             account: recipient.account(),

@@ -54,14 +54,18 @@ impl House {
         let directory = Directory::open(doors).await.expect("the directory opens");
         let broken = Arc::new(AtomicBool::new(true));
         let switch = broken.clone();
-        let plan = move |recipient: &LocalRecipient, header: &[u8]| {
-            assert_eq!(header, &BODY[..14], "the plan sees the whole header and no more");
+        let plan = move |recipient: &LocalRecipient, facts: queue::Facts<'_>| {
+            assert_eq!(
+                facts.header,
+                &BODY[..14],
+                "the plan sees the whole header and no more"
+            );
             if switch.load(Ordering::Relaxed) {
                 return Err(PlanFailed {
                     reason: "the script is broken".to_owned(),
                 });
             }
-            queue::inbox_plan(recipient, header)
+            queue::inbox_plan(recipient, facts)
         };
         let queue = Queue::new(store.clone(), clock.door(), events.clone(), Arc::new(plan));
         Self {

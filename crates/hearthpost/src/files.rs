@@ -9,15 +9,20 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use config::{Checked, Config, NameServer, Problem, Road, TlsFiles, Validation};
 use msgauth::dkim::sign::{BadSigningKey, SigningKey};
+use msgauth::suffixes::PublicSuffixes;
 use world_real::dns::system::{self, HOSTS_FILE};
 use world_real::keeper::{Bundle, Contents, Keeper};
 use world_real::tls::{Identity, TlsSetupError};
 use world_real::tlsa::{self, KeyHash};
 
 use crate::limits::{NAMED_FILE_BYTES, SECRET_BYTES};
+
+/// Debian's list of public suffixes (package publicsuffix).
+pub const USUAL_SUFFIXES: &str = "/usr/share/publicsuffix/public_suffix_list.dat";
 
 /// What can be read.
 pub enum Shelf {
@@ -82,6 +87,8 @@ pub struct Named {
     pub passwords: Vec<Option<Secret>>,
     /// what signs submissions
     pub signers: Vec<SigningKey>,
+    /// where registries end
+    pub suffixes: Option<Arc<PublicSuffixes>>,
     /// whom DNS is asked of; empty: the system's
     pub name_servers: Vec<SocketAddr>,
 }
@@ -148,6 +155,14 @@ pub fn read(settings: &Checked, shelf: &Shelf) -> Result<Named, Vec<Problem>> {
                 }
             })
             .collect(),
+        suffixes: suffixes(config, shelf).unwrap_or_else(|wrong| {
+            keep(
+                "smtp.public_suffixes",
+                settings.line_of("smtp.public_suffixes"),
+                wrong,
+            );
+            None
+        }),
         name_servers: name_servers(config, shelf).unwrap_or_else(|wrongs| {
             for wrong in wrongs {
                 keep("dns.servers", settings.line_of("dns.servers"), wrong);
@@ -185,6 +200,23 @@ fn name_servers(config: &Config, shelf: &Shelf) -> Result<Vec<SocketAddr>, Vec<W
         }
     }
     if wrongs.is_empty() { Ok(found) } else { Err(wrongs) }
+}
+
+/// The list of public suffixes that the settings name, or Debian's, which may be missing.
+fn suffixes(config: &Config, shelf: &Shelf) -> Result<Option<Arc<PublicSuffixes>>, Wrong> {
+    let read = |bytes: &[u8]| PublicSuffixes::parse(&String::from_utf8_lossy(bytes));
+    let Some(path) = &config.public_suffixes else {
+        let usual = shelf.contents(Path::new(USUAL_SUFFIXES), NAMED_FILE_BYTES);
+        return Ok(usual.ok().map(|contents| Arc::new(read(&contents.bytes))));
+    };
+    let list = read(&any(shelf, path)?);
+    match list.is_empty() {
+        false => Ok(Some(Arc::new(list))),
+        true => wrong(
+            format!("{} has no public suffix in it", path.display()),
+            "Name a list like that of publicsuffix.org: a name on each line.",
+        ),
+    }
 }
 
 /// Whether a name server is called by name.

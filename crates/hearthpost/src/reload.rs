@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use config::{Checked, Config, Problem, Takes};
+use receive::Genuine;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
 use world::clock::UnixMs;
@@ -149,7 +150,8 @@ impl Reload {
         serve::add_domains(services, &new.config.domains)
             .await
             .map_err(|failure| Kept::Store(failure.to_string()))?;
-        self.put(&config, outward, named.identity, services);
+        let genuine = serve::genuine(&config, named.suffixes);
+        self.put(&config, (outward, genuine), named.identity, services);
         *self.next_tlsa.lock() = named.next_tlsa;
         self.read_again.notify_one();
         services.keys.follow(named.signers, config.dkim_rotate).await;
@@ -158,17 +160,20 @@ impl Reload {
     }
 
     /// Nothing here can fail.
-    fn put(&self, config: &Config, outward: Prepared, identity: Option<Identity>, services: &Services) {
+    fn put(
+        &self,
+        config: &Config,
+        (outward, genuine): (Prepared, Genuine),
+        identity: Option<Identity>,
+        services: &Services,
+    ) {
         self.outgoing.put(outward);
         if let (Some(tls), Some(identity)) = (&self.tls, identity) {
             tls.put(identity);
             services.events.emit(&ProgramEvent::CertificatesRead);
         }
-        self.serving.put(
-            config.message_bytes,
-            serve::normalises(config),
-            serve::genuine(config),
-        );
+        self.serving
+            .put(config.message_bytes, serve::normalises(config), genuine);
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use access::imap::MessageLimit;
 use config::{Authenticity, BareNewlines, Checked, Config, LogStderr, Problem, Road, Validation};
 use mail::address::{Mailbox, Utf8};
+use msgauth::network::Network;
+use msgauth::suffixes::PublicSuffixes;
 use receive::{DoorKind, Genuine, GenuineMode};
 use world::clock::BoxFuture;
 use world_real::clock::RealClock;
@@ -38,6 +40,7 @@ pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
     let settings = check(file, &shelf).map_err(|unread| unread.failure(file))?;
     let named = files::read(&settings, &shelf).map_err(|problems| Failure::Usage(told(file, &problems)))?;
     let outward = Outward::of(&settings.config, &named);
+    let genuine = genuine(&settings.config, named.suffixes);
     let domains = settings.config.domains.clone();
     let prepare = move |services: Arc<Services>| -> BoxFuture<'static, Outcome<()>> {
         Box::pin(async move { add_domains(&services, &domains).await })
@@ -46,6 +49,7 @@ pub fn run(file: &Path, clock: Arc<RealClock>) -> Outcome<()> {
         handed,
         keeper: Some(pulse),
         tls: named.identity,
+        genuine,
         signers: named.signers,
         next_tlsa: named.next_tlsa,
         ..plan(file.to_owned(), (settings, keeper), outward)?
@@ -128,7 +132,7 @@ pub fn normalises(config: &Config) -> bool {
 }
 
 /// What is done about mail that is not from whom it says.
-pub fn genuine(config: &Config) -> Genuine {
+pub fn genuine(config: &Config, suffixes: Option<Arc<PublicSuffixes>>) -> Genuine {
     Genuine {
         mode: match config.authenticity {
             Authenticity::Off => GenuineMode::Off,
@@ -136,6 +140,12 @@ pub fn genuine(config: &Config) -> Genuine {
             Authenticity::Enforce => GenuineMode::Enforce,
         },
         sealers: config.arc_sealers.clone(),
+        lenient: config.lenient_domains.clone(),
+        refused: config.refused_domains.clone(),
+        brought_by: (config.own_servers.iter())
+            .map(|(address, bits)| Network::new(*address, *bits))
+            .collect(),
+        suffixes,
     }
 }
 
@@ -176,7 +186,7 @@ fn plan(file: PathBuf, (settings, keeper): (Checked, Keeper), outward: Outward) 
         message_bytes: config.message_bytes,
         message_limit: message_limit(&config),
         normalise_newlines: normalises(&config),
-        genuine: genuine(&config),
+        genuine: Genuine::default(),
         signers: Vec::new(),
         rotate_keys: config.dkim_rotate,
         next_tlsa: None,
@@ -246,7 +256,9 @@ pub fn named(config: &Config) -> impl Iterator<Item = &Path> {
     };
     let others = config.extra_roots.iter().chain(&config.next_certificate);
     let others = others.chain(anchor).chain(&config.dkim_keys);
+    let suffixes = config.public_suffixes.as_deref();
     let named = certificate.chain(passwords).chain(others).map(PathBuf::as_path);
+    let named = named.chain([suffixes.unwrap_or(Path::new(files::USUAL_SUFFIXES))]);
     named.chain(files::names_servers(config).then_some(Path::new(HOSTS_FILE)))
 }
 

@@ -28,7 +28,9 @@ use mailbox::Mailboxes;
 use msgauth::dkim::sign::SigningKey;
 use parking_lot::Mutex;
 use queue::Queue;
-use receive::{Context as ReceiveContext, Door as ReceiveDoor, DoorKind, DoorSettings, Genuine};
+use receive::{
+    Context as ReceiveContext, Door as ReceiveDoor, DoorKind, DoorSettings, Examinations, Genuine,
+};
 use smtp::{BareBytes, TextRules};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -594,6 +596,7 @@ impl Serving {
             directory: services.directory.clone(),
             chance: services.chance.clone(),
             dns: Some(dns),
+            examining: Arc::new(Examinations::new(services.clock.clone())),
             ids: services.ids.clone(),
             shutdown: stop.clone(),
         };

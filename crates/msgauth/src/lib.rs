@@ -36,6 +36,7 @@ pub mod fuzzing;
 pub mod iprev;
 pub mod limits;
 pub mod names;
+pub mod network;
 pub mod policy;
 pub mod results;
 pub mod spf;

@@ -2,12 +2,14 @@
 //!
 //! In order, the first that fits decides:
 //! 1. no author, several, or one that can be read in several ways: refused;
-//! 2. somebody who may speak for the author's domain vouches: accepted;
-//! 3. a sealer of the operator's list vouches: accepted;
-//! 4. DNS did not answer: later;
-//! 5. the author's domain is ours, and the message came from outside: refused;
-//! 6. nobody vouches: what the author's domain wants, or the operator for it;
-//! 7. the author's domain says nothing: accepted, and nobody vouches.
+//! 2. the operator refuses the author's domain: refused, whoever vouches;
+//! 3. a server of the operator's own brought it: accepted;
+//! 4. somebody who may speak for the author's domain vouches: accepted;
+//! 5. a sealer of the operator's list vouches: accepted;
+//! 6. DNS did not answer: later;
+//! 7. the author's domain is ours, and the message came from outside: refused;
+//! 8. nobody vouches: what the author's domain wants, or the operator for it;
+//! 9. the author's domain says nothing: accepted, and nobody vouches.
 
 use std::fmt;
 
@@ -16,6 +18,7 @@ use crate::author::Author;
 use crate::dmarc::record::Policy;
 use crate::dmarc::{DmarcResult, Rule, Voucher};
 use crate::examine::Evidence;
+use crate::network::Network;
 use crate::spf::SpfResult;
 
 /// What the operator decided.
@@ -27,6 +30,10 @@ pub struct Local<'a> {
     pub sealers: &'a [String],
     /// domains whose wish to refuse or quarantine is noted and not followed
     pub lenient: &'a [String],
+    /// authors' domains that are refused, with everything below them, canonical
+    pub refused: &'a [String],
+    /// the network of the operator's own servers that the client is in
+    pub brought: Option<&'a Network>,
 }
 
 /// What happens to the message.
@@ -58,6 +65,10 @@ impl fmt::Display for Verdict {
 pub enum Reason {
     /// There is not one author's domain.
     Author(Author),
+    /// The operator refuses this domain.
+    Refused(String),
+    /// A server of the operator's own brought it: its network.
+    Brought(Network),
     /// Somebody vouches for the author's domain.
     Vouched(Voucher),
     /// A sealer of the list does.
@@ -97,6 +108,7 @@ pub fn decide(evidence: &Evidence, local: &Local<'_>) -> Decision {
         && !matches!(
             reason,
             Reason::Sealed(_)
+                | Reason::Brought(_)
                 | Reason::Wish {
                     policy: Policy::None,
                     ..
@@ -114,6 +126,12 @@ fn rule(evidence: &Evidence, local: &Local<'_>) -> (Verdict, Reason) {
     let Some(domain) = dmarc.author.domain() else {
         return (Verdict::Reject, Reason::Author(dmarc.author.clone()));
     };
+    if let Some(refused) = local.refused.iter().find(|known| is_in(domain, known)) {
+        return (Verdict::Reject, Reason::Refused(refused.clone()));
+    }
+    if let Some(network) = local.brought {
+        return (Verdict::Accept, Reason::Brought(*network));
+    }
     if let Some(voucher) = voucher(evidence, domain) {
         return (Verdict::Accept, Reason::Vouched(voucher));
     }
@@ -188,6 +206,12 @@ fn waits(evidence: &Evidence, domain: &str) -> bool {
         })
 }
 
+/// Whether a domain is this one or below it.
+fn is_in(domain: &str, top: &str) -> bool {
+    let below = domain.strip_suffix(top);
+    below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+}
+
 fn holds(list: &[String], name: &str) -> bool {
     list.iter().any(|known| known == name)
 }
@@ -199,6 +223,13 @@ impl fmt::Display for Decision {
                 write!(
                     f,
                     "{author}: a message from one sender with one address that everybody reads alike is needed"
+                )
+            }
+            (Reason::Refused(domain), _) => write!(f, "mail from {domain} is not taken here"),
+            (Reason::Brought(network), _) => {
+                write!(
+                    f,
+                    "a server of ours brought it ({network}), which has to know whom it takes mail from"
                 )
             }
             (Reason::Vouched(voucher), _) => write!(f, "{voucher} vouches for the author's domain"),

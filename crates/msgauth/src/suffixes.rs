@@ -7,7 +7,7 @@ use mail::address::Domain;
 use crate::limits::SUFFIX_LIST_BYTES;
 
 /// A list that was read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublicSuffixes {
     plain: HashSet<String>,
     /// without their `*.`
@@ -38,6 +38,11 @@ impl PublicSuffixes {
             }
         }
         list
+    }
+
+    /// Whether it has no rule at all.
+    pub fn is_empty(&self) -> bool {
+        self.plain.is_empty() && self.wild.is_empty()
     }
 
     /// The public suffix of a canonical name: by the longest rule, or its last label.

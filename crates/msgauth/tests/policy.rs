@@ -53,8 +53,8 @@ async fn judge(from: &str, client: &str, reverse_path: &str) -> Decision {
     let lenient = ["list.there.example".to_owned()];
     let local = Local {
         own: &own,
-        sealers: &[],
         lenient: &lenient,
+        ..Local::default()
     };
     decide(&examine(&message, client, reverse_path, "").await, &local)
 }

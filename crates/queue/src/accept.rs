@@ -13,8 +13,8 @@ use crate::envelope::{Addressed, Envelope, Recipient};
 use crate::events::QueueEvent;
 use crate::limits::{FIRST_RETRY, RECIPIENTS_IN_EVENT};
 use crate::origin::Origin;
-use crate::params::EnvelopeParams;
-use crate::plan::Planned;
+use crate::params::{EnvelopeParams, RecipientParams};
+use crate::plan::{Facts, Planned};
 use crate::queue::Queue;
 use crate::schedule::later;
 use crate::{deadline, lanes};
@@ -100,7 +100,7 @@ pub fn prepare<O: Origin>(queue: &Queue, envelope: &Envelope<O>, message: Messag
         queue_id: accept.queue_id,
         origin: envelope.origin().name(),
         from: accept.reverse_path.clone(),
-        to: first_few(envelope),
+        to: envelope.first_recipients(RECIPIENTS_IN_EVENT),
         recipients: waiting + delivered,
         size_bytes: accept.body.size_bytes,
         delivered,
@@ -204,12 +204,17 @@ fn place<O: Origin>(
         Recipient::Remote(mailbox) => {
             let own = recipient.params.reverse_path.as_deref().map(path);
             let destination = queue.destination(mailbox, own.as_ref().unwrap_or(envelope.reverse_path()));
+            let kept_back = envelope.kept_back(recipient);
             return Place::Waits(Waits {
                 address: mailbox.to_string(),
                 account: None,
                 lane: lanes::lane(&destination, envelope.origin().account()),
-                due: envelope.params().not_before(envelope.received_at()),
-                reason: queue.untried().to_string(),
+                // Only its report is due, which its deadline brings.
+                due: match kept_back {
+                    Some(_) => later(envelope.received_at(), queue.schedule().longest_wait()),
+                    None => envelope.params().not_before(envelope.received_at()),
+                },
+                reason: kept_back.map_or_else(|| queue.untried().to_string(), str::to_owned),
             });
         }
     };
@@ -231,7 +236,11 @@ fn place<O: Origin>(
         return waits(received_at, TO_BE_REPORTED.to_owned());
     }
     let retry = later(received_at, FIRST_RETRY);
-    match (queue.plan)(local, header) {
+    let facts = Facts {
+        header,
+        quarantined: params.quarantined,
+    };
+    match (queue.plan)(local, facts) {
         Ok(targets) if !targets.is_empty() => {
             let prefix = prefix(envelope.reverse_path(), local, received);
             Place::Here(local.account(), targets, prefix)
@@ -251,15 +260,23 @@ fn row<O: Origin>(
 ) -> Waiting {
     let tell_delay = envelope.reverse_path().mailbox().is_some() && recipient.params.tells().delay;
     let received_at = envelope.received_at();
+    let kept_back = envelope.kept_back(recipient).is_some();
+    let own = RecipientParams {
+        refused: kept_back,
+        ..recipient.params.clone()
+    };
     Waiting {
         recipient: position,
         address: waits.address,
         account: waits.account,
         lane: waits.lane,
         due: waits.due,
-        deadline: deadline::first(&queue.schedule(), received_at, params, tell_delay),
+        deadline: match kept_back {
+            true => received_at,
+            false => deadline::first(&queue.schedule(), received_at, params, tell_delay),
+        },
         reason: waits.reason,
-        params: recipient.params.json(),
+        params: own.json(),
     }
 }
 
@@ -297,18 +314,4 @@ fn named(committed: Durable<Receipt>) -> Result<Durable<Accepted>> {
             _ => unreachable!("looked at above"),
         }),
     )
-}
-
-fn first_few<O: Origin>(envelope: &Envelope<O>) -> String {
-    let mut to = String::new();
-    for recipient in envelope.recipients().iter().take(RECIPIENTS_IN_EVENT) {
-        if !to.is_empty() {
-            to.push_str(", ");
-        }
-        match &recipient.to {
-            Recipient::Local(local) => to.push_str(&local.original().to_string()),
-            Recipient::Remote(mailbox) => to.push_str(&mailbox.to_string()),
-        }
-    }
-    to
 }

@@ -18,6 +18,7 @@ pub struct Envelope<O> {
     params: EnvelopeParams,
     recipients: Vec<Addressed>,
     addressees: Vec<Addressee>,
+    kept_back: Option<String>,
 }
 
 /// A recipient with what the sender asked for it.
@@ -58,6 +59,7 @@ impl<O: Origin> Envelope<O> {
             params: EnvelopeParams::default(),
             recipients: Vec::new(),
             addressees: Vec::new(),
+            kept_back: None,
         }
     }
 
@@ -186,6 +188,37 @@ impl<O: Origin> Envelope<O> {
         self.recipients
             .iter()
             .any(|recipient| matches!(recipient.to, Recipient::Remote(_)))
+    }
+
+    /// The first few recipients, for the log.
+    pub fn first_recipients(&self, most: usize) -> String {
+        let names = self
+            .recipients
+            .iter()
+            .take(most)
+            .map(|recipient| match &recipient.to {
+                Recipient::Local(local) => local.original().to_string(),
+                Recipient::Remote(mailbox) => mailbox.to_string(),
+            });
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether somebody here is among the recipients.
+    pub fn has_local(&self) -> bool {
+        self.recipients
+            .iter()
+            .any(|recipient| matches!(recipient.to, Recipient::Local(_)))
+    }
+
+    /// What addresses of ours lead to on other servers does not leave: the sender is told of it as of a refusal, in these words.
+    pub fn keep_forwards_back(&mut self, why: String) {
+        self.kept_back = Some(why);
+    }
+
+    /// Why this recipient's copy does not leave, if it does not.
+    pub(crate) fn kept_back(&self, recipient: &Addressed) -> Option<&str> {
+        let forwarded = matches!(recipient.to, Recipient::Remote(_)) && !recipient.params.via.is_empty();
+        self.kept_back.as_deref().filter(|_| forwarded)
     }
 
     pub(crate) fn recipients(&self) -> &[Addressed] {

@@ -30,7 +30,7 @@ pub use crate::origin::{
     Generated, LocalProgram, LocalUser, MayRelay, Origin, RelayGrant, Stranger, Submitted,
 };
 pub use crate::params::{EnvelopeParams, RecipientParams};
-pub use crate::plan::{Plan, PlanFailed, Planned, inbox_plan};
+pub use crate::plan::{Facts, Plan, PlanFailed, Planned, inbox_plan};
 pub use crate::queue::{Queue, RouteName};
 pub use crate::schedule::Schedule;
 pub use crate::signing::{Signable, Signature, Signer};

@@ -16,6 +16,9 @@ pub struct EnvelopeParams {
     /// the account that answers for it; set at the acceptance
     #[serde(with = "account_text", skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
+    /// whether copies here are kept apart, in Junk ([`crate::Facts::quarantined`])
+    #[serde(skip_serializing_if = "is_false")]
+    pub quarantined: bool,
     /// what the sender said of the body (RFC 6152)
     pub body: BodyType,
     /// whether the message needs SMTPUTF8 (RFC 6531)
@@ -124,7 +127,8 @@ pub struct RecipientParams {
     /// whether the sender was told that it takes longer
     #[serde(skip_serializing_if = "is_false")]
     pub delayed_told: bool,
-    /// whether a server refused it for good and only the report of that is missing, because there was no room for one
+    /// whether only the report of a failure is missing: a server refused it for good and there was no room for a report, or it was
+    /// never to leave ([`crate::Envelope::keep_forwards_back`])
     #[serde(skip_serializing_if = "is_false")]
     pub refused: bool,
     /// whether the address that the sender named stands for several, and this recipient's delivery is told as that (RFC 3464 §2.3.3)

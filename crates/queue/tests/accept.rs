@@ -34,8 +34,11 @@ struct House {
 }
 
 /// `bob@` has a plan that fails; everybody else gets mail in INBOX.
-fn plan(recipient: &LocalRecipient, header: &[u8]) -> Result<queue::Planned, PlanFailed> {
-    assert!(header.ends_with(b"\r\n\r\n"), "the plan sees the whole header");
+fn plan(recipient: &LocalRecipient, facts: queue::Facts<'_>) -> Result<queue::Planned, PlanFailed> {
+    assert!(
+        facts.header.ends_with(b"\r\n\r\n"),
+        "the plan sees the whole header"
+    );
     match recipient.address().local().as_str() {
         "bob" => Err(PlanFailed {
             reason: "the script is broken".to_owned(),

@@ -1,9 +1,13 @@
 //! What a session needs, and which door it came through.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use directory::{Directory, LocalSender};
 use guard::Guard;
+use msgauth::network::Network;
+use msgauth::policy::Local;
+use msgauth::suffixes::PublicSuffixes;
 use queue::Queue;
 use smtp::{Flavour, Setup, TextRules};
 use tokio::sync::watch;
@@ -11,6 +15,8 @@ use world::chance::Chance;
 use world::dns::Dns;
 use world::ids::IdSource;
 use world::net::TlsServer;
+
+use crate::examining::Examinations;
 
 /// Everything a session needs, shared by all of them.
 pub struct Context {
@@ -24,6 +30,8 @@ pub struct Context {
     pub chance: Arc<dyn Chance>,
     /// for what is asked about strangers' messages; without it nothing is
     pub dns: Option<Arc<dyn Dns>>,
+    /// and how much of that at once
+    pub examining: Arc<Examinations>,
     /// for queue and blob ids
     pub ids: Arc<IdSource>,
     /// turns true when the program stops: sessions end with 421 between two commands
@@ -88,6 +96,27 @@ pub struct Genuine {
     pub mode: GenuineMode,
     /// whose ARC seals are believed, canonical
     pub sealers: Vec<String>,
+    /// whose wish about failing mail is noted and not followed, canonical
+    pub lenient: Vec<String>,
+    /// authors' domains that are refused, with everything below them, canonical
+    pub refused: Vec<String>,
+    /// where servers of the operator's own stand that bring others' mail
+    pub brought_by: Vec<Network>,
+    /// where registries end
+    pub suffixes: Option<Arc<PublicSuffixes>>,
+}
+
+impl Genuine {
+    /// The rules for a message of this client. `own`: the author's domain, if it is ours.
+    pub(crate) fn local<'a>(&'a self, own: &'a [String], client: IpAddr) -> Local<'a> {
+        Local {
+            own,
+            sealers: &self.sealers,
+            lenient: &self.lenient,
+            refused: &self.refused,
+            brought: self.brought_by.iter().find(|network| network.contains(client)),
+        }
+    }
 }
 
 /// How far it goes.

@@ -75,7 +75,18 @@ pub enum ReceiveEvent {
         verdict: String,
         /// the rule that decided
         reason: String,
+        /// what each check rests on, in words
+        evidence: String,
         /// whether the verdict holds, or is only noted
+        enforced: bool,
+    },
+    /// `receive.not-examined`: it was not found out whom the message is from. Where verdicts hold it was put off, elsewhere taken.
+    NotExamined {
+        /// which message
+        queue_id: QueueId,
+        /// why
+        reason: String,
+        /// whether verdicts hold
         enforced: bool,
     },
     /// `receive.message-refused`: the message came and was refused.
@@ -88,6 +99,8 @@ pub enum ReceiveEvent {
         peer: IpAddr,
         /// envelope sender; empty for `<>`
         from: String,
+        /// recipients, the first few
+        to: String,
         /// octets that came
         size_bytes: u64,
         /// the reply
@@ -131,6 +144,7 @@ impl Event for ReceiveEvent {
             Self::RecipientRefused { .. } => "receive.recipient-refused",
             Self::Arrived { .. } => "receive.arrived",
             Self::Examined { .. } => "receive.examined",
+            Self::NotExamined { .. } => "receive.not-examined",
             Self::MessageRefused { .. } => "receive.message-refused",
             Self::StoreRefused { .. } => "receive.store-refused",
             Self::CutOff { .. } => "receive.cut-off",
@@ -151,6 +165,7 @@ impl Event for ReceiveEvent {
             | Self::RecipientRefused { queue_id, .. }
             | Self::Arrived { queue_id, .. }
             | Self::Examined { queue_id, .. }
+            | Self::NotExamined { queue_id, .. }
             | Self::MessageRefused { queue_id, .. }
             | Self::StoreRefused { queue_id, .. }
             | Self::CutOff { queue_id, .. } => Some(*queue_id),
@@ -167,8 +182,19 @@ impl Event for ReceiveEvent {
                 format!("Refused the recipient {to}: {code} {reason}")
             }
             Self::Arrived { peer, from, .. } => format!("A message from <{from}> came whole from {peer}"),
-            Self::Examined { verdict, reason, .. } => {
-                format!("Whom the message is from: {verdict}, because {reason}")
+            Self::Examined {
+                verdict,
+                reason,
+                enforced,
+                ..
+            } => examined(verdict, reason, *enforced),
+            Self::NotExamined { reason, enforced, .. } => {
+                let done = if *enforced {
+                    "put off"
+                } else {
+                    "taken without results"
+                };
+                format!("Whom the message is from was not found out, so it was {done}: {reason}")
             }
             Self::MessageRefused {
                 from, code, reason, ..
@@ -234,6 +260,7 @@ impl Event for ReceiveEvent {
                 door,
                 peer,
                 from,
+                to,
                 size_bytes,
                 code,
                 reason,
@@ -241,6 +268,7 @@ impl Event for ReceiveEvent {
             } => {
                 at(door, peer);
                 field("from", Value::Text(from));
+                field("to", Value::Text(to));
                 field("size_bytes", Value::Number(*size_bytes));
                 field("code", Value::Number(*code));
                 field("reason", Value::Text(reason));
@@ -254,6 +282,7 @@ impl Event for ReceiveEvent {
                 iprev,
                 verdict,
                 reason,
+                evidence,
                 enforced,
                 ..
             } => {
@@ -266,10 +295,15 @@ impl Event for ReceiveEvent {
                     ("iprev", iprev),
                     ("verdict", verdict),
                     ("reason", reason),
+                    ("evidence", evidence),
                 ];
                 for (name, word) in words {
                     field(name, Value::Text(word));
                 }
+                field("enforced", Value::Flag(*enforced));
+            }
+            Self::NotExamined { reason, enforced, .. } => {
+                field("reason", Value::Text(reason));
                 field("enforced", Value::Flag(*enforced));
             }
             Self::StoreRefused { reason, .. } => field("reason", Value::Text(reason)),
@@ -288,4 +322,18 @@ impl Event for ReceiveEvent {
             }
         }
     }
+}
+
+/// What the verdict does, or would do where it is only noted.
+fn examined(verdict: &str, reason: &str, enforced: bool) -> String {
+    let does = match (verdict, enforced) {
+        ("accept", _) => "it is taken",
+        ("quarantine", true) => "its copies go to Junk",
+        ("reject", true) => "it is refused",
+        ("defer", true) => "it is put off",
+        ("quarantine", false) => "enforced, its copies would go to Junk",
+        ("reject", false) => "enforced, it would be refused",
+        _ => "enforced, it would be put off",
+    };
+    format!("Examined whom the message is from: {does}, because {reason}")
 }

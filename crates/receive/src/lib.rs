@@ -9,14 +9,14 @@
 //!    remote recipient (`transaction.rs`, [`queue::Envelope`]).
 //! 5. **Content** (`intake.rs` streams the body to the store; [`content::decide`] looks at the header once it is whole:
 //!    size, hops, and for submissions the author, [`author::decide`], and what is added or removed).
-//! 6. **Evidence** (`genuine.rs`), for strangers' messages, where it is asked for: whom the message is really from. Fields that claim to be
-//!    our own results go in any case.
+//! 6. **Evidence** (`genuine.rs`), for strangers' messages, where it is asked for: whom the message is really from; so many at once
+//!    (`examining.rs`). Fields that claim to be our own results go in any case.
 //!    What an account submits is signed instead (DKIM), where its author's domain has a key.
 //! 7. **Verdict and the moment of responsibility** (`verdict.rs`): [`queue::accept()`], one durable commit, then, with its
 //!    proof, `250`. Before the commit every failure is a reply; after it every failure is ours.
 //!
 //! Guarantees: no `250` without the commit (the types of `smtp` and `store` see to it); every answer about a message is given
-//! in the session, never by a later bounce to a stranger; nothing is believed because of where a client connects from;
+//! in the session, never by a later bounce to a stranger (but for a copy that is not forwarded, to a sender whom SPF vouches for); nothing is believed because of where a client connects from;
 //! a submission carries nothing of its client's network; one parse of the header decides; replies of pipelined commands go
 //! out together; a body is never held whole (64 KiB and less in the store's own stage).
 //!
@@ -29,6 +29,7 @@ pub mod content;
 pub mod context;
 mod edits;
 pub mod events;
+mod examining;
 #[doc(hidden)]
 pub mod fuzzing;
 mod genuine;
@@ -48,4 +49,5 @@ mod wishes;
 
 pub use context::{Context, Door, DoorKind, DoorSettings, Genuine, GenuineMode};
 pub use events::ReceiveEvent;
+pub use examining::Examinations;
 pub use serve::{serve_connection, serve_local};

@@ -36,3 +36,20 @@ pub const HEADER_BYTES: usize = mail::limits::HEADER_BLOCK_BYTES;
 pub const AUTHORS: usize = 100;
 /// Received fields: 554 5.4.6 above (RFC 5321 §6.3).
 pub const HOPS: usize = 50;
+
+/// Examinations at once, over all doors. Each has at most four questions to DNS open.
+pub const EXAMINATIONS: usize = 200;
+/// Examinations at once for one client (an IPv6 line is one).
+pub const EXAMINATIONS_OF_ONE: usize = 20;
+/// How long an examination waits for its place.
+pub const PLACE_WAIT: Duration = Duration::from_secs(15);
+/// An examination that takes longer is slow. With a warm cache one takes milliseconds.
+pub const EXAMINED_QUICKLY: Duration = Duration::from_secs(4);
+/// Slow examinations at once, over all doors. They have places of their own.
+pub const SLOW_EXAMINATIONS: usize = 50;
+/// Slow examinations at once for one client.
+pub const SLOW_EXAMINATIONS_OF_ONE: usize = 3;
+/// How long the results are waited for where they are only noted.
+pub const NOTE_WAIT: Duration = Duration::from_secs(10);
+/// Recipients that the event of a refused message names.
+pub const RECIPIENTS_IN_EVENT: usize = 5;

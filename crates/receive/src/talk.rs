@@ -428,6 +428,7 @@ impl<'a> Talk<'a> {
             door: self.door.kind.name(),
             peer: self.peer(),
             from: transaction.sender_text(),
+            to: transaction.first_recipients(),
             size_bytes,
             code: u64::from(refusal.code.code()),
             reason: refusal.text.clone().into_owned(),

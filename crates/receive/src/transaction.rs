@@ -7,11 +7,15 @@ use std::net::IpAddr;
 use directory::{Reached, Reservation, SignedIn, TrustedUser};
 use mail::address::{Mailbox, Path};
 use mail::ids::{AccountId, QueueId};
-use queue::{Envelope, LocalProgram, LocalUser, RecipientParams, RelayGrant, Stranger, Submitted};
+use queue::{
+    Envelope, EnvelopeParams, LocalProgram, LocalUser, RecipientParams, RelayGrant, Stranger, Submitted,
+};
 use smtp::MailFrom;
 use world::clock::{Monotonic, UnixMs};
 
+use crate::genuine::Leads;
 use crate::intake::Intake;
+use crate::limits::RECIPIENTS_IN_EVENT;
 use crate::wishes;
 
 /// Sender and recipients, by origin.
@@ -110,10 +114,13 @@ impl Transaction {
         }
     }
 
-    /// What the sender asked for the whole message, in the envelope and in its `header`.
-    pub fn set_params(&mut self, eight_bit: bool, header: &[u8]) {
+    /// What the sender asked for the whole message, in the envelope and in its `header`, and whether its copies here are kept apart.
+    pub fn set_params(&mut self, eight_bit: bool, quarantined: bool, header: &[u8]) {
         let tls = wishes::of_tls(&self.mail, header, self.may_relay());
-        let params = wishes::of_message(&self.mail, self.received_at(), eight_bit, tls);
+        let params = EnvelopeParams {
+            quarantined,
+            ..wishes::of_message(&self.mail, self.received_at(), eight_bit, tls)
+        };
         match &mut self.direction {
             Direction::Stranger(envelope) => envelope.set_params(params),
             Direction::Local(envelope) => envelope.set_params(params),
@@ -156,9 +163,26 @@ impl Transaction {
         }
     }
 
-    /// Whether any address the message was sent to leads to another server.
-    pub fn forwards(&self) -> bool {
-        !self.forwarding.is_empty()
+    /// Whom a message that nobody submitted is for.
+    pub fn leads(&self) -> Leads {
+        let has_local = match &self.direction {
+            Direction::Stranger(envelope) => envelope.has_local(),
+            Direction::Local(envelope) => envelope.has_local(),
+            Direction::User { envelope, .. } => envelope.has_local(),
+            Direction::Trusted { envelope, .. } => envelope.has_local(),
+        };
+        match (has_local, self.forwarding.is_empty()) {
+            (_, true) => Leads::Here,
+            (true, false) => Leads::Both,
+            (false, false) => Leads::Elsewhere,
+        }
+    }
+
+    /// A stranger's message does not go where addresses of ours lead.
+    pub fn keep_forwards_back(&mut self, why: String) {
+        if let Direction::Stranger(envelope) = &mut self.direction {
+            envelope.keep_forwards_back(why);
+        }
     }
 
     /// Adds a recipient on another server; false when the direction does not allow it.
@@ -177,6 +201,16 @@ impl Transaction {
             self.first_recipient = asked_for.cloned();
         }
         self.recipients += 1;
+    }
+
+    /// The first few, for the log.
+    pub fn first_recipients(&self) -> String {
+        match &self.direction {
+            Direction::Stranger(envelope) => envelope.first_recipients(RECIPIENTS_IN_EVENT),
+            Direction::Local(envelope) => envelope.first_recipients(RECIPIENTS_IN_EVENT),
+            Direction::User { envelope, .. } => envelope.first_recipients(RECIPIENTS_IN_EVENT),
+            Direction::Trusted { envelope, .. } => envelope.first_recipients(RECIPIENTS_IN_EVENT),
+        }
     }
 
     /// The only recipient, if there is one only.

@@ -8,7 +8,7 @@ use store::contract::{Accepted, StoreError};
 use store::durable::Durable;
 
 use crate::events::ReceiveEvent;
-use crate::genuine::Inquiry;
+use crate::genuine::{Inquiry, Standing};
 use crate::intake::{Problem, Staged};
 use crate::received::{self, Hop, Protocol};
 use crate::refusals;
@@ -42,18 +42,22 @@ pub(crate) async fn decide(
         }
     };
     talk.tell_arrived(&transaction, size_bytes);
-    transaction.set_params(staged.eight_bit, &staged.header);
-    let mut received = Vec::new();
+    let mut standing = Standing::default();
     if let Some(examination) = staged.examination.take() {
         let inquiry = Inquiry::of(talk, &transaction);
         match Box::pin(inquiry.run(*examination)).await {
-            Ok(results) => received = results,
+            Ok(examined) => standing = examined,
             Err(refusal) => {
                 talk.tell_refused(&transaction, size_bytes, &refusal);
                 return verdict.refuse(&refusal);
             }
         }
     }
+    transaction.set_params(staged.eight_bit, standing.quarantined, &staged.header);
+    if let Some(why) = standing.kept_back {
+        transaction.keep_forwards_back(why);
+    }
+    let mut received = standing.results;
     if let Some(signed) = staged.signing.take() {
         received = signed.fields(transaction.received_at().0 / 1000);
     }

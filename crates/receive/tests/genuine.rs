@@ -16,6 +16,7 @@ const ZONE: &str = r#"
     _dmarc.other.example     TXT "v=DMARC1; p=reject"
     soft.example             TXT "v=spf1 -all"
     _dmarc.soft.example      TXT "v=DMARC1; p=quarantine"
+    slow.example             !delay 15s
     broken.example           !servfail
     _dmarc.broken.example    !servfail
     77.2.0.192.in-addr.arpa  PTR mx.there.example
@@ -33,13 +34,14 @@ async fn house(mode: GenuineMode) -> (House, Door) {
         guard: context.guard.clone(),
         chance: context.chance.clone(),
         dns: Some(Arc::new(dns)),
+        examining: context.examining.clone(),
         ids: context.ids.clone(),
         shutdown: context.shutdown.clone(),
     });
     let settings = DoorSettings {
         genuine: Genuine {
             mode,
-            sealers: Vec::new(),
+            ..Genuine::default()
         },
         ..DoorSettings::new("mx.example.test")
     };
@@ -146,7 +148,8 @@ async fn aut_14_and_aut_3_the_verdict_holds_where_it_is_enforced() {
         let reply = send(&parts, from, "alice@example.test", &message(author)).await;
         assert!(reply.starts_with(want), "{from} {author}: {reply}");
     }
-    assert_eq!(parts.0.inbox("alice@example.test").await.len(), 3);
+    assert_eq!(parts.0.inbox("alice@example.test").await.len(), 2);
+    assert_eq!(parts.0.mailbox("alice@example.test", "Junk").await.len(), 1);
     let noted = house(GenuineMode::Note).await;
     for (from, author, _) in table {
         let reply = send(&noted, from, "alice@example.test", &message(author)).await;
@@ -183,6 +186,131 @@ async fn aut_12_what_its_domain_disowns_is_not_forwarded() {
     .await;
     assert!(reply.starts_with("250 "), "{reply}");
     assert_eq!(parts.0.waiting().await.len(), 1);
+}
+
+/// An address that reaches bob here and somebody elsewhere: SPF vouches for the envelope, so its sender can be told of the copy that
+/// does not leave; without that nobody could, and the message is refused.
+#[tokio::test]
+async fn aut_12_what_is_disowned_is_kept_here_and_its_sender_told_of_the_copy_that_does_not_leave() {
+    let parts = house(GenuineMode::Enforce).await;
+    let spec = directory::admin::AliasSpec {
+        address: "both@example.test".to_owned(),
+        targets: vec!["bob@example.test".to_owned(), "x@far.example".to_owned()],
+    };
+    parts.0.directory.add_alias(spec).await.expect("an alias");
+    let from = |envelope| (envelope, "both@example.test", message("a@soft.example"));
+    let (envelope, to, text) = from("a@soft.example");
+    let reply = send(&parts, envelope, to, &text).await;
+    assert!(reply.starts_with("550 5.7.1 "), "{reply}");
+    let (envelope, to, text) = from("a@there.example");
+    let reply = send(&parts, envelope, to, &text).await;
+    assert!(reply.starts_with("250 "), "{reply}");
+    assert_eq!(parts.0.mailbox("bob@example.test", "Junk").await.len(), 1);
+    let waiting = parts.0.waiting().await;
+    assert_eq!(waiting.len(), 1);
+    assert!(
+        waiting[0]
+            .reason
+            .starts_with("not forwarded: nobody vouches for soft.example"),
+        "{}",
+        waiting[0].reason
+    );
+    assert!(
+        queue::RecipientParams::read(&waiting[0].params).refused,
+        "it never leaves"
+    );
+}
+
+#[tokio::test]
+async fn aut_10_slow_domains_do_not_hold_up_others_and_are_put_off() {
+    let (house, door) = house(GenuineMode::Enforce).await;
+    let mut slow = Vec::new();
+    for _ in 0..5 {
+        let mut client = house.connect_to(door.clone(), wire_pair());
+        client.expect("220 ").await;
+        client.ask("EHLO mx.there.example", "250").await;
+        client.ask("MAIL FROM:<a@slow.example>", "250 ").await;
+        client.ask("RCPT TO:<alice@example.test>", "250 ").await;
+        client.ask("DATA", "354").await;
+        client.say(&format!("{}.\r\n", message("a@slow.example"))).await;
+        slow.push(client);
+    }
+    let parts = (house, door);
+    let reply = send(
+        &parts,
+        "a@there.example",
+        "alice@example.test",
+        &message("a@there.example"),
+    )
+    .await;
+    assert!(
+        reply.starts_with("250 "),
+        "while five others wait for DNS: {reply}"
+    );
+    for _ in 0..4 {
+        parts.0.clock.advance(std::time::Duration::from_secs(15)).await;
+    }
+    let mut put_off = 0;
+    for mut client in slow {
+        let reply = client.reply().await;
+        put_off += usize::from(
+            reply.starts_with("451 4.4.3 Not now: whom the message is from cannot be found out: "),
+        );
+    }
+    assert_eq!(
+        put_off,
+        5 - receive::limits::SLOW_EXAMINATIONS_OF_ONE,
+        "of one client"
+    );
+}
+
+/// The operator's word, and what it comes before.
+#[tokio::test]
+async fn aut_11_what_the_operator_says_holds_at_the_door() {
+    let (house, _) = house(GenuineMode::Enforce).await;
+    let genuine = Genuine {
+        mode: GenuineMode::Enforce,
+        refused: vec!["there.example".to_owned()],
+        lenient: vec!["other.example".to_owned()],
+        ..Genuine::default()
+    };
+    let door = |genuine: Genuine| {
+        let settings = DoorSettings {
+            genuine,
+            ..DoorSettings::new("mx.example.test")
+        };
+        Door::new(DoorKind::Mx, None, settings)
+    };
+    let brought = Genuine {
+        brought_by: vec![msgauth::network::Network::new(
+            "192.0.2.64".parse().expect("an address"),
+            27,
+        )],
+        ..genuine.clone()
+    };
+    let (plain, brought) = (door(genuine), door(brought));
+    for (door, author, want) in [
+        (
+            &plain,
+            "a@there.example",
+            "550 5.7.1 Not taken: mail from there.example is not taken here",
+        ),
+        (&plain, "a@sub.there.example", "550 5.7.1 "),
+        (&plain, "a@other.example", "250 "),
+        (&plain, "a@example.test", "550 5.7.1 "),
+        (&brought, "a@there.example", "550 5.7.1 "),
+        (&brought, "a@example.test", "250 "),
+        (&brought, "a@soft.example", "250 "),
+    ] {
+        let mut client = house.connect_to(door.clone(), wire_pair());
+        client.expect("220 ").await;
+        client.ask("EHLO mx.there.example", "250").await;
+        client.ask("MAIL FROM:<a@there.example>", "250 ").await;
+        client.ask("RCPT TO:<alice@example.test>", "250 ").await;
+        let reply = client.data(&message(author), "").await;
+        assert!(reply.starts_with(want), "{author}: {reply}");
+    }
+    assert!(house.mailbox("alice@example.test", "Junk").await.is_empty());
 }
 
 #[tokio::test]

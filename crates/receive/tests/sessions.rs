@@ -968,7 +968,7 @@ async fn a_message_under_way_is_finished_before_the_end() {
 
 #[tokio::test]
 async fn a_failing_plan_leaves_the_recipient_waiting() {
-    let plan = |_: &directory::LocalRecipient, _: &[u8]| {
+    let plan = |_: &directory::LocalRecipient, _: queue::Facts<'_>| {
         Err(queue::PlanFailed {
             reason: "the script is broken".to_owned(),
         })

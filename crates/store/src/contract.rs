@@ -222,6 +222,9 @@ pub enum Target {
     Inbox,
     /// This one; falls back to INBOX when it is gone by the time of the commit.
     Mailbox(MailboxId),
+    /// The one with this use (RFC 6154), the oldest if there are several. Where there is none, the one of the usual name ([`SpecialUse::usual_name`])
+    /// at the top, which is made if it is missing too. INBOX when the account may have no more mailboxes.
+    Special(SpecialUse),
 }
 
 /// A local recipient whose plan is ready.
@@ -544,6 +547,24 @@ pub enum SpecialUse {
     Memos,
     Scheduled,
     Snoozed,
+}
+
+impl SpecialUse {
+    /// What such a mailbox is called when nobody chose a name.
+    pub const fn usual_name(self) -> &'static str {
+        match self {
+            Self::All => "All",
+            Self::Archive => "Archive",
+            Self::Drafts => "Drafts",
+            Self::Flagged => "Flagged",
+            Self::Junk => "Junk",
+            Self::Sent => "Sent",
+            Self::Trash => "Trash",
+            Self::Memos => "Memos",
+            Self::Scheduled => "Scheduled",
+            Self::Snoozed => "Snoozed",
+        }
+    }
 }
 
 /// What one operation did.

@@ -23,6 +23,32 @@ pub(super) fn addresses(value: &DeValue<'_>) -> Result<Value, Wrong> {
     list(value, EXAMPLE).map(Value::Addresses)
 }
 
+/// `address/bits`; without bits one address. Bits that do not count have to be zero, so that nobody names more than was meant.
+pub(super) fn networks(value: &DeValue<'_>) -> Result<Value, Wrong> {
+    const EXAMPLE: &str = "Write it like [\"192.0.2.0/24\", \"2001:db8::/48\", \"198.51.100.7\"].";
+    let read = |text: &str| match network(text) {
+        Some(network) => Ok(network),
+        None => wrong(format!("{text:?} is not a network"), EXAMPLE),
+    };
+    let networks: Result<_, _> = texts(value, EXAMPLE)?.into_iter().map(read).collect();
+    networks.map(Value::Networks)
+}
+
+fn network(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    let (number, width) = match address {
+        IpAddr::V4(four) => (u128::from(four.to_bits()) << 96, 32),
+        IpAddr::V6(six) => (six.to_bits(), 128),
+    };
+    let bits = bits.unwrap_or(width);
+    let uncounted = number.checked_shl(u32::from(bits)).unwrap_or(0);
+    (bits <= width && uncounted == 0).then_some((address, bits))
+}
+
 pub(super) fn servers(value: &DeValue<'_>) -> Result<Value, Wrong> {
     const EXAMPLE: &str = "Write it like [\"127.0.0.1:53\", \"[::1]:53\", \"localhost:5353\"].";
     let texts = texts(value, EXAMPLE)?;

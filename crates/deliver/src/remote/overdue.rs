@@ -389,7 +389,8 @@ impl Case<'_> {
             Some(attempt) => (AttemptText::read(&attempt.text), Some(attempt.at)),
             None => {
                 let nothing = AttemptText {
-                    status: "4.4.7".to_owned(),
+                    // Nothing was tried of what we would not let leave (RFC 3463 §3.8: security or policy).
+                    status: if self.params.refused { "5.7.1" } else { "4.4.7" }.to_owned(),
                     reason: self.row.reason.clone(),
                     ..AttemptText::default()
                 };

@@ -48,7 +48,7 @@ pub fn message(args: &CheckMessageArgs, clock: &RealClock) -> Outcome<()> {
     let local = Local {
         own: &own,
         sealers: &sealers,
-        lenient: &[],
+        ..Local::default()
     };
     let decision = decide(&evidence, &local);
     if args.json {

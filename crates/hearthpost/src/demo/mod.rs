@@ -119,7 +119,7 @@ fn settings(elsewhere: &Elsewhere) -> Outcome<(Outward, Genuine)> {
     let named = files::read(&settings, &Shelf::Disk).map_err(told)?;
     let mut outward = Outward::of(&settings.config, &named);
     outward.delivery.road = elsewhere.road();
-    Ok((outward, serve::genuine(&settings.config)))
+    Ok((outward, serve::genuine(&settings.config, named.suffixes)))
 }
 
 fn loopback(port: u16) -> SocketAddr {

@@ -85,6 +85,7 @@ impl House {
             directory: directory.clone(),
             chance,
             dns: None,
+            examining: Arc::new(receive::Examinations::new(clock.door())),
             ids,
             shutdown,
         });
@@ -139,6 +140,11 @@ impl House {
 
     /// The bodies in an INBOX, with the prefix each has.
     pub async fn inbox(&self, address: &str) -> Vec<Vec<u8>> {
+        self.mailbox(address, "INBOX").await
+    }
+
+    /// The same of a mailbox at the top; of one that is missing nothing.
+    pub async fn mailbox(&self, address: &str, name: &str) -> Vec<Vec<u8>> {
         let account: AccountId = self
             .directory
             .account(address)
@@ -147,12 +153,10 @@ impl House {
             .parse()
             .expect("an id");
         let mailboxes = self.store.mailboxes(account).await.expect("mailboxes");
-        let inbox = mailboxes
-            .iter()
-            .find(|mailbox| mailbox.name == "INBOX")
-            .expect("an INBOX")
-            .id;
-        let placements = self.store.placements(inbox, 0).await.expect("placements");
+        let Some(mailbox) = mailboxes.iter().find(|mailbox| mailbox.name == name) else {
+            return Vec::new();
+        };
+        let placements = self.store.placements(mailbox.id, 0).await.expect("placements");
         let ids = placements.iter().map(|placement| placement.message).collect();
         let mut messages = Vec::new();
         for row in self.store.messages(ids).await.expect("messages") {

@@ -9,7 +9,7 @@ use super::make::{
 };
 use crate::contract::{
     AccountRow, Claim, Conflict, GrantRow, METADATA_VALUE_BYTES, NewAccount, Op, OpResult, Outcome,
-    PAGE_ROWS, Store, StoreError, Target,
+    PAGE_ROWS, SpecialUse, Store, StoreError, Target,
 };
 use crate::flags::{DELETED, FlagEdit, FlagMask, Flags, SEEN};
 use crate::rights::{Grant, Grantee, Rights, RightsChange, Side};
@@ -22,6 +22,7 @@ cases![
     a_replayed_acceptance_is_refused,
     a_failing_operation_takes_the_whole_batch_back,
     a_target_that_is_gone_becomes_inbox,
+    a_target_by_its_use_is_made_when_it_is_missing,
     counters_follow_every_change,
     flags_respect_unchanged_since,
     rare_keywords_keep_their_names_and_have_a_limit,
@@ -228,6 +229,46 @@ async fn a_target_that_is_gone_becomes_inbox(store: &dyn Store) {
     };
     assert_eq!(accepted.placed.len(), 1, "INBOX once, not twice");
     assert_eq!(accepted.placed[0].mailbox, mailbox(1));
+}
+
+async fn a_target_by_its_use_is_made_when_it_is_missing(store: &dyn Store) {
+    begin(store).await;
+    let junk = |n: u64, body| {
+        let mut plan = delivery(0, account(1));
+        plan.targets = vec![(Target::Special(SpecialUse::Junk), Flags::default())];
+        accept(n, body, vec![plan], Vec::new())
+    };
+    let mut went = Vec::new();
+    for n in 1..=2 {
+        let body = body(store, n, b"junk").await.expect("a body");
+        let OpResult::Accepted(accepted) = commit(store, junk(n, body)).await.expect("accepted") else {
+            panic!("not accepted")
+        };
+        went.push(accepted.placed[0].mailbox);
+    }
+    assert_eq!(went[0], went[1], "made once");
+    let made = store.mailbox(went[0]).await.expect("a read").expect("a row");
+    assert_eq!(
+        (&made.name[..], made.special_use, made.messages),
+        ("Junk", Some(SpecialUse::Junk), 2)
+    );
+
+    // Renamed it stays what it is; without the use, the name counts.
+    commit(
+        store,
+        Op::RenameMailbox {
+            mailbox: went[0],
+            parent: None,
+            name: "Spam".to_owned(),
+        },
+    )
+    .await
+    .expect("renamed");
+    let body = body(store, 3, b"junk").await.expect("a body");
+    let OpResult::Accepted(accepted) = commit(store, junk(3, body)).await.expect("accepted") else {
+        panic!("not accepted")
+    };
+    assert_eq!(accepted.placed[0].mailbox, went[0]);
 }
 
 async fn counters_follow_every_change(store: &dyn Store) {

@@ -481,6 +481,9 @@ impl State {
                 {
                     *id
                 }
+                Target::Special(special_use) => self
+                    .special(model, delivery.account, *special_use)?
+                    .unwrap_or(inbox),
                 _ => inbox,
             };
             if !targets.iter().any(|(known, _)| *known == mailbox) {
@@ -507,6 +510,33 @@ impl State {
             });
         }
         Ok(())
+    }
+
+    fn special(
+        &mut self,
+        model: &Model,
+        account: AccountId,
+        special_use: SpecialUse,
+    ) -> Result<Option<MailboxId>> {
+        let name = special_use.usual_name();
+        let of_account = || {
+            self.mailboxes
+                .values()
+                .filter(|found| found.row.account == account)
+        };
+        let by_use = of_account().find(|found| found.row.special_use == Some(special_use));
+        let by_name = || of_account().find(|found| found.row.parent.is_none() && found.row.name == name);
+        if let Some(found) = by_use.or_else(by_name) {
+            return Ok(Some(found.row.id));
+        }
+        if self.check_place(account, None, None, name).is_err() {
+            return Ok(None);
+        }
+        self.next_message += 1;
+        let id = MailboxId::from_raw(self.next_message);
+        let now = model.clock.now();
+        self.add_mailbox(now, account, id, None, name, Some(special_use))?;
+        Ok(Some(id))
     }
 
     fn record(&mut self, model: &Model, claim: &Claim, outcome: &Outcome, prior: u32) -> Result<OpResult> {

@@ -89,6 +89,35 @@ impl Work<'_> {
         Ok(row.uidvalidity)
     }
 
+    /// The mailbox with this use, else the one of its usual name, else a new one; nothing when there is no room for one.
+    pub(super) fn special(
+        &mut self,
+        account: AccountId,
+        special_use: SpecialUse,
+    ) -> Result<Option<MailboxId>> {
+        let (of, name) = (int(account.raw()), special_use.usual_name());
+        let code = int(special_use_code(Some(special_use)));
+        let found = self
+            .conn
+            .prepare_cached(
+                "SELECT id FROM mailboxes WHERE account=? AND (special_use=? OR parent=0 AND name=?) \
+                 ORDER BY special_use<>?, id LIMIT 1",
+            )?
+            .query_row(params![of, code, name, code], |row| row.get::<_, i64>(0))
+            .optional()?;
+        if let Some(id) = found {
+            return Ok(Some(MailboxId::from_raw(uint(id))));
+        }
+        match self.check_place(account, None, None, name) {
+            Ok(()) => {}
+            Err(StoreError::Conflict(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let mailbox = self.shared.ids.next();
+        self.insert_mailbox(account, mailbox, None, name, Some(special_use))?;
+        Ok(Some(mailbox))
+    }
+
     /// Removes a mailbox. Its messages go with it at once for everybody to see; the collector empties it in slices.
     pub(super) fn delete_mailbox(&mut self, mailbox: MailboxId) -> Result<OpResult> {
         let row = self.ledger.known_mailbox(self.conn, mailbox)?.row.clone();

@@ -111,8 +111,10 @@ impl Work<'_> {
     /// The mailbox a target means at this moment: INBOX when the wanted one is gone or somebody else's.
     pub(super) fn resolve(&mut self, account: AccountId, target: &Target) -> Result<MailboxId> {
         let inbox = self.ledger.account(self.conn, account)?.inbox;
-        let Target::Mailbox(wanted) = target else {
-            return Ok(inbox);
+        let wanted = match target {
+            Target::Inbox => return Ok(inbox),
+            Target::Special(special_use) => return Ok(self.special(account, *special_use)?.unwrap_or(inbox)),
+            Target::Mailbox(wanted) => wanted,
         };
         let found = self.ledger.mailbox(self.conn, *wanted)?;
         Ok(if found.is_some_and(|state| state.row.account == account) {
