@@ -5,8 +5,7 @@ host a.test: Hearthpost with alice
   signs
   set smtp.authenticity = "enforce"
   alias away@a.test leads to bob@p.test
-  alias both@a.test leads to alice@a.test
-  alias both@a.test leads to bob@p.test
+  alias both@a.test leads to alice@a.test, bob@p.test
 host p.test: Postfix with bob
   checks
 host q.test: Postfix with carol
@@ -36,4 +35,15 @@ s.test gives "forged as ours" from alice@a.test to away@a.test: it is refused
 s.test gives "disowned" from x@s.test to away@a.test: it is refused
   From: boss@careful.test
   answer: 550 5.7.1 Not taken: nobody vouches for careful.test*and it would be forwarded*
+
+# An address that reaches somebody here too: that copy is kept, in Junk. SPF vouches for the envelope, so a report about the other one
+# reaches who sent it; and only then is it made.
+s.test gives "disowned for two" from x@s.test to both@a.test: it is taken
+  From: boss@careful.test
+alice@a.test receives "disowned for two" in Junk within 10 s
+s.test takes 1 message within 100 s
+  has: Action: failed
+  has: *not forwarded: nobody vouches for careful.test*
+s.test gives "disowned with a borrowed envelope" from boss@careful.test to both@a.test: it is refused
+  From: boss@careful.test
 nothing waits at a.test within 30 s

@@ -136,8 +136,10 @@ impl Hosts {
         for person in &own.people {
             server.account(person, PASSWORD)?;
         }
-        for (address, target) in &own.aliases {
-            server.tell(&["alias", "add", address, target])?;
+        for (address, targets) in &own.aliases {
+            let mut words = vec!["alias", "add", address];
+            words.extend(targets.iter().map(String::as_str));
+            server.tell(&words)?;
         }
         Ok(Hearthpost {
             server: RefCell::new(server),

@@ -62,8 +62,8 @@ pub struct HearthpostPlan {
     pub settings: Vec<(String, String, String)>,
     /// its doors are at all addresses of the machine, as they are without a setting
     pub everywhere: bool,
-    /// address, target
-    pub aliases: Vec<(String, String)>,
+    /// address, targets
+    pub aliases: Vec<(String, Vec<String>)>,
     /// other domains' mail that goes through one server
     pub routes: Vec<RoutePlan>,
 }

@@ -440,8 +440,8 @@ fn hearthpost_line(plan: &mut HearthpostPlan, text: &str) -> Result<(), String> 
     }
     match words(text)?.as_slice() {
         ["listens", "everywhere"] => plan.everywhere = true,
-        ["alias", address, "leads", "to", target] => {
-            plan.aliases.push(((*address).to_owned(), (*target).to_owned()));
+        ["alias", address, "leads", "to", targets @ ..] if !targets.is_empty() => {
+            plan.aliases.push(((*address).to_owned(), owned(targets)));
         }
         ["mail", "to", to, "goes", "through", host, "port", port, rest @ ..] => {
             let (rest, else_mx_after) = read_second_way(rest)?;
@@ -639,7 +639,7 @@ mod tests {
     #[test]
     fn hosts_have_domains_addresses_and_what_runs_there() {
         let text = "host a.test at 203.0.113.10, 2001:db8:113::10: Hearthpost with alice\n  listens everywhere\n  set queue.give_up = \"20 s\"\n  \
-                    alias x@a.test leads to y@b.test\n  mail to far.test goes through mx.g.test port 587 as joe\n\
+                    alias x@a.test leads to y@b.test, z@b.test\n  mail to far.test goes through mx.g.test port 587 as joe\n\
                     \x20 mail to near.test goes through mx.g.test port 25, after 3 attempts by MX\n\
                     host p.test: Postfix with grey\n  checks\n  puts grey@p.test off\n  signs\n  passes late@p.test on to gone@p.test\n\
                     host s.test: sink on port 587\n  over IPv6: connect: refuse\n  rcpt: reply 550 no\n\
@@ -654,7 +654,7 @@ mod tests {
             (true, &["alice@a.test".to_owned()][..])
         );
         assert_eq!(plan.settings[0].2, "\"20 s\"");
-        assert_eq!(plan.aliases[0].1, "y@b.test");
+        assert_eq!(plan.aliases[0].1, ["y@b.test", "z@b.test"]);
         assert_eq!(
             (plan.routes[0].port, plan.routes[0].user.as_deref()),
             (587, Some("joe"))
