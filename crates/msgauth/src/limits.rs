@@ -105,6 +105,8 @@ pub const STS_HEADER_FIELDS: usize = 100;
 pub const STS_RECORD_TIME: Duration = Duration::from_secs(15);
 /// While a policy counts, DNS is asked for another id once in so long.
 pub const STS_RECHECK: Duration = Duration::from_secs(10 * 60);
+/// Where DNS gave no answer, it is asked again after so long: a name server that is silent on such names would hold up every message.
+pub const STS_UNANSWERED: Duration = Duration::from_secs(60);
 /// A policy in use is fetched again after so long, or half its age, whichever is shorter (RFC 8461 §10.2 suggests a day).
 pub const STS_REFRESH: Duration = Duration::from_secs(24 * 60 * 60);
 /// In use is what mail was sent to within so long.

@@ -167,6 +167,32 @@ fn a_reload_changes_what_can_be_changed_and_no_session_ends() {
 }
 
 #[test]
+fn tls_4_a_reload_changes_which_domains_must_have_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), "[mandatory_tls]\ndomains = [\"one.test\"]\n");
+    let stage = |domain: &str| done(&served.data, &["tls", "show", domain])["stage"].clone();
+    assert_eq!(
+        (stage("one.test"), stage("two.test")),
+        ("require".into(), "nothing".into())
+    );
+    assert_eq!(stage("gmail.com"), "require");
+    let (code, said) = refused(&served.data, &["tls", "remove", "one.test"]);
+    assert!(code == 1 && said.contains("mandatory_tls.domains"), "{said}");
+    let file = dir.path().join("hearthpost.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let new = text.replace("[\"one.test\"]", "[\"two.test\"]\nshipped_list = \"warn\"");
+    std::fs::write(&file, new).unwrap();
+    let report = done(&served.data, &["reload"]);
+    let changed = serde_json::json!(["mandatory_tls.domains", "mandatory_tls.shipped_list"]);
+    assert_eq!(report["changed"], changed);
+    assert_eq!(
+        (stage("one.test"), stage("two.test")),
+        ("nothing".into(), "require".into())
+    );
+    assert_eq!(stage("gmail.com"), "warn");
+}
+
+#[test]
 fn a_broken_file_changes_nothing_and_every_problem_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let served = Served::start(dir.path(), "[limits]\nmessage_size = \"1 MiB\"\n");

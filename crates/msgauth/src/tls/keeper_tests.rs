@@ -362,6 +362,24 @@ async fn tls_5_several_records_or_none_are_no_policy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_server_that_is_silent_on_the_record_holds_up_one_message_a_minute() {
+    let house = House::new();
+    house
+        .dns
+        .replace("_mta-sts.there.test !delay 12s\n_mta-sts.there.test !timeout")
+        .unwrap();
+    let began = house.clock.monotonic().0;
+    for _ in 0..5 {
+        assert_eq!(house.sts().await, Sts::None);
+    }
+    assert_eq!((house.clock.monotonic().0 - began).as_secs(), 12);
+    assert_eq!(house.dns.asked().len(), 1);
+    advance(Duration::from_secs(60)).await;
+    house.dns.replace(ZONE).unwrap();
+    assert!(is_enforced(&house.sts().await));
+}
+
+#[tokio::test(start_paused = true)]
 async fn tls_5_a_kept_policy_outlives_blocked_dns_blocked_https_and_a_restart_until_its_age() {
     let mut house = House::new();
     assert!(is_enforced(&house.sts().await));

@@ -71,6 +71,18 @@ pub(super) enum Fault {
     Unknown,
 }
 
+impl Fault {
+    /// Its word.
+    pub(super) fn read(word: &str) -> Result<Self, String> {
+        match word {
+            "wrong-name" => Ok(Self::WrongName),
+            "expired" => Ok(Self::Expired),
+            "unknown" => Ok(Self::Unknown),
+            _ => Err("`wrong-name`, `expired` or `unknown` is expected".into()),
+        }
+    }
+}
+
 /// Which commands of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Which {
@@ -247,12 +259,7 @@ fn read_behaviour(stage: Stage, text: &str) -> Result<Behaviour, String> {
         "refuse" if stage == Stage::Connect => Behaviour::Refuse,
         "black-hole" if stage == Stage::Connect => Behaviour::BlackHole,
         "abort" if stage == Stage::Tls => Behaviour::Abort,
-        "certificate" if stage == Stage::Tls => Behaviour::Certificate(match rest {
-            "wrong-name" => Fault::WrongName,
-            "expired" => Fault::Expired,
-            "unknown" => Fault::Unknown,
-            _ => return Err("`wrong-name`, `expired` or `unknown` is expected".into()),
-        }),
+        "certificate" if stage == Stage::Tls => Behaviour::Certificate(Fault::read(rest)?),
         _ => return Err("no such behaviour at this stage".into()),
     })
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::script::Fault;
 use super::tls::Certificates;
 
 /// What it answers for.
@@ -27,16 +28,22 @@ pub struct PolicyServer {
 }
 
 impl PolicyServer {
-    /// Says `policy` at `address` (port 0: any).
+    /// Says `policy` at `address` (port 0: any), with a good certificate or one with a fault (`wrong-name`, `expired`, `unknown`).
     ///
     /// # Errors
     ///
-    /// The address cannot be listened on.
-    pub fn start(address: SocketAddr, policy: String, certificates: &Certificates) -> io::Result<Self> {
+    /// The address cannot be listened on, or there is no such fault.
+    pub fn start(
+        address: SocketAddr,
+        policy: String,
+        certificates: &Certificates,
+        fault: Option<&str>,
+    ) -> io::Result<Self> {
+        let fault = fault.map(Fault::read).transpose().map_err(io::Error::other)?;
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let (stopped, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let config = certificates.choose(None);
+        let config = certificates.choose(fault);
         let (theirs, counted) = (stopped.clone(), served.clone());
         let acceptor = std::thread::spawn(move || {
             for caller in listener.incoming() {
@@ -117,7 +124,7 @@ mod tests {
         let authority = Authority::new();
         let certificates = authority.certificates(&["mta-sts.s.test"]);
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = PolicyServer::start(any, "version: STSv1\n".to_owned(), &certificates).unwrap();
+        let server = PolicyServer::start(any, "version: STSv1\n".to_owned(), &certificates, None).unwrap();
         let mut roots = rustls::RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap())
@@ -144,5 +151,6 @@ mod tests {
             "{said}"
         );
         assert!(ask("/").starts_with("HTTP/1.1 404 "));
+        assert!(PolicyServer::start(any, String::new(), &certificates, Some("odd")).is_err());
     }
 }

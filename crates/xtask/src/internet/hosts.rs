@@ -4,7 +4,7 @@ use super::keys::{self, Key};
 use super::net::{self, DNS, Host, Net};
 use super::postfix::Postfix;
 use super::sinks::Doors;
-use super::story::{Family, HearthpostPlan, HostPlan, Kind, RoutePlan, Story};
+use super::story::{Family, HearthpostPlan, HostPlan, Kind, RoutePlan, Story, WebPlan};
 use crate::campaign::mailer::Person;
 use crate::campaign::names::Names;
 use crate::campaign::server::{Plan, Server, certificate};
@@ -96,7 +96,7 @@ impl Hosts {
                         hosts.keys.get(domain).and_then(|keys| keys.first()),
                     )?))
                 }
-                Kind::Web(lines) => Running::Web(web(plan, lines, &hosts.authority)?),
+                Kind::Web(own) => Running::Web(web(plan, own, &hosts.authority)?),
                 Kind::Sink(own) => Running::Sink(Doors::open(plan, own, &hosts.authority)?),
             };
             hosts.all.insert(plan.domains[0].clone(), running);
@@ -294,14 +294,15 @@ impl Hosts {
 }
 
 /// A web server at each address, on the port of the web.
-fn web(plan: &HostPlan, lines: &[String], authority: &Authority) -> Outcome<Vec<PolicyServer>> {
+fn web(plan: &HostPlan, own: &WebPlan, authority: &Authority) -> Outcome<Vec<PolicyServer>> {
     let certificates = authority.certificates(&[&plan.domains[0]]);
-    let policy: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let policy: String = own.policy.iter().map(|line| format!("{line}\n")).collect();
     let mut servers = Vec::new();
     for address in &plan.addresses {
         net::add_to_the_middle(*address)?;
         let door = SocketAddr::new(*address, WEB_PORT);
-        servers.push(PolicyServer::start(door, policy.clone(), &certificates)?);
+        let fault = own.fault.as_deref();
+        servers.push(PolicyServer::start(door, policy.clone(), &certificates, fault)?);
     }
     Ok(servers)
 }

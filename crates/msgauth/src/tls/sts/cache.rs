@@ -15,7 +15,7 @@ use super::policy::{StsMode, StsPolicy};
 use super::record::{NoRecord, StsRecord};
 use crate::limits::{
     STS_BACK_OFF_FIRST, STS_BACK_OFF_LONGEST, STS_LEAST_AGE, STS_RECHECK, STS_REFRESH, STS_REFRESHED_FOR,
-    STS_USE_NOTED,
+    STS_UNANSWERED, STS_USE_NOTED,
 };
 use crate::tls::attempt::ResultType;
 
@@ -28,6 +28,9 @@ pub struct Remembered {
     pub kept: Option<Kept>,
     /// when DNS was last asked for the record, in milliseconds since 1970
     pub checked_at: u64,
+    /// when it was asked and did not answer, in milliseconds since 1970; 0: it did, the last time
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unanswered_at: u64,
     /// fetching failed since
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
@@ -67,6 +70,9 @@ impl Remembered {
 
     /// Whether DNS is to be asked for the record before mail is sent.
     pub fn asks_record(&self, now: UnixMs) -> bool {
+        if self.waits_for_dns(now) {
+            return false;
+        }
         self.live(now).is_none() || since(self.checked_at, now) >= STS_RECHECK.as_millis()
     }
 
@@ -89,6 +95,7 @@ impl Remembered {
 
     /// DNS was asked; `None`: there was no answer. Nothing is remembered of a domain that has nothing.
     pub fn checked(&mut self, answer: Option<&Result<StsRecord, NoRecord>>, now: UnixMs) {
+        self.unanswered_at = if answer.is_none() { now.0 } else { 0 };
         if self.live(now).is_some() {
             self.checked_at = now.0;
         } else if answer == Some(&Err(NoRecord::None)) {
@@ -130,7 +137,7 @@ impl Remembered {
 
     /// Nobody loses anything when it is forgotten.
     pub fn is_over(&self, now: UnixMs) -> bool {
-        self.live(now).is_none() && !self.backs_off(now)
+        self.live(now).is_none() && !self.backs_off(now) && !self.waits_for_dns(now)
     }
 
     /// The moment from which on it is of less use than another's.
@@ -139,6 +146,10 @@ impl Remembered {
             .live(now)
             .is_some_and(|kept| kept.policy.mode == StsMode::Enforce);
         (enforced, self.used_at)
+    }
+
+    fn waits_for_dns(&self, now: UnixMs) -> bool {
+        self.unanswered_at != 0 && since(self.unanswered_at, now) < STS_UNANSWERED.as_millis()
     }
 
     fn backs_off(&self, now: UnixMs) -> bool {
@@ -163,6 +174,11 @@ impl Kept {
                 .saturating_add(self.policy.max_age_s.saturating_mul(1000)),
         )
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Milliseconds from `then` to `now`. A clock that was set back makes nothing older.

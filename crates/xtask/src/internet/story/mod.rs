@@ -49,8 +49,17 @@ pub enum Kind {
     Postfix(PostfixPlan),
     /// a server that does what its rules say, and remembers what it took
     Sink(SinkPlan),
-    /// a web server that says these lines as an MTA-STS policy
-    Web(Vec<String>),
+    /// a web server that says an MTA-STS policy
+    Web(WebPlan),
+}
+
+/// What a web server says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WebPlan {
+    /// the lines of its policy
+    pub policy: Vec<String>,
+    /// what is wrong with its certificate
+    pub fault: Option<String>,
 }
 
 /// A Hearthpost's people and settings.

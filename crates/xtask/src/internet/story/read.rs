@@ -3,7 +3,7 @@
 use super::lines::{Block, blocks, words};
 use super::{
     Bound, Check, Expectation, Family, HearthpostPlan, HostPlan, Kind, PostfixPlan, RoutePlan, Rule,
-    SinkPlan, Step, Story, What,
+    SinkPlan, Step, Story, WebPlan, What,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -405,7 +405,7 @@ fn read_host(text: &str, below: &[Block<'_>], place: usize) -> Result<HostPlan, 
             Kind::Postfix(plan)
         }
         ["sink"] => Kind::Sink(read_sink(25, &own)?),
-        ["web", "server"] => Kind::Web(own.iter().map(|line| line.text.to_owned()).collect()),
+        ["web", "server"] => Kind::Web(read_web(&own)),
         ["sink", "on", "port", port] => Kind::Sink(read_sink(number(port)?, &own)?),
         _ => {
             return Err(
@@ -419,6 +419,18 @@ fn read_host(text: &str, below: &[Block<'_>], place: usize) -> Result<HostPlan, 
         kind,
         signs: !signing.is_empty(),
     })
+}
+
+/// `certificate FAULT`, and the lines of the policy.
+fn read_web(own: &[&Block<'_>]) -> WebPlan {
+    let mut plan = WebPlan::default();
+    for line in own {
+        match line.text.strip_prefix("certificate ") {
+            Some(fault) => plan.fault = Some(fault.to_owned()),
+            None => plan.policy.push(line.text.to_owned()),
+        }
+    }
+    plan
 }
 
 /// Both families, for a host that does not say where it is.
