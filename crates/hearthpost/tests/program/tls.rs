@@ -73,7 +73,7 @@ fn what_cannot_be_required_or_told_says_why() {
             "is no domain",
         ),
         (
-            &["tls", "report", "example.org", "--day", "yesterday"],
+            &["tls", "report", "example.org", "--day", "tomorrow"],
             2,
             "is no day",
         ),
