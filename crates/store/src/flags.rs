@@ -178,6 +178,18 @@ pub enum FlagEdit {
     Remove(Flags),
 }
 
+impl FlagEdit {
+    /// What the change does to the bits of any message: those that stay, and those that are set.
+    pub fn on_bits(&self) -> (u32, u32) {
+        match self {
+            Self::Replace(new) => (0, new.bits),
+            Self::ReplaceSome(new, mask) => (!mask.bits, new.bits & mask.bits),
+            Self::Add(more) => (u32::MAX, more.bits),
+            Self::Remove(less) => (!less.bits, 0),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,5 +232,26 @@ mod tests {
             );
         }
         assert!(rest.touches(&wanted) && !seen.touches(&wanted));
+    }
+
+    #[test]
+    fn what_a_change_does_to_bits_is_what_it_does_to_flags() {
+        let mask = FlagMask {
+            bits: SEEN | FLAGGED,
+            keywords: false,
+        };
+        let new = Flags::bits(SEEN | ANSWERED);
+        for edit in [
+            FlagEdit::Replace(new.clone()),
+            FlagEdit::ReplaceSome(new.clone(), mask),
+            FlagEdit::Add(new.clone()),
+            FlagEdit::Remove(new.clone()),
+        ] {
+            let (keep, set) = edit.on_bits();
+            for bits in [0, SEEN, FLAGGED, SEEN | DELETED, u32::MAX] {
+                let after = Flags::bits(bits).edited(&edit);
+                assert_eq!(after.bits, bits & keep | set, "{edit:?} of {bits}");
+            }
+        }
     }
 }

@@ -9,9 +9,9 @@ use super::make::{
 };
 use crate::contract::{
     AccountRow, Claim, Conflict, GrantRow, METADATA_VALUE_BYTES, NewAccount, Op, OpResult, Outcome,
-    PAGE_ROWS, SpecialUse, Store, StoreError, Target,
+    PAGE_ROWS, PlacementRow, SpecialUse, Store, StoreError, Target,
 };
-use crate::flags::{DELETED, FlagEdit, FlagMask, Flags, SEEN};
+use crate::flags::{ANSWERED, DELETED, FlagEdit, FlagMask, Flags, SEEN};
 use crate::rights::{Grant, Grantee, Rights, RightsChange, Side};
 use crate::uids::UidSet;
 
@@ -30,6 +30,7 @@ cases![
     expunge_leaves_tombstones,
     changes_come_in_pages_that_advance,
     deleted_bytes_are_counted_over_all_pages,
+    a_change_of_everything_is_as_one_of_each,
     uids_and_uidvalidity_are_never_reused,
     mailboxes_form_a_tree,
     renaming_inbox_moves_its_messages,
@@ -919,6 +920,91 @@ async fn deleted_bytes_are_counted_over_all_pages(store: &dyn Store) {
     let wanted: u64 = wanted.map(|row| row.size_bytes).sum();
     assert_eq!(store.deleted_bytes(mailbox(1)).await, Ok(wanted));
     assert_eq!(store.deleted_bytes(mailbox(2)).await, Ok(0));
+}
+
+async fn a_change_of_everything_is_as_one_of_each(store: &dyn Store) {
+    begin(store).await;
+    for n in 1..=60 {
+        let body = body(store, n, b"x").await.expect("a body");
+        let many = (0..10).map(|recipient| delivery(recipient, account(1))).collect();
+        commit(store, accept(n, body, many, Vec::new()))
+            .await
+            .expect("accepted");
+    }
+    let set = async |uids: UidSet, edit, unchanged_since| {
+        let op = Op::SetFlags {
+            mailbox: mailbox(1),
+            uids,
+            edit,
+            unchanged_since,
+        };
+        match commit(store, op).await.expect("flags") {
+            OpResult::FlagsSet {
+                changed, modified, ..
+            } => (changed, modified),
+            other => panic!("{other:?}"),
+        }
+    };
+    let every = |step: usize| UidSet::from_uids((1..=600).step_by(step));
+    let mut rare = Flags::default();
+    rare.add_keyword("Rare");
+    set(every(3), FlagEdit::Add(Flags::bits(SEEN)), None).await;
+    set(every(7), FlagEdit::Add(rare.clone()), None).await;
+    let rows = all_rows(store).await;
+    let reached = rows.iter().map(|row| row.modseq).max().expect("rows");
+    set(every(100), FlagEdit::Add(Flags::bits(DELETED)), None).await;
+    let before = all_rows(store).await;
+    rare.bits = SEEN | ANSWERED;
+    for (edit, since) in [
+        (FlagEdit::Add(Flags::bits(SEEN | DELETED)), Some(reached)),
+        (FlagEdit::Remove(Flags::bits(SEEN)), None),
+        (FlagEdit::Replace(rare.clone()), None),
+        (FlagEdit::Remove(rare), None),
+    ] {
+        let before = all_rows(store).await;
+        let (changed, modified) = set(all(), edit.clone(), since).await;
+        let left = |uid| modified.contains(uid);
+        let wanted: Vec<(u32, Flags)> = before
+            .iter()
+            .map(|row| match left(row.uid) {
+                true => (row.uid, row.flags.clone()),
+                false => (row.uid, row.flags.edited(&edit)),
+            })
+            .collect();
+        let after = all_rows(store).await;
+        let told: Vec<(u32, Flags)> = after.iter().map(|row| (row.uid, row.flags.clone())).collect();
+        assert_eq!(told, wanted, "{edit:?}");
+        for (one, next) in before.iter().zip(&after) {
+            let row = changed.iter().find(|row| row.uid == next.uid);
+            assert_eq!(one.flags != next.flags, row.is_some(), "{edit:?} of {}", one.uid);
+            let (flags, modseq) = row.map_or((&one.flags, one.modseq), |row| (&row.flags, row.modseq));
+            assert_eq!(
+                (flags, modseq),
+                (&next.flags, next.modseq),
+                "{edit:?} of {}",
+                one.uid
+            );
+        }
+    }
+    let late: Vec<u32> = before
+        .iter()
+        .filter(|row| row.modseq > reached)
+        .map(|row| row.uid)
+        .collect();
+    assert_eq!(late, [1, 101, 201, 301, 401, 501]);
+}
+
+/// Of the first mailbox.
+async fn all_rows(store: &dyn Store) -> Vec<PlacementRow> {
+    let mut rows: Vec<PlacementRow> = Vec::new();
+    loop {
+        let after = rows.last().map_or(0, |row| row.uid);
+        let page = store.placements(mailbox(1), after).await.expect("placements");
+        if page.is_empty() {
+            return rows;
+        }
+        rows.extend(page);
+    }
 }
 
 async fn uids_and_uidvalidity_are_never_reused(store: &dyn Store) {

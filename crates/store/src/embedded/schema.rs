@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use world::clock::UnixMs;
 
 use crate::contract::{Result, StoreError};
+use crate::embedded::apply::teach_sum;
 use crate::embedded::migrate;
 use crate::limits::{READER_CACHE_KIB, WAL_CHECKPOINT_BYTES, WRITER_CACHE_KIB};
 
@@ -88,6 +89,7 @@ pub(crate) fn open_writer(path: &Path, now: UnixMs) -> Result<(Connection, bool)
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         WRITER_CACHE_KIB,
     )?;
+    teach_sum(&conn)?;
     if conn.is_readonly("main")? {
         return Err(StoreError::Fatal(
             "mail.db can only be read: the file system is mounted read-only".to_owned(),

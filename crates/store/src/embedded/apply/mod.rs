@@ -19,7 +19,7 @@ use crate::embedded::ledger::Ledger;
 use crate::embedded::shared::Shared;
 
 pub(crate) use accounts::TARGET_SEPARATOR;
-pub(crate) use flags::flags_of;
+pub(crate) use flags::{flags_of, teach_sum};
 pub(crate) use operate::audit_sum;
 pub(crate) use outcome::attempt_sum;
 pub(crate) use place::unreference;
