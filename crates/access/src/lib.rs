@@ -3,29 +3,25 @@
 //! [`imap::serve_connection`] and [`pop3::serve_connection`] take a wire and serve one client until it leaves; see there for the
 //! journey of a connection.
 //! Each protocol has its own folder, and none imports another: they meet in `mailbox`, which is what a person can do with
-//! their mail, whatever the protocol.
+//! their mail, whatever the protocol. What is the same at every door is here once: how a connection begins (`door.rs`), reads and writes
+//! (`wire.rs`), how many mistakes it may make (`conduct.rs`), and how somebody signs in (`sign_in.rs`).
 //!
 //! Guarantees: nothing is done before sign-in but signing in; a change is answered `OK` only with the store's proof; an idle
 //! connection holds no buffer and no read transaction. Limits: [`limits`]. Events: [`events`].
 //!
 //! Absences: no ManageSieve, no JMAP; no parsing of commands (that is `imap` and `pop3`), no SQL, no knowledge of files.
 
+mod conduct;
+mod door;
 pub mod events;
 pub mod imap;
 pub mod limits;
 mod other_protocol;
 pub mod pop3;
+mod sign_in;
+mod wire;
 
-/// How a door begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Security {
-    /// TLS from the first octet (RFC 8314): ports 993 and 995
-    ImplicitTls,
-    /// plaintext, with STARTTLS or STLS when there is a certificate: ports 143 and 110
-    StartTls,
-    /// plaintext only
-    Plain,
-}
+pub use door::{Doors, Security};
 
 #[doc(hidden)]
 pub mod fuzzing {

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::Security;
 use access::imap::{Context as ImapContext, MessageLimit};
 use access::pop3::Context as Pop3Context;
+use access::{Doors, Security};
 use config::Checked;
 use deliver::Worker;
 use directory::LocalRules;
@@ -600,7 +600,7 @@ impl Serving {
             ids: services.ids.clone(),
             shutdown: stop.clone(),
         };
-        let imap = ImapContext {
+        let doors = Doors {
             guard: guard.clone(),
             directory: services.directory.clone(),
             mailboxes: Mailboxes::start_indexed(
@@ -614,21 +614,19 @@ impl Serving {
             tls: tls.map(|tls| tls.server("imap")).transpose()?,
             insecure_auth: plan.insecure_auth,
             unpaced: plan.unpaced,
-            append_limit_bytes: plan.message_bytes,
-            message_limit: plan.message_limit,
             shutdown: stop,
         };
         let pop3 = Pop3Context {
-            directory: imap.directory.clone(),
-            guard: imap.guard.clone(),
-            mailboxes: imap.mailboxes.clone(),
-            clock: imap.clock.clone(),
-            events: imap.events.clone(),
-            tls: tls.map(|tls| tls.server("pop3")).transpose()?,
-            insecure_auth: imap.insecure_auth,
-            unpaced: imap.unpaced,
+            doors: Doors {
+                tls: tls.map(|tls| tls.server("pop3")).transpose()?,
+                ..doors.clone()
+            },
             taken: Arc::default(),
-            shutdown: imap.shutdown.clone(),
+        };
+        let imap = ImapContext {
+            doors,
+            append_limit_bytes: plan.message_bytes,
+            message_limit: plan.message_limit,
         };
         let settings = DoorSettings {
             max_message_bytes: plan.message_bytes,

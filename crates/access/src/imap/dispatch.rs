@@ -13,6 +13,8 @@ use super::session::{Cx, Next, Proof, User};
 
 /// RFC 9586 §3.1.
 pub(crate) const ONLY_UIDS: &str = "UIDONLY is enabled: use UIDs";
+/// What a command hears that no file handles.
+const NOT_HERE: &str = "Not here";
 
 /// Commands that need an open mailbox; the others go on to `of_user`.
 pub(crate) async fn in_mailbox(
@@ -104,12 +106,59 @@ pub(crate) async fn of_user(
     }
     match (command, answer) {
         (Command::Noop, Answer::Reading(answer)) => answer.ok(&mut cx.io.out, None),
+        (Command::Enable(names), Answer::Reading(answer)) => {
+            commands::enable::run(cx, user, opened.as_deref(), &names, answer);
+        }
+        (mut command @ Command::MultiSearch(_), answer) if filters::are_in(&command) => {
+            if let Some(answer) = Box::pin(filters::put_in(cx, user, None, &mut command, answer)).await {
+                return Box::pin(of_user(cx, user, None, command, answer)).await;
+            }
+        }
+        (Command::MultiSearch(asked), Answer::Reading(answer)) => {
+            Box::pin(commands::multi_search::run(cx, user, None, &asked, answer)).await?;
+        }
+        (Command::Append(append), Answer::Change(answer)) => {
+            return Box::pin(commands::append::run(cx, user, opened, &append, answer)).await;
+        }
+        (Command::Notify(asked), Answer::Reading(answer)) => {
+            Box::pin(commands::notify::run(cx, user, opened, asked, answer)).await?;
+        }
+        (Command::Idle, Answer::Reading(answer)) => {
+            return Box::pin(commands::idle::run(cx, user, opened, answer)).await;
+        }
+        (command, answer) if is_about_names(&command) => of_names(cx, user, command, answer).await?,
+        (command, answer) if is_about_extras(&command) => of_extras(cx, user, command, answer).await?,
+        (_, answer) => answer.bad(&mut cx.io.out, None, NOT_HERE),
+    }
+    Ok(Next::Go)
+}
+
+fn is_about_names(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Namespace
+            | Command::List(_)
+            | Command::Lsub(_)
+            | Command::Status(_)
+            | Command::Create(_)
+            | Command::Delete(_)
+            | Command::Rename(_)
+            | Command::Subscribe(_)
+            | Command::Unsubscribe(_)
+    )
+}
+
+/// The tree of mailboxes.
+async fn of_names(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    command: Command,
+    answer: Answer<Proof>,
+) -> Result<(), Stop> {
+    match (command, answer) {
         (Command::Namespace, Answer::Reading(answer)) => {
             cx.io.out.namespace();
             answer.ok(&mut cx.io.out, None);
-        }
-        (Command::Enable(names), Answer::Reading(answer)) => {
-            commands::enable::run(cx, user, opened.as_deref(), &names, answer);
         }
         (Command::List(list), Answer::Reading(answer)) => {
             Box::pin(commands::list::run(cx, user, &list, answer)).await?;
@@ -119,14 +168,6 @@ pub(crate) async fn of_user(
         }
         (Command::Status(status), Answer::Reading(answer)) => {
             Box::pin(commands::status::run(cx, user, &status, answer)).await?;
-        }
-        (mut command @ Command::MultiSearch(_), answer) if filters::are_in(&command) => {
-            if let Some(answer) = Box::pin(filters::put_in(cx, user, None, &mut command, answer)).await {
-                return Box::pin(of_user(cx, user, None, command, answer)).await;
-            }
-        }
-        (Command::MultiSearch(asked), Answer::Reading(answer)) => {
-            Box::pin(commands::multi_search::run(cx, user, None, &asked, answer)).await?;
         }
         (Command::Create(create), Answer::Change(answer)) => {
             Box::pin(commands::create::run(cx, user, &create, answer)).await?;
@@ -143,9 +184,38 @@ pub(crate) async fn of_user(
         (Command::Unsubscribe(name), Answer::Change(answer)) => {
             Box::pin(commands::subscribe::run(cx, user, &name, false, answer)).await?;
         }
-        (Command::Append(append), Answer::Change(answer)) => {
-            return Box::pin(commands::append::run(cx, user, opened, &append, answer)).await;
-        }
+        (_, answer) => answer.bad(&mut cx.io.out, None, NOT_HERE),
+    }
+    Ok(())
+}
+
+fn is_about_extras(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::SetAcl(_)
+            | Command::DeleteAcl(_)
+            | Command::GetAcl(_)
+            | Command::ListRights(_)
+            | Command::MyRights(_)
+            | Command::GetQuota(_)
+            | Command::GetQuotaRoot(_)
+            | Command::SetQuota(_)
+            | Command::GetMetadata(_)
+            | Command::SetMetadata(_)
+            | Command::ResetKey(_)
+            | Command::GenUrlAuth(_)
+            | Command::UrlFetch(_)
+    )
+}
+
+/// What a mailbox has beside messages: rights, room, notes, and URLs that let others in.
+async fn of_extras(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    command: Command,
+    answer: Answer<Proof>,
+) -> Result<(), Stop> {
+    match (command, answer) {
         (Command::ResetKey(reset), Answer::Change(answer)) => {
             Box::pin(commands::urlauth::reset(cx, user, &reset, answer)).await?;
         }
@@ -183,13 +253,7 @@ pub(crate) async fn of_user(
         (Command::SetMetadata(set), Answer::Change(answer)) => {
             Box::pin(commands::metadata::set(cx, user, &set, answer)).await?;
         }
-        (Command::Notify(asked), Answer::Reading(answer)) => {
-            Box::pin(commands::notify::run(cx, user, opened, asked, answer)).await?;
-        }
-        (Command::Idle, Answer::Reading(answer)) => {
-            return Box::pin(commands::idle::run(cx, user, opened, answer)).await;
-        }
-        (_, answer) => answer.bad(&mut cx.io.out, None, "Not here"),
+        (_, answer) => answer.bad(&mut cx.io.out, None, NOT_HERE),
     }
-    Ok(Next::Go)
+    Ok(())
 }

@@ -8,10 +8,11 @@ use imap::mode::Mode;
 use imap::out::{Code, Out};
 use tokio::sync::watch;
 use world::clock::Monotonic;
-use world::line::{Driver, ReadError};
+use world::line::Driver;
 
 use super::compress::Deflate;
-use crate::limits::{GOODBYE, IN_PROGRESS, OUTPUT_BYTES, SENT_AHEAD_BYTES, WRITE};
+use crate::limits::{IN_PROGRESS, OUTPUT_BYTES, SENT_AHEAD_BYTES};
+use crate::wire::{self, Wire};
 
 /// The connection is of no more use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,16 @@ pub(crate) enum Stop {
     MailboxGone,
 }
 
+impl From<wire::Stop> for Stop {
+    fn from(stop: wire::Stop) -> Self {
+        match stop {
+            wire::Stop::Gone => Self::Gone,
+            wire::Stop::TimedOut => Self::TimedOut,
+            wire::Stop::Shutdown => Self::Shutdown,
+        }
+    }
+}
+
 /// The command under way.
 struct Task {
     tag: Tag,
@@ -35,7 +46,7 @@ struct Task {
 
 /// The two directions of one connection.
 pub(crate) struct Io<'d> {
-    driver: &'d mut Driver,
+    wire: Wire<'d>,
     pub(crate) framer: Framer,
     /// responses that are being made; [`Io::send`] hands them on
     pub(crate) out: Out,
@@ -43,19 +54,17 @@ pub(crate) struct Io<'d> {
     pub(crate) mode: Mode,
     compression: Option<Box<Deflate>>,
     task: Option<Task>,
-    shutdown: watch::Receiver<bool>,
 }
 
 impl<'d> Io<'d> {
     pub(crate) fn new(driver: &'d mut Driver, shutdown: watch::Receiver<bool>) -> Self {
         Self {
-            driver,
+            wire: Wire::new(driver, shutdown),
             framer: Framer::default(),
             out: Out::new(),
             mode: Mode::default(),
             compression: None,
             task: None,
-            shutdown,
         }
     }
 
@@ -67,11 +76,11 @@ impl<'d> Io<'d> {
 
     /// The moment after which a wait that begins now is over.
     pub(crate) fn after(&self, wait: Duration) -> Monotonic {
-        Monotonic(self.now().0 + wait)
+        self.wire.after(wait)
     }
 
     pub(crate) fn now(&self) -> Monotonic {
-        self.driver.clock().monotonic()
+        self.wire.now()
     }
 
     /// The next thing the client sent. What waits to be sent goes out before it waits. Cancel-safe.
@@ -91,7 +100,7 @@ impl<'d> Io<'d> {
     pub(crate) fn feed(&mut self) -> (usize, Progress) {
         let octets = match &self.compression {
             Some(deflate) => deflate.plain(),
-            None => self.driver.buffered(),
+            None => self.wire.buffered(),
         };
         self.framer.feed(octets)
     }
@@ -99,14 +108,14 @@ impl<'d> Io<'d> {
     pub(crate) fn buffered(&self) -> &[u8] {
         match &self.compression {
             Some(deflate) => deflate.plain(),
-            None => self.driver.buffered(),
+            None => self.wire.buffered(),
         }
     }
 
     pub(crate) fn consume(&mut self, used: usize) {
         match &mut self.compression {
             Some(deflate) => deflate.consume(used),
-            None => self.driver.consume(used),
+            None => self.wire.consume(used),
         }
     }
 
@@ -118,20 +127,7 @@ impl<'d> Io<'d> {
             return Ok(());
         }
         self.flush().await?;
-        if *self.shutdown.borrow() {
-            return Err(Stop::Shutdown);
-        }
-        let Self { driver, shutdown, .. } = self;
-        tokio::select! {
-            biased;
-            read = driver.fill(deadline) => match read {
-                Ok(0) => Err(Stop::Gone),
-                Ok(_) => Ok(()),
-                Err(ReadError::TimedOut) => Err(Stop::TimedOut),
-                Err(_) => Err(Stop::Gone),
-            },
-            () = stopping(shutdown) => Err(Stop::Shutdown),
-        }
+        Ok(self.wire.fill(deadline).await?)
     }
 
     /// Between two steps of a long command: lets others have the processor, and ends the command when nobody waits for its
@@ -139,23 +135,13 @@ impl<'d> Io<'d> {
     pub(crate) async fn breathe(&mut self) -> Result<(), Stop> {
         tokio::task::yield_now().await;
         self.tell_progress().await?;
-        if *self.shutdown.borrow() {
+        if self.wire.is_stopping() {
             return Err(Stop::Shutdown);
         }
-        if self.driver.buffered().len() >= SENT_AHEAD_BYTES {
+        if self.wire.buffered().len() >= SENT_AHEAD_BYTES {
             return Ok(());
         }
-        let deadline = self.after(WRITE);
-        tokio::select! {
-            biased;
-            read = self.driver.fill(deadline) => match read {
-                Ok(0) => Err(Stop::Gone),
-                Ok(_) => Ok(()),
-                Err(ReadError::TimedOut) => Err(Stop::TimedOut),
-                Err(_) => Err(Stop::Gone),
-            },
-            () = std::future::ready(()) => Ok(()),
-        }
+        Ok(self.wire.take_what_came().await?)
     }
 
     /// A command begins; [`Io::breathe`] and [`Io::patiently`] tell the client when it takes long.
@@ -173,7 +159,7 @@ impl<'d> Io<'d> {
     pub(crate) async fn patiently<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
         let mut work = std::pin::pin!(work);
         loop {
-            let wake = self.driver.clock().sleep_until(self.after(IN_PROGRESS));
+            let wake = self.wire.sleep_until(self.after(IN_PROGRESS));
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
@@ -203,12 +189,12 @@ impl<'d> Io<'d> {
         let Some(deflate) = &mut self.compression else {
             return Ok(false);
         };
-        let octets = self.driver.buffered();
+        let octets = self.wire.buffered();
         if octets.is_empty() && !deflate.has_more() {
             return Ok(false);
         }
         let used = deflate.inflate(octets).map_err(|_| Stop::Gone)?;
-        self.driver.consume(used);
+        self.wire.consume(used);
         Ok(used > 0 || !deflate.plain().is_empty())
     }
 
@@ -234,13 +220,13 @@ impl<'d> Io<'d> {
     fn put(&mut self, octets: &[u8]) {
         match &mut self.compression {
             Some(deflate) => deflate.write(octets),
-            None => self.driver.write(octets),
+            None => self.wire.write(octets),
         }
     }
 
     fn waiting(&self) -> usize {
         let compressed = self.compression.as_ref().map_or(0, |deflate| deflate.unsent());
-        self.out.len() + compressed + self.driver.unsent()
+        self.out.len() + compressed + self.wire.unsent()
     }
 
     /// Asks for the literal (RFC 3501 §4.3).
@@ -272,11 +258,7 @@ impl<'d> Io<'d> {
             self.put(&responses);
         }
         self.deflate();
-        if self.driver.unsent() == 0 {
-            return Ok(());
-        }
-        let deadline = self.after(WRITE);
-        self.driver.flush(deadline).await.map_err(|_| Stop::Gone)
+        Ok(self.wire.flush().await?)
     }
 
     /// Puts responses where `into_tls` finds them, unsent.
@@ -289,7 +271,7 @@ impl<'d> Io<'d> {
     fn deflate(&mut self) {
         if let Some(deflate) = &mut self.compression {
             let octets = deflate.flush();
-            self.driver.write(&octets);
+            self.wire.write(&octets);
         }
     }
 
@@ -303,26 +285,13 @@ impl<'d> Io<'d> {
     /// Sends what waits and ends.
     pub(crate) async fn close(&mut self) {
         self.hold();
-        let deadline = self.after(GOODBYE);
-        // Whether the client still listens does not matter any more.
-        let _left = self.driver.close_lingering(deadline).await;
+        self.wire.close().await;
     }
 
     /// Waits without reading.
     pub(crate) async fn pause(&mut self, pause: Duration) -> Result<(), Stop> {
         self.flush().await?;
-        let wake = self.driver.clock().sleep_until(self.after(pause));
-        tokio::select! {
-            () = wake => Ok(()),
-            () = stopping(&mut self.shutdown) => Err(Stop::Shutdown),
-        }
-    }
-}
-
-/// Completes when the server is to stop; never, when nobody can tell us any more.
-async fn stopping(shutdown: &mut watch::Receiver<bool>) {
-    if shutdown.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
+        Ok(self.wire.pause(pause).await?)
     }
 }
 

@@ -40,107 +40,58 @@ mod session;
 mod sort;
 mod updates;
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use directory::Directory;
-use guard::Guard;
-use mailbox::Mailboxes;
-use tokio::sync::watch;
-use world::clock::{Clock, Monotonic};
-use world::events::Events;
-use world::line::{Connection, IntoTlsError, Plain};
-use world::net::{BoxWire, Peer, TlsServer};
+use world::net::{BoxWire, Peer};
 
-use crate::events::AccessEvent;
-use crate::limits::BEFORE_SIGN_IN;
-use session::{End, Session};
+use crate::door::{self, End, Opened};
+use session::Session;
 
-pub use crate::Security;
+pub use crate::{Doors, Security};
 pub use ahead::Ahead;
 pub use imap::capability::MessageLimit;
 
 /// What the IMAP doors need: one value for all connections.
 #[derive(Clone)]
 pub struct Context {
-    /// who may sign in
-    pub directory: Arc<Directory>,
-    /// counts wrong passwords for each address
-    pub guard: Arc<Guard>,
-    /// their mail
-    pub mailboxes: Arc<Mailboxes>,
-    /// the time
-    pub clock: Arc<dyn Clock>,
-    /// where events go
-    pub events: Arc<dyn Events>,
-    /// our certificates; without them STARTTLS is not offered
-    pub tls: Option<Arc<dyn TlsServer>>,
-    /// sign-in without TLS: for the demo on loopback alone
-    pub insecure_auth: bool,
-    /// commands before sign-in are not slowed down: for the demo under a load generator
-    pub unpaced: bool,
+    /// what every door needs
+    pub doors: Doors,
     /// largest message that APPEND takes (octets)
     pub append_limit_bytes: u64,
     /// how many messages one command takes, if that is limited
     pub message_limit: Option<MessageLimit>,
-    /// becomes true when the server is about to stop: connections say BYE
-    pub shutdown: watch::Receiver<bool>,
 }
 
-/// Serves one client until it leaves, is sent away, or the server stops.
+impl Deref for Context {
+    type Target = Doors;
+
+    fn deref(&self) -> &Doors {
+        &self.doors
+    }
+}
+
+impl DerefMut for Context {
+    fn deref_mut(&mut self) -> &mut Doors {
+        &mut self.doors
+    }
+}
+
+/// Serves one client until it leaves, is sent away, or the server stops: then it says BYE.
 pub async fn serve_connection(ctx: &Arc<Context>, wire: BoxWire, peer: Peer, security: Security) {
-    let begun = ctx.clock.monotonic();
-    let until = Monotonic(begun.0 + BEFORE_SIGN_IN);
-    match security {
-        Security::ImplicitTls => {
-            let Some(tls) = &ctx.tls else { return };
-            let handshake = Connection::accept_tls(wire, peer, Arc::clone(&ctx.clock), tls.as_ref(), until);
-            match Box::pin(handshake).await {
-                Ok(mut secured) => {
-                    let mut session = Session::new(ctx, peer, begun, true, false);
-                    session.greet(&mut secured).await;
-                }
-                Err(error) => tls_failed(ctx, peer, &error),
+    match door::open(ctx, wire, peer, security).await {
+        None => {}
+        Some(Opened::Secured(mut secured, start)) => {
+            Session::new(ctx, start).greet(&mut secured).await;
+        }
+        Some(Opened::Plain(mut plain, start)) => {
+            let End::StartTls = Session::new(ctx, start).greet(&mut plain).await else {
+                return;
+            };
+            // RFC 3501 §6.2.1: no second greeting.
+            if let Some((mut secured, start)) = door::start_tls(ctx, plain, start).await {
+                Session::new(ctx, start).serve(&mut secured).await;
             }
         }
-        Security::StartTls | Security::Plain => {
-            let can_start_tls = security == Security::StartTls && ctx.tls.is_some();
-            let plain = Connection::<Plain>::new(wire, peer, Arc::clone(&ctx.clock));
-            serve_plain(ctx, plain, begun, can_start_tls).await;
-        }
     }
-}
-
-async fn serve_plain(
-    ctx: &Arc<Context>,
-    mut plain: Connection<Plain>,
-    begun: Monotonic,
-    can_start_tls: bool,
-) {
-    let peer = plain.peer();
-    let mut session = Session::new(ctx, peer, begun, ctx.insecure_auth, can_start_tls);
-    let End::StartTls = session.greet(&mut plain).await else {
-        return;
-    };
-    drop(session);
-    let Some(tls) = &ctx.tls else { return };
-    // `into_tls` consumes the plaintext connection; the session that follows knows nothing of the one before.
-    match Box::pin(plain.into_tls(tls.as_ref(), Monotonic(begun.0 + BEFORE_SIGN_IN))).await {
-        Ok(mut secured) => {
-            let mut session = Session::new(ctx, peer, begun, true, false);
-            session.serve(&mut secured).await;
-        }
-        Err(error) => tls_failed(ctx, peer, &error),
-    }
-}
-
-fn tls_failed(ctx: &Context, peer: Peer, error: &IntoTlsError) {
-    let peer = peer.addr.ip();
-    let event = match error {
-        IntoTlsError::PlaintextAfterStarttls => AccessEvent::PlaintextAfterStarttls { peer },
-        other => AccessEvent::TlsFailed {
-            peer,
-            reason: other.to_string(),
-        },
-    };
-    ctx.events.emit(&event);
 }

@@ -26,9 +26,12 @@ use super::notices::{self, Notify};
 use super::refusal::Refusal;
 use super::rights;
 use super::updates::tell;
+use crate::conduct::Conduct;
+use crate::door::{End, Start};
 use crate::events::AccessEvent;
-use crate::limits::{BEFORE_SIGN_IN, COMMANDS_A_SECOND, ERRORS, ERRORS_BEFORE_SIGN_IN, IDLE};
+use crate::limits::IDLE;
 use crate::other_protocol::is_other_protocol;
+use crate::sign_in::{No, Outcome};
 
 /// The proof that a change's `OK` takes.
 pub(crate) type Proof = Durable<()>;
@@ -36,15 +39,6 @@ pub(crate) type Proof = Durable<()>;
 pub(crate) type Reading = imap::answer::Reading;
 /// The answer owed to a change.
 pub(crate) type Change = imap::answer::Change<Proof>;
-
-/// How a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// The connection is closed.
-    Closed,
-    /// The go-ahead for TLS waits in the driver.
-    StartTls,
-}
 
 /// What comes after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,40 +86,25 @@ enum State {
 pub(crate) struct Session<'c> {
     ctx: &'c Arc<Context>,
     peer: Peer,
-    begun: Monotonic,
     state: State,
+    conduct: Conduct<'c>,
     /// signing in is allowed without going over to TLS first
     private: bool,
     /// COMPRESS is active
     compressed: bool,
     can_start_tls: bool,
-    errors: u32,
-    refused_sign_ins: u32,
-    /// commands taken since `window`, before sign-in
-    taken: u32,
-    window: Monotonic,
 }
 
 impl<'c> Session<'c> {
-    pub(crate) fn new(
-        ctx: &'c Arc<Context>,
-        peer: Peer,
-        begun: Monotonic,
-        private: bool,
-        can_start_tls: bool,
-    ) -> Self {
+    pub(crate) fn new(ctx: &'c Arc<Context>, start: Start) -> Self {
         Self {
             ctx,
-            peer,
-            begun,
-            state: State::Guest(NotAuthenticated::new(private)),
-            private,
+            peer: start.peer,
+            state: State::Guest(NotAuthenticated::new(start.private)),
+            conduct: Conduct::new(ctx, start),
+            private: start.private,
             compressed: false,
-            can_start_tls,
-            errors: 0,
-            refused_sign_ins: 0,
-            taken: 0,
-            window: begun,
+            can_start_tls: start.can_start_tls,
         }
     }
 
@@ -218,7 +197,7 @@ impl<'c> Session<'c> {
     /// Before sign-in one deadline for everything, after it one for each wait.
     fn deadline(&self, io: &Io<'_>) -> Monotonic {
         match self.state {
-            State::Guest(_) => Monotonic(self.begun.0 + BEFORE_SIGN_IN),
+            State::Guest(_) => self.conduct.sign_in_until(),
             _ => io.after(IDLE),
         }
     }
@@ -290,12 +269,13 @@ impl<'c> Session<'c> {
     async fn command(&mut self, io: &mut Io<'_>, frame: &Frame) -> Result<Next, Stop> {
         if matches!(self.state, State::Guest(_)) {
             if is_other_protocol(frame.bytes()) {
-                self.ctx.events.emit(&AccessEvent::OtherProtocol {
-                    peer: self.peer.addr.ip(),
-                });
+                self.conduct.other_protocol();
                 return Ok(Next::Close);
             }
-            self.keep_pace(io).await?;
+            if let Some(pause) = self.conduct.pause(io.now()) {
+                io.pause(pause).await?;
+                self.conduct.resumed(io.now());
+            }
         }
         let request = match parse::request_in(frame.bytes(), io.mode) {
             Ok(request) => request,
@@ -355,7 +335,7 @@ impl<'c> Session<'c> {
                     io,
                     peer: self.peer,
                 };
-                let outcome = Box::pin(commands::login::run(&mut cx, &login, self.can_start_tls)).await?;
+                let outcome = Box::pin(commands::login::run(&mut cx, &login, self.can_start_tls)).await;
                 return self.sign_in(io, outcome, answer).await;
             }
             (Command::Authenticate(authenticate), Answer::Reading(answer)) => {
@@ -534,30 +514,14 @@ impl<'c> Session<'c> {
         }
     }
 
-    async fn sign_in(
-        &mut self,
-        io: &mut Io<'_>,
-        outcome: commands::login::Outcome,
-        answer: Reading,
-    ) -> Result<Next, Stop> {
+    async fn sign_in(&mut self, io: &mut Io<'_>, outcome: Outcome, answer: Reading) -> Result<Next, Stop> {
         let who = match outcome {
-            commands::login::Outcome::Welcome(who) => who,
-            commands::login::Outcome::Wrong(text) => {
+            Outcome::Welcome(who) => who,
+            Outcome::Wrong(text) => {
                 answer.bad(&mut io.out, None, text);
                 return Ok(self.mistake(io));
             }
-            commands::login::Outcome::Refused(code, text) => {
-                self.refused_sign_ins += 1;
-                return commands::login::refuse(
-                    self.ctx,
-                    io,
-                    self.peer,
-                    answer,
-                    (code, text),
-                    self.refused_sign_ins,
-                )
-                .await;
-            }
+            Outcome::Refused(no) => return self.refuse(io, no, answer).await,
         };
         let person = self.ctx.mailboxes.person(&who);
         let user = User {
@@ -573,11 +537,22 @@ impl<'c> Session<'c> {
             self.state = State::User(Box::new(guest.signed_in(user)));
         }
         self.can_start_tls = false;
-        self.errors = 0;
+        self.conduct.signed_in();
         io.framer.signed_in();
         let capabilities = self.capabilities();
         answer.ok_with(&mut io.out, Some(Code::Capability(&capabilities)), "Signed in");
         Ok(Next::Go)
+    }
+
+    /// Says no after a pause that grows; ends the connection after too many refusals.
+    async fn refuse(&mut self, io: &mut Io<'_>, no: No, answer: Reading) -> Result<Next, Stop> {
+        io.pause(self.conduct.refused_sign_in()).await?;
+        answer.no(&mut io.out, Some(commands::login::code(no)), no.text());
+        if !self.conduct.was_the_last_sign_in() {
+            return Ok(Next::Go);
+        }
+        io.out.bye(None, "Too many refused sign-ins");
+        Ok(Next::Close)
     }
 
     /// UNAUTHENTICATE (RFC 8437): as after the greeting, with nothing of the one who was signed in, nothing switched on, and
@@ -590,7 +565,7 @@ impl<'c> Session<'c> {
         }
         io.switch(Mode::default());
         io.framer.signed_out();
-        self.begun = io.now();
+        self.conduct.signed_out(io.now());
     }
 
     /// SELECT and EXAMINE. What was open stays until the new one is: if it is the same mailbox, its view need not be read again.
@@ -663,39 +638,11 @@ impl<'c> Session<'c> {
 
     /// Counts a protocol error; too many end the session.
     fn mistake(&mut self, io: &mut Io<'_>) -> Next {
-        self.errors += 1;
-        let limit = if matches!(self.state, State::Guest(_)) {
-            ERRORS_BEFORE_SIGN_IN
-        } else {
-            ERRORS
-        };
-        if self.errors < limit {
+        if !self.conduct.mistake() {
             return Next::Go;
         }
         io.out.bye(None, "Too many errors");
-        let event = AccessEvent::TooManyErrors {
-            peer: self.peer.addr.ip(),
-            what: "too many protocol errors",
-        };
-        self.ctx.events.emit(&event);
         Next::Close
-    }
-
-    /// Before sign-in, commands beyond the limit wait for the next second.
-    async fn keep_pace(&mut self, io: &mut Io<'_>) -> Result<(), Stop> {
-        if self.ctx.unpaced {
-            return Ok(());
-        }
-        let second = std::time::Duration::from_secs(1);
-        let since = io.now().0.saturating_sub(self.window.0);
-        if since >= second {
-            (self.window, self.taken) = (io.now(), 0);
-        } else if self.taken >= COMMANDS_A_SECOND {
-            io.pause(second - since).await?;
-            (self.window, self.taken) = (io.now(), 0);
-        }
-        self.taken += 1;
-        Ok(())
     }
 }
 

@@ -7,42 +7,32 @@ use tokio::sync::watch;
 use world::clock::Monotonic;
 use world::line::{Driver, ReadError};
 
-use crate::limits::{GOODBYE, OUTPUT_BYTES, WRITE};
+use crate::limits::OUTPUT_BYTES;
+use crate::wire::Wire;
 
-/// The connection is of no more use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// The client left, the wire failed, or an answer that was begun could not be ended.
-    Gone,
-    /// The client was silent for too long.
-    TimedOut,
-    /// The server is about to stop.
-    Shutdown,
-}
+pub(crate) use crate::wire::Stop;
 
 /// The two directions of one connection.
 pub(crate) struct Io<'d> {
-    driver: &'d mut Driver,
+    wire: Wire<'d>,
     /// replies that are being made
     pub(crate) out: Out,
-    shutdown: watch::Receiver<bool>,
 }
 
 impl<'d> Io<'d> {
     pub(crate) fn new(driver: &'d mut Driver, shutdown: watch::Receiver<bool>) -> Self {
         Self {
-            driver,
+            wire: Wire::new(driver, shutdown),
             out: Out::default(),
-            shutdown,
         }
     }
 
     pub(crate) fn now(&self) -> Monotonic {
-        self.driver.clock().monotonic()
+        self.wire.now()
     }
 
     pub(crate) fn after(&self, wait: Duration) -> Monotonic {
-        Monotonic(self.now().0 + wait)
+        self.wire.after(wait)
     }
 
     /// The next line without its CR LF, or what is wrong with it. Answers to commands that came together go out together.
@@ -51,27 +41,17 @@ impl<'d> Io<'d> {
         limit_bytes: usize,
         deadline: Monotonic,
     ) -> Result<Result<Vec<u8>, ReadError>, Stop> {
-        if self.driver.buffered().contains(&b'\n') {
+        if self.wire.buffered().contains(&b'\n') {
             self.send().await?;
         } else {
             self.flush().await?;
         }
-        let Self { driver, shutdown, .. } = self;
-        tokio::select! {
-            biased;
-            () = stopping(shutdown) => Err(Stop::Shutdown),
-            read = driver.read_line(limit_bytes, deadline) => match read {
-                Ok(line) => Ok(Ok(line)),
-                Err(error) if error.session_may_go_on() => Ok(Err(error)),
-                Err(ReadError::TimedOut) => Err(Stop::TimedOut),
-                Err(_) => Err(Stop::Gone),
-            },
-        }
+        self.wire.line(limit_bytes, deadline).await
     }
 
     /// Hands replies on; sends when much waits.
     pub(crate) async fn send(&mut self) -> Result<(), Stop> {
-        if self.out.len() + self.driver.unsent() > OUTPUT_BYTES {
+        if self.out.len() + self.wire.unsent() > OUTPUT_BYTES {
             self.flush().await
         } else {
             Ok(())
@@ -82,7 +62,7 @@ impl<'d> Io<'d> {
     pub(crate) async fn breathe(&mut self) -> Result<(), Stop> {
         self.send().await?;
         tokio::task::yield_now().await;
-        if *self.shutdown.borrow() {
+        if self.wire.is_stopping() {
             // An answer without its end must not look like one that has it: the connection closes without another word.
             return Err(Stop::Gone);
         }
@@ -92,41 +72,24 @@ impl<'d> Io<'d> {
     /// Sends everything now.
     pub(crate) async fn flush(&mut self) -> Result<(), Stop> {
         self.hold();
-        if self.driver.unsent() == 0 {
-            return Ok(());
-        }
-        let deadline = self.after(WRITE);
-        self.driver.flush(deadline).await.map_err(|_| Stop::Gone)
+        self.wire.flush().await
     }
 
     /// Puts replies where `into_tls` finds them, unsent.
     pub(crate) fn hold(&mut self) {
         let replies = self.out.take();
-        self.driver.write(&replies);
+        self.wire.write(&replies);
     }
 
     /// Sends what waits and ends.
     pub(crate) async fn close(&mut self) {
         self.hold();
-        let deadline = self.after(GOODBYE);
-        // Whether the client still listens does not matter any more.
-        let _left = self.driver.close_lingering(deadline).await;
+        self.wire.close().await;
     }
 
     /// Waits without reading.
     pub(crate) async fn pause(&mut self, pause: Duration) -> Result<(), Stop> {
-        self.flush().await?;
-        let wake = self.driver.clock().sleep_until(self.after(pause));
-        tokio::select! {
-            () = wake => Ok(()),
-            () = stopping(&mut self.shutdown) => Err(Stop::Shutdown),
-        }
-    }
-}
-
-/// Completes when the server is to stop; never, when nobody can tell us any more.
-async fn stopping(shutdown: &mut watch::Receiver<bool>) {
-    if shutdown.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
+        self.hold();
+        self.wire.pause(pause).await
     }
 }

@@ -12,27 +12,18 @@ use world::line::Driver;
 use world::net::Peer;
 
 use super::Context;
-use super::commands::{self, pass::Outcome, quit::Proof};
+use super::commands::{self, quit::Proof};
 use super::io::{Io, Stop};
 use super::maildrop::{Maildrop, octets};
 use super::refusal;
-use crate::events::AccessEvent;
-use crate::limits::{
-    BEFORE_SIGN_IN, COMMANDS_A_SECOND, ERRORS, ERRORS_BEFORE_SIGN_IN, POP3_IDLE, SIGN_IN_PAUSE, SIGN_INS,
-};
+use crate::conduct::Conduct;
+use crate::door::{End, Start};
+use crate::limits::POP3_IDLE;
 use crate::other_protocol::is_other_protocol;
+use crate::sign_in::Outcome;
 
 /// Somebody's session after the sign-in.
 pub(crate) type Inbox = Transaction<Maildrop, Proof>;
-
-/// How a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// The connection is closed.
-    Closed,
-    /// The go-ahead for TLS waits in the driver.
-    StartTls,
-}
 
 /// What comes after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,36 +56,20 @@ enum State {
 pub(crate) struct Session<'c> {
     ctx: &'c Arc<Context>,
     peer: Peer,
-    begun: Monotonic,
     state: State,
+    conduct: Conduct<'c>,
     /// there is no TLS below
     plaintext: bool,
-    errors: u32,
-    refused_sign_ins: u32,
-    /// commands taken since `window`, before sign-in
-    taken: u32,
-    window: Monotonic,
 }
 
 impl<'c> Session<'c> {
-    /// `private`: passwords may be said.
-    pub(crate) fn new(
-        ctx: &'c Arc<Context>,
-        peer: Peer,
-        begun: Monotonic,
-        private: bool,
-        can_start_tls: bool,
-    ) -> Self {
+    pub(crate) fn new(ctx: &'c Arc<Context>, start: Start) -> Self {
         Self {
             ctx,
-            peer,
-            begun,
-            state: State::Guest(Authorization::new(private, can_start_tls)),
-            plaintext: can_start_tls,
-            errors: 0,
-            refused_sign_ins: 0,
-            taken: 0,
-            window: begun,
+            peer: start.peer,
+            state: State::Guest(Authorization::new(start.private, start.can_start_tls)),
+            conduct: Conduct::new(ctx, start),
+            plaintext: start.can_start_tls,
         }
     }
 
@@ -142,7 +117,7 @@ impl<'c> Session<'c> {
     /// Before sign-in one deadline for everything, after it one for each wait.
     fn deadline(&self, io: &Io<'_>) -> Monotonic {
         match self.state {
-            State::Guest(_) => Monotonic(self.begun.0 + BEFORE_SIGN_IN),
+            State::Guest(_) => self.conduct.sign_in_until(),
             State::User(_) | State::Moving => io.after(POP3_IDLE),
         }
     }
@@ -160,12 +135,13 @@ impl<'c> Session<'c> {
     async fn line(&mut self, io: &mut Io<'_>, line: &[u8]) -> Result<Next, Stop> {
         if matches!(self.state, State::Guest(_)) {
             if is_other_protocol(line) {
-                self.ctx.events.emit(&AccessEvent::OtherProtocol {
-                    peer: self.peer.addr.ip(),
-                });
+                self.conduct.other_protocol();
                 return Ok(Next::Close);
             }
-            self.keep_pace(io).await?;
+            if let Some(pause) = self.conduct.pause(io.now()) {
+                io.pause(pause).await?;
+                self.conduct.resumed(io.now());
+            }
         }
         let command = match pop3::command::parse(line) {
             Ok(command) => command,
@@ -310,24 +286,19 @@ impl<'c> Session<'c> {
                 io.out.err(None, text);
                 Ok(self.mistake(io))
             }
-            Outcome::Refused(code, text) => self.refuse(io, code, text).await,
+            Outcome::Refused(no) => self.refuse(io, commands::pass::code(no), no.text()).await,
             Outcome::Welcome(who) => self.welcome(io, who).await,
         }
     }
 
-    /// Says no after a pause that grows; ends the connection after [`SIGN_INS`] refusals.
+    /// Says no after a pause that grows; ends the connection after too many refusals.
     async fn refuse(&mut self, io: &mut Io<'_>, code: Code, text: &str) -> Result<Next, Stop> {
-        self.refused_sign_ins += 1;
-        io.pause(SIGN_IN_PAUSE * self.refused_sign_ins).await?;
+        io.pause(self.conduct.refused_sign_in()).await?;
         io.out.err(Some(code), text);
-        if self.refused_sign_ins < SIGN_INS {
-            return Ok(Next::Go);
-        }
-        self.ctx.events.emit(&AccessEvent::TooManyErrors {
-            peer: self.peer.addr.ip(),
-            what: "too many refused sign-ins",
-        });
-        Ok(Next::Close)
+        Ok(match self.conduct.was_the_last_sign_in() {
+            true => Next::Close,
+            false => Next::Go,
+        })
     }
 
     /// Takes the account's place and looks at its INBOX.
@@ -348,44 +319,18 @@ impl<'c> Session<'c> {
         if let State::Guest(guest) = std::mem::replace(&mut self.state, State::Moving) {
             self.state = State::User(Box::new(guest.signed_in(maildrop, marks)));
         }
-        self.errors = 0;
+        self.conduct.signed_in();
         io.out.ok(&left.to_string());
         Ok(Next::Go)
     }
 
     /// Counts a protocol error; too many end the session.
     fn mistake(&mut self, io: &mut Io<'_>) -> Next {
-        self.errors += 1;
-        let limit = match self.state {
-            State::Guest(_) => ERRORS_BEFORE_SIGN_IN,
-            State::User(_) | State::Moving => ERRORS,
-        };
-        if self.errors < limit {
+        if !self.conduct.mistake() {
             return Next::Go;
         }
         io.out.err(None, "Too many errors");
-        self.ctx.events.emit(&AccessEvent::TooManyErrors {
-            peer: self.peer.addr.ip(),
-            what: "too many protocol errors",
-        });
         Next::Close
-    }
-
-    /// Before sign-in, commands beyond the limit wait for the next second.
-    async fn keep_pace(&mut self, io: &mut Io<'_>) -> Result<(), Stop> {
-        if self.ctx.unpaced {
-            return Ok(());
-        }
-        let second = std::time::Duration::from_secs(1);
-        let since = io.now().0.saturating_sub(self.window.0);
-        if since >= second {
-            (self.window, self.taken) = (io.now(), 0);
-        } else if self.taken >= COMMANDS_A_SECOND {
-            io.pause(second - since).await?;
-            (self.window, self.taken) = (io.now(), 0);
-        }
-        self.taken += 1;
-        Ok(())
     }
 }
 

@@ -174,17 +174,19 @@ impl World {
             lifted: true,
         };
         let mut ctx = Context {
-            guard: guard::Guard::new(settings, clock.door(), events.clone()),
-            directory: directory.clone(),
-            mailboxes: mailboxes.clone(),
-            clock: clock.door(),
-            events: events.clone(),
-            tls: Some(Arc::new(PretendTls)),
-            insecure_auth: false,
-            unpaced: true,
+            doors: access::Doors {
+                guard: guard::Guard::new(settings, clock.door(), events.clone()),
+                directory: directory.clone(),
+                mailboxes: mailboxes.clone(),
+                clock: clock.door(),
+                events: events.clone(),
+                tls: Some(Arc::new(PretendTls)),
+                insecure_auth: false,
+                unpaced: true,
+                shutdown,
+            },
             append_limit_bytes: 4 << 20,
             message_limit: None,
-            shutdown,
         };
         adjust(&mut ctx);
         Self {
@@ -215,10 +217,8 @@ impl World {
         }
         let (store, ids, clock) = (self.store.clone(), self.ids.clone(), self.clock.door());
         let mailboxes = Mailboxes::start_indexed(store, ids, clock, index);
-        let ctx = Context {
-            mailboxes: mailboxes.clone(),
-            ..Context::clone(&self.ctx)
-        };
+        let mut ctx = Context::clone(&self.ctx);
+        ctx.mailboxes = mailboxes.clone();
         Self {
             mailboxes,
             ctx: Arc::new(ctx),

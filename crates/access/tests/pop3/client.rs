@@ -23,18 +23,9 @@ impl Pop {
     }
 
     pub fn over(world: World) -> Self {
-        let imap = &world.ctx;
         let ctx = Context {
-            directory: imap.directory.clone(),
-            guard: imap.guard.clone(),
-            mailboxes: imap.mailboxes.clone(),
-            clock: imap.clock.clone(),
-            events: imap.events.clone(),
-            tls: imap.tls.clone(),
-            insecure_auth: imap.insecure_auth,
-            unpaced: imap.unpaced,
+            doors: world.ctx.doors.clone(),
             taken: Arc::new(Taken::default()),
-            shutdown: imap.shutdown.clone(),
         };
         Self {
             world,

@@ -125,11 +125,11 @@ impl Out {
     }
 
     /// `+ base64`: a challenge of AUTHENTICATE; `+ ` and nothing for an empty one.
-    pub fn challenge(&mut self, challenge: &[u8]) {
-        use base64::Engine as _;
+    pub fn challenge(&mut self, base64: &str) {
         self.raw(b"+ ");
-        let text = base64::engine::general_purpose::STANDARD.encode(challenge);
-        self.raw(text.as_bytes());
+        // A challenge is not text for people: it is never cut.
+        let octets: Vec<u8> = base64.bytes().filter(u8::is_ascii_graphic).collect();
+        self.raw(&octets);
         self.crlf();
     }
 

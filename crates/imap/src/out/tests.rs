@@ -60,8 +60,8 @@ fn status_responses() {
     }
     let mut out = Out::new();
     out.continuation("idling");
-    out.challenge(b"Username:");
-    out.challenge(b"");
+    out.challenge("VXNlcm5hbWU6");
+    out.challenge("");
     assert_eq!(out.take(), b"+ idling\r\n+ VXNlcm5hbWU6\r\n+ \r\n");
     assert!(out.is_empty());
 }

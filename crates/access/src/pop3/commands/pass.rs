@@ -1,59 +1,25 @@
-//! PASS (RFC 1939 §7), and what follows a sign-in of any kind. A refusal costs and says the same whatever the reason was.
+//! PASS (RFC 1939 §7), and what is answered to a sign-in of any kind that is refused.
 
-use directory::{AuthFailure, Origin, Password, SignedIn};
+use directory::Password;
 use pop3::Code;
 
 use crate::pop3::session::Cx;
+use crate::sign_in::{Applicant, No, Outcome};
 
-/// What became of a sign-in.
-pub(crate) enum Outcome {
-    Welcome(SignedIn),
-    /// Counts against the connection, after a pause.
-    Refused(Code, &'static str),
-    /// The exchange itself was at fault.
-    Wrong(&'static str),
-}
-
-/// Asks the directory.
 pub(crate) async fn check(cx: &mut Cx<'_, '_>, user: &str, password: &Password) -> Outcome {
-    let origin = match origin(cx) {
-        Ok(origin) => origin,
-        Err(outcome) => return outcome,
-    };
-    let said = cx.ctx.directory.authenticate(user, password, origin).await;
-    judged(cx, origin, said)
+    applicant(cx).check(user, password).await
 }
 
-/// Where the sign-in comes from, unless nobody may sign in from there now.
-pub(crate) fn origin(cx: &Cx<'_, '_>) -> Result<Origin, Outcome> {
-    let origin = Origin {
-        door: if cx.plaintext { "pop3" } else { "pop3s" },
-        peer: cx.peer.addr.ip(),
-    };
-    if cx.ctx.guard.may_sign_in(origin.peer) {
-        return Ok(origin);
-    }
-    Err(Outcome::Refused(
-        Code::SysTemp,
-        "Too many wrong passwords came from your address; wait ten minutes",
-    ))
+/// Who signs in at this door.
+pub(crate) fn applicant<'s>(cx: &Cx<'s, '_>) -> Applicant<'s> {
+    let door = if cx.plaintext { "pop3" } else { "pop3s" };
+    Applicant::new(cx.ctx, door, cx.peer.addr.ip())
 }
 
-/// Counts the outcome, and words it.
-pub(crate) fn judged(cx: &Cx<'_, '_>, origin: Origin, said: Result<SignedIn, AuthFailure>) -> Outcome {
-    let guard = &cx.ctx.guard;
-    match said {
-        Ok(who) => {
-            guard.signed_in(origin.peer);
-            Outcome::Welcome(who)
-        }
-        Err(AuthFailure::Rejected) => {
-            guard.failed(origin.peer);
-            Outcome::Refused(Code::Auth, "Wrong user name or password")
-        }
-        Err(AuthFailure::TryLater) => Outcome::Refused(
-            Code::SysTemp,
-            "Too many people are signing in; try again in a moment",
-        ),
+/// What the client's program is told.
+pub(crate) const fn code(no: No) -> Code {
+    match no {
+        No::Rejected | No::ActingForAnother => Code::Auth,
+        No::TryLater | No::Barred => Code::SysTemp,
     }
 }
