@@ -21,7 +21,10 @@ pub(crate) async fn listen(mailboxes: Weak<Mailboxes>, mut notices: Receiver<Not
                 let Some(mailboxes) = mailboxes.upgrade() else {
                     return;
                 };
-                mailboxes.bells.ring(notice.account);
+                match notice.everybody {
+                    true => mailboxes.bells.ring_all(),
+                    false => mailboxes.bells.ring(notice.account),
+                }
                 touched(&mailboxes, &notice)
             }
             // Notices were lost: look at everything that is open.

@@ -123,6 +123,13 @@ impl Opened {
         found.map_or(&[], |kept| kept.uids.as_slice())
     }
 
+    /// Those of some messages that are in a result, ascending. In the order of the mailbox each is looked up; in another all members are
+    /// passed once, which looks at nothing but their numbers.
+    pub fn members_among(&self, id: KeptId, some: &UidSet) -> Vec<u32> {
+        let found = self.live.results.iter().find(|kept| kept.id == id);
+        found.map_or(Vec::new(), |kept| kept.among(some))
+    }
+
     /// Messages of all kept results together.
     pub fn members_of_all(&self) -> usize {
         self.live.results.iter().map(|kept| kept.uids.len()).sum()
@@ -179,6 +186,25 @@ impl Opened {
 }
 
 impl Kept {
+    fn among(&self, some: &UidSet) -> Vec<u32> {
+        if self.order == Order::Own {
+            let mut found: Vec<u32> = self
+                .uids
+                .iter()
+                .copied()
+                .filter(|&uid| some.contains(uid))
+                .collect();
+            found.sort_unstable();
+            return found;
+        }
+        let range = |&(first, last): &(u32, u32)| {
+            let from = self.uids.partition_point(|&uid| uid < first);
+            let behind = self.uids.partition_point(|&uid| uid <= last);
+            &self.uids[from..behind]
+        };
+        some.ranges().iter().flat_map(range).copied().collect()
+    }
+
     fn leave(&mut self, uids: &UidSet) -> Vec<Place> {
         let leaving = self
             .uids
@@ -271,6 +297,17 @@ mod tests {
                 assert_eq!(gone, place.uids);
             }
         }
+    }
+
+    #[test]
+    fn some_members_are_found_in_either_order() {
+        let some = UidSet::from_ranges([(2, 4), (7, 7), (20, u32::MAX)]);
+        assert_eq!(kept(Order::Own, &[9, 4, 7, 1, 30, 3]).among(&some), [3, 4, 7, 30]);
+        assert_eq!(
+            kept(Order::Mailbox, &[1, 3, 4, 7, 9, 30]).among(&some),
+            [3, 4, 7, 30]
+        );
+        assert!(kept(Order::Mailbox, &[]).among(&some).is_empty());
     }
 
     #[test]

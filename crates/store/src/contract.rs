@@ -37,6 +37,8 @@ pub const SUBSCRIBED_NAMES_PER_ACCOUNT: usize = 1000;
 pub const GRANTS_PER_MAILBOX: usize = 200;
 /// Mailboxes of others that one account is told of.
 pub const SHARED_MAILBOXES: usize = 5000;
+/// Mailboxes of one account that may have an entry about anyone: what one account can put into everybody's list.
+pub const PUBLIC_MAILBOXES_PER_ACCOUNT: usize = 100;
 /// Days for which audit entries are kept.
 pub const AUDIT_DAYS: u64 = 365;
 
@@ -98,6 +100,8 @@ pub enum Conflict {
     MetadataTooLarge,
     /// The account has as many entries of metadata, or names without a mailbox, as it may.
     TooManyEntries,
+    /// The account has as many mailboxes with an entry about anyone as it may.
+    TooManyPublic,
     /// UIDs of this mailbox are used up (2^32 - 1).
     NoUidsLeft,
 }
@@ -125,6 +129,7 @@ impl fmt::Display for Conflict {
             Self::OverQuota => "the account is full",
             Self::MetadataTooLarge => "the metadata is larger than allowed",
             Self::TooManyEntries => "the account has as many entries as it may",
+            Self::TooManyPublic => "the account shows everybody as many mailboxes as it may",
             Self::NoUidsLeft => "the mailbox has used up its UIDs",
         })
     }
@@ -457,7 +462,8 @@ pub enum Op {
         subscribed: bool,
     },
     /// RFC 4314: changes what a mailbox's entry about somebody gives or takes; an entry that says nothing any more goes. A mailbox
-    /// begins with the entries of the one it is made below. `NotAllowed` about the owner, `NoSuchAccount`, `TooManyEntries`.
+    /// begins with the entries of the one it is made below, but for that about anyone where the account has [`PUBLIC_MAILBOXES_PER_ACCOUNT`]
+    /// already. `NotAllowed` about the owner, `NoSuchAccount`, `TooManyEntries`, `TooManyPublic`.
     ChangeGrant {
         mailbox: MailboxId,
         who: Grantee,
@@ -753,6 +759,8 @@ pub struct Notice {
     pub modseq: u64,
     /// the mailboxes touched; empty: unknown, look at all
     pub mailboxes: Vec<MailboxId>,
+    /// what anyone may do in one of them changed: it concerns every account
+    pub everybody: bool,
 }
 
 /// An account as stored.

@@ -190,18 +190,10 @@ async fn settle_one(
 ) -> Result<(), Halt> {
     let match_now = UidSet::from_uids(hits.iter().map(|hit| hit.uid));
     let sorted = !context.asked.criteria.is_empty();
-    let members = opened.members(context.kept).iter().copied();
-    let (mut leaving, mut there) = (Vec::new(), Vec::new());
-    for uid in members {
-        // Where places count, what is gone must not stand in the way of what comes.
-        let gone = sorted && opened.snapshot().find(uid).is_none();
-        match unsettled.uids.contains(uid) {
-            true if match_now.contains(uid) => there.push(uid),
-            true => leaving.push(uid),
-            false if gone => leaving.push(uid),
-            false => {}
-        }
-    }
+    // What went is unsettled too, so that it does not stand in the way of what comes where places count.
+    let touched = opened.members_among(context.kept, &unsettled.uids);
+    let (there, leaving): (Vec<u32>, Vec<u32>) =
+        touched.into_iter().partition(|uid| match_now.contains(*uid));
     let places = opened.leave(context.kept, &UidSet::from_uids(leaving));
     tell(&mut cx.io.out, context, false, &places, |uid| opened.seq_of(uid));
     let there = UidSet::from_uids(there);
@@ -233,11 +225,11 @@ async fn indices(
     let owner = user.person.at(opened);
     let who = (user, &owner);
     let criteria = &context.asked.criteria;
-    let members = opened.members(context.kept).iter();
-    let members: Vec<Hit> = members.filter_map(|&uid| hit(opened, uid)).collect();
+    let members = opened.members(context.kept);
     if joining.len().saturating_mul(SORT_PROBES) >= members.len() {
         let come = UidSet::from_uids(joining.iter().map(|hit| hit.uid));
-        let all: Vec<Hit> = members.into_iter().chain(joining).collect();
+        let members = members.iter().filter_map(|&uid| member(opened, uid));
+        let all: Vec<Hit> = members.chain(joining).collect();
         let all = ordered(cx, who, &all, criteria).await?;
         let places = all.iter().enumerate().map(|(at, hit)| (at, hit.uid));
         return Ok(places.filter(|(_, uid)| come.contains(*uid)).collect());
@@ -246,7 +238,7 @@ async fn indices(
     let (mut found, mut from) = (Vec::with_capacity(joining.len()), 0);
     for hit in joining {
         cx.io.breathe().await?;
-        from = first_behind(cx, who, &members, from, &hit, criteria).await?;
+        from = first_behind(cx, who, (opened, members), from, &hit, criteria).await?;
         found.push((from + found.len(), hit.uid));
     }
     Ok(found)
@@ -256,16 +248,19 @@ async fn indices(
 async fn first_behind(
     cx: &mut Cx<'_, '_>,
     who: (&User, &Person),
-    members: &[Hit],
+    (opened, members): (&Opened, &[u32]),
     from: usize,
-    hit: &Hit,
+    new: &Hit,
     criteria: &[SortCriterion],
 ) -> Result<usize, Halt> {
     let (mut low, mut high) = (from, members.len());
     while low < high {
         let middle = low.midpoint(high);
         let mut pair = Vec::with_capacity(2);
-        let both = [members[middle], *hit];
+        let both: Vec<Hit> = member(opened, members[middle])
+            .into_iter()
+            .chain([*new])
+            .collect();
         digests::each(cx, who, &both, needs(criteria), |hit, digest| {
             pair.push(Sortable::new(*hit, digest, criteria));
         })
@@ -278,7 +273,7 @@ async fn first_behind(
     Ok(low)
 }
 
-fn hit(opened: &Opened, uid: u32) -> Option<Hit> {
+fn member(opened: &Opened, uid: u32) -> Option<Hit> {
     let row = opened.snapshot().find(uid)?;
     Some(Hit {
         seq: opened.seq_of(uid)?,

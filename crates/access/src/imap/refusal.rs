@@ -91,6 +91,10 @@ fn of_conflict(conflict: Conflict) -> Refusal {
             "No more new keywords in this mailbox; use one that is there",
         ),
         Conflict::TooManyEntries => Refusal::new(Code::Limit, "The account has as many entries as it may"),
+        Conflict::TooManyPublic => Refusal::new(
+            Code::Limit,
+            "You show everybody as many mailboxes as you may; take one back first",
+        ),
         Conflict::MetadataTooLarge => Refusal::new(Code::Limit, "The metadata is larger than allowed"),
         Conflict::NoSuchMessage => Refusal::new(Code::NonExistent, "There is no such message any more"),
         Conflict::OverQuota => Refusal::new(Code::OverQuota, "The account is full; delete some mail first"),

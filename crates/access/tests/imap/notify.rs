@@ -2,6 +2,7 @@
 
 use mail::ids::MailboxId;
 use store::contract::{Batch, Op, Store as _, Urgency};
+use store::rights::{Grantee, Rights, RightsChange, Side};
 
 use crate::support::{Client, World};
 
@@ -396,4 +397,54 @@ async fn imp_5_notify_keeps_to_the_rights_in_shared_mailboxes() {
         line.starts_with("* LIST (\\NonExistent") && line.ends_with("/Team"),
         "{line}"
     );
+}
+
+/// What an operator changes on the command line is a commit and nothing else: whom it concerns is told all the same.
+#[tokio::test]
+async fn imp_5_notify_tells_of_rights_that_an_operator_gives() {
+    let world = World::new().await;
+    let mut alice = world.user("alice").await;
+    alice.ok("CREATE Team").await;
+    alice.ok("CREATE News").await;
+    let mut bob = world.user("bob").await;
+    let shared = "#shared/alice@example.test";
+    bob.ok(&format!("NOTIFY SET (subtree {shared} (MailboxName))"))
+        .await;
+    quiet(&mut bob).await;
+    let account = world.account("bob@example.test").await;
+    for (name, who, rights, told) in [
+        (
+            "Team",
+            Grantee::Account(account),
+            "lr",
+            "* LIST (\\HasNoChildren)",
+        ),
+        ("News", Grantee::Anyone, "lr", "* LIST (\\HasNoChildren)"),
+        ("News", Grantee::Anyone, "", "* LIST (\\NonExistent)"),
+        ("Team", Grantee::Account(account), "", "* LIST (\\NonExistent)"),
+    ] {
+        operator_sets(&world, name, who, rights).await;
+        let line = bob.line().await;
+        assert!(line.starts_with(told), "{line}");
+        assert!(line.ends_with(&format!("{shared}/{name}")), "{line}");
+    }
+    quiet(&mut bob).await;
+}
+
+async fn operator_sets(world: &World, name: &str, who: Grantee, rights: &str) {
+    let alice = world.account("alice@example.test").await;
+    let tree = world.store.mailboxes(alice).await.unwrap();
+    let row = tree.into_iter().find(|row| row.name == name).unwrap();
+    let change = Op::ChangeGrant {
+        mailbox: row.id,
+        who,
+        side: Side::Given,
+        change: RightsChange::Set(Rights::parse(rights).unwrap()),
+    };
+    world
+        .store
+        .commit(Batch::urgent(change))
+        .await
+        .unwrap()
+        .committed();
 }

@@ -204,6 +204,32 @@ async fn a_conditional_store_leaves_alone_what_changed() {
     assert!(status > highest);
 }
 
+/// After a backup was restored, clients remember changes that the server has not: they are told how everything is.
+#[tokio::test]
+async fn who_comes_from_the_future_is_told_everything() {
+    let world = several(3).await;
+    let mut other = world.inbox().await;
+    other.ok("STORE 2 +FLAGS (\\Deleted)").await;
+    other.ok("EXPUNGE").await;
+    other.ok("STORE 1 +FLAGS (\\Seen)").await;
+    let (mut client, validity, highest) = qresync(&world).await;
+    let everything = [
+        "* VANISHED (EARLIER) 2",
+        "* 1 FETCH (UID 1 FLAGS (\\Seen)",
+        "* 2 FETCH (UID 3 FLAGS ()",
+    ];
+    for (remembered, told) in [
+        (highest, &everything[..0]),
+        (highest + 1, &everything[..]),
+        (i64::MAX as u64, &everything[..]),
+    ] {
+        let lines = client
+            .ok(&format!("SELECT INBOX (QRESYNC ({validity} {remembered}))"))
+            .await;
+        assert_eq!(news(&lines), told, "{remembered} of {highest}");
+    }
+}
+
 #[tokio::test]
 async fn what_went_too_long_ago_is_worked_out_from_what_the_client_knows() {
     let world = several(5).await;

@@ -455,3 +455,31 @@ async fn imp_5_a_message_that_comes_slowly_keeps_no_right() {
     let lines = alice.ok("STATUS Team (MESSAGES)").await;
     assert_eq!(lines[0], "* STATUS Team (MESSAGES 2)");
 }
+
+/// Whoever leaves does not take a team's mail along: a disabled owner signs in no more, and what they share stays as it is.
+#[tokio::test]
+async fn what_a_disabled_owner_shares_stays_shared() {
+    let (world, mut alice, mut bob) = people().await;
+    give(&mut alice, "lrswi").await;
+    let change = directory::admin::AccountChange {
+        enabled: Some(false),
+        ..Default::default()
+    };
+    world
+        .directory
+        .set_account("alice@example.test", change)
+        .await
+        .unwrap();
+    alice.send(b"a NOOP\r\n").await;
+    assert!(alice.line().await.starts_with("* BYE"));
+    let lines = bob.ok(&format!("LIST \"\" {HERS}/*")).await;
+    assert!(lines.iter().any(|line| line.ends_with("/Team")), "{lines:?}");
+    bob.ok(&format!("SELECT {HERS}/Team")).await;
+    let lines = bob.ok("FETCH 1 (BODY.PEEK[TEXT])").await;
+    assert!(
+        lines.iter().any(|line| line.contains("words inside")),
+        "{lines:?}"
+    );
+    bob.ok("STORE 1 +FLAGS (\\Seen)").await;
+    assert!(bob.append(&format!("{HERS}/Team"), MAIL).await.starts_with("OK"));
+}

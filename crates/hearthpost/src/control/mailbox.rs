@@ -1,6 +1,7 @@
 //! Requests about rights in mailboxes: who may do what with a mailbox of somebody else.
 //!
-//! A change and its entry of the history are one commit. Sessions that have the mailbox open hear of it by the store's notice.
+//! A change and its entry of the history are one commit. Sessions that have the mailbox open, and those that
+//! watch, hear of it by the store's notice.
 
 use directory::Directory;
 use mail::ids::AccountId;
@@ -80,6 +81,9 @@ pub async fn answer(services: &Services, by: &By, request: Request) -> Answer {
         Err(Refused::Said(text)) => Answer::Refused(text),
         Err(Refused::Store(StoreError::Conflict(Conflict::TooManyEntries))) => Answer::Refused(
             "this mailbox has entries about as many accounts as it may; remove one first".to_owned(),
+        ),
+        Err(Refused::Store(StoreError::Conflict(Conflict::TooManyPublic))) => Answer::Refused(
+            "this account shows everybody as many mailboxes as it may; take one back first".to_owned(),
         ),
         Err(Refused::Store(error)) => Answer::Failed(error.to_string()),
     }

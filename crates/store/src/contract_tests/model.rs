@@ -108,12 +108,23 @@ impl Model {
             };
             self.claims.lock().1.remove(&settled);
         }
+        let of_anyone = |op: &Op| {
+            matches!(
+                op,
+                Op::ChangeGrant {
+                    who: Grantee::Anyone,
+                    ..
+                }
+            )
+        };
+        let everybody = batch.ops.iter().any(of_anyone);
         for (&account, &(modseq, _)) in &state.touched {
             // Nobody may be listening.
             let _ = self.notices.send(Notice {
                 account,
                 modseq,
                 mailboxes: Vec::new(),
+                everybody,
             });
         }
         *held = state;
@@ -886,7 +897,11 @@ impl State {
             .grants
             .iter()
             .filter(|((above, _), _)| Some(*above) == parent);
-        let inherited: Vec<_> = above.map(|((_, who), grant)| ((id, *who), *grant)).collect();
+        let room = self.public_of(account) < PUBLIC_MAILBOXES_PER_ACCOUNT;
+        let inherited: Vec<_> = above
+            .filter(|((_, who), _)| *who != Grantee::Anyone || room)
+            .map(|((_, who), grant)| ((id, *who), *grant))
+            .collect();
         self.grants.extend(inherited);
         Ok(uidvalidity)
     }
@@ -983,8 +998,14 @@ impl State {
         let changed = self.grants.get(&(id, who)).copied().unwrap_or_default();
         let changed = changed.changed(side, change);
         let entries = self.grants.keys().filter(|(mailbox, _)| *mailbox == id).count();
+        let public = who == Grantee::Anyone && !self.grants.contains_key(&(id, who)) && !changed.is_empty();
         if changed.is_empty() {
             self.grants.remove(&(id, who));
+        } else if public
+            && entries < GRANTS_PER_MAILBOX
+            && self.public_of(owner) >= PUBLIC_MAILBOXES_PER_ACCOUNT
+        {
+            return refuse(Conflict::TooManyPublic);
         } else if self.grants.contains_key(&(id, who)) || entries < GRANTS_PER_MAILBOX {
             self.grants.insert((id, who), changed);
         } else {
@@ -992,6 +1013,12 @@ impl State {
         }
         self.modseq(owner)?;
         Ok(OpResult::Done)
+    }
+
+    /// Mailboxes of an account that have an entry about anyone.
+    fn public_of(&self, owner: AccountId) -> usize {
+        self.grant_rows(|_, who, of| who == Grantee::Anyone && of == owner)
+            .len()
     }
 
     fn grant_rows(&self, wanted: impl Fn(MailboxId, Grantee, AccountId) -> bool) -> Vec<GrantRow> {

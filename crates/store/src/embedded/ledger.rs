@@ -20,6 +20,8 @@ pub(crate) struct Ledger {
     changed_mailboxes: HashSet<MailboxId>,
     changed_accounts: HashSet<AccountId>,
     group: HashMap<AccountId, (u64, HashSet<MailboxId>)>,
+    /// the group concerns every account
+    everybody: bool,
     spent_claims: Vec<Claim>,
     spent_bodies: Vec<u64>,
     batch: BatchMemory,
@@ -33,6 +35,7 @@ struct BatchMemory {
     values: HashMap<AccountId, (u64, u32)>,
     touched: Vec<(AccountId, MailboxId)>,
     touched_accounts: Vec<AccountId>,
+    everybody: bool,
     claims: Vec<Claim>,
     bodies: Vec<u64>,
 }
@@ -55,6 +58,7 @@ impl Ledger {
         for account in batch.touched_accounts {
             self.group.entry(account).or_default();
         }
+        self.everybody |= batch.everybody;
         self.spent_claims.extend(batch.claims);
         self.spent_bodies.extend(batch.bodies);
     }
@@ -83,6 +87,7 @@ impl Ledger {
 
     /// The commit is durable. Returns what to tell listeners, which claims ended and which staged bodies were used.
     pub fn committed(&mut self) -> (Vec<Notice>, Vec<Claim>, Vec<u64>) {
+        let everybody = std::mem::take(&mut self.everybody);
         let notices = self.group.drain().map(|(account, (modseq, mailboxes))| {
             let mut mailboxes: Vec<MailboxId> = mailboxes.into_iter().collect();
             mailboxes.sort_unstable();
@@ -90,6 +95,7 @@ impl Ledger {
                 account,
                 modseq,
                 mailboxes,
+                everybody,
             }
         });
         let notices = notices.collect();
@@ -268,6 +274,11 @@ impl Ledger {
     /// Listeners of this account are to be told, and no mailbox has anything new for them.
     pub fn touch_account(&mut self, account: AccountId) {
         self.batch.touched_accounts.push(account);
+    }
+
+    /// Listeners of every account are to be told, with whatever else this batch touched.
+    pub fn touch_everybody(&mut self) {
+        self.batch.everybody = true;
     }
 
     /// The claim ends when the commit is durable.

@@ -33,12 +33,18 @@ pub(crate) async fn find(user: &User, opened: &Opened, resync: &Resync) -> mailb
     let same = last_same(opened, resync);
     let may_be_gone = UidSet::from_ranges((same < last).then_some((same + 1, last)));
     let asked = wanted.intersection(&may_be_gone);
-    let vanished = user.person.vanished(opened, &asked, resync.modseq).await?;
+    let since = since(resync.modseq, opened.applied_modseq());
+    let vanished = user.person.vanished(opened, &asked, since).await?;
     Ok(Some(Found {
-        since: resync.modseq,
+        since,
         wanted,
         vanished,
     }))
+}
+
+/// A client that remembers more than ever happened here saw changes that a restored backup has not: it is told everything.
+const fn since(remembered: u64, highest: u64) -> u64 {
+    if remembered > highest { 0 } else { remembered }
 }
 
 /// Nothing up to this UID went: it has the sequence number that it had (RFC 7162 §3.2.5.2).

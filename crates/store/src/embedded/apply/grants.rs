@@ -3,7 +3,9 @@
 use mail::ids::{AccountId, Id, MailboxId};
 use rusqlite::params;
 
-use crate::contract::{Conflict, GRANTS_PER_MAILBOX, OpResult, Result, StoreError};
+use crate::contract::{
+    Conflict, GRANTS_PER_MAILBOX, OpResult, PUBLIC_MAILBOXES_PER_ACCOUNT, Result, StoreError,
+};
 use crate::embedded::apply::Work;
 use crate::embedded::load;
 use crate::embedded::rows::{grant_sum, grantee_code, int};
@@ -14,7 +16,7 @@ const fn refuse<T>(conflict: Conflict) -> Result<T> {
 }
 
 impl Work<'_> {
-    /// Changes one entry. Who listens to the owner's mailboxes hears of it.
+    /// Changes one entry. Who listens to the owner's mailboxes hears of it, and whom it is about.
     pub(super) fn change_grant(
         &mut self,
         mailbox: MailboxId,
@@ -37,18 +39,40 @@ impl Work<'_> {
         if known.is_none() && !changed.is_empty() && entries.len() >= GRANTS_PER_MAILBOX {
             return refuse(Conflict::TooManyEntries);
         }
+        let public = who == Grantee::Anyone && known.is_none() && !changed.is_empty();
+        if public && !self.has_room_for_public(owner)? {
+            return refuse(Conflict::TooManyPublic);
+        }
         self.write_grant(mailbox, who, changed)?;
         self.ledger.touch(owner, mailbox);
+        match who {
+            Grantee::Anyone => self.ledger.touch_everybody(),
+            Grantee::Account(account) => self.ledger.touch_account(account),
+        }
         self.ledger.modseq(self.conn, owner)?;
         Ok(OpResult::Done)
     }
 
     /// A new mailbox begins with what holds in the one above (RFC 4314 §4).
     pub(super) fn inherit_grants(&mut self, parent: MailboxId, mailbox: MailboxId) -> Result<()> {
+        let owner = self.ledger.known_mailbox(self.conn, parent)?.row.account;
         for (who, grant) in load::grants(self.conn, parent)? {
-            self.write_grant(mailbox, who, grant)?;
+            if who != Grantee::Anyone || self.has_room_for_public(owner)? {
+                self.write_grant(mailbox, who, grant)?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether one more mailbox of an account may have an entry about anyone.
+    fn has_room_for_public(&self, owner: AccountId) -> Result<bool> {
+        let public: u32 = self
+            .conn
+            .prepare_cached(
+                "SELECT count(*) FROM grants g JOIN mailboxes m ON m.id=g.mailbox WHERE g.who=0 AND m.account=?",
+            )?
+            .query_row(params![int(owner.raw())], |row| row.get(0))?;
+        Ok((public as usize) < PUBLIC_MAILBOXES_PER_ACCOUNT)
     }
 
     /// Nothing that others had in a mailbox outlives it: neither rights nor their notes on it.
