@@ -12,7 +12,7 @@
 //! 6. **Evidence** (`genuine.rs`), for strangers' messages, where it is asked for: whom the message is really from; so many at once
 //!    (`examining.rs`). Fields that claim to be our own results go in any case.
 //!    What an account submits is signed instead (DKIM), where its author's domain has a key.
-//! 7. **Verdict and the moment of responsibility** (`verdict.rs`): [`queue::accept()`], one durable commit, then, with its
+//! 7. **Verdict and the moment of responsibility** (`verdict.rs`): [`queue::accept_untold`], one durable commit, then, with its
 //!    proof, `250`. Before the commit every failure is a reply; after it every failure is ours.
 //!
 //! Guarantees: no `250` without the commit (the types of `smtp` and `store` see to it); every answer about a message is given
