@@ -42,7 +42,7 @@ pub enum TlsEvent {
         host: String,
         /// what there was instead
         reason: String,
-        /// days with good sessions before
+        /// days with good sessions before; 0: the shipped list says that it has it
         days: u64,
     },
     /// `tls.withheld`: a domain on the list of those that must have TLS does not have it; mail for it waits. Told once a day.
@@ -128,10 +128,17 @@ impl Event for TlsEvent {
                 host,
                 reason,
                 days,
-            } => format!(
-                "{domain} had shown verified TLS on {days} days and no longer does: {host}: {reason}. Mail goes there as before. \
-                 If that is an attack, stop it: hearthpost tls require {domain}"
-            ),
+            } => {
+                let before = match days {
+                    0 => format!(
+                        "{domain} is on the shipped list of domains with verified TLS, and does not have it"
+                    ),
+                    _ => format!("{domain} had shown verified TLS on {days} days and no longer does"),
+                };
+                format!(
+                    "{before}: {host}: {reason}. Mail goes there as before. If that is an attack, stop it: hearthpost tls require {domain}"
+                )
+            }
             Self::Withheld {
                 domain, host, reason, ..
             } => format!(

@@ -436,8 +436,9 @@ impl Book {
     }
 
     fn sources(&self, domain: &str) -> Vec<String> {
-        let names = self.starter.domains.get(domain).into_iter().flatten();
-        names
+        let line = self.starter.domains.get(domain);
+        line.into_iter()
+            .flat_map(|line| &line.sources)
             .filter_map(|name| self.starter.sources.get(name).cloned())
             .collect()
     }

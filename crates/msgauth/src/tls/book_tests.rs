@@ -161,6 +161,17 @@ fn tls_4_a_downgrade_of_a_known_domain_is_told_and_one_of_a_required_domain_ever
         "nobody expected anything of that one"
     );
 
+    for _ in 0..2 {
+        book.saw_bad("comcast.net", "mx.comcast.net", "no STARTTLS");
+    }
+    let told = desk.events.named("tls.downgraded");
+    assert_eq!(told.len(), 2, "the shipped list expected something of this one");
+    assert!(
+        told[1].sentence.starts_with("comcast.net is on the shipped list"),
+        "{}",
+        told[1].sentence
+    );
+
     book.note("must.test", Some(require()), "uid 0").unwrap();
     for _ in 0..3 {
         book.saw_bad("must.test", "mx.must.test", "no STARTTLS");

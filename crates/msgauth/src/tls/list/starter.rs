@@ -20,8 +20,17 @@ pub struct Starter {
     pub as_of: Day,
     /// where its knowledge comes from, by name
     pub sources: BTreeMap<String, String>,
-    /// the domains, with the names of their sources
-    pub domains: BTreeMap<String, Vec<String>>,
+    /// the domains
+    pub domains: BTreeMap<String, Line>,
+}
+
+/// What the list says of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// how far it goes at most: `Require` or `Warn`
+    pub power: Power,
+    /// the names of its sources
+    pub sources: Vec<String>,
 }
 
 impl Starter {
@@ -52,11 +61,17 @@ impl Starter {
                         .insert((*name).to_owned(), format!("{place} ({day})"));
                 }
                 ["source", ..] => return wrong("a name, a place and a day are expected"),
-                [domain, sources @ ..] => {
-                    if let Err(why) = list.add(domain, sources) {
+                [word @ ("require" | "warn"), domain, sources @ ..] => {
+                    let power = if *word == "warn" {
+                        Power::Warn
+                    } else {
+                        Power::Require
+                    };
+                    if let Err(why) = list.add(power, domain, sources) {
                         return wrong(why);
                     }
                 }
+                _ => return wrong("`require DOMAIN SOURCE` or `warn DOMAIN SOURCE` is expected"),
             }
         }
         if dated {
@@ -66,7 +81,7 @@ impl Starter {
         }
     }
 
-    fn add(&mut self, domain: &str, sources: &[&str]) -> Result<(), &'static str> {
+    fn add(&mut self, power: Power, domain: &str, sources: &[&str]) -> Result<(), &'static str> {
         let named: BTreeSet<&str> = sources.iter().copied().collect();
         if !names::is_plain(domain) || !names::is_qualified(domain) || domain != names::canonical(domain) {
             return Err("a domain in lower case is expected");
@@ -75,7 +90,7 @@ impl Starter {
             return Err("every domain names a source that stands above");
         }
         let sources = sources.iter().map(|name| (*name).to_owned()).collect();
-        match self.domains.insert(domain.to_owned(), sources) {
+        match self.domains.insert(domain.to_owned(), Line { power, sources }) {
             None => Ok(()),
             Some(_) => Err("the domain stands twice"),
         }
@@ -83,13 +98,12 @@ impl Starter {
 
     /// How far the list goes for `domain` on a day, when the operator lets it go as far as `most`.
     pub fn power(&self, domain: &str, most: Power, today: Day) -> Power {
-        if !self.domains.contains_key(domain) {
-            Power::Off
-        } else if today.since(self.as_of) > LIST_AGES_DAYS {
-            most.min(Power::Warn)
-        } else {
-            most
-        }
+        let Some(line) = self.domains.get(domain) else {
+            return Power::Off;
+        };
+        let is_old = today.since(self.as_of) > LIST_AGES_DAYS;
+        let aged = if is_old { Power::Warn } else { Power::Require };
+        most.min(line.power).min(aged)
     }
 }
 
@@ -101,9 +115,17 @@ mod tests {
     fn the_list_that_is_compiled_in_is_read_and_every_domain_has_its_sources() {
         let list = Starter::parse(SHIPPED).unwrap();
         assert!(list.domains.len() >= 20, "{}", list.domains.len());
-        for domain in ["gmail.com", "outlook.com", "proton.me", "comcast.net"] {
-            assert!(list.domains.contains_key(domain), "{domain}");
+        for (domain, power) in [
+            ("gmail.com", Power::Require),
+            ("outlook.com", Power::Require),
+            ("proton.me", Power::Require),
+            ("comcast.net", Power::Warn),
+        ] {
+            assert_eq!(list.power(domain, Power::Require, list.as_of), power, "{domain}");
         }
+        let dated =
+            |line: &Line| line.power == Power::Warn || line.sources.iter().any(|name| name != "hints");
+        assert!(list.domains.values().all(dated), "hints alone hold no mail back");
         for doubtful in ["yahoo.com", "fastmail.com"] {
             assert!(!list.domains.contains_key(doubtful), "{doubtful}");
         }
@@ -118,15 +140,17 @@ mod tests {
             ("as-of 2026-01-01\nas-of 2026-01-01", "line 2: one day"),
             ("source a b", "line 1: a name"),
             ("source a b 2026-13-01", "line 1: a name"),
-            ("example.org a", "line 1: every domain"),
-            ("example.org", "line 1: every domain"),
+            ("require example.org a", "line 1: every domain"),
+            ("require example.org", "line 1: every domain"),
+            ("example.org a", "line 1: `require DOMAIN"),
+            ("require", "line 1: `require DOMAIN"),
             (
-                "source a b 2026-01-01\nExample.org a",
+                "source a b 2026-01-01\nrequire Example.org a",
                 "line 2: a domain in lower case",
             ),
-            ("source a b 2026-01-01\norg a", "line 2: a domain"),
+            ("source a b 2026-01-01\nwarn org a", "line 2: a domain"),
             (
-                "source a b 2026-01-01\na.b a\na.b a",
+                "source a b 2026-01-01\nwarn a.b a\nrequire a.b a",
                 "line 3: the domain stands twice",
             ),
         ] {
@@ -137,7 +161,10 @@ mod tests {
 
     #[test]
     fn tls_4_an_old_list_holds_no_mail_back() {
-        let list = Starter::parse("as-of 2026-01-01\nsource a b 2026-01-01\nexample.org a").unwrap();
+        let list = Starter::parse(
+            "as-of 2026-01-01\nsource a b 2026-01-01\nrequire example.org a\nwarn weak.test a",
+        )
+        .unwrap();
         let (young, last, old) = ("2026-01-01", "2028-01-01", "2028-01-02");
         for (domain, most, day, power) in [
             ("example.org", Power::Require, young, Power::Require),
@@ -145,6 +172,8 @@ mod tests {
             ("example.org", Power::Require, old, Power::Warn),
             ("example.org", Power::Off, old, Power::Off),
             ("example.net", Power::Require, young, Power::Off),
+            ("weak.test", Power::Require, young, Power::Warn),
+            ("weak.test", Power::Off, young, Power::Off),
         ] {
             let day = Day::parse(day).unwrap();
             assert_eq!(list.power(domain, most, day), power, "{domain} {day}");
