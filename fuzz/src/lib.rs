@@ -26,6 +26,7 @@ pub type Entry = fn(&[u8]);
 pub const TARGETS: &[(&str, Entry)] = &[
     ("access-search", access::fuzzing::fuzz_search),
     ("config", config::fuzzing::fuzz_config),
+    ("dane", world_real::fuzzing::fuzz_dane),
     ("directory-sasl", directory::fuzzing::fuzz_sasl),
     ("directory-scram", directory::fuzzing::fuzz_scram),
     ("directory-srs", directory::fuzzing::fuzz_srs),

@@ -187,3 +187,35 @@ impl ServerCertVerifier for DaneVerifier {
             .supported_schemes()
     }
 }
+
+/// For the fuzzer: a record's fields and data, a server's certificate and one above it, all from the bytes. Whoever is believed fits.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let Some((head, rest)) = bytes.split_at_checked(7) else {
+        return;
+    };
+    let length = |at: usize| usize::from(u16::from_be_bytes([head[at], head[at + 1]]));
+    let (data, rest) = rest.split_at(length(3).min(rest.len()));
+    let (own, above) = rest.split_at(length(5).min(rest.len()));
+    let Ok(record) = TlsaRecord::new(head[0], head[1], head[2], data.to_vec()) else {
+        return;
+    };
+    let (own, above) = (CertificateDer::from(own), CertificateDer::from(above));
+    let believed_as_itself = fits(&record, &own, key_of_server(&own).as_ref());
+    let usage = record.usage();
+    let name = ServerName::try_from("mx.example.org").expect("a host name");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let names = vec!["mx.example.org".to_owned(), data_as_name(data)];
+    let verifier = DaneVerifier::new(vec![record].into(), names.into(), provider);
+    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_795_000_000));
+    let verified = verifier.verify_server_cert(&own, &[above], &name, &[], now);
+    match usage {
+        Usage::Server => assert_eq!(verified.is_ok(), believed_as_itself),
+        // Nobody is believed whose certificate cannot be read.
+        Usage::Authority => assert!(verified.is_err() || webpki::EndEntityCert::try_from(&own).is_ok()),
+    }
+}
+
+/// Any text may stand among the names.
+fn data_as_name(data: &[u8]) -> String {
+    String::from_utf8_lossy(&data[..data.len().min(300)]).into_owned()
+}

@@ -42,4 +42,9 @@ pub mod fuzzing {
     pub fn fuzz_dns_reply(bytes: &[u8]) {
         crate::dns::fuzz_dns_reply(bytes);
     }
+
+    /// A TLSA record and the certificates that are held against it.
+    pub fn fuzz_dane(bytes: &[u8]) {
+        crate::dane::fuzz(bytes);
+    }
 }

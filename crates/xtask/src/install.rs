@@ -129,6 +129,11 @@ pub const TOOLS: &[Tool] = &[
         used_for: "DNS of the test Internet",
     },
     Tool {
+        program: "unbound",
+        package: "unbound",
+        used_for: "a validating resolver for a Postfix of the test Internet (DANE)",
+    },
+    Tool {
         program: "nft",
         package: "nftables",
         used_for: "partitions of the test Internet",

@@ -1,10 +1,12 @@
-//! Certificates for sinks: an authority of their own, and the three ways in which a certificate can be wrong.
+//! Certificates for sinks: an authority of their own, and the three ways in which a certificate can be wrong. All servers of one authority
+//! have the same key, so that a TLSA record about it fits the good one, the expired one and the one for another name.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+    date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -14,7 +16,10 @@ use super::script::Fault;
 /// Signs the certificates of sinks; a sender that shall believe them trusts [`Authority::pem`].
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
+    certificate: rcgen::Certificate,
     pem: String,
+    /// the key of every server, as PEM
+    server_key: String,
 }
 
 impl Default for Authority {
@@ -35,10 +40,27 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2045, 1, 1));
         let certificate = params.self_signed(&key).expect("a key signs its own certificate");
+        let server_key = KeyPair::generate().expect("ring makes keys");
         Self {
             pem: certificate.pem(),
+            certificate,
             issuer: Issuer::new(params, key),
+            server_key: server_key.serialize_pem(),
         }
+    }
+
+    /// Its certificate, as a TLSA record with selector 0 holds it (DER).
+    pub fn der(&self) -> &[u8] {
+        self.certificate.der()
+    }
+
+    /// The public key of its servers, as a TLSA record with selector 1 holds it (SubjectPublicKeyInfo).
+    pub fn server_key(&self) -> Vec<u8> {
+        self.key().subject_public_key_info()
+    }
+
+    fn key(&self) -> KeyPair {
+        KeyPair::from_pem(&self.server_key).expect("it was written by us")
     }
 
     /// Its certificate, to be trusted.
@@ -52,10 +74,10 @@ impl Authority {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let elsewhere = vec!["somewhere-else.invalid".to_owned()];
         Certificates {
-            good: config(self.sign(names.clone(), false)),
-            wrong_name: config(self.sign(elsewhere, false)),
-            expired: config(self.sign(names.clone(), true)),
-            unknown: config(stranger.sign(names, false)),
+            good: self.config(names.clone(), false),
+            wrong_name: self.config(elsewhere, false),
+            expired: self.config(names.clone(), true),
+            unknown: stranger.config(names, false),
         }
     }
 
@@ -83,11 +105,28 @@ impl Authority {
         } else {
             date_time_ymd(2045, 1, 1)
         };
-        let key = KeyPair::generate().expect("ring makes keys");
+        let key = self.key();
         let certificate = params
             .signed_by(&key, &self.issuer)
             .expect("the authority may sign");
         (certificate, key)
+    }
+
+    /// With the authority's certificate in the chain, as RFC 7672 §3.1.2 asks of servers with DANE-TA.
+    fn config(&self, names: Vec<String>, is_expired: bool) -> Arc<ServerConfig> {
+        let (certificate, key) = self.sign(names, is_expired);
+        let chain = [certificate.der(), self.certificate.der()]
+            .map(|der| CertificateDer::from(der.to_vec()))
+            .to_vec();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(rustls::ALL_VERSIONS)
+            .expect("ring supports TLS 1.2 and 1.3")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .expect("the key belongs to the certificate");
+        Arc::new(config)
     }
 }
 
@@ -109,17 +148,4 @@ impl Certificates {
             Some(Fault::Unknown) => &self.unknown,
         })
     }
-}
-
-fn config((certificate, key): (rcgen::Certificate, KeyPair)) -> Arc<ServerConfig> {
-    let chain = vec![CertificateDer::from(certificate.der().to_vec())];
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(rustls::ALL_VERSIONS)
-        .expect("ring supports TLS 1.2 and 1.3")
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .expect("the key belongs to the certificate");
-    Arc::new(config)
 }

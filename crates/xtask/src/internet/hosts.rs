@@ -65,7 +65,12 @@ impl Hosts {
         std::fs::write(&ca, authority.pem())?;
         let listen = DNS.map(|address| SocketAddr::new(address, 53));
         let keys = keys_of(story, &dir)?;
-        let names = Names::start(&[], &dir.join("dns"), &listen, &records(story, &keys))?;
+        let names = Names::start(
+            &[],
+            &dir.join("dns"),
+            &listen,
+            &records(story, &keys, &authority, &dir)?,
+        )?;
         let password_file = dir.join("password");
         std::fs::write(&password_file, format!("{PASSWORD}\n"))?;
         chmod("600", &password_file)?;
@@ -92,7 +97,7 @@ impl Hosts {
                         own,
                         &place,
                         &hosts.authority,
-                        &hosts.ca,
+                        (&hosts.ca, &hosts.names.anchor),
                         hosts.keys.get(domain).and_then(|keys| keys.first()),
                     )?))
                 }
@@ -359,8 +364,16 @@ fn keys_of(story: &Story, dir: &Path) -> Outcome<BTreeMap<String, Vec<Key>>> {
     Ok(all)
 }
 
-/// An MX record for each host, the addresses it leads to, keys, and what the story adds.
-fn records(story: &Story, keys: &BTreeMap<String, Vec<Key>>) -> String {
+/// An MX record for each host, the addresses it leads to, keys, and what the story adds. `{key}` stands for the SHA-256 of the servers'
+/// public key, `{authority}` for that of their authority's certificate (TLSA, RFC 6698 §2.1).
+fn records(
+    story: &Story,
+    keys: &BTreeMap<String, Vec<Key>>,
+    authority: &Authority,
+    dir: &Path,
+) -> Outcome<String> {
+    let key = keys::sha256(&authority.server_key(), dir)?;
+    let issuer = keys::sha256(authority.der(), dir)?;
     let mut out = String::new();
     for host in &story.hosts {
         let domain = &host.domains[0];
@@ -381,10 +394,10 @@ fn records(story: &Story, keys: &BTreeMap<String, Vec<Key>>) -> String {
         out.push('\n');
     }
     for record in &story.zone {
-        out.push_str(record);
+        out.push_str(&record.replace("{key}", &key).replace("{authority}", &issuer));
         out.push('\n');
     }
-    out
+    Ok(out)
 }
 
 fn chmod(mode: &str, path: &Path) -> Outcome<()> {

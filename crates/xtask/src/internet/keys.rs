@@ -39,6 +39,18 @@ pub fn make(domain: &str, both: bool, dir: &Path) -> Outcome<Vec<Key>> {
     Ok(keys)
 }
 
+/// In hexadecimal digits, by openssl.
+pub fn sha256(octets: &[u8], dir: &Path) -> Outcome<String> {
+    let file = dir.join("to-hash");
+    std::fs::write(&file, octets)?;
+    let said = process::must(
+        Command::new("openssl").args(["dgst", "-sha256", "-r"]).arg(&file),
+        CALL_LIMIT,
+    )?;
+    let digest = said.stdout.split_whitespace().next();
+    Ok(digest.ok_or("openssl said nothing")?.to_owned())
+}
+
 fn one(domain: &str, selector: &str, kind: &str, how: &[&str], dir: &Path) -> Outcome<Key> {
     let name = format!("{selector}._domainkey.{domain}");
     let path = dir.join(format!("{name}.pem"));

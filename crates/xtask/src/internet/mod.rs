@@ -22,6 +22,7 @@ mod postfix;
 mod sinks;
 mod story;
 mod stranger;
+mod unbound;
 
 use crate::campaign::binary;
 use crate::install::{is_root, missing_is};
@@ -154,6 +155,7 @@ fn missing() -> Outcome<Option<String>> {
         "opendmarc",
         "arcsign",
         "openssl",
+        "unbound",
     ];
     let lacking: Vec<&str> = programs
         .into_iter()

@@ -185,6 +185,14 @@ impl Host {
         command
     }
 
+    /// From now on its programs find name servers so (resolv.conf).
+    pub fn asks(&self, resolv_conf: &str) -> Outcome<()> {
+        Ok(std::fs::write(
+            Path::new("/etc/netns").join(&self.name).join("resolv.conf"),
+            resolv_conf,
+        )?)
+    }
+
     /// From now on what these addresses say over TCP and UDP is lost. That they are there can still be learnt (ARP, RFC 4861), as it can of a
     /// server behind a router: nobody is told that there is no way.
     pub fn cut_off(&self, from: &[IpAddr]) -> Result<(), String> {

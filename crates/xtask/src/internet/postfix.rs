@@ -5,6 +5,7 @@ use super::keys::Key;
 use super::milters::Milters;
 use super::net::{self, Host, MIDDLE};
 use super::story::{HostPlan, PostfixPlan};
+use super::unbound::Unbound;
 use crate::process::{self, find, tail};
 use crate::report::{Outcome, Stopwatch, pause};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -23,6 +24,7 @@ pub struct Postfix {
     address: IpAddr,
     dir: PathBuf,
     _milters: Milters,
+    _resolver: Option<Unbound>,
 }
 
 impl Postfix {
@@ -33,7 +35,7 @@ impl Postfix {
         own: &PostfixPlan,
         dir: &Path,
         authority: &Authority,
-        ca: &Path,
+        (ca, anchor): (&Path, &Path),
         key: Option<&Key>,
     ) -> Outcome<Self> {
         let domain = &plan.domains[0];
@@ -50,7 +52,19 @@ impl Postfix {
         )?;
         let (uid, gid) = (id("-u")?, id("-g")?);
         let milters = Milters::start(&host, plan, own.checks, key, dir)?;
-        let settings = main_cf(domain, dir, ca, &uid, &gid) + &milters.main_cf();
+        let resolver = match own.dane {
+            true => Some(Unbound::start(
+                &host,
+                &net::dns_for(&plan.addresses),
+                anchor,
+                dir,
+            )?),
+            false => None,
+        };
+        let mut settings = main_cf(domain, dir, ca, &uid, &gid) + &milters.main_cf();
+        if own.dane {
+            settings.push_str(DANE);
+        }
         std::fs::write(dir.join("etc/main.cf"), settings)?;
         std::fs::write(dir.join("etc/master.cf"), MASTER_CF)?;
         let table = |lines: Vec<String>| lines.concat();
@@ -73,6 +87,7 @@ impl Postfix {
             address,
             dir: dir.to_owned(),
             _milters: milters,
+            _resolver: resolver,
         };
         started.control("start")?;
         let began = Stopwatch::start();
@@ -194,6 +209,9 @@ fn main_cf(domain: &str, dir: &Path, ca: &Path, uid: &str, gid: &str) -> String 
          notify_classes =\nmaillog_file = {dir}/log/maillog\nmaillog_file_prefixes = {dir}/log\n"
     )
 }
+
+/// The last setting of a name counts.
+const DANE: &str = "smtp_dns_support_level = dnssec\nsmtp_tls_security_level = dane\n";
 
 const MASTER_CF: &str = "\
 smtp inet n - n - - smtpd

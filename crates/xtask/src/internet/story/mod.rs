@@ -103,6 +103,8 @@ pub struct PostfixPlan {
     pub passed_on: Vec<(String, String)>,
     /// what comes is verified by opendkim and opendmarc
     pub checks: bool,
+    /// what it sends goes by TLSA records, where there are some
+    pub dane: bool,
 }
 
 /// A message that a sink's host hands over itself.

@@ -486,6 +486,7 @@ fn read_second_way<'a, 'b>(words: &'a [&'b str]) -> Result<(&'a [&'b str], Optio
 fn postfix_line(plan: &mut PostfixPlan, text: &str) -> Result<(), String> {
     match words(text)?.as_slice() {
         ["checks"] => plan.checks = true,
+        ["goes", "by", "DANE"] => plan.dane = true,
         ["puts", address, "off"] => plan.put_off.push((*address).to_owned()),
         ["passes", address, "on", "to", target] => {
             plan.passed_on.push(((*address).to_owned(), (*target).to_owned()));
@@ -653,7 +654,7 @@ mod tests {
         let text = "host a.test at 203.0.113.10, 2001:db8:113::10: Hearthpost with alice\n  listens everywhere\n  set queue.give_up = \"20 s\"\n  \
                     alias x@a.test leads to y@b.test, z@b.test\n  mail to far.test goes through mx.g.test port 587 as joe\n\
                     \x20 mail to near.test goes through mx.g.test port 25, after 3 attempts by MX\n\
-                    host p.test: Postfix with grey\n  checks\n  puts grey@p.test off\n  signs\n  passes late@p.test on to gone@p.test\n\
+                    host p.test: Postfix with grey\n  checks\n  goes by DANE\n  puts grey@p.test off\n  signs\n  passes late@p.test on to gone@p.test\n\
                     host s.test: sink on port 587\n  over IPv6: connect: refuse\n  rcpt: reply 550 no\n\
                     zone:\n  x.test. MX 0 .\nnothing waits at a.test\n";
         let story = Story::read(text).unwrap();
@@ -677,7 +678,7 @@ mod tests {
             (25, &None, Some(3))
         );
         let Kind::Postfix(plan) = &p.kind else { panic!() };
-        assert!(plan.checks && p.signs && !a.signs);
+        assert!(plan.checks && plan.dane && p.signs && !a.signs);
         assert_eq!(plan.put_off, ["grey@p.test"]);
         assert_eq!(plan.passed_on[0].1, "gone@p.test");
         let Kind::Sink(plan) = &s.kind else { panic!() };
