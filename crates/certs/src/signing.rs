@@ -101,18 +101,38 @@ impl CryptoRng for Chance<'_> {}
 mod tests {
     use super::*;
 
+    /// Not chance, but well mixed (SplitMix64).
+    fn fill(state: &mut u64, octets: &mut [u8]) {
+        for octet in octets {
+            *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            *octet = (mixed >> 40) as u8;
+        }
+    }
+
+    fn der(pem: &PrivatePem) -> Vec<u8> {
+        let lines: Vec<&str> = pem.reveal().lines().collect();
+        assert!(
+            lines.iter().all(|line| line.len() <= PEM_LINE),
+            "{} lines",
+            lines.len()
+        );
+        let inner = &lines[1..lines.len() - 1];
+        STANDARD.decode(inner.concat()).expect("base64")
+    }
+
     #[test]
     fn aut_7_keys_that_are_made_have_2048_bits_or_are_ed25519_and_no_two_are_alike() {
-        let mut octet = 0u8;
-        let mut fill = |octets: &mut [u8]| {
-            for place in octets {
-                octet = octet.wrapping_mul(181).wrapping_add(101);
-                *place = octet ^ (octet >> 3);
-            }
-        };
-        let (one, other) = (ed25519(&mut fill), ed25519(&mut fill));
+        use rsa::pkcs8::DecodePrivateKey as _;
+        use rsa::traits::PublicKeyParts as _;
+        let mut state = 7;
+        let mut chance = |octets: &mut [u8]| fill(&mut state, octets);
+        let made = rsa(&mut chance);
+        let key = rsa::RsaPrivateKey::from_pkcs8_der(&der(&made)).expect("PKCS#8");
+        assert_eq!(key.n().bits(), RSA_BITS);
+        let (one, other) = (ed25519(&mut chance), ed25519(&mut chance));
         assert_ne!(one.reveal(), other.reveal());
-        assert_eq!(one.reveal().lines().count(), 3);
+        assert_eq!((der(&one).len(), &der(&one)[..16]), (48, &ED25519_WRAPPING[..]));
         assert_eq!(format!("{one:?}"), "a private key");
     }
 }

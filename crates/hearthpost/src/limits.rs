@@ -72,6 +72,9 @@ pub const CHECKED_MESSAGE_BYTES: u64 = 64 * 1024 * 1024;
 /// How often the keys that sign mail are looked over.
 pub const DKIM_ROUND: Duration = Duration::from_secs(60);
 
+/// Questions about records of keys that may go unanswered one after the other before the rest of a round is left for the next.
+pub const DKIM_UNANSWERED: usize = 3;
+
 /// How long after one look DNS is asked again for the record of a key that waits for it, or whose record was lost.
 pub const DKIM_LOOK_SOON: Duration = Duration::from_secs(5 * 60);
 

@@ -46,7 +46,10 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
             (1, "open relay, plain forms"),
             (2, "open relay, tricks with addresses"),
             (3, "an address of the network is no permission"),
-            (4, "a stranger's message goes elsewhere only where an alias leads"),
+            (
+                4,
+                "what others brought goes elsewhere only where an alias leads, and never with a signature of ours",
+            ),
             (5, "a user sends as himself only"),
             (6, "no submission without sign-in, no sign-in without TLS"),
             (7, "header injection"),
@@ -78,6 +81,10 @@ const CASES: &[(&str, &[(u32, &str)])] = &[
             (8, "protocols of other doors"),
             (9, "implicit TLS everywhere, clear-text sign-in nowhere"),
             (10, "handshakes that waste memory or time"),
+            (
+                11,
+                "certificates that change under load, end, or no longer fit their TLSA record",
+            ),
             (
                 12,
                 "mail that must have TLS all the way, and mail that may do without",

@@ -344,4 +344,48 @@ mod tests {
         let published = Stage::Published { since_ms: 5 };
         assert_eq!(next(published, early), Next::To(published));
     }
+
+    proptest::proptest! {
+        /// Whatever DNS says and whenever: no key signs that was not seen, none takes over before an hour, none is forgotten while its mail may
+        /// be on its way.
+        #[test]
+        fn no_key_signs_unseen_and_none_goes_before_its_time(
+            days in proptest::collection::vec((0u64..200, 0u8..4, proptest::bool::ANY, proptest::bool::ANY, proptest::bool::ANY), 1..40)
+        ) {
+            let (mut stage, mut now_ms, mut retired) = (Stage::Waiting { since_ms: 0 }, 0, None);
+            for (hours, shown, wanted, newer_signs, retire) in days {
+                now_ms += hours * HOUR_MS;
+                let seen = [Seen::Right, Seen::Wrong, Seen::Absent, Seen::Unknown][usize::from(shown)];
+                let facts = Facts {
+                    now_ms,
+                    wanted,
+                    newer_signs,
+                    another_signs: newer_signs,
+                    order: (retire && hours > 150).then_some(Order::Retire),
+                    ..facts(seen)
+                };
+                let before = stage;
+                let Next::To(after) = next(stage, facts) else {
+                    let signed_once = retired.is_some();
+                    let week_over = retired.is_none_or(|since: u64| now_ms >= since + 168 * HOUR_MS);
+                    proptest::prop_assert!(!signed_once || week_over);
+                    break;
+                };
+                let signs = |stage: Stage| stage.word() == "signing";
+                if signs(after) && !signs(before) {
+                    proptest::prop_assert_eq!(seen, Seen::Right);
+                    if newer_signs {
+                        let Stage::Published { since_ms } = before else {
+                            return Err(proptest::test_runner::TestCaseError::fail("it took over at once"));
+                        };
+                        proptest::prop_assert!(now_ms >= since_ms + HOUR_MS);
+                    }
+                }
+                if after.word() == "retiring" && before.word() != "retiring" {
+                    retired = Some(now_ms);
+                }
+                stage = after;
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::entry::{Entry, seen};
 use super::events::DkimEvent;
 use super::life::{Seen, Stage};
 use crate::control::history::By;
-use crate::limits::{DKIM_LOOK_AGAIN, DKIM_LOOK_SOON, DKIM_ROUND};
+use crate::limits::{DKIM_LOOK_AGAIN, DKIM_LOOK_SOON, DKIM_ROUND, DKIM_UNANSWERED};
 
 /// Makes what is missing and moves keys on until the stop. Without `dns` nobody is asked, so no key starts to sign by itself.
 pub async fn watch(keys: Arc<Keys>, dns: Option<Arc<dyn Dns>>, mut stop: Receiver<bool>) {
@@ -64,10 +64,17 @@ impl Keys {
         let mut shown = BTreeMap::<String, Seen>::new();
         if let Some(dns) = dns {
             let entries = self.all().await;
+            let mut unanswered = 0;
             for entry in entries.iter().filter(|entry| which(entry)) {
                 let name = entry.name();
                 let lookup = dns.lookup(&name, RecordType::Txt).await;
-                shown.insert(name, seen(&entry.record, &lookup));
+                let what = seen(&entry.record, &lookup);
+                shown.insert(name, what);
+                unanswered = if what == Seen::Unknown { unanswered + 1 } else { 0 };
+                // Who does not answer thrice is asked again later: a round must not take hours.
+                if unanswered == DKIM_UNANSWERED {
+                    break;
+                }
             }
         }
         let mut state = self.state.lock().await;
