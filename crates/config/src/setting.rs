@@ -265,7 +265,8 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Choice(&["off", "note", "enforce"]),
         "What is done about mail from other servers that is not from whom it says (SPF, DKIM, DMARC, ARC). off: nothing is asked. note: the \
          results are written into the message, everything is taken. enforce: also refused is what the author's domain wants refused, what \
-         claims to be from a domain here, and what names no author or several; while DNS does not answer the sender is to try again.",
+         claims to be from a domain here, and what names no author or several; what is to be kept apart goes to Junk; while DNS does not answer \
+         the sender is to try again.",
         "\"enforce\"",
     )
     .or("\"off\""),

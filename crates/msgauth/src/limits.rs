@@ -64,6 +64,8 @@ pub const IPREV_TIME: Duration = Duration::from_secs(10);
 pub const IPREV_QUESTIONS: usize = 1 + CLIENT_NAMES;
 /// Mailboxes that one From may name.
 pub const AUTHORS: usize = 20;
+/// Octets before the colon of a field that is looked for in a continuation line: a name of ours and white space.
+pub const HIDDEN_NAME_BYTES: usize = 80;
 /// Octets of a list of public suffixes.
 pub const SUFFIX_LIST_BYTES: usize = 4 * 1024 * 1024;
 

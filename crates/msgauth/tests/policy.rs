@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use msgauth::dkim::sign::{Signing, SigningKey};
 use msgauth::examine::{Doors, Envelope, Evidence, Examination};
+use msgauth::network::Network;
 use msgauth::policy::{Decision, Local, Verdict, decide};
 use msgauth::results::{Results, write};
 use testkit::clock::{START, TokioClock};
@@ -114,6 +115,40 @@ async fn aut_14_and_aut_11_the_table_of_verdicts() {
             (want, forward),
             "{from} {client} {reverse_path}: {got}"
         );
+    }
+}
+
+/// What the operator says, in its order: no clear author, refused, brought by a server of ours, and only then who vouches.
+#[tokio::test(start_paused = true)]
+async fn aut_11_the_operators_word_comes_in_its_order() {
+    use Verdict::{Accept, Reject};
+    let (refused, own) = (["there.example".to_owned()], ["here.example".to_owned()]);
+    let network = Network::new("192.0.2.0".parse().expect("an address"), 24);
+    let plain = Local {
+        own: &own,
+        refused: &refused,
+        ..Local::default()
+    };
+    let brought = Local {
+        brought: Some(&network),
+        ..plain
+    };
+    for (from, local, want, forward) in [
+        ("a@there.example", &plain, Reject, false),
+        ("a@list.there.example", &plain, Reject, false),
+        ("a@elsethere.example", &plain, Accept, true),
+        ("a@there.example", &brought, Reject, false),
+        ("a@here.example", &plain, Reject, false),
+        ("a@here.example", &brought, Accept, true),
+        ("a@soft.example", &brought, Accept, true),
+        ("a@silent.example", &brought, Accept, true),
+        ("a@soft.example, b@there.example", &brought, Reject, false),
+    ] {
+        let message = format!("From: {from}\r\nSubject: x\r\n\r\nbody\r\n");
+        // SPF vouches for there.example: the operator refuses it all the same.
+        let evidence = examine(&message, "192.0.2.1", "a@there.example", "").await;
+        let got = decide(&evidence, local);
+        assert_eq!((got.verdict, got.may_forward), (want, forward), "{from}: {got}");
     }
 }
 

@@ -16,7 +16,8 @@
 //!    proof, `250`. Before the commit every failure is a reply; after it every failure is ours.
 //!
 //! Guarantees: no `250` without the commit (the types of `smtp` and `store` see to it); every answer about a message is given
-//! in the session, never by a later bounce to a stranger (but for a copy that is not forwarded, to a sender whom SPF vouches for); nothing is believed because of where a client connects from;
+//! in the session, never by a later bounce to a stranger (but for a copy that is not forwarded, to a sender whom SPF vouches for); nothing is believed because of where a client connects from,
+//! unless the operator says that a server of their own is there;
 //! a submission carries nothing of its client's network; one parse of the header decides; replies of pipelined commands go
 //! out together; a body is never held whole (64 KiB and less in the store's own stage).
 //!

@@ -2,13 +2,40 @@
 
 use std::ops::Range;
 
-use mail::header::{Field, Header, Shape};
+use mail::header::{Field, Header, Shape, unfold};
+
+use crate::limits::HIDDEN_NAME_BYTES;
 
 /// Where fields stand that must go before our own field is added: Authentication-Results with one of `our_names`, or so written that
-/// somebody may read one in it, and Received-SPF that names us as the receiver.
+/// somebody may read one in it, and Received-SPF that names us as the receiver. Of a field that holds such a one in a line of its
+/// continuation, where programs that do not unfold read a field, the part from there on.
 pub fn forged(header: &Header<'_>, our_names: &[&str]) -> Vec<Range<usize>> {
-    let claims = |field: &&Field<'_>| claims_ours(field, our_names);
-    header.fields().iter().filter(claims).map(Field::range).collect()
+    let forged = |field: &Field<'_>| match claims_ours(field, our_names) {
+        true => Some(field.range()),
+        false => hidden(field, our_names),
+    };
+    header.fields().iter().filter_map(forged).collect()
+}
+
+/// From the first continuation line on that would be such a field by itself.
+fn hidden(field: &Field<'_>, our_names: &[&str]) -> Option<Range<usize>> {
+    let (whole, Range { start, end }) = (field.whole(), field.range());
+    let lines = memchr::memchr_iter(b'\n', whole).map(|at| at + 1);
+    let claims = |at: &usize| {
+        let text = whole[*at..].trim_ascii_start();
+        let Some(colon) = memchr::memchr(b':', text).filter(|colon| *colon <= HIDDEN_NAME_BYTES) else {
+            return false;
+        };
+        let (name, value) = (text[..colon].trim_ascii_end(), unfold(&text[colon + 1..]));
+        if name.eq_ignore_ascii_case(b"Authentication-Results") {
+            return server(&value)
+                .is_none_or(|server| our_names.iter().any(|ours| server.eq_ignore_ascii_case(ours)));
+        }
+        name.eq_ignore_ascii_case(b"Received-SPF")
+            && our_names.iter().any(|ours| has_word(&value, ours.as_bytes()))
+    };
+    let at = lines.filter(|at| *at < whole.len()).find(claims)?;
+    Some(start + at..end)
 }
 
 fn claims_ours(field: &Field<'_>, our_names: &[&str]) -> bool {
@@ -99,6 +126,46 @@ fn is_dotted(found: &[u8], word: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn aut_5_a_field_inside_a_folded_one_is_cut_off() {
+        let table = [
+            (
+                "Subject: x\r\n Authentication-Results: mx.here.example; spf=pass\r\n more",
+                Some(12),
+            ),
+            (
+                "Subject: x\r\n\tauthentication-results : (c) MX.here.example; dkim=pass",
+                Some(12),
+            ),
+            (
+                "X: a\r\n b\r\n  Authentication-Results:\r\n  mx.here.example; spf=pass",
+                Some(10),
+            ),
+            (
+                "Authentication-Results: there.example; spf=fail\r\n Authentication-Results: mx.here.example; spf=pass",
+                Some(49),
+            ),
+            ("X: a\r\n Received-SPF: pass receiver=mx.here.example", Some(6)),
+            (
+                "X: a\r\n Authentication-Results: \"mx.he\\re.example\"; spf=pass",
+                Some(6),
+            ),
+            (
+                "Subject: x\r\n Authentication-Results: there.example; spf=pass",
+                None,
+            ),
+            ("Subject: x\r\n on Authentication-Results: mx.here.example", None),
+            ("Subject: x\r\n Authentication-Results of mx.here.example", None),
+        ];
+        for (field, want) in table {
+            let block = format!("{field}\r\nTo: b@y.example\r\n\r\n");
+            let header = Header::scan(block.as_bytes()).expect("small");
+            let found = forged(&header, &["mx.here.example"]);
+            let want = want.map(|at| at..field.len() + 2);
+            assert_eq!(found.first().cloned(), want, "{field:?}");
+        }
+    }
 
     #[test]
     fn aut_5_fields_that_claim_to_be_ours_are_found() {
