@@ -63,11 +63,7 @@ fn a_good_configuration_is_read() {
     assert_eq!(config.message_bytes, 100 * 1024 * 1024);
     assert_eq!(config.connections, 20_000);
     assert_eq!(config.bare_newlines, BareNewlines::Normalise);
-    assert_eq!(
-        config.authenticity,
-        Authenticity::Note,
-        "unless something else is said"
-    );
+    assert_eq!(config.authenticity, Authenticity::Off);
     let more = format!("{GOOD}\n").replace(
         "[smtp]\n",
         "[smtp]\nauthenticity = \"enforce\"\narc_sealers = [\"Lists.example.net\"]\nrefused_domains = [\"Spam.example\"]\n\
