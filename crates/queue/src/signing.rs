@@ -4,7 +4,9 @@
 //! 2. [`Signer::begin`] starts a signature for a message whose origin is [`Signable`]: an account, a user of this machine who may send as
 //!    any address of ours, or the system itself. A stranger's or a local program's message has no such origin, forwarded or not, so the
 //!    compiler refuses to sign it (threat case REL-4).
-//! 3. The body goes past [`Signature::body`]; [`Signature::fields`] are what stands before the header.
+//! 3. The body goes past [`Signature::body`]; [`Signature::fields`] are what stands before the header. RSA takes half a millisecond of a core,
+//!    so it is computed beside the runtime's workers, as many at a time as there are cores: on the workers fifty sessions that submit
+//!    kept every other task waiting for a tenth of a second (decision 0038).
 //!
 //! A user's message is signed by the keys of the very domain in From. A report of ours is from a host, so the nearest domain above it
 //! that has keys signs it: such a signature is aligned by DMARC's relaxed rule (RFC 9989 §4.4.1).
@@ -15,6 +17,8 @@ use mail::header::Header;
 use msgauth::author::Author;
 use msgauth::dkim::sign::{Signing, SigningKey};
 use parking_lot::RwLock;
+use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
 use crate::origin::{Generated, LocalUser, Origin, Submitted};
 
@@ -40,6 +44,18 @@ impl Signable for Generated {
 #[derive(Default)]
 pub struct Signer {
     keys: RwLock<Keys>,
+    slots: Slots,
+}
+
+/// Signatures that may be computed at once.
+#[derive(Clone)]
+struct Slots(Arc<Semaphore>);
+
+impl Default for Slots {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Semaphore::new(cores)))
+    }
 }
 
 type Keys = Arc<[Arc<SigningKey>]>;
@@ -65,6 +81,7 @@ impl Signer {
             signing: Signing::begin(header),
             domain: domain.to_owned(),
             keys,
+            slots: self.slots.clone(),
         })
     }
 }
@@ -88,6 +105,7 @@ pub struct Signature {
     signing: Signing,
     keys: Keys,
     domain: String,
+    slots: Slots,
 }
 
 impl Signature {
@@ -97,7 +115,27 @@ impl Signature {
     }
 
     /// One DKIM-Signature field for each key, with line ends. `now_s` is seconds since 1970.
-    pub fn fields(self, now_s: u64) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// When the computation does: its connection ends with it.
+    pub async fn fields(self, now_s: u64) -> Vec<u8> {
+        let slot = self.slots.0.clone().acquire_owned().await;
+        let slot = slot.expect("nobody closes the semaphore");
+        // The slot travels with the work: a client that hangs up does not make room for more than there are cores.
+        let work = tokio::task::spawn_blocking(move || {
+            let fields = self.compute(now_s);
+            drop(slot);
+            fields
+        });
+        match work.await.map_err(JoinError::try_into_panic) {
+            Ok(fields) => fields,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this task with it; nothing may be acknowledged without its signature.
+            Err(Err(_)) => std::future::pending().await,
+        }
+    }
+
+    fn compute(self, now_s: u64) -> Vec<u8> {
         let keys = self.keys.iter().filter(|key| key.domain() == self.domain);
         self.signing.finish(keys.map(|key| &**key), now_s)
     }
@@ -124,8 +162,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn rel_4_a_message_without_one_author_or_without_a_key_gets_no_signature() {
+    #[tokio::test]
+    async fn rel_4_a_message_without_one_author_or_without_a_key_gets_no_signature() {
         let signer = Signer::default();
         let ours = Generated { maker: "test" };
         let from = |domain: &str| format!("From: a@{domain}\r\n\r\n").into_bytes();
@@ -133,7 +171,7 @@ mod tests {
         let key = SigningKey::ed25519("example.org", "e1", &[7; 32]).expect("a key");
         signer.put(vec![Arc::new(key)]);
         let signed = signer.begin(&ours, &from("example.org")).expect("a signature");
-        let fields = String::from_utf8(signed.fields(1)).expect("text");
+        let fields = String::from_utf8(signed.fields(1).await).expect("text");
         assert!(fields.contains("d=example.org;\r\n s=e1;"), "{fields}");
         assert!(signer.begin(&ours, &from("other.example")).is_none());
         let two = b"From: a@example.org\r\nFrom: b@example.org\r\n\r\n";

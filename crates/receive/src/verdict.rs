@@ -59,7 +59,7 @@ pub(crate) async fn decide(
     }
     let mut received = standing.results;
     if let Some(signed) = staged.signing.take() {
-        received = signed.fields(transaction.received_at().0 / 1000);
+        received = signed.fields(transaction.received_at().0 / 1000).await;
     }
     received.extend_from_slice(&received::field(&hop(talk, &transaction)));
     let committed = match &transaction.direction {

@@ -150,7 +150,7 @@ pub const TOOLS: &[Tool] = &[
     },
     Tool {
         program: "arcsign",
-        package: "python3-dkim",
+        package: "python3-dkim python3-nacl python3-spf",
         used_for: "seals of the test Internet's mailing lists",
     },
 ];
@@ -173,6 +173,11 @@ pub const BENCH_TOOLS: &[Tool] = &[
         program: "dnsmasq",
         package: "dnsmasq-base",
         used_for: "names inside the benchmark's namespace",
+    },
+    Tool {
+        program: "rspamd",
+        package: "rspamd",
+        used_for: "the other price of SPF, DKIM and DMARC",
     },
 ];
 

@@ -174,7 +174,7 @@ async fn send(
     let mut stage = remote.queue.store.stage(remote.ids.next());
     stage.write(composed.bytes()).await?;
     let body = stage.finish().await?;
-    let signature = signature(remote, &generated, &composed, now);
+    let signature = signature(remote, &generated, &composed, now).await;
     let message = Message {
         body,
         header: composed.header(),
@@ -184,12 +184,12 @@ async fn send(
 }
 
 /// With the keys of the domain it is from: a report is our own word, whatever it gives back of a stranger's.
-fn signature(remote: &Remote, origin: &Generated, composed: &bounce::Composed, now: UnixMs) -> Vec<u8> {
+async fn signature(remote: &Remote, origin: &Generated, composed: &bounce::Composed, now: UnixMs) -> Vec<u8> {
     let Some(mut signature) = remote.queue.signer.begin(origin, composed.header()) else {
         return Vec::new();
     };
     signature.body(&composed.bytes()[composed.header().len()..]);
-    signature.fields(now.0 / 1000)
+    signature.fields(now.0 / 1000).await
 }
 
 /// The sender's wish for a later release, in the words of RFC 4865's report field.
