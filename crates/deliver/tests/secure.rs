@@ -476,6 +476,35 @@ async fn tls_6_the_timeline_says_what_was_asked_for_and_why() {
 }
 
 #[tokio::test]
+async fn tls_6_the_notice_of_delay_and_the_bounce_say_why() {
+    let house = House::new().await;
+    house.dns.replace(&signed("TLSA 3 1 1 HASH")).expect("a zone");
+    let peer = Server::Stripped.at(&house, MX, Script::default());
+    house.start();
+    house.send(&["bob@there.test"]).await;
+    for (messages, hours) in [(1, 5), (2, 6 * 24)] {
+        house
+            .until(Duration::from_secs(600), async |house| {
+                house.inbox("alice@home.test").await.len() == messages
+            })
+            .await;
+        assert!(house.clock_hours() < hours, "{} h", house.clock_hours());
+        let inbox = house.inbox("alice@home.test").await;
+        let words: Vec<&str> = inbox[messages - 1].split_whitespace().collect();
+        let text = words.join(" ");
+        assert!(
+            text.contains("No secure connection to the recipient's server could be made"),
+            "{text}"
+        );
+        assert!(
+            text.contains("it does not offer STARTTLS. It takes TLS with a certificate"),
+            "{text}"
+        );
+    }
+    assert!(peer.taken.lock().is_empty());
+}
+
+#[tokio::test]
 async fn tls_6_another_exchanger_takes_what_one_cannot() {
     let zone = "$security secure\nthere.test MX 10 bad.there.test\nthere.test MX 20 mx.there.test\n\
                 bad.there.test A 192.0.2.26\nmx.there.test A 192.0.2.25\n_25._tcp.bad.there.test !servfail\n";

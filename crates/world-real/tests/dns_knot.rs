@@ -250,6 +250,12 @@ async fn net_3_answers_and_absences_are_proven_down_from_the_root() {
         ("www.unsigned", a, "answer Insecure"),
         ("nobody.unsigned", a, "NxDomain Insecure"),
         ("mx.unsigned", RecordType::Aaaa, "NoData Insecure"),
+        // what stands under a wildcard, or between two names, has no TLSA records, and that is proven
+        ("_25._tcp.x.wild.signed", tlsa, "NoData Secure"),
+        ("_25._tcp.x.wild.hashed", tlsa, "NoData Secure"),
+        ("_25._tcp.x.wild.unsigned", tlsa, "NoData Insecure"),
+        ("_tcp.mx.signed", tlsa, "NoData Secure"),
+        ("_tcp.mx.hashed", tlsa, "NoData Secure"),
         ("nosuchzone", mx, "NxDomain Secure"),
         // GHSA-5j98-2g5x-46v6: a failed validation once came back as an answer.
         ("false", mx, "failed Bogus"),
