@@ -81,9 +81,18 @@ impl Links {
             let field = fields.find(|field| field.is(name));
             field.map(|field| message_ids(field.value())).unwrap_or_default()
         };
-        let mut references = first("References");
+        // `In-Reply-To: Your message of …` names nothing: two of them are no thread.
+        let named = |name: &str| {
+            let mut ids = first(name);
+            let bracketed = Fields::new(header)
+                .find(|field| field.is(name))
+                .is_some_and(|field| field.value().contains(&b'<'));
+            ids.retain(|id| bracketed || id.contains(&b'@'));
+            ids
+        };
+        let mut references = named("References");
         if references.is_empty() {
-            references = first("In-Reply-To");
+            references = named("In-Reply-To");
             references.truncate(1);
         }
         Self {
@@ -160,11 +169,18 @@ mod tests {
             (keys.sent_ms, keys.display_from.as_str()),
             (None, "A@EXAMPLE.TEST")
         );
-        let links = Links::of(b"References: none\r\nIn-Reply-To: <a@x> <b@x>\r\n\r\n");
+        let links = Links::of(b"References: old@form\r\nIn-Reply-To: <a@x> <b@x>\r\n\r\n");
         assert_eq!(
             links.references,
-            [b"none".to_vec()],
+            [b"old@form".to_vec()],
             "old software writes no brackets"
+        );
+        let links = Links::of(b"References: none\r\nIn-Reply-To: <a@x> <b@x>\r\n\r\n");
+        assert_eq!(links.references, [b"a@x".to_vec()], "that is no identifier");
+        let links = Links::of(b"In-Reply-To: Your message of \"Thu, 25 Jul 2002\"\r\n\r\n");
+        assert!(
+            links.references.is_empty(),
+            "exmh writes so: two of them are no thread"
         );
         let links = Links::of(b"References:\r\nIn-Reply-To: <a@x> <b@x>\r\n\r\n");
         assert_eq!(links.references, [b"a@x".to_vec()]);

@@ -14,7 +14,9 @@ pub fn message_ids(value: &[u8]) -> Vec<Vec<u8>> {
         let Some(close) = memchr::memchr(b'>', inside) else {
             break;
         };
-        let id = unfold(&inside[..close]);
+        // `<"from <a@b>`: an identifier holds no `<` but within quotes, which nobody writes.
+        let begin = memchr::memrchr(b'<', &inside[..close]).map_or(0, |again| again + 1);
+        let id = unfold(&inside[begin..close]);
         if !id.is_empty() {
             ids.push(id.into_owned());
         }

@@ -65,6 +65,7 @@ fn message_ids_are_what_stands_in_brackets() {
         (b" old@form ", &[b"old@form"]),
         (b"<>", &[]),
         (b"<open", &[]),
+        (b"<a@b> <\"from <c@d>", &[b"a@b", b"c@d"]),
         (b"", &[]),
     ];
     for (value, expected) in table {

@@ -1,5 +1,6 @@
 //! SORT and THREAD: two orders and two forests compared message by message.
 
+use super::classes::CLASSES;
 use super::compare::{self, Difference};
 use super::mailset::Letter;
 use super::session::Session;
@@ -23,6 +24,9 @@ const KEYS: &[&str] = &[
 const DISPLAYED: &[&str] = &["DISPLAYFROM", "DISPLAYTO"];
 /// The algorithms of RFC 5256.
 const THREADS: &[&str] = &["REFERENCES", "ORDEREDSUBJECT"];
+
+/// So many places away a message may have moved because of one that it passed.
+const NEIGHBOURS: usize = 8;
 
 /// Asks both for every order that both know.
 pub fn compare(pair: &mut Pair<'_>, found: &mut Found) -> Outcome<()> {
@@ -73,7 +77,12 @@ fn sorted(pair: &mut Pair<'_>, key: &str, found: &mut Found) -> Outcome<()> {
     let places: Vec<usize> = listed.iter().map(|(place, _)| *place).collect();
     for at in moved(&places) {
         let (place, letter) = listed[at];
-        found.add(&Difference {
+        // With a few others it changed places: one of them may be the cause.
+        let passed = at.min(place)..=at.max(place);
+        let few = passed.clone().count() <= NEIGHBOURS;
+        let others = passed.filter(|_| few).filter_map(|near| listed.get(near));
+        let suspects = std::iter::once(letter).chain(others.map(|(_, letter)| *letter));
+        blame(found, suspects, |letter| Difference {
             letter: Some(letter),
             item: format!("SORT {key}"),
             path: String::new(),
@@ -82,6 +91,19 @@ fn sorted(pair: &mut Pair<'_>, key: &str, found: &mut Found) -> Outcome<()> {
         });
     }
     Ok(())
+}
+
+/// A message stands elsewhere because of what it is, or of what another is that it stands beside: the first that a class knows.
+fn blame<'l>(
+    found: &mut Found,
+    suspects: impl Iterator<Item = &'l Letter>,
+    difference: impl Fn(&'l Letter) -> Difference<'l>,
+) {
+    let differences: Vec<Difference<'l>> = suspects.map(difference).collect();
+    let judged = |it: &&Difference<'l>| CLASSES.iter().any(|class| (class.fits)(it));
+    if let Some(one) = differences.iter().find(judged).or(differences.first()) {
+        found.add(one);
+    }
 }
 
 /// Positions that are not in the longest ascending sequence.
@@ -140,12 +162,21 @@ fn threaded(pair: &mut Pair<'_>, algorithm: &str, found: &mut Found) -> Outcome<
             shown(theirs.get(their_uid), &their_names),
         );
         if one != other {
-            found.add(&Difference {
-                letter: Some(letter),
-                item: format!("THREAD {algorithm}"),
-                path: String::new(),
-                ours: one,
-                theirs: other,
+            let named = [&one, &other].map(|value| value.members().unwrap_or_default().to_vec());
+            let named = named.concat();
+            let is_named = |letter: &&Letter| {
+                let name = Some(letter.name.as_bytes());
+                named.iter().any(|value| value.octets() == name)
+            };
+            let others = pair.letters.iter().map(|(_, _, letter)| *letter).filter(is_named);
+            blame(found, std::iter::once(*letter).chain(others), |letter| {
+                Difference {
+                    letter: Some(letter),
+                    item: format!("THREAD {algorithm}"),
+                    path: String::new(),
+                    ours: one.clone(),
+                    theirs: other.clone(),
+                }
             });
         }
     }
