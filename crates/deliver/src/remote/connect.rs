@@ -233,7 +233,7 @@ impl<'a> Opening<'a> {
             return Ok((self, ready));
         }
         if !ready.offers().starttls {
-            return match self.without_tls("it does not offer STARTTLS") {
+            return match self.without_tls("it does not offer STARTTLS", true) {
                 Some(not_open) => Err(not_open),
                 None => Ok((self, ready)),
             };
@@ -249,7 +249,8 @@ impl<'a> Opening<'a> {
             }
             // RFC 3207 §4: the client decides whether it goes on without.
             AfterStartTls::Refused(ready, reply) => {
-                match self.without_tls(&format!("STARTTLS was answered {reply}")) {
+                // RFC 3207 §4: 454 is a temporary reason.
+                match self.without_tls(&format!("STARTTLS was answered {reply}"), reply.code >= 500) {
                     Some(not_open) => Err(not_open),
                     None => Ok((self, ready)),
                 }
@@ -258,15 +259,15 @@ impl<'a> Opening<'a> {
         }
     }
 
-    /// TLS is not to be had: the end, unless it may go on in the clear.
-    fn without_tls(&mut self, why: &str) -> Option<NotOpen> {
+    /// TLS is not to be had: the end, unless it may go on in the clear. `lasting`: the host itself is so.
+    fn without_tls(&mut self, why: &str, lasting: bool) -> Option<NotOpen> {
         let clear = may_go_in_clear(&self.target.rule.demand);
         self.notes.went(Went::Failed {
             result: ResultType::StarttlsNotSupported,
             text: why.to_owned(),
             clear,
         });
-        (!clear).then(|| told(self.notes, outcome::held_back(self.target, why, true)))
+        (!clear).then(|| told(self.notes, outcome::held_back(self.target, why, lasting)))
     }
 
     async fn shake(self) -> Result<Self, NotOpen> {
