@@ -76,14 +76,28 @@ pub async fn still_good(
     if security.evidence.wish == Wish::NotRequired && wish != Wish::NotRequired {
         return false;
     }
+    let Some(found) = found_now(route, &host, security.evidence.found) else {
+        return false;
+    };
     let OfDomain { sts, listed } = of_domain(remote, route, &[host]).await.pop().unwrap_or_default();
     let evidence = Evidence {
+        found,
         sts,
         listed,
         wish,
         ..security.evidence
     };
     policy::decide(&evidence).demand.is_met_by(security.grade)
+}
+
+/// How an open connection's host is found now; nothing where it is not the host any more. A message that was claimed before the operator
+/// changed a route may have opened the connection, and what comes behind it goes by the route as it is.
+fn found_now(route: &Route, host: &str, before: Found) -> Option<Found> {
+    match route {
+        Route::Smarthost(smarthost) if smarthost.host.as_str() != host => None,
+        Route::Smarthost(_) => Some(found(route, Signed::Indeterminate)),
+        Route::Mx(_) | Route::Literal(_) => Some(before),
+    }
 }
 
 /// Tells how TLS went at a host of the recipient's own.
@@ -167,4 +181,49 @@ async fn dane_of(remote: &Remote, domain: &str, port: u16, (hosts, position): (&
         port,
     };
     dane::find(&*remote.dns, &*remote.queue.clock, host).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mail::address::Domain;
+
+    use super::*;
+    use crate::settings::Smarthost;
+
+    #[test]
+    fn q_5_an_open_connection_is_held_to_the_route_as_it_is_now() {
+        let domain = |name: &str| Domain::parse(name).unwrap();
+        let relay = |tls| {
+            Route::Smarthost(Arc::new(Smarthost {
+                name: "relay".to_owned(),
+                host: domain("relay.test"),
+                port: 25,
+                tls,
+                login: None,
+            }))
+        };
+        let (none, verified) = (Found::Route(RouteTls::None), Found::Route(RouteTls::Verified));
+        let table = [
+            (relay(SmarthostTls::StartTls), "relay.test", none, Some(verified)),
+            (relay(SmarthostTls::None), "relay.test", verified, Some(none)),
+            (relay(SmarthostTls::StartTls), "old.test", verified, None),
+            (
+                Route::Mx(domain("there.test")),
+                "mx.there.test",
+                Found::Secure,
+                Some(Found::Secure),
+            ),
+            (
+                Route::Mx(domain("there.test")),
+                "mx.there.test",
+                Found::Insecure,
+                Some(Found::Insecure),
+            ),
+        ];
+        for (route, host, before, expected) in table {
+            assert_eq!(found_now(&route, host, before), expected, "{route:?}, {host}");
+        }
+    }
 }
