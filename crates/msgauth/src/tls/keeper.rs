@@ -115,6 +115,7 @@ impl Keeper {
         let mine = turn.lock().await;
         let now = self.book.now();
         let asks = self.book.with_policy(domain, |known| {
+            known.settle(now);
             known.used(now);
             known.asks_record(now)
         });

@@ -103,6 +103,16 @@ impl Remembered {
         }
     }
 
+    /// Puts what lies ahead of now at now: a clock that ran ahead for a while would else leave a policy, or a pause, that lasts for years.
+    pub fn settle(&mut self, now: UnixMs) {
+        let mut moments = vec![&mut self.checked_at, &mut self.unanswered_at, &mut self.used_at];
+        moments.extend(self.kept.as_mut().map(|kept| &mut kept.fetched_at));
+        moments.extend(self.trouble.as_mut().map(|trouble| &mut trouble.at));
+        for moment in moments {
+            *moment = now.0.min(*moment);
+        }
+    }
+
     /// Mail is sent there. Within an hour the moment does not matter.
     pub fn used(&mut self, now: UnixMs) {
         if self.kept.is_some() && since(self.used_at, now) >= STS_USE_NOTED.as_millis() {
@@ -281,6 +291,22 @@ mod tests {
         let none = known(0);
         assert!(none.live(at(0)).is_some() && none.live(at(299_999)).is_some());
         assert!(none.live(at(300_000)).is_none());
+    }
+
+    #[test]
+    fn tls_5_what_a_clock_that_ran_ahead_left_ends_in_good_time() {
+        let ahead = at(10 * 365 * DAY_MS);
+        let mut known = Remembered::default();
+        known.fetched("1".to_owned(), policy(86_400), ahead);
+        known.failed("no".to_owned(), ResultType::StsPolicyFetchError, ahead);
+        known.checked(None, ahead);
+        assert!(!known.asks_record(at(DAY_MS)) && known.live(at(DAY_MS)).is_some());
+        known.settle(at(0));
+        assert!(known.asks_record(at(600_000)) && known.fetches("2", at(600_000)));
+        assert!(known.live(at(DAY_MS - 1)).is_some() && known.live(at(DAY_MS)).is_none());
+        let before = known.clone();
+        known.settle(at(DAY_MS));
+        assert_eq!(known, before, "what lies behind stays where it is");
     }
 
     #[test]
