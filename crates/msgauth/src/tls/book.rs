@@ -28,6 +28,7 @@ use super::settings::Settings;
 use super::shelf::{self, Shelf};
 use super::sts::cache::{Kept, Remembered};
 use super::sts::policy::StsMode;
+use super::text::shortened;
 use crate::events::TlsEvent;
 use crate::limits::{EVIDENCE_DAYS, LEARN_DOMAINS, LIST_ENTRIES, STS_DOMAINS};
 
@@ -314,12 +315,13 @@ impl Book {
 
     /// Learns from a session without, and tells of it where that matters.
     pub fn saw_bad(&self, domain: &str, host: &str, what: &str) {
+        let reason = shortened(what);
         let today = self.today();
         let thresholds = self.settings.read().learning;
         let mut state = self.state.lock();
         let loss = match state.learned.get_mut(domain) {
             Some(seen) => {
-                let loss = seen.bad(host, what, today, &thresholds);
+                let loss = seen.bad(host, &reason, today, &thresholds);
                 state.unwritten.learned = true;
                 loss
             }
@@ -336,7 +338,7 @@ impl Book {
         let first_today = (withheld.is_some() || warned.is_some())
             && state.withheld.insert(domain.to_owned(), today) != Some(today);
         drop(state);
-        let (domain, host, reason) = (domain.to_owned(), host.to_owned(), what.to_owned());
+        let (domain, host) = (domain.to_owned(), host.to_owned());
         match (withheld, warned) {
             _ if !first_today => {}
             (Some(verdict), _) => {

@@ -355,3 +355,21 @@ fn q_7_no_number_of_domains_grows_the_memory_without_end() {
     book.with_policy("nothing.test", |known| known.used(now));
     assert!(!book.state.lock().sts.contains_key("nothing.test"));
 }
+
+#[test]
+fn q_7_a_server_that_answers_at_length_fills_neither_the_memory_nor_the_log() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    desk.good_days(&book, "there.test", 30);
+    let long = format!("STARTTLS was answered 454 {}", "x\u{1b}".repeat(30_000));
+    book.saw_bad("there.test", "mx.there.test", &long);
+    let loss = book.told("there.test").seen.unwrap().loss.unwrap();
+    assert!(
+        loss.what.starts_with("STARTTLS was answered 454 x?x?"),
+        "{}",
+        loss.what
+    );
+    assert_eq!(loss.what.len(), crate::limits::EVIDENCE_TEXT);
+    book.save();
+    assert!(desk.shelf.files.lock()["learned.json"].len() < 1_000);
+}

@@ -1,4 +1,14 @@
-//! What records and policies of this family have in common: names, values, white space. Pure.
+//! What records, policies and evidence of this family have in common: names, values, white space, words of others. Pure.
+
+use crate::limits::EVIDENCE_TEXT;
+
+/// One line of bounded length: what other servers say goes into files, logs and reports.
+pub(super) fn shortened(text: &str) -> String {
+    text.chars()
+        .take(EVIDENCE_TEXT)
+        .map(|letter| if letter.is_control() { '?' } else { letter })
+        .collect()
+}
 
 /// Without blanks and tabs at both ends: the WSP of RFC 5234, and nothing else.
 pub(super) fn trim(text: &[u8]) -> &[u8] {

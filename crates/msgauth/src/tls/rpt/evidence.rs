@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{EVIDENCE_POLICIES, EVIDENCE_POLICY_LINES, EVIDENCE_ROWS, EVIDENCE_TEXT};
+use crate::limits::{EVIDENCE_POLICIES, EVIDENCE_POLICY_LINES, EVIDENCE_ROWS};
 use crate::tls::attempt::{PolicyKind, ResultType};
+use crate::tls::text::shortened;
 
 /// What sessions have in common that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -200,17 +201,10 @@ fn coarse(session: Session) -> Session {
     }
 }
 
-/// One line of bounded length: what other servers say goes into files and reports.
-fn shortened(text: &str) -> String {
-    text.chars()
-        .take(EVIDENCE_TEXT)
-        .map(|letter| if letter.is_control() { '?' } else { letter })
-        .collect()
-}
-
 #[cfg(test)]
 pub(in crate::tls) mod tests {
     use super::*;
+    use crate::limits::EVIDENCE_TEXT;
 
     pub(in crate::tls) fn session(
         domain: &str,
