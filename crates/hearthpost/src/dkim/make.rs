@@ -26,7 +26,7 @@ pub fn pairs(
 ) -> Result<Vec<Entry>, String> {
     let mut made = Vec::with_capacity(domains.len() * Kind::ALL.len());
     for domain in domains {
-        let letters = letters(chance);
+        let letters = unused(chance, |letters| shelf.has(&selector(now, letters, Kind::Rsa)));
         for kind in Kind::ALL {
             let selector = selector(now, &letters, kind);
             let pem = private(kind, chance);
@@ -59,7 +59,17 @@ fn private(kind: Kind, chance: &dyn Chance) -> PrivatePem {
     }
 }
 
-/// Six of 32 letters: a billion, so that two keys of a month do not meet.
+/// Letters that no key here has: two among ten thousand domains of a month may well draw the same, and a file is named by them alone.
+fn unused(chance: &dyn Chance, taken: impl Fn(&str) -> bool) -> String {
+    loop {
+        let letters = letters(chance);
+        if !taken(&letters) {
+            return letters;
+        }
+    }
+}
+
+/// Six of 32 letters: a billion.
 fn letters(chance: &dyn Chance) -> String {
     let mut octets = [0; 6];
     chance.fill(&mut octets);
@@ -78,4 +88,19 @@ fn selector(now: UnixMs, letters: &str, kind: Kind) -> String {
         .filter(|letter| *letter != '-')
         .collect();
     format!("h{month}-{letters}-{}", kind.word())
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::chance::SeededChance;
+
+    use super::*;
+
+    #[test]
+    fn letters_that_a_key_has_are_drawn_again() {
+        let first = letters(&SeededChance::new(1));
+        let got = unused(&SeededChance::new(1), |letters| letters == first);
+        assert_ne!(got, first);
+        assert_eq!(unused(&SeededChance::new(1), |_| false), first);
+    }
 }

@@ -115,11 +115,16 @@ impl Keys {
             .filter(|name| only.is_none_or(|only| only.eq_ignore_ascii_case(name)))
             .filter(|name| !self.is_named(name))
             .collect();
-        let mut state = self.state.lock().await;
-        let known: BTreeSet<String> = state.iter().map(|entry| entry.domain.clone()).collect();
-        let missing: Vec<String> = domains.into_iter().filter(|name| !known.contains(name)).collect();
-        for some in missing.chunks(DKIM_BATCH_DOMAINS) {
-            if let Err(reason) = self.make(&mut state, some, by).await {
+        loop {
+            // Making keys takes its time: others have their turn between two batches.
+            let mut state = self.state.lock().await;
+            let known: BTreeSet<&str> = state.iter().map(|entry| entry.domain.as_str()).collect();
+            let missing = domains.iter().filter(|name| !known.contains(name.as_str()));
+            let some: Vec<String> = missing.take(DKIM_BATCH_DOMAINS).cloned().collect();
+            if some.is_empty() {
+                return;
+            }
+            if let Err(reason) = self.make(&mut state, &some, by).await {
                 let name = some.join(" ");
                 self.queue.events.emit(&DkimEvent::Failed { name, reason });
                 return;
@@ -147,15 +152,14 @@ impl Keys {
 
     /// Makes a pair for each, and writes them down.
     async fn make(&self, state: &mut Vec<Entry>, domains: &[String], by: &By) -> Result<(), String> {
-        let (shelf, chance, now) = (self.shelf.clone(), self.chance.clone(), self.queue.clock.now());
-        let names = domains.to_vec();
-        let made = tokio::task::spawn_blocking(move || make::pairs(&shelf, &*chance, now, &names)).await;
-        let made = made.map_err(|_| "they could not be made. Look at the log".to_owned())??;
+        let known = state.len();
+        if let Err(reason) = self.make_and_keep(state, domains).await {
+            // It is tried again every minute: what nobody named must not pile up.
+            self.shelf.remove_unnamed(state);
+            return Err(reason);
+        }
+        let made = &state[known..];
         let told: Vec<(String, Stage)> = made.iter().map(|entry| (entry.name(), entry.stage)).collect();
-        let mut entries = state.clone();
-        entries.extend(made);
-        self.keep(&entries).await?;
-        *state = entries;
         let records = told
             .iter()
             .map(|(name, stage)| record(by, name, None, Some(*stage)));
@@ -163,6 +167,18 @@ impl Keys {
         for (name, _) in told {
             self.queue.events.emit(&DkimEvent::Made { name });
         }
+        Ok(())
+    }
+
+    async fn make_and_keep(&self, state: &mut Vec<Entry>, domains: &[String]) -> Result<(), String> {
+        let (shelf, chance, now) = (self.shelf.clone(), self.chance.clone(), self.queue.clock.now());
+        let names = domains.to_vec();
+        let made = tokio::task::spawn_blocking(move || make::pairs(&shelf, &*chance, now, &names)).await;
+        let made = made.map_err(|_| "they could not be made. Look at the log".to_owned())??;
+        let mut entries = state.clone();
+        entries.extend(made);
+        self.keep(&entries).await?;
+        *state = entries;
         Ok(())
     }
 

@@ -42,10 +42,10 @@ impl Shelf {
         Self { dir: data.join(DIR) }
     }
 
-    /// What is kept, with the private keys that are still of use; a key whose file cannot be read has none.
+    /// What is kept, with the private keys that are still of use; a key whose file is missing or damaged has none.
     ///
     /// # Errors
-    /// The list is there and cannot be read.
+    /// The list, or a private key, is there and cannot be read: it may be whole, and is not given up for that.
     pub fn read(&self) -> Outcome<Vec<Entry>> {
         let path = self.dir.join(LIST);
         let damaged = |why: String| {
@@ -65,7 +65,10 @@ impl Shelf {
             return Err(damaged(format!("it is of version {}", list.version)));
         }
         for entry in &mut list.keys {
-            entry.key = entry.stage.needs_key().then(|| self.key(entry)).flatten();
+            entry.key = match entry.stage.needs_key() {
+                true => self.key(entry)?,
+                false => None,
+            };
         }
         self.remove_unnamed(&list.keys);
         Ok(list.keys)
@@ -97,13 +100,31 @@ impl Shelf {
         }
     }
 
-    fn key(&self, entry: &Entry) -> Option<Arc<SigningKey>> {
-        let text = Zeroizing::new(std::fs::read_to_string(self.file(&entry.selector)).ok()?);
-        let key = SigningKey::from_pem(&entry.name(), &text).ok()?;
-        (key.record() == entry.record).then(|| Arc::new(key))
+    /// Whether a private key of this selector is kept, named or not.
+    pub fn has(&self, selector: &str) -> bool {
+        self.file(selector).exists()
     }
 
-    fn remove_unnamed(&self, entries: &[Entry]) {
+    fn key(&self, entry: &Entry) -> Outcome<Option<Arc<SigningKey>>> {
+        let path = self.file(&entry.selector);
+        let octets = match std::fs::read(&path) {
+            Ok(octets) => Zeroizing::new(octets),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(Failure::Disk(format!(
+                    "the private key {} cannot be read: {error}. Give it to the server's user with mode 0600, or remove it: then that \
+                     key is given up.",
+                    path.display()
+                )));
+            }
+        };
+        let text = std::str::from_utf8(&octets).ok();
+        let key = text.and_then(|text| SigningKey::from_pem(&entry.name(), text).ok());
+        Ok(key.filter(|key| key.record() == entry.record).map(Arc::new))
+    }
+
+    /// Removes private keys that no entry needs.
+    pub fn remove_unnamed(&self, entries: &[Entry]) {
         let needed: BTreeSet<PathBuf> = entries
             .iter()
             .filter(|entry| entry.stage.needs_key())

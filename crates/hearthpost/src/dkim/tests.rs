@@ -291,3 +291,44 @@ async fn keys_are_changed_when_the_settings_want_it_and_every_step_is_in_the_his
     assert!(!rows.iter().any(|row| row.text.contains("PRIVATE")));
     house.close();
 }
+
+#[tokio::test]
+async fn ops_3_a_key_that_cannot_be_read_stops_the_start_and_is_not_given_up() {
+    let (data, clock) = (tempfile::tempdir().unwrap(), SimClock::new());
+    let house = House::open(data.path(), &clock, 7).await;
+    house.round(Duration::ZERO).await;
+    let shelf = shelf::Shelf::of(data.path());
+    let file = data
+        .path()
+        .join(format!("dkim/{}.pem", house.keys.all().await[0].selector));
+    house.close();
+    let (aside, text) = (data.path().join("aside"), std::fs::read(&file).unwrap());
+    std::fs::rename(&file, &aside).unwrap();
+    // Nobody reads a directory as a file, not even root.
+    std::fs::create_dir(&file).unwrap();
+    let said = shelf.read().expect_err("it cannot be read").to_string();
+    assert!(said.contains("mode 0600"), "{said}");
+    std::fs::remove_dir(&file).unwrap();
+    assert!(shelf.read().unwrap()[0].key.is_none(), "it is gone");
+    std::fs::write(&file, [0xff, 0xfe]).unwrap();
+    assert!(shelf.read().unwrap()[0].key.is_none(), "it is damaged");
+    std::fs::write(&file, text).unwrap();
+    assert!(shelf.read().unwrap()[0].key.is_some());
+}
+
+#[tokio::test]
+async fn keys_that_no_list_could_name_do_not_pile_up() {
+    let (data, clock) = (tempfile::tempdir().unwrap(), SimClock::new());
+    let house = House::open(data.path(), &clock, 8).await;
+    // No file takes the place of a directory.
+    let list = data.path().join("dkim/keys.json");
+    std::fs::create_dir_all(list.join("in the way")).unwrap();
+    assert!(house.round(Duration::ZERO).await.is_empty());
+    assert_eq!(house.events.named("dkim.failed").len(), 1);
+    let names = || std::fs::read_dir(data.path().join("dkim")).unwrap().count();
+    assert_eq!(names(), 1, "what is in the way");
+    std::fs::remove_dir_all(&list).unwrap();
+    assert_eq!(house.round(HOUR).await, ["waiting"]);
+    assert_eq!(names(), 3);
+    house.close();
+}

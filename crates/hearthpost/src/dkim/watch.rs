@@ -65,13 +65,13 @@ impl Keys {
         if let Some(dns) = dns {
             let entries = self.all().await;
             let mut unanswered = 0;
-            for entry in entries.iter().filter(|entry| which(entry)) {
+            for entry in in_turn(&entries, which) {
                 let name = entry.name();
                 let lookup = dns.lookup(&name, RecordType::Txt).await;
                 let what = seen(&entry.record, &lookup);
                 shown.insert(name, what);
                 unanswered = if what == Seen::Unknown { unanswered + 1 } else { 0 };
-                // Who does not answer thrice is asked again later: a round must not take hours.
+                // Who does not answer thrice is asked again later, after all others: a round must not take hours.
                 if unanswered == DKIM_UNANSWERED {
                     break;
                 }
@@ -80,6 +80,13 @@ impl Keys {
         let mut state = self.state.lock().await;
         self.advance(&mut state, &shown, (None, by)).await.map(drop)
     }
+}
+
+/// Whose turn it is: who was asked longest ago comes first, so that names that never answer keep no other from being asked.
+fn in_turn<'a>(entries: &'a [Entry], which: &dyn Fn(&Entry) -> bool) -> Vec<&'a Entry> {
+    let mut due: Vec<&Entry> = entries.iter().filter(|entry| which(entry)).collect();
+    due.sort_by_key(|entry| entry.looked_ms);
+    due
 }
 
 fn is_due(entry: &Entry, now_ms: u64) -> bool {
@@ -91,4 +98,39 @@ fn is_due(entry: &Entry, now_ms: u64) -> bool {
     };
     let since = |looked: u64| Duration::from_millis(now_ms.abs_diff(looked));
     entry.looked_ms.is_none_or(|looked| since(looked) >= wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Kind;
+    use super::*;
+
+    #[test]
+    fn names_that_never_answer_keep_no_other_from_being_asked() {
+        let entry = |place: usize| Entry {
+            domain: format!("d{place}.example"),
+            selector: "s".to_owned(),
+            kind: Kind::Rsa,
+            record: String::new(),
+            made_ms: 0,
+            stage: Stage::Waiting { since_ms: 0 },
+            seen_ms: None,
+            key: None,
+            looked_ms: None,
+        };
+        let mut entries: Vec<Entry> = (0..40).map(entry).collect();
+        let round_ms = u64::try_from(DKIM_ROUND.as_millis()).expect("a minute");
+        let mut asked = std::collections::BTreeSet::new();
+        for round in 1..=14 {
+            let now_ms = round * round_ms;
+            let due = |entry: &Entry| is_due(entry, now_ms);
+            let turn = in_turn(&entries, &due).into_iter().take(DKIM_UNANSWERED);
+            let silent: Vec<String> = turn.map(Entry::name).collect();
+            for entry in entries.iter_mut().filter(|entry| silent.contains(&entry.name())) {
+                entry.looked_ms = Some(now_ms);
+            }
+            asked.extend(silent);
+        }
+        assert_eq!(asked.len(), entries.len(), "all were asked once");
+    }
 }
