@@ -65,7 +65,7 @@ impl Examinations {
         }
     }
 
-    /// Runs one for a client. `patience`: how long its result is worth waiting for, where less than its own limits.
+    /// Runs one for a client. `patience`: how long its result is worth waiting for, its place included, where less than its own limits.
     pub(crate) async fn run<T>(
         &self,
         client: IpAddr,
@@ -73,22 +73,27 @@ impl Examinations {
         examination: impl Future<Output = T>,
     ) -> Result<T, Crowded> {
         let client = Held::of(self, Source::of(client));
+        let began = self.clock.monotonic().0;
+        let left = |most: Duration| match patience {
+            Some(patience) => most.min((began + patience).saturating_sub(self.clock.monotonic().0)),
+            None => most,
+        };
         let quick = self
             .until(
-                limits::PLACE_WAIT,
+                left(limits::PLACE_WAIT),
                 pin!(quick_places(client.places(), &self.house)),
             )
             .await
             .ok_or(Crowded::NoPlace)?;
         let mut examination = pin!(examination);
-        let quickly = limits::EXAMINED_QUICKLY.min(patience.unwrap_or(limits::EXAMINED_QUICKLY));
+        let quickly = left(limits::EXAMINED_QUICKLY);
         if let Some(done) = self.until(quickly, examination.as_mut()).await {
             return Ok(done);
         }
         let slow = slow_places(client.places(), &self.house).ok_or(Crowded::Slow)?;
         drop(quick);
         let done = match patience {
-            Some(patience) => self.until(patience.saturating_sub(quickly), examination).await,
+            Some(patience) => self.until(left(patience), examination).await,
             None => Some(examination.await),
         };
         drop(slow);
@@ -264,6 +269,15 @@ mod tests {
         let house = House::new();
         for (seconds, want) in [(9, (Ok(()), 9)), (30, (Err(Crowded::Late), 19))] {
             assert_eq!(house.takes(1, seconds, Some(10)).await.expect("no panic"), want);
+        }
+        let house = House::new();
+        let many: Vec<_> = (0..100).map(|_| house.takes(1, 30, Some(10))).collect();
+        for one in many {
+            let (done, at) = one.await.expect("no panic");
+            assert!(
+                done.is_err() && at <= 10,
+                "with the wait for its place: {done:?} {at} s"
+            );
         }
     }
 }

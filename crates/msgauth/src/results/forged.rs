@@ -28,14 +28,30 @@ fn hidden(field: &Field<'_>, our_names: &[&str]) -> Option<Range<usize>> {
         };
         let (name, value) = (text[..colon].trim_ascii_end(), unfold(&text[colon + 1..]));
         if name.eq_ignore_ascii_case(b"Authentication-Results") {
-            return server(&value)
-                .is_none_or(|server| our_names.iter().any(|ours| server.eq_ignore_ascii_case(ours)));
+            return !is_list_of_names(&value, our_names)
+                && server(&value)
+                    .is_none_or(|server| our_names.iter().any(|ours| server.eq_ignore_ascii_case(ours)));
         }
         name.eq_ignore_ascii_case(b"Received-SPF")
             && our_names.iter().any(|ours| has_word(&value, ours.as_bytes()))
     };
     let at = lines.filter(|at| *at < whole.len()).find(claims)?;
     Some(start + at..end)
+}
+
+/// Whether a line goes on like the `h=` of a signature (RFC 6376 §3.5): another field's name and a colon. Results have no colon there, and
+/// a signature that loses its end is none any more where the message goes on to.
+fn is_list_of_names(value: &[u8], our_names: &[&str]) -> bool {
+    let value = value.trim_ascii_start();
+    let end = value
+        .iter()
+        .position(|byte| !is_token(*byte))
+        .unwrap_or(value.len());
+    let (first, rest) = value.split_at(end);
+    let ours = our_names
+        .iter()
+        .any(|ours| first.eq_ignore_ascii_case(ours.as_bytes()) || is_dotted(first, ours.as_bytes()));
+    !first.is_empty() && !ours && rest.trim_ascii_start().starts_with(b":")
 }
 
 fn claims_ours(field: &Field<'_>, our_names: &[&str]) -> bool {
@@ -157,6 +173,18 @@ mod tests {
             ),
             ("Subject: x\r\n on Authentication-Results: mx.here.example", None),
             ("Subject: x\r\n Authentication-Results of mx.here.example", None),
+            (
+                "DKIM-Signature: v=1; d=x.example; h=From:\r\n Authentication-Results:To:\r\n Subject; bh=x; b=y",
+                None,
+            ),
+            (
+                "DKIM-Signature: v=1; h=From:\r\n Authentication-Results:mx.here.example.:x; spf=pass",
+                Some(30),
+            ),
+            (
+                "DKIM-Signature: v=1; h=From:\r\n Authentication-Results: (c) To:Subject; spf=pass",
+                Some(30),
+            ),
         ];
         for (field, want) in table {
             let block = format!("{field}\r\nTo: b@y.example\r\n\r\n");
