@@ -579,6 +579,17 @@ async fn tls_12_requiretls_goes_only_where_it_is_promised_under_verified_tls() {
             promises(),
             Some("5.7.10"),
         ),
+        // MTA-STS might, once its web server answers again
+        (
+            unsigned(),
+            OfDomain {
+                sts_unsure: true,
+                ..OfDomain::default()
+            },
+            Server::GoodCertificate,
+            promises(),
+            Some("4.7.5"),
+        ),
         // what is not now may be later
         (
             signed(""),

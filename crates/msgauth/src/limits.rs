@@ -119,6 +119,8 @@ pub const STS_USE_NOTED: Duration = Duration::from_secs(60 * 60);
 pub const STS_BACK_OFF_FIRST: Duration = Duration::from_secs(5 * 60);
 /// And at most so long.
 pub const STS_BACK_OFF_LONGEST: Duration = Duration::from_secs(60 * 60);
+/// After so many failures, one after the other, mail with REQUIRETLS waits for the policy no more.
+pub const STS_FAILS_FOR_GOOD: u32 = 6;
 /// Policies fetched at the same time.
 pub const STS_FETCHES: usize = 32;
 /// Policies that one round fetches anew.

@@ -54,11 +54,16 @@ impl Known {
                 dane_of(remote, domain.as_str(), settings.port, (hosts, position)).await
             }
         };
-        let OfDomain { sts, listed } = self.of_domain.get(position).cloned().unwrap_or_default();
+        let OfDomain {
+            sts,
+            sts_unsure,
+            listed,
+        } = self.of_domain.get(position).cloned().unwrap_or_default();
         Evidence {
             found: self.found,
             dane,
             sts,
+            sts_unsure,
             listed,
             wish: self.wish,
         }
@@ -79,10 +84,15 @@ pub async fn still_good(
     let Some(found) = found_now(route, &host, security.evidence.found) else {
         return false;
     };
-    let OfDomain { sts, listed } = of_domain(remote, route, &[host]).await.pop().unwrap_or_default();
+    let OfDomain {
+        sts,
+        sts_unsure,
+        listed,
+    } = of_domain(remote, route, &[host]).await.pop().unwrap_or_default();
     let evidence = Evidence {
         found,
         sts,
+        sts_unsure,
         listed,
         wish,
         ..security.evidence

@@ -257,6 +257,16 @@ impl Book {
         }
     }
 
+    /// Whether a domain may have a policy that could not be had now.
+    pub fn is_unsure(&self, domain: &str) -> bool {
+        let now = self.clock.now();
+        self.state
+            .lock()
+            .sts
+            .get(domain)
+            .is_some_and(|known| known.is_unsure(now))
+    }
+
     /// Domains whose policies are to be fetched anew, with the id that was known, at most so many.
     pub fn to_refresh(&self, most: usize) -> Vec<(String, String)> {
         let now = self.clock.now();

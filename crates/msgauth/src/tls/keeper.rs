@@ -209,6 +209,7 @@ impl DomainPolicies for Keeper {
                     true => self.book.sts(domain, host),
                     false => Sts::None,
                 },
+                sts_unsure: self.book.looks_for_policies() && self.book.is_unsure(domain),
                 listed: self.book.listed(domain, host),
             };
             hosts.iter().map(told).collect()

@@ -280,6 +280,7 @@ async fn tls_5_no_answer_but_a_plain_policy_makes_one() {
         assert!(house.clock.monotonic().0 <= Duration::from_secs(60), "{why}");
         assert_eq!(house.fetches(), 1, "nothing was followed: {why}");
         assert_eq!(house.sts().await, Sts::None);
+        assert!(house.keeper.book.is_unsure("there.test"), "{why}");
         assert_eq!(house.fetches(), 1, "not at once again");
         assert_eq!(house.events.names(), ["tls.policy-missing"]);
     }
@@ -372,6 +373,7 @@ async fn a_name_server_that_is_silent_on_the_record_holds_up_one_message_a_minut
     for _ in 0..5 {
         assert_eq!(house.sts().await, Sts::None);
     }
+    assert!(house.keeper.book.is_unsure("there.test"));
     assert_eq!((house.clock.monotonic().0 - began).as_secs(), 12);
     assert_eq!(house.dns.asked().len(), 1);
     advance(Duration::from_secs(60)).await;

@@ -47,6 +47,8 @@ pub trait DomainPolicies: Send + Sync + 'static {
 pub struct OfDomain {
     /// by MTA-STS
     pub sts: Sts,
+    /// no policy is known, and there may be one: DNS or its web server did not answer
+    pub sts_unsure: bool,
     /// on the list of domains that must have TLS
     pub listed: Listed,
 }

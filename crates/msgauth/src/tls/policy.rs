@@ -24,6 +24,8 @@ pub struct Evidence {
     pub dane: Dane,
     /// the recipient domain's MTA-STS policy
     pub sts: Sts,
+    /// none is known, and there may be one: DNS or its web server did not answer
+    pub sts_unsure: bool,
     /// the list of domains that must have TLS
     pub listed: Listed,
     /// what the message asks
@@ -292,6 +294,8 @@ fn by_requiretls(evidence: &Evidence) -> Option<Rule> {
     let named_by_policy = matches!(&evidence.sts, Sts::Enforce(host) | Sts::Testing(host) if host.fits);
     Some(if evidence.found == Found::Secure || named_by_policy {
         Rule::new(Demand::WebPki, Reason::RequireTls)
+    } else if evidence.sts_unsure {
+        Rule::new(Demand::Refuse(Refusal::Later), Reason::RequireTlsForgeable)
     } else {
         Rule::new(Demand::Refuse(Refusal::Never), Reason::RequireTlsForgeable)
     })

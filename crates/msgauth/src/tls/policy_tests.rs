@@ -385,11 +385,36 @@ fn tls_4_the_rule_is_the_strictest_of_those_who_may_ask() {
             found,
             dane,
             sts,
+            sts_unsure: false,
             listed,
             wish,
         };
         let rule = decide(&evidence);
         assert_eq!((word(&rule.demand), rule.reason), (want, reason), "{evidence:?}");
+    }
+}
+
+#[test]
+fn tls_12_a_policy_that_could_not_be_had_now_is_waited_for() {
+    let evidence = |sts, sts_unsure, wish| Evidence {
+        found: Found::Insecure,
+        dane: Dane::Insecure,
+        sts,
+        sts_unsure,
+        listed: Listed::No,
+        wish,
+    };
+    let (later, never) = (Demand::Refuse(Refusal::Later), Demand::Refuse(Refusal::Never));
+    for (evidence, demand) in [
+        (evidence(Sts::None, true, Wish::RequireTls), later),
+        (evidence(Sts::None, false, Wish::RequireTls), never),
+        (
+            evidence(Sts::Enforce(host(true)), true, Wish::RequireTls),
+            Demand::WebPki,
+        ),
+        (evidence(Sts::None, true, Wish::Nothing), Demand::Opportunistic),
+    ] {
+        assert_eq!(decide(&evidence).demand, demand, "{evidence:?}");
     }
 }
 
@@ -457,10 +482,12 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         Just(Wish::RequireTlsReport),
         Just(Wish::NotRequired),
     ];
-    (found, dane, sts, list, wish).prop_map(|(found, dane, sts, listed, wish)| Evidence {
+    let unsure = any::<bool>();
+    (found, dane, sts, unsure, list, wish).prop_map(|(found, dane, sts, sts_unsure, listed, wish)| Evidence {
         found,
         dane,
         sts,
+        sts_unsure,
         listed,
         wish,
     })

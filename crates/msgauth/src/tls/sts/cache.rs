@@ -14,8 +14,8 @@ use world::clock::UnixMs;
 use super::policy::{StsMode, StsPolicy};
 use super::record::{NoRecord, StsRecord};
 use crate::limits::{
-    STS_BACK_OFF_FIRST, STS_BACK_OFF_LONGEST, STS_LEAST_AGE, STS_RECHECK, STS_REFRESH, STS_REFRESHED_FOR,
-    STS_UNANSWERED, STS_USE_NOTED,
+    STS_BACK_OFF_FIRST, STS_BACK_OFF_LONGEST, STS_FAILS_FOR_GOOD, STS_LEAST_AGE, STS_RECHECK, STS_REFRESH,
+    STS_REFRESHED_FOR, STS_UNANSWERED, STS_USE_NOTED,
 };
 use crate::tls::attempt::ResultType;
 
@@ -66,6 +66,12 @@ impl Remembered {
     /// The policy that counts now.
     pub fn live(&self, now: UnixMs) -> Option<&Kept> {
         self.kept.as_ref().filter(|kept| !kept.is_over(now))
+    }
+
+    /// Whether there may be a policy that could not be had now: DNS is silent, or fetching failed a few times only.
+    pub fn is_unsure(&self, now: UnixMs) -> bool {
+        let fails = |trouble: &Trouble| trouble.failures < STS_FAILS_FOR_GOOD;
+        self.live(now).is_none() && (self.waits_for_dns(now) || self.trouble.as_ref().is_some_and(fails))
     }
 
     /// Whether DNS is to be asked for the record before mail is sent.
@@ -262,6 +268,7 @@ mod tests {
                 .map(|minutes| minutes * 60_000)
                 .find(|wait| new.fetches("1", UnixMs(now + wait)));
             waits.push(wait.unwrap() / 60_000);
+            assert_eq!(new.is_unsure(UnixMs(now)), waits.len() < 6, "{waits:?}");
             now += wait.unwrap();
         }
         assert_eq!(waits, [5, 10, 20, 40, 60, 60, 60]);
