@@ -5,7 +5,8 @@
 //!    line, the reason and the next step.
 //! 3. [`table`] finds each setting's value; [`value`] turns one TOML value into a typed one.
 //! 4. [`whole`], [`sending`] and [`routes`] check what several settings must agree on; [`finish`] makes the [`Config`].
-//! 5. [`Checked::shown`] says what holds and where it comes from; [`Checked::changes`] what differs after a reload.
+//! 5. [`weaker_fallbacks`] says what is no problem and should be known.
+//! 6. [`Checked::shown`] says what holds and where it comes from; [`Checked::changes`] what differs after a reload.
 //!
 //! Pure: it reads no file. Whether certificate files can be read is checked where they are read.
 //! Domains, accounts and aliases are not settings: they live in the store and are changed by the command line.
@@ -19,6 +20,7 @@ pub mod setting;
 mod shown;
 pub mod table;
 pub mod value;
+mod weaker;
 mod whole;
 
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +33,7 @@ pub use name_server::NameServer;
 pub use problem::Problem;
 pub use setting::{SETTINGS, Setting, Takes, reference};
 pub use shown::{Change, Shown, Source};
+pub use weaker::weaker_fallbacks;
 
 use crate::problem::Lines;
 use crate::table::{Scope, Values};

@@ -240,6 +240,7 @@ pub fn notes(config: &Config) -> Vec<String> {
             files.key.display()
         )
     }));
+    notes.extend(config::weaker_fallbacks(&config.routes));
     notes
 }
 

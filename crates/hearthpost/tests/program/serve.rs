@@ -323,6 +323,21 @@ fn settings_are_checked_and_shown_for_people_and_for_scripts() {
 }
 
 #[test]
+fn a_fallback_with_less_tls_than_its_route_is_noted_by_the_check() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("hearthpost.toml");
+    let text = "data_dir = \"/x\"\nhostname = \"mail.example.org\"\n[doors]\nsmtp = [\"127.0.0.1:25\"]\n[[routes]]\nname = \"relay\"\n\
+                host = \"relay.example.net\"\n";
+    for (fallback, noted) in [("", false), ("fallback = \"mx\"\n", true)] {
+        std::fs::write(&file, format!("{text}{fallback}")).unwrap();
+        let output = run(&["config", "check", "--config", file.to_str().unwrap()]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        let note = "Note: the route \"relay\" asks for TLS with a certificate that verifies, its fallback \"mx\" for less";
+        assert!(output.status.success() && said.contains(note) == noted, "{said}");
+    }
+}
+
+#[test]
 fn dur_7_a_stop_lets_a_message_finish_and_tells_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let mut served = Served::start(dir.path(), "");
