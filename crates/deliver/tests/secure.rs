@@ -5,13 +5,17 @@ mod house;
 use std::time::Duration;
 
 use deliver::Settings;
+use deliver::remote::connect::{self, Begin, Doors, Target};
+use deliver::remote::talk::{Notes, Pulse};
+use deliver::settings::Login;
 use house::peer::{Peer, Script};
 use house::{BODY, House, MX};
 use msgauth::tls::OfDomain;
 use msgauth::tls::attempt::{PolicyKind, ResultType, Went};
-use msgauth::tls::policy::{Listed, ListedBy, Required, Sts, StsHost};
+use msgauth::tls::policy::{Demand, Listed, ListedBy, Reason, Refusal, Required, Rule, Sts, StsHost, Wish};
 use queue::attempt::AttemptResult;
 use queue::params::{EnvelopeParams, RecipientParams, Ret, TlsWish};
+use smtp::client::ClientName;
 use testkit::tls::{Answer, SimTlsServer};
 
 /// The hash in the TLSA record of the zones here.
@@ -765,4 +769,95 @@ async fn tls_12_what_one_message_does_without_is_no_example_for_others() {
     house.send(&["bob@there.test"]).await;
     house.until_tried(1).await;
     assert_eq!(peer.taken.lock().len(), 1, "the next one is held to DANE");
+}
+
+#[tokio::test]
+async fn tls_4_a_connection_that_is_less_than_its_rule_is_refused_before_auth_and_mail() {
+    let dane = Demand::Dane {
+        records: Vec::new().into(),
+        names: vec!["mx.there.test".to_owned()].into(),
+    };
+    let table = [
+        (Begin::Never, Demand::Clear, Server::GoodCertificate, true),
+        (Begin::Never, Demand::Opportunistic, Server::GoodCertificate, true),
+        (Begin::Never, Demand::Encrypted, Server::GoodCertificate, false),
+        (Begin::Never, Demand::WebPki, Server::GoodCertificate, false),
+        (Begin::Never, dane, Server::RightKey, false),
+        (Begin::StartTls, Demand::WebPki, Server::GoodCertificate, true),
+        (
+            Begin::StartTls,
+            Demand::Refuse(Refusal::Later),
+            Server::GoodCertificate,
+            false,
+        ),
+    ];
+    for (begin, demand, server, opens) in table {
+        let house = House::new().await;
+        let peer = server.at(&house, MX, Script::default().offering("AUTH PLAIN"));
+        let doors = Doors {
+            network: house.network.clone(),
+            tls: house.tls.clone(),
+            clock: house.clock.door(),
+        };
+        let target = Target {
+            host: "mx.there.test".to_owned(),
+            address: MX.parse().expect("an address"),
+            patience: Duration::from_secs(60),
+            source: None,
+            hello: ClientName::new("mail.home.test").expect("a name"),
+            begin,
+            rule: Rule {
+                demand: demand.clone(),
+                reason: Reason::Route,
+            },
+            wish: Wish::Nothing,
+            login: (begin == Begin::StartTls).then(|| Login {
+                user: "alice".to_owned(),
+                password: "secret".to_owned(),
+            }),
+            ours: Vec::new(),
+        };
+        let mut notes = Notes::begin(&target.host, MX.to_owned(), &*doors.clock);
+        let opened = connect::open(&doors, &target, &mut notes, &Pulse::default()).await;
+        assert_eq!(opened.is_ok(), opens, "{begin:?} {demand:?}");
+        let Err(not_open) = opened else { continue };
+        let text = format!("{not_open:?}");
+        assert!(
+            text.contains("the connection is less than what was asked for"),
+            "{text}"
+        );
+        let commands = peer.commands.lock().clone();
+        let sent = |verb: &str| commands.iter().any(|line| line.starts_with(verb));
+        assert!(sent("EHLO") && !sent("AUTH") && !sent("MAIL"), "{commands:?}");
+    }
+}
+
+#[tokio::test]
+async fn tls_12_a_message_that_is_encoded_anew_in_seven_bits_asks_for_requiretls_as_before() {
+    let eight = "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                 Content-Transfer-Encoding: 8bit\r\n\r\ngr\u{fc}n\r\n";
+    let seven = Script::default().without("8BITMIME");
+    for (script, promised) in [(seven.clone().offering("REQUIRETLS"), true), (seven, false)] {
+        let house = House::new().await;
+        house.dns.replace(&signed("")).expect("a zone");
+        let peer = Server::GoodCertificate.at(&house, MX, script);
+        house.start();
+        let wish = wanting(TlsWish::RequireTls);
+        let id = house
+            .send_with("alice@home.test", &["bob@there.test"], wish, eight.as_bytes())
+            .await;
+        house.until_empty().await;
+        let taken = peer.taken.lock().clone();
+        if promised {
+            let one = &taken[0];
+            assert!(
+                one.tls && one.text.is_ascii() && !one.mail.contains("BODY="),
+                "{one:?}"
+            );
+            assert!(one.mail.contains(" REQUIRETLS"), "{}", one.mail);
+        } else {
+            let status = house.attempts(id).await.remove(0).status;
+            assert_eq!((taken.len(), status.as_str()), (0, "5.7.30"));
+        }
+    }
 }

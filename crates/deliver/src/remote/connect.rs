@@ -5,7 +5,8 @@
 //! 1. [`open`] connects, from the source address of the family.
 //! 2. The banner, then EHLO (or HELO). Whoever answers with a name of ours is ourselves, and the mail runs in a circle.
 //! 3. STARTTLS where it is offered, or TLS from the first byte at a smarthost; then EHLO again.
-//! 4. AUTH at a smarthost, inside verified TLS only.
+//! 4. The last gate: what the connection is must meet what was asked for, however it came about.
+//! 5. AUTH at a smarthost, inside verified TLS only.
 //!
 //! A handshake that fails ends the connection. Whether another one in the clear may follow is [`may_go_in_clear`]'s to say, and
 //! nobody else's (threat case Q-5).
@@ -290,8 +291,20 @@ impl<'a> Opening<'a> {
         })
     }
 
+    /// The last gate before AUTH and MAIL. The steps before it each hold to the rule; this one asks nothing but what the connection is, so
+    /// that a target whose beginning contradicts its rule sends nothing.
+    fn pass(&mut self) -> Result<(), NotOpen> {
+        let demand = &self.target.rule.demand;
+        if demand.is_met_by(self.grade) {
+            return Ok(());
+        }
+        let why = format!("the connection is less than what was asked for ({demand})");
+        Err(told(self.notes, outcome::held_back(self.target, &why, false)))
+    }
+
     /// AUTH, where the target has a login.
     async fn sign_in(mut self, ready: Ready) -> Result<Open, NotOpen> {
+        self.pass()?;
         let Some(login) = &self.target.login else {
             return Ok(self.opened(ready));
         };
