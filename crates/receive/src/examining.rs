@@ -2,7 +2,8 @@
 //!
 //! Whoever names domains whose name servers answer slowly holds our connections and questions open. So an examination begins in a
 //! *quick* place; one that takes longer than [`limits::EXAMINED_QUICKLY`] moves to one of the few *slow* ones, of which a client
-//! has fewer still, or ends there. Slow domains thus never take the places of mail whose names are answered. Everything that ends
+//! has fewer still, or ends there. An IPv6 line is a client; the lines of one /48 together have the places of three, because one tenant
+//! may have all of them. Slow domains thus never take the places of mail whose names are answered. Everything that ends
 //! without a verdict is put off where verdicts hold, and taken without results where they are only noted.
 
 use std::collections::HashMap;
@@ -24,7 +25,15 @@ use crate::limits;
 pub struct Examinations {
     clock: Arc<dyn Clock>,
     house: Places,
-    clients: Mutex<HashMap<Source, (usize, Arc<Places>)>>,
+    clients: Mutex<HashMap<Whose, (usize, Arc<Places>)>>,
+}
+
+/// What is counted as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Whose {
+    Client(Source),
+    /// the first 48 bits of IPv6 addresses
+    Site([u16; 3]),
 }
 
 struct Places {
@@ -72,17 +81,21 @@ impl Examinations {
         patience: Option<Duration>,
         examination: impl Future<Output = T>,
     ) -> Result<T, Crowded> {
-        let client = Held::of(self, Source::of(client));
+        let source = Source::of(client);
+        let client = Held::of(self, Whose::Client(source));
+        let site = Whose::site(source).map(|site| Held::of(self, site));
+        let all = [
+            Some(client.places()),
+            site.as_ref().map(Held::places),
+            Some(&self.house),
+        ];
         let began = self.clock.monotonic().0;
         let left = |most: Duration| match patience {
             Some(patience) => most.min((began + patience).saturating_sub(self.clock.monotonic().0)),
             None => most,
         };
         let quick = self
-            .until(
-                left(limits::PLACE_WAIT),
-                pin!(quick_places(client.places(), &self.house)),
-            )
+            .until(left(limits::PLACE_WAIT), pin!(quick_places(all)))
             .await
             .ok_or(Crowded::NoPlace)?;
         let mut examination = pin!(examination);
@@ -90,7 +103,7 @@ impl Examinations {
         if let Some(done) = self.until(quickly, examination.as_mut()).await {
             return Ok(done);
         }
-        let slow = slow_places(client.places(), &self.house).ok_or(Crowded::Slow)?;
+        let slow = slow_places(all).ok_or(Crowded::Slow)?;
         drop(quick);
         let done = match patience {
             Some(patience) => self.until(left(patience), examination).await,
@@ -110,8 +123,25 @@ impl Examinations {
         .await
     }
 
-    fn clients(&self) -> MutexGuard<'_, HashMap<Source, (usize, Arc<Places>)>> {
+    fn clients(&self) -> MutexGuard<'_, HashMap<Whose, (usize, Arc<Places>)>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Whose {
+    /// The /48 that an IPv6 line lies in.
+    const fn site(source: Source) -> Option<Self> {
+        match source {
+            Source::V4(_) => None,
+            Source::V6([a, b, c, _]) => Some(Self::Site([a, b, c])),
+        }
+    }
+
+    fn places(self) -> Places {
+        match self {
+            Self::Client(_) => Places::new(limits::EXAMINATIONS_OF_ONE, limits::SLOW_EXAMINATIONS_OF_ONE),
+            Self::Site(_) => Places::new(limits::EXAMINATIONS_OF_48, limits::SLOW_EXAMINATIONS_OF_48),
+        }
     }
 }
 
@@ -124,40 +154,39 @@ impl Places {
     }
 }
 
-/// The client's place first: who has many waits behind its own.
-async fn quick_places<'a>(client: &'a Places, house: &'a Places) -> [Option<SemaphorePermit<'a>>; 2] {
-    let of_client = client.quick.acquire().await.ok();
-    [of_client, house.quick.acquire().await.ok()]
+/// One of each, the client's first: who has many waits behind its own.
+async fn quick_places(all: [Option<&Places>; 3]) -> Vec<SemaphorePermit<'_>> {
+    let mut taken = Vec::with_capacity(all.len());
+    for places in all.into_iter().flatten() {
+        let place = places.quick.acquire().await;
+        taken.push(place.expect("these semaphores are never closed"));
+    }
+    taken
 }
 
-fn slow_places<'a>(client: &'a Places, house: &'a Places) -> Option<[SemaphorePermit<'a>; 2]> {
-    Some([client.slow.try_acquire().ok()?, house.slow.try_acquire().ok()?])
+/// One of each, now.
+fn slow_places(all: [Option<&Places>; 3]) -> Option<Vec<SemaphorePermit<'_>>> {
+    let places = all.into_iter().flatten();
+    places.map(|places| places.slow.try_acquire().ok()).collect()
 }
 
-/// A client's places; forgotten when nobody of it has or wants one.
+/// Places of a client or a /48; forgotten when nobody of it has or wants one.
 struct Held<'a> {
     all: &'a Examinations,
-    source: Source,
+    whose: Whose,
     places: Arc<Places>,
 }
 
 impl<'a> Held<'a> {
-    fn of(all: &'a Examinations, source: Source) -> Self {
-        let new = || {
-            (
-                0,
-                Arc::new(Places::new(
-                    limits::EXAMINATIONS_OF_ONE,
-                    limits::SLOW_EXAMINATIONS_OF_ONE,
-                )),
-            )
-        };
+    fn of(all: &'a Examinations, whose: Whose) -> Self {
         let mut clients = all.clients();
-        let (users, places) = clients.entry(source).or_insert_with(new);
+        let (users, places) = clients
+            .entry(whose)
+            .or_insert_with(|| (0, Arc::new(whose.places())));
         *users += 1;
         Self {
             all,
-            source,
+            whose,
             places: places.clone(),
         }
     }
@@ -170,10 +199,10 @@ impl<'a> Held<'a> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         let mut clients = self.all.clients();
-        if let Some((users, _)) = clients.get_mut(&self.source) {
+        if let Some((users, _)) = clients.get_mut(&self.whose) {
             *users -= 1;
             if *users == 0 {
-                clients.remove(&self.source);
+                clients.remove(&self.whose);
             }
         }
     }
@@ -200,16 +229,25 @@ mod tests {
             }
         }
 
-        /// An examination of `last`'s mail that takes so long; when it ended.
+        /// An examination of a client's mail that takes so long; when it ended.
         fn takes(
             &self,
             client: u32,
             seconds: u64,
             patience: Option<u64>,
         ) -> JoinHandle<(Result<(), Crowded>, u64)> {
+            let address = IpAddr::from(std::net::Ipv4Addr::from(0xc000_0200 + client));
+            self.takes_from(address, seconds, patience)
+        }
+
+        fn takes_from(
+            &self,
+            address: IpAddr,
+            seconds: u64,
+            patience: Option<u64>,
+        ) -> JoinHandle<(Result<(), Crowded>, u64)> {
             let (all, clock) = (self.all.clone(), self.clock.clone());
             tokio::spawn(async move {
-                let address = IpAddr::from(std::net::Ipv4Addr::from(0xc000_0200 + client));
                 let work = async {
                     let until = Monotonic(clock.monotonic().0 + Duration::from_secs(seconds));
                     clock.sleep_until(until).await;
@@ -262,6 +300,30 @@ mod tests {
         }
         assert_eq!(counts[0], limits::SLOW_EXAMINATIONS_OF_ONE);
         assert!(counts[1] > 0 && counts[2] > 0, "{counts:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn aut_10_many_lines_of_one_site_do_not_put_everybody_off() {
+        let house = House::new();
+        let line = |site: u16, line: u16| {
+            IpAddr::from(std::net::Ipv6Addr::new(0x2001, 0xdb8, site, line, 0, 0, 0, 1))
+        };
+        let many: Vec<_> = (0..1000)
+            .map(|place| house.takes_from(line(1, place), 30, None))
+            .collect();
+        for other in [line(2, 0), "192.0.2.1".parse().expect("an address")] {
+            let done = house.takes_from(other, 0, None).await.expect("no panic");
+            assert_eq!(done, (Ok(()), 0), "{other} does not wait at all");
+        }
+        let slow = house.takes_from(line(2, 0), 30, None);
+        let mut waited = 0;
+        for one in many {
+            waited += usize::from(one.await.expect("no panic").0.is_ok());
+        }
+        assert_eq!(waited, limits::SLOW_EXAMINATIONS_OF_48);
+        let (done, _) = slow.await.expect("no panic");
+        assert_eq!(done, Ok(()), "slow places are left for others");
+        assert!(house.all.clients().is_empty(), "nobody is remembered");
     }
 
     #[tokio::test(start_paused = true)]

@@ -39,8 +39,10 @@ pub const HOPS: usize = 50;
 
 /// Examinations at once, over all doors. Each has at most four questions to DNS open.
 pub const EXAMINATIONS: usize = 200;
-/// Examinations at once for one client (an IPv6 line is one).
+/// Examinations at once for one client (an IPv6 line, a /64, is one).
 pub const EXAMINATIONS_OF_ONE: usize = 20;
+/// Examinations at once for all clients of one IPv6 /48, of which one tenant may have 65536 lines.
+pub const EXAMINATIONS_OF_48: usize = 3 * EXAMINATIONS_OF_ONE;
 /// How long an examination waits for its place.
 pub const PLACE_WAIT: Duration = Duration::from_secs(15);
 /// An examination that takes longer is slow. With a warm cache one takes milliseconds.
@@ -49,6 +51,8 @@ pub const EXAMINED_QUICKLY: Duration = Duration::from_secs(4);
 pub const SLOW_EXAMINATIONS: usize = 50;
 /// Slow examinations at once for one client.
 pub const SLOW_EXAMINATIONS_OF_ONE: usize = 3;
+/// Slow examinations at once for all clients of one IPv6 /48.
+pub const SLOW_EXAMINATIONS_OF_48: usize = 3 * SLOW_EXAMINATIONS_OF_ONE;
 /// How long the results are waited for where they are only noted.
 pub const NOTE_WAIT: Duration = Duration::from_secs(10);
 /// Recipients that the event of a refused message names.
