@@ -267,7 +267,7 @@ pub enum DkimCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Make keys for a domain that has none.
+    /// Make keys for a domain for which none signs or waits to sign.
     Make {
         /// The domain.
         domain: String,

@@ -62,6 +62,17 @@ fn lines(keys: &[Shown]) -> Vec<String> {
 
 /// What an operator does next, if anything.
 fn next(key: &Shown) -> String {
+    let domain = &key.domain;
+    let silence = format!("nothing signs for this domain: hearthpost dkim rotate {domain}");
+    match (of_itself(key), key.nothing_signs) {
+        (own, false) => own,
+        (own, true) if own.is_empty() => silence,
+        (own, true) => format!("{own}; {silence}"),
+    }
+}
+
+/// What is to be done about this very key.
+fn of_itself(key: &Shown) -> String {
     match (key.state.as_str(), &key.lost) {
         ("signing", Some(_)) => "its record is not in DNS: publish it again".to_owned(),
         ("waiting", _) => format!("publish its record: hearthpost dns records {}", key.domain),
@@ -94,4 +105,41 @@ fn whole(key: &Shown) -> Vec<String> {
 
 fn day(at: &str) -> String {
     at.get(..10).unwrap_or(at).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_for_which_nothing_signs_is_told_so_and_what_to_do() {
+        let key = |state: &str, nothing_signs| Shown {
+            domain: "example.org".to_owned(),
+            name: "s._domainkey.example.org".to_owned(),
+            selector: "s".to_owned(),
+            kind: "rsa".to_owned(),
+            state: state.to_owned(),
+            since: None,
+            seen: None,
+            lost: None,
+            record: String::new(),
+            nothing_signs,
+        };
+        for (state, nothing_signs, want) in [
+            ("signing", false, ""),
+            ("retiring", false, "leave its record: mail is still on its way"),
+            (
+                "retiring",
+                true,
+                "leave its record: mail is still on its way; nothing signs for this domain: hearthpost dkim rotate example.org",
+            ),
+            (
+                "signing",
+                true,
+                "nothing signs for this domain: hearthpost dkim rotate example.org",
+            ),
+        ] {
+            assert_eq!(next(&key(state, nothing_signs)), want);
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::services::Services;
 pub enum Request {
     /// All [`Shown`], or those of one domain.
     List { domain: Option<String> },
-    /// Keys where there are none.
+    /// Keys where none signs or may come to sign.
     Make { domain: String },
     /// Another pair.
     Rotate { domain: String },
@@ -53,6 +53,9 @@ pub struct Shown {
     pub lost: Option<String>,
     /// what the record must say
     pub record: String,
+    /// the domain is ours, and none of its keys signs or may come to sign
+    #[serde(default)]
+    pub nothing_signs: bool,
 }
 
 /// Answers.
@@ -72,7 +75,13 @@ pub async fn answer(services: &Services, by: &By, request: Request) -> Answer {
                 ));
             }
             keys.provide(Some(&domain), by).await;
-            (domain, Ok(()))
+            let silent = keys.silent().await;
+            // An operator ended them once, and wishes them now.
+            let done = match silent.iter().any(|one| one.eq_ignore_ascii_case(&domain)) {
+                true => keys.rotate(&domain, by).await,
+                false => Ok(()),
+            };
+            (domain, done)
         }
         Request::Rotate { domain } => {
             let done = keys.rotate(&domain, by).await;
@@ -110,7 +119,11 @@ async fn list(services: &Services, domain: Option<&str>) -> Answer {
 /// Every key, or those of a domain.
 pub async fn shown(services: &Services, domain: Option<&str>) -> Vec<Shown> {
     let named = services.keys.named().into_iter().map(of_settings);
-    let made = services.keys.all().await.into_iter().map(of_entry);
+    let silent = services.keys.silent().await;
+    let made = services.keys.all().await.into_iter().map(|entry| Shown {
+        nothing_signs: silent.contains(&entry.domain),
+        ..of_entry(entry)
+    });
     named
         .chain(made)
         .filter(|one| domain.is_none_or(|domain| domain.eq_ignore_ascii_case(&one.domain)))
@@ -134,6 +147,7 @@ fn of_settings((domain, name, record): (String, String, String)) -> Shown {
         seen: None,
         lost: None,
         record,
+        nothing_signs: false,
     }
 }
 
@@ -156,5 +170,6 @@ fn of_entry(entry: Entry) -> Shown {
         seen: entry.seen_ms.map(time),
         lost: lost_ms.map(time),
         record: entry.record,
+        nothing_signs: false,
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use world::dns::{Lookup, Record};
 
 use super::life::{Seen, Stage};
+use crate::limits::DKIM_KEYS_OF_A_DOMAIN;
 
 /// What a key is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,9 @@ pub struct Entry {
     pub stage: Stage,
     /// when its record was last seen in DNS
     pub seen_ms: Option<u64>,
+    /// an operator ended it: no other is made in its place
+    #[serde(default)]
+    pub ended_by_operator: bool,
     /// the private half, as long as it is needed
     #[serde(skip)]
     pub key: Option<Arc<SigningKey>>,
@@ -61,6 +65,11 @@ impl Entry {
     /// Where its record is published.
     pub fn name(&self) -> String {
         format!("{}._domainkey.{}", self.selector, self.domain)
+    }
+
+    /// Whether it signs or may come to sign. One whose private half is lost does neither, wherever it stands.
+    pub fn is_of_use(&self) -> bool {
+        self.stage.needs_key() && self.key.is_some()
     }
 
     /// Whether it signs for the domain with the same kind of key as `other`.
@@ -83,12 +92,31 @@ pub fn seen(record: &str, lookup: &Lookup) -> Seen {
             _ => None,
         })
         .collect();
-    let ours = Key::parse(record.as_bytes()).map(|key| key.public);
     match texts.as_slice() {
         [] => Seen::Absent,
-        [only] if ours.is_ok() && Key::parse(only).map(|key| key.public) == ours => Seen::Right,
+        [only] if is_same_key(record.as_bytes(), only) => Seen::Right,
         _ => Seen::Wrong,
     }
+}
+
+/// Whether two records publish one usable key, however each is written.
+pub fn is_same_key(one: &[u8], other: &[u8]) -> bool {
+    let public = |record: &[u8]| Key::parse(record).map(|key| key.public);
+    public(one).is_ok_and(|one| public(other) == Ok(one))
+}
+
+/// Whether a domain with these keys needs others now: none is of use, and no operator wished it so. Keys stand in the order in which they
+/// were made: what became of the last pair counts. There is an end to it, so that files that are lost again and again do not pile up entries.
+pub fn lacks_keys(of_domain: &[&Entry]) -> bool {
+    let newest = of_domain.last().map(|entry| entry.made_ms);
+    let mut last_pair = of_domain.iter().filter(|entry| Some(entry.made_ms) == newest);
+    let was_wished = newest.is_some() && last_pair.all(|entry| entry.ended_by_operator);
+    nothing_signs(of_domain) && !was_wished && of_domain.len() < DKIM_KEYS_OF_A_DOMAIN
+}
+
+/// Whether none of a domain's keys signs or may come to sign.
+pub fn nothing_signs(of_domain: &[&Entry]) -> bool {
+    !of_domain.iter().any(|entry| entry.is_of_use())
 }
 
 #[cfg(test)]
@@ -98,6 +126,43 @@ mod tests {
     use world::dns::{Absence, Failure, Security};
 
     use super::*;
+
+    #[test]
+    fn others_are_made_where_nothing_signs_unless_an_operator_ended_the_last_pair() {
+        let now_ms = 5;
+        let entry = |made_ms, stage, has_key: bool, ended_by_operator| Entry {
+            domain: "example.org".to_owned(),
+            selector: "e1".to_owned(),
+            kind: Kind::Ed25519,
+            record: String::new(),
+            made_ms,
+            stage,
+            seen_ms: None,
+            ended_by_operator,
+            key: has_key
+                .then(|| Arc::new(SigningKey::ed25519("example.org", "e1", &[1; 32]).expect("a key"))),
+            looked_ms: None,
+        };
+        let waiting = |made_ms, has_key| entry(made_ms, Stage::Waiting { since_ms: now_ms }, has_key, false);
+        let ended = |made_ms, by| entry(made_ms, Stage::Retiring { since_ms: now_ms }, false, by);
+        for (what, entries, want) in [
+            ("none yet", vec![], true),
+            ("one waits", vec![ended(1, false), waiting(2, true)], false),
+            ("its file is lost", vec![waiting(1, false)], true),
+            ("the domain went and came", vec![ended(1, false); 2], true),
+            (
+                "an operator ended it",
+                vec![ended(1, false), ended(2, true)],
+                false,
+            ),
+            ("half of it", vec![ended(2, true), ended(2, false)], true),
+            ("an older one", vec![ended(1, true), ended(2, false)], true),
+            ("too many", vec![ended(1, false); DKIM_KEYS_OF_A_DOMAIN], false),
+        ] {
+            let entries: Vec<&Entry> = entries.iter().collect();
+            assert_eq!(lacks_keys(&entries), want, "{what}");
+        }
+    }
 
     #[test]
     fn a_record_is_right_when_it_holds_this_very_key_alone() {

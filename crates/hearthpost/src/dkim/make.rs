@@ -43,6 +43,7 @@ pub fn pairs(
                 made_ms: now.0,
                 stage: Stage::Waiting { since_ms: now.0 },
                 seen_ms: None,
+                ended_by_operator: false,
                 key: Some(Arc::new(key)),
                 looked_ms: None,
             });

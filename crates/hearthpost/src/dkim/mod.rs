@@ -1,6 +1,6 @@
 //! The keys that sign mail (DKIM): made here, kept here, changed while mail is on its way.
 //!
-//! 1. [`Keys::open`] reads what is kept ([`shelf`]); [`Keys::provide`] makes a pair for every domain that has none ([`make`]).
+//! 1. [`Keys::open`] reads what is kept ([`shelf`]); [`Keys::provide`] makes a pair for every domain for which nothing signs or may come to sign ([`make`]).
 //! 2. [`watch`] asks DNS again and again whether the records are there; [`round`] moves every key on by the rules of [`life`].
 //! 3. What signs now is handed to the queue's [`queue::Signer`], which gives no key out again.
 //! 4. [`orders`] is what an operator may wish: other keys, an end, signing at once.
@@ -80,7 +80,9 @@ impl Keys {
         {
             queue.events.emit(&DkimEvent::Failed {
                 name: entry.name(),
-                reason: "its private key is lost or damaged, so it does not sign. Make others: hearthpost dkim rotate".to_owned(),
+                reason: "its private key is lost or damaged, so it does not sign (a damaged file is kept in dkim/ of the data directory, its name \
+                         ends in .damaged). What to do now: hearthpost dkim list"
+                    .to_owned(),
             });
         }
         let keys = Self {
@@ -108,7 +110,8 @@ impl Keys {
         self.wake.notify_one();
     }
 
-    /// Makes keys for the domains that have none: all, or this one. Problems are told to the log: mail is taken without keys too.
+    /// Makes keys for the domains for which none signs or may come to sign, unless an operator wished it so ([`entry::lacks_keys`]): all, or
+    /// this one. Problems are told to the log: mail is taken without keys too.
     pub async fn provide(&self, only: Option<&str>, by: &By) {
         let domains = self.directory.domains().into_iter().map(|domain| domain.name);
         let domains: Vec<String> = domains
@@ -118,9 +121,13 @@ impl Keys {
         loop {
             // Making keys takes its time: others have their turn between two batches.
             let mut state = self.state.lock().await;
-            let known: BTreeSet<&str> = state.iter().map(|entry| entry.domain.as_str()).collect();
-            let missing = domains.iter().filter(|name| !known.contains(name.as_str()));
-            let some: Vec<String> = missing.take(DKIM_BATCH_DOMAINS).cloned().collect();
+            let some: Vec<String> = {
+                let known = by_domain(&state);
+                let lacks =
+                    |name: &&String| entry::lacks_keys(known.get(name.as_str()).map_or(&[], Vec::as_slice));
+                let missing = domains.iter().filter(lacks);
+                missing.take(DKIM_BATCH_DOMAINS).cloned().collect()
+            };
             if some.is_empty() {
                 return;
             }
@@ -144,6 +151,15 @@ impl Keys {
             .iter()
             .map(|key| (key.domain().to_owned(), key.record_name(), key.record()));
         told.collect()
+    }
+
+    /// The domains of ours that had keys, and for which nothing signs or may come to sign now.
+    pub async fn silent(&self) -> BTreeSet<String> {
+        let state = self.state.lock().await;
+        let silent = by_domain(&state)
+            .into_iter()
+            .filter(|(domain, of_it)| self.may_sign_for(domain) && entry::nothing_signs(of_it));
+        silent.map(|(domain, _)| domain.to_owned()).collect()
     }
 
     fn is_named(&self, domain: &str) -> bool {
@@ -271,6 +287,15 @@ impl Keys {
             });
         }
     }
+}
+
+/// In the order in which they were made.
+fn by_domain(entries: &[Entry]) -> BTreeMap<&str, Vec<&Entry>> {
+    let mut by_domain = BTreeMap::<&str, Vec<&Entry>>::new();
+    for entry in entries {
+        by_domain.entry(&entry.domain).or_default().push(entry);
+    }
+    by_domain
 }
 
 impl Step {

@@ -113,7 +113,8 @@ impl Keys {
         let old: BTreeSet<String> = {
             let state = self.state.lock().await;
             let mut newest = BTreeMap::<String, u64>::new();
-            for entry in state.iter() {
+            // Where nothing signs, age is not the question: `provide` decides whether there are to be others.
+            for entry in state.iter().filter(|entry| entry.is_of_use()) {
                 let made = newest.entry(entry.domain.clone()).or_default();
                 *made = (*made).max(entry.made_ms);
             }

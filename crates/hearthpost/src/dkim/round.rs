@@ -58,7 +58,10 @@ pub fn advance(entries: &mut Vec<Entry>, known: &Known<'_>) -> Vec<Step> {
                     seen: facts.seen,
                 });
                 match after {
-                    Some(after) => entries[place].stage = after,
+                    Some(after) => {
+                        entry.stage = after;
+                        entry.ended_by_operator |= facts.order == Some(Order::Retire);
+                    }
                     None => drop(entries.remove(place)),
                 }
             }

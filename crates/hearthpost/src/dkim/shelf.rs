@@ -2,7 +2,8 @@
 //! `SELECTOR.pem`, mode 0600.
 //!
 //! What a crash leaves: a private key is durable before `keys.json` names it, and goes after `keys.json` has stopped to need it. A file
-//! that nobody names was never published and is removed at the next start.
+//! that nobody names was never published and is removed at the next start. A file that is named and holds no such key is never removed: it is
+//! set aside as `SELECTOR.pem.damaged`, because somebody may still make something of it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,7 +15,7 @@ use msgauth::dkim::sign::SigningKey;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::entry::Entry;
+use super::entry::{Entry, is_same_key};
 use crate::exit::{Failure, Outcome};
 use crate::private_file;
 use crate::server::make_private;
@@ -42,10 +43,10 @@ impl Shelf {
         Self { dir: data.join(DIR) }
     }
 
-    /// What is kept, with the private keys that are still of use; a key whose file is missing or damaged has none.
+    /// What is kept, with the private keys that are still of use; a key whose file is missing or damaged has none. Damaged files are set aside.
     ///
     /// # Errors
-    /// The list, or a private key, is there and cannot be read: it may be whole, and is not given up for that.
+    /// The list, or a private key, is there and cannot be read, or cannot be set aside: it may be whole, and is not given up for that.
     pub fn read(&self) -> Outcome<Vec<Entry>> {
         let path = self.dir.join(LIST);
         let damaged = |why: String| {
@@ -120,7 +121,24 @@ impl Shelf {
         };
         let text = std::str::from_utf8(&octets).ok();
         let key = text.and_then(|text| SigningKey::from_pem(&entry.name(), text).ok());
-        Ok(key.filter(|key| key.record() == entry.record).map(Arc::new))
+        // Not the text of the record: it may have been written in another way when the key was made.
+        let same = |key: &SigningKey| is_same_key(key.record().as_bytes(), entry.record.as_bytes());
+        match key.filter(same) {
+            Some(key) => Ok(Some(Arc::new(key))),
+            None => self.set_aside(&path).map(|()| None),
+        }
+    }
+
+    fn set_aside(&self, path: &Path) -> Outcome<()> {
+        let aside = path.with_extension("pem.damaged");
+        std::fs::rename(path, &aside).map_err(|error| {
+            Failure::Disk(format!(
+                "the private key {} is damaged and cannot be renamed to {}: {error}. Give the directory to the server's user with mode \
+                 0700, or move the file away.",
+                path.display(),
+                aside.display()
+            ))
+        })
     }
 
     /// Removes private keys that no entry needs.

@@ -88,6 +88,11 @@ impl House {
         self.dns.replace(&lines.join("\n")).unwrap();
     }
 
+    /// Whether nothing signs for the domain or may come to.
+    async fn is_silent(&self) -> bool {
+        self.keys.silent().await.contains(DOMAIN)
+    }
+
     /// By which selectors a report of ours would be signed.
     async fn signs(&self) -> Vec<String> {
         let header = format!("From: postmaster@{DOMAIN}\r\n\r\n");
@@ -241,6 +246,13 @@ async fn a_domain_that_goes_or_gets_a_key_of_the_settings_has_its_keys_retired()
     let refused = house.keys.rotate(DOMAIN, &By::server()).await;
     assert!(matches!(refused, Err(Unfulfilled::Refused(text)) if text.contains("dkim.keys")));
     house.keys.follow(Vec::new(), None).await;
+    assert!(house.is_silent().await);
+    assert_eq!(
+        house.round(HOUR).await,
+        ["retiring", "waiting"],
+        "the settings name none any more"
+    );
+    assert!(!house.is_silent().await);
 
     house
         .directory
@@ -248,10 +260,55 @@ async fn a_domain_that_goes_or_gets_a_key_of_the_settings_has_its_keys_retired()
         .await
         .unwrap();
     house.round(HOUR).await;
-    assert_eq!(house.keys.all().await.len(), 4);
+    assert_eq!(house.keys.all().await.len(), 6);
     house.directory.remove_domain("other.example").await.unwrap();
     house.round(HOUR).await;
-    assert_eq!(house.keys.all().await.len(), 2, "they never signed");
+    assert_eq!(house.keys.all().await.len(), 4, "they never signed");
+    house.close();
+}
+
+#[tokio::test]
+async fn a_domain_that_comes_back_or_loses_its_keys_gets_others_at_once_but_not_against_an_operator() {
+    let (data, clock) = (tempfile::tempdir().unwrap(), SimClock::new());
+    let house = House::open(data.path(), &clock, 9).await;
+    house.round(Duration::ZERO).await;
+    house.publish(|_| true).await;
+    house.round(HOUR).await;
+    house.directory.remove_domain(DOMAIN).await.unwrap();
+    assert_eq!(house.round(HOUR).await, ["retiring"]);
+    assert!(!house.is_silent().await, "it is not ours");
+    let again = house.directory.add_domain(DOMAIN, DomainSettings::default());
+    again.await.unwrap();
+    house.keys.provide(Some(DOMAIN), &By::server()).await;
+    assert_eq!(house.states().await, ["retiring", "waiting"]);
+    house.publish(|_| true).await;
+    assert_eq!(house.round(HOUR).await, ["retiring", "signing"]);
+
+    let all = house.keys.all().await;
+    house.close();
+    for entry in all.iter().filter(|entry| entry.stage.needs_key()) {
+        std::fs::remove_file(data.path().join(format!("dkim/{}.pem", entry.selector))).unwrap();
+    }
+    let house = House::open(data.path(), &clock, 10).await;
+    house.publish(|_| true).await;
+    assert_eq!(
+        house.round(HOUR).await,
+        ["retiring", "retiring", "waiting"],
+        "others in the place of lost ones"
+    );
+    house.publish(|_| true).await;
+    house.round(HOUR).await;
+
+    house.keys.retire(DOMAIN, None, &By::server()).await.unwrap();
+    house.keys.follow(Vec::new(), Some(HOUR)).await; // nor does age make others
+    assert!(house.is_silent().await);
+    house.close();
+    let house = House::open(data.path(), &clock, 11).await;
+    assert_eq!(house.round(HOUR).await, ["retiring", "retiring", "retiring"]);
+    house.keys.provide(Some(DOMAIN), &By::server()).await;
+    assert!(house.is_silent().await, "it was wished so");
+    house.keys.rotate(DOMAIN, &By::server()).await.unwrap();
+    assert!(!house.is_silent().await);
     house.close();
 }
 
@@ -311,9 +368,44 @@ async fn ops_3_a_key_that_cannot_be_read_stops_the_start_and_is_not_given_up() {
     std::fs::remove_dir(&file).unwrap();
     assert!(shelf.read().unwrap()[0].key.is_none(), "it is gone");
     std::fs::write(&file, [0xff, 0xfe]).unwrap();
+    let aside = file.with_extension("pem.damaged");
     assert!(shelf.read().unwrap()[0].key.is_none(), "it is damaged");
+    assert_eq!(std::fs::read(&aside).unwrap(), [0xff, 0xfe]);
+    assert!(!file.exists());
     std::fs::write(&file, text).unwrap();
     assert!(shelf.read().unwrap()[0].key.is_some());
+    std::fs::write(&file, "damaged again").unwrap();
+    let house = House::open(data.path(), &clock, 7).await;
+    house.round(HOUR).await;
+    house.close();
+    let kept = std::fs::read_to_string(&aside).unwrap();
+    assert_eq!(kept, "damaged again", "no round and no start removes it");
+}
+
+#[tokio::test]
+async fn a_key_is_known_by_itself_and_not_by_how_its_record_was_written() {
+    let (data, clock) = (tempfile::tempdir().unwrap(), SimClock::new());
+    let house = House::open(data.path(), &clock, 12).await;
+    house.round(Duration::ZERO).await;
+    let records: Vec<String> = house
+        .keys
+        .all()
+        .await
+        .into_iter()
+        .map(|entry| entry.record)
+        .collect();
+    house.close();
+    let (shelf, list) = (shelf::Shelf::of(data.path()), data.path().join("dkim/keys.json"));
+    let written = std::fs::read_to_string(&list).unwrap();
+    std::fs::write(&list, written.replace("v=DKIM1; k=", "v=DKIM1;t=s;k=")).unwrap();
+    let whole = |shelf: &shelf::Shelf| -> Vec<bool> {
+        let read = shelf.read().unwrap();
+        read.iter().map(|entry| entry.key.is_some()).collect()
+    };
+    assert_eq!(whole(&shelf), [true, true]);
+    let other = SigningKey::ed25519(DOMAIN, "other", &[3; 32]).unwrap().record();
+    std::fs::write(&list, written.replace(&records[1], &other)).unwrap();
+    assert_eq!(whole(&shelf), [true, false], "another key");
 }
 
 #[tokio::test]

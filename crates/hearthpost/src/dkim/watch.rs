@@ -115,6 +115,7 @@ mod tests {
             made_ms: 0,
             stage: Stage::Waiting { since_ms: 0 },
             seen_ms: None,
+            ended_by_operator: false,
             key: None,
             looked_ms: None,
         };

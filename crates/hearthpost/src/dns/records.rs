@@ -214,6 +214,7 @@ pub mod tests {
                 "v=DKIM1; k=ed25519; p={}",
                 crate::dns::judge::tests::public_key(selector)
             ),
+            nothing_signs: false,
         };
         Facts {
             domain: "example.org".to_owned(),
