@@ -361,7 +361,7 @@ fn tls_11_a_certificate_is_changed_under_load_and_no_session_ends() {
     for _ in 0..3 {
         house
             .authority
-            .write(
+            .write_with_new_key(
                 &["localhost"],
                 &dir.path().join("chain.pem"),
                 &dir.path().join("key.pem"),

@@ -88,12 +88,32 @@ impl Authority {
     /// The files cannot be written.
     pub fn write(&self, names: &[&str], chain: &Path, key: &Path) -> std::io::Result<()> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let (certificate, secret) = self.sign(names, false);
+        self.write_by(self.key(), names, (chain, key))
+    }
+
+    /// The same with a key that no server had before.
+    ///
+    /// # Errors
+    ///
+    /// The files cannot be written.
+    pub fn write_with_new_key(&self, names: &[&str], chain: &Path, key: &Path) -> std::io::Result<()> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let secret = KeyPair::generate().expect("ring makes keys");
+        self.write_by(secret, names, (chain, key))
+    }
+
+    fn write_by(
+        &self,
+        secret: KeyPair,
+        names: Vec<String>,
+        (chain, key): (&Path, &Path),
+    ) -> std::io::Result<()> {
+        let certificate = self.sign(&secret, names, false);
         std::fs::write(chain, format!("{}{}", certificate.pem(), self.pem))?;
         std::fs::write(key, secret.serialize_pem())
     }
 
-    fn sign(&self, names: Vec<String>, expired: bool) -> (rcgen::Certificate, KeyPair) {
+    fn sign(&self, key: &KeyPair, names: Vec<String>, expired: bool) -> rcgen::Certificate {
         let mut params = CertificateParams::new(names.clone()).expect("names of tests are names");
         if let Some(name) = names.first() {
             params.distinguished_name.push(DnType::CommonName, name);
@@ -105,16 +125,15 @@ impl Authority {
         } else {
             date_time_ymd(2045, 1, 1)
         };
-        let key = self.key();
-        let certificate = params
-            .signed_by(&key, &self.issuer)
-            .expect("the authority may sign");
-        (certificate, key)
+        params
+            .signed_by(key, &self.issuer)
+            .expect("the authority may sign")
     }
 
     /// With the authority's certificate in the chain, as RFC 7672 §3.1.2 asks of servers with DANE-TA.
     fn config(&self, names: Vec<String>, is_expired: bool) -> Arc<ServerConfig> {
-        let (certificate, key) = self.sign(names, is_expired);
+        let key = self.key();
+        let certificate = self.sign(&key, names, is_expired);
         let chain = [certificate.der(), self.certificate.der()]
             .map(|der| CertificateDer::from(der.to_vec()))
             .to_vec();
