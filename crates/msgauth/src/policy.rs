@@ -181,12 +181,13 @@ fn wish(domain: String, policy: Policy, lenient: bool) -> (Verdict, Reason) {
     (verdict, reason)
 }
 
-/// By DMARC; where the domain has no policy, only the very same domain counts.
+/// By DMARC. Where the domain has no policy, or DNS did not say which, only the very same domain counts: it is aligned
+/// under every policy there can be.
 fn voucher(evidence: &Evidence, domain: &str) -> Option<Voucher> {
     if let Rule::Aligned(voucher) = &evidence.dmarc.rule {
         return Some(voucher.clone());
     }
-    if evidence.dmarc.result != DmarcResult::None {
+    if !matches!(evidence.dmarc.result, DmarcResult::None | DmarcResult::TempError) {
         return None;
     }
     let mut signatures = evidence.dkim.signatures.iter();

@@ -29,6 +29,7 @@ const ZONE: &str = r#"
     _dmarc.unit.corp.example TXT "v=DMARC1; p=none; psd=n"
     _dmarc.reg.corp.example TXT "v=DMARC1; p=reject; psd=y"
     _dmarc.broken.example   !servfail
+    _dmarc.down.example.com !servfail
     _dmarc.bad.example      TXT "v=DMARC1; p=refuse"
     _dmarc.co.uk            TXT "v=DMARC1; p=reject"
 "#;
@@ -213,6 +214,13 @@ async fn aut_13_no_answer_is_neither_a_fail_nor_no_policy() {
     );
     let good = dkim(DkimRule::Good, "example.com");
     assert_eq!(ask("example.com", &waits, &good).await.result, DmarcResult::Pass);
+    // Nor of a relative's policy, where the author's own name vouches.
+    let relative = spf(SpfResult::Pass, "down.example.com");
+    assert_eq!(
+        ask("example.com", &relative, &DkimReport::default()).await.result,
+        DmarcResult::TempError
+    );
+    assert_eq!(ask("example.com", &relative, &good).await.result, DmarcResult::Pass);
 }
 
 /// The list and its tests, from the shared material.

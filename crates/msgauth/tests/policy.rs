@@ -22,6 +22,8 @@ const ZONE: &str = r#"
     here.example             TXT "v=spf1 ip4:203.0.113.9 -all"
     evil.example             TXT "v=spf1 +all"
     _dmarc.silent.example    !timeout
+    mute.example             TXT "v=spf1 ip4:192.0.2.1 -all"
+    _dmarc.mute.example      !servfail
     broken.example           TXT "v=spf1 include:silent.example -all"
     silent.example           !servfail
     1.2.0.192.in-addr.arpa   PTR mx.there.example
@@ -82,6 +84,8 @@ async fn aut_14_and_aut_11_the_table_of_verdicts() {
         ("a@broken.example", bad, "a@broken.example", Defer, false),
         // DNS
         ("a@silent.example", bad, "x@evil.example", Defer, false),
+        ("a@mute.example", bad, "x@evil.example", Defer, false),
+        ("a@mute.example", good, "a@mute.example", Accept, true),
         // authors
         (
             "a@there.example, b@evil.example",

@@ -174,7 +174,10 @@ async fn send(
     let mut stage = remote.queue.store.stage(remote.ids.next());
     stage.write(composed.bytes()).await?;
     let body = stage.finish().await?;
-    let signature = signature(remote, &generated, &composed, now).await;
+    let signature = match report.original.whole {
+        Some(_) if !remote.directory.is_local_domain(to.domain()) => Vec::new(),
+        _ => signature(remote, &generated, &composed, now).await,
+    };
     let message = Message {
         body,
         header: composed.header(),
@@ -183,7 +186,8 @@ async fn send(
     Ok(Some(queue::accept::prepare(&remote.queue, &envelope, message)))
 }
 
-/// With the keys of the domain it is from: a report is our own word, whatever it gives back of a stranger's.
+/// With the keys of the domain it is from. A report that gives a whole message back to somebody elsewhere gets none: whoever sends
+/// under another's return address could have any text signed by us and sent there.
 async fn signature(remote: &Remote, origin: &Generated, composed: &bounce::Composed, now: UnixMs) -> Vec<u8> {
     let Some(mut signature) = remote.queue.signer.begin(origin, composed.header()) else {
         return Vec::new();

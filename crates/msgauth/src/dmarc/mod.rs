@@ -167,11 +167,16 @@ async fn ask(
     evidence.applied = Some(applied(domain, owner, record, policy, exists));
     let mut candidates = candidates(spf, dkim, record);
     for candidate in &mut candidates {
+        candidate.aligned = candidate.domain == domain;
+    }
+    // The author's own name is enough: what DNS says of others could not change that.
+    if candidates.iter().any(|one| one.aligned && one.passed) {
+        return Ok(decide(&candidates));
+    }
+    for candidate in candidates.iter_mut().filter(|one| !one.aligned && !one.strict) {
         // An organization is above or at its domain, so a domain outside the author's organization cannot share it.
-        let named = candidate.domain == domain;
-        let related = !named && !candidate.strict && names::is_within(&candidate.domain, &organization);
-        candidate.aligned = named
-            || (related && walks.walk(desk, &candidate.domain).await?.organization(suffixes) == organization);
+        candidate.aligned = names::is_within(&candidate.domain, &organization)
+            && walks.walk(desk, &candidate.domain).await?.organization(suffixes) == organization;
     }
     Ok(decide(&candidates))
 }

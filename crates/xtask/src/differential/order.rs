@@ -25,7 +25,7 @@ const DISPLAYED: &[&str] = &["DISPLAYFROM", "DISPLAYTO"];
 /// The algorithms of RFC 5256.
 const THREADS: &[&str] = &["REFERENCES", "ORDEREDSUBJECT"];
 
-/// So many places away a message may have moved because of one that it passed.
+/// So many places away a message may have moved because of one that it passed or stands beside.
 const NEIGHBOURS: usize = 8;
 
 /// Asks both for every order that both know.
@@ -78,9 +78,9 @@ fn sorted(pair: &mut Pair<'_>, key: &str, found: &mut Found) -> Outcome<()> {
     for at in moved(&places) {
         let (place, letter) = listed[at];
         // With a few others it changed places: one of them may be the cause.
-        let passed = at.min(place)..=at.max(place);
-        let few = passed.clone().count() <= NEIGHBOURS;
-        let others = passed.filter(|_| few).filter_map(|near| listed.get(near));
+        let few = at.abs_diff(place) <= NEIGHBOURS;
+        let near = at.min(place).saturating_sub(NEIGHBOURS)..=at.max(place) + NEIGHBOURS;
+        let others = near.filter(|_| few).filter_map(|near| listed.get(near));
         let suspects = std::iter::once(letter).chain(others.map(|(_, letter)| *letter));
         blame(found, suspects, |letter| Difference {
             letter: Some(letter),
