@@ -1,7 +1,9 @@
 //! Asking DNS for what stands there: the same questions whatever the answers, so that the judgement can be made without DNS.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr};
+use std::task::Poll;
 
 use msgauth::desk::Desk;
 use msgauth::iprev::{self, IprevEvidence};
@@ -39,7 +41,7 @@ impl Evidence {
     }
 }
 
-/// Asks for everything.
+/// Asks for everything, at once: silent name servers cost one wait, and not one for each question.
 pub async fn all(
     dns: &dyn Dns,
     clock: &dyn Clock,
@@ -48,31 +50,47 @@ pub async fn all(
     wanted: &Wanted,
 ) -> Evidence {
     let mut evidence = Evidence::default();
-    let kinds = wanted
-        .records
+    let questions = questions(server, wanted);
+    let lookups = together(questions.iter().map(|((name, _), kind)| dns.lookup(name, *kind))).await;
+    evidence.lookups = questions.keys().cloned().zip(lookups).collect();
+    evidence.addresses = addresses(&evidence, &server.hostname);
+    let clients = evidence.addresses.iter().copied().chain([NOBODY]);
+    evidence.spf = together(clients.map(|client| spf(dns, clock, domain, server, client))).await;
+    evidence.spf_of_nobody = evidence.spf.pop();
+    let names = evidence
+        .addresses
         .iter()
-        .filter_map(|record| Some((record.name.clone(), record.kind, type_of(record.kind)?)));
-    let host = &server.hostname;
-    let own = [
-        ("A", RecordType::A),
-        ("AAAA", RecordType::Aaaa),
-        ("CNAME", RecordType::Cname),
-    ];
-    let own = own.map(|(word, kind)| (host.clone(), word, kind));
-    for (name, word, kind) in kinds.chain(own) {
-        if !evidence.lookups.contains_key(&(name.clone(), word)) {
-            let lookup = dns.lookup(&name, kind).await;
-            evidence.lookups.insert((name, word), lookup);
-        }
-    }
-    evidence.addresses = addresses(&evidence, host);
-    for address in evidence.addresses.clone() {
-        evidence.spf.push(spf(dns, clock, domain, server, address).await);
-        let mut desk = Desk::new(dns, clock, IPREV_QUESTIONS, IPREV_TIME);
-        evidence.iprev.push(iprev::check(&mut desk, address).await);
-    }
-    evidence.spf_of_nobody = Some(spf(dns, clock, domain, server, NOBODY).await);
+        .map(|address| iprev(dns, clock, *address));
+    evidence.iprev = together(names).await;
     evidence
+}
+
+/// Each name and type once.
+fn questions(server: &Server, wanted: &Wanted) -> BTreeMap<(String, &'static str), RecordType> {
+    let own = ["A", "AAAA", "CNAME"].map(|kind| (server.hostname.as_str(), kind));
+    let records = wanted.records.iter().map(|one| (one.name.as_str(), one.kind));
+    let asked = records.chain(own);
+    asked
+        .filter_map(|(name, kind)| Some(((name.to_owned(), kind), type_of(kind)?)))
+        .collect()
+}
+
+/// Waits for all of them, in one task.
+async fn together<T>(waits: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut waits: Vec<_> = waits.map(|wait| (Box::pin(wait), None)).collect();
+    poll_fn(|cx| {
+        for (wait, result) in waits.iter_mut().filter(|(_, result)| result.is_none()) {
+            if let Poll::Ready(ready) = wait.as_mut().poll(cx) {
+                *result = Some(ready);
+            }
+        }
+        match waits.iter().all(|(_, result)| result.is_some()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    waits.into_iter().filter_map(|(_, result)| result).collect()
 }
 
 /// Types that can be asked for; SRV cannot, so such records are not checked.
@@ -81,6 +99,9 @@ fn type_of(kind: &str) -> Option<RecordType> {
         "MX" => Some(RecordType::Mx),
         "TXT" => Some(RecordType::Txt),
         "TLSA" => Some(RecordType::Tlsa),
+        "A" => Some(RecordType::A),
+        "AAAA" => Some(RecordType::Aaaa),
+        "CNAME" => Some(RecordType::Cname),
         _ => None,
     }
 }
@@ -111,4 +132,47 @@ async fn spf(dns: &dyn Dns, clock: &dyn Clock, domain: &str, server: &Server, cl
         now_s: clock.now().0 / 1000,
     };
     spf::check(&mut desk, &question).await
+}
+
+async fn iprev(dns: &dyn Dns, clock: &dyn Clock, address: IpAddr) -> IprevEvidence {
+    let mut desk = Desk::new(dns, clock, IPREV_QUESTIONS, IPREV_TIME);
+    iprev::check(&mut desk, address).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use testkit::clock::SimClock;
+    use testkit::dns::SimDns;
+
+    use super::*;
+    use crate::dns::judge::{Level, findings};
+    use crate::dns::records::tests::facts;
+    use crate::dns::records::wanted;
+
+    #[tokio::test]
+    async fn name_servers_that_answer_late_or_never_cost_one_wait_and_not_one_for_each_question() {
+        let clock = SimClock::new();
+        let late =
+            "*.example.org !delay 9s\n*.example.org !timeout\nexample.org !delay 9s\nexample.org !timeout";
+        let dns = SimDns::new(clock.door(), late).unwrap();
+        let facts = facts();
+        let server = facts.server.clone().unwrap();
+        let wanted = wanted(&facts, &server);
+        let door = clock.door();
+        let check = all(&dns, &*door, &facts.domain, &server, &wanted);
+        let time = async { while clock.advance_to_next().await {} };
+        let (evidence, ()) = tokio::join!(check, time);
+        let failed = |lookup: &Lookup| matches!(lookup, Lookup::Failed(_));
+        assert!(evidence.lookups.len() > 8 && evidence.lookups.values().all(failed));
+        let took = clock.door().monotonic().0;
+        assert!(took < Duration::from_secs(60), "{took:?}");
+        let told = findings(&facts.domain, &server, &wanted, &evidence);
+        assert!(
+            told.iter()
+                .all(|one| one.level == Level::Unknown && one.found == "no answer"),
+            "{told:#?}"
+        );
+    }
 }

@@ -210,10 +210,11 @@ fn host(server: &Server, evidence: &Evidence) -> Finding {
         name: name.clone(),
         kind: "A, AAAA",
         wanted: "the server's public address".to_owned(),
-        found: match (alias, addresses.is_empty()) {
-            (true, _) => "an alias (CNAME)".to_owned(),
-            (false, true) => "nothing".to_owned(),
-            (false, false) => addresses.join(" | "),
+        found: match (alias, addresses.is_empty(), failed) {
+            (true, ..) => "an alias (CNAME)".to_owned(),
+            (false, true, true) => "no answer".to_owned(),
+            (false, true, false) => "nothing".to_owned(),
+            (false, false, _) => addresses.join(" | "),
         },
         why: "Other servers connect to what it leads to",
         fix,

@@ -104,7 +104,8 @@ pub fn wanted(facts: &Facts, server: &Server) -> Wanted {
         Purpose::Dmarc,
         &format!("_dmarc.{domain}"),
         "TXT",
-        format!("v=DMARC1; p=reject; rua={to}"),
+        // Whoever publishes it before all senders of the domain are known would have honest mail refused.
+        format!("v=DMARC1; p=none; rua={to}"),
     ));
     records.push(record(
         Purpose::TlsRpt,
@@ -247,7 +248,7 @@ pub mod tests {
         has("_submissions._tcp.example.org SRV 0 1 465 mail.example.org.");
         has("_submission._tcp.example.org SRV 0 0 0 .");
         has("_imap._tcp.example.org SRV 0 0 0 .");
-        has("_dmarc.example.org TXT v=DMARC1; p=reject; rua=mailto:postmaster@example.org");
+        has("_dmarc.example.org TXT v=DMARC1; p=none; rua=mailto:postmaster@example.org");
         has(&format!(
             "_25._tcp.mail.example.org TLSA 3 1 1 {}",
             "ab".repeat(32)
