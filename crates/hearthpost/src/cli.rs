@@ -128,8 +128,8 @@ pub struct Common {
 /// `hearthpost history`
 #[derive(Args)]
 pub struct HistoryArgs {
-    /// Only of this kind: domain, account, alias, mailbox, queue, tls.
-    #[arg(long)]
+    /// Only of this kind.
+    #[arg(long, value_parser = ["domain", "account", "alias", "mailbox", "queue", "dkim", "tls"])]
     pub noun: Option<String>,
     /// Only about this name.
     #[arg(long)]

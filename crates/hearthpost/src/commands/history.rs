@@ -65,8 +65,11 @@ fn line(entry: &Shown) -> String {
     line
 }
 
-/// Of a change, only what differs; of an addition, what was said.
+/// Of a change, only what differs; of an addition, what was said. A state that is one word is that word.
 fn differences(record: &Record) -> Vec<String> {
+    if let Some(Value::String(word)) = &record.after {
+        return vec![word.clone()];
+    }
     let nothing = Map::new();
     let fields = |state: &'_ Option<Value>| state.as_ref().and_then(Value::as_object).cloned();
     let before = fields(&record.before).unwrap_or_default();
@@ -144,6 +147,10 @@ mod tests {
         assert_eq!(
             entry(Some(one), None, false),
             "now  c  uid 0: account ann@example.org set"
+        );
+        assert_eq!(
+            entry(None, Some(json!("exempt")), false),
+            "now  c  uid 0: account ann@example.org set: exempt"
         );
     }
 }

@@ -45,7 +45,7 @@ pub fn run(command: TlsCommand) -> Outcome<()> {
             let removed = one(&common, TlsRequest::Remove { domain })?;
             show(&common, &removed, || {
                 vec![format!(
-                    "Mail for {} goes without TLS again where there is none.",
+                    "The list asks no TLS of {} any more. What the domain itself asks (DANE, MTA-STS) still counts.",
                     removed.domain
                 )]
             })

@@ -41,6 +41,8 @@ fn tls_4_an_operator_requires_tls_of_a_domain_and_takes_it_back() {
     assert_eq!(done(data, &["tls", "remove", "gmail.com"])["stage"], "exempt");
     assert_eq!(done(data, &["tls", "show", "gmail.com"])["stage"], "exempt");
 
+    let (code, said) = refused(data, &["history", "--noun", "tsl"]);
+    assert_eq!(code, 2, "a kind that there is not is no empty history: {said}");
     let history = done(data, &["history", "--noun", "tls"]);
     let told: Vec<String> = history
         .as_array()
