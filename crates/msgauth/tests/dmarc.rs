@@ -220,7 +220,10 @@ async fn aut_13_no_answer_is_neither_a_fail_nor_no_policy() {
         ask("example.com", &relative, &DkimReport::default()).await.result,
         DmarcResult::TempError
     );
-    assert_eq!(ask("example.com", &relative, &good).await.result, DmarcResult::Pass);
+    assert_eq!(
+        ask("example.com", &relative, &good).await.result,
+        DmarcResult::Pass
+    );
 }
 
 /// The list and its tests, from the shared material.

@@ -59,11 +59,6 @@ impl Authority {
         self.key().subject_public_key_info()
     }
 
-    /// From now on its servers have another key.
-    pub fn change_key(&mut self) {
-        self.server_key = KeyPair::generate().expect("ring makes keys").serialize_pem();
-    }
-
     fn key(&self) -> KeyPair {
         KeyPair::from_pem(&self.server_key).expect("it was written by us")
     }
