@@ -39,8 +39,8 @@ pub const ORDER_ONE_IN: usize = 16;
 pub const LISTED_MESSAGES: usize = 2 << 20;
 /// Milliseconds from a notice to the work: what arrives meanwhile is indexed together.
 pub const GATHER_MS: u64 = 600;
-/// Milliseconds from a notice to the work when mail comes in without a pause.
-pub const GATHER_MOST_MS: u64 = 5_000;
+/// Milliseconds from a notice to the work when mail comes in without a pause: the index is in step within a second.
+pub const GATHER_MOST_MS: u64 = 800;
 /// Milliseconds from one look for notices to the next meanwhile; one without a notice is a pause.
 pub const GATHER_STEP_MS: u64 = 100;
 /// Mailboxes that are looked at in one question after notices named them. Between two such questions notices are taken in, before
