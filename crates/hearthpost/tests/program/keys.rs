@@ -292,6 +292,7 @@ fn keys_come_with_a_domain_sign_once_they_are_seen_and_the_check_says_what_is_mi
 #[test]
 fn the_zone_is_one_that_a_name_server_loads() {
     if Command::new("knotc").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "knot is missing");
         eprintln!("knot is not installed here: the zone was not loaded");
         return;
     }
