@@ -46,11 +46,16 @@ enum Delegation {
     False,
 }
 
+/// How many ports to try, and how long to wait for an answer at each: a busy machine signs the zones in seconds.
+const PORTS: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(60);
+
 struct Knot {
     child: Child,
     addr: SocketAddr,
     anchor: String,
-    _directory: TempDir,
+    /// Its files, once it answers.
+    directory: Option<TempDir>,
 }
 
 impl Drop for Knot {
@@ -71,12 +76,11 @@ impl Knot {
         }
         let directory = tempfile::tempdir().unwrap();
         let at = directory.path();
-        let addr = free_port();
         for name in ["run", "db"] {
             std::fs::create_dir(at.join(name)).unwrap();
         }
         std::fs::write(at.join("zone"), ZONE).unwrap();
-        std::fs::write(at.join("knot.conf"), settings(at, addr)).unwrap();
+        std::fs::write(at.join("knot.conf"), settings(at, free_port())).unwrap();
         let signed = CHILDREN.iter().filter(|(_, policy, _)| policy.is_some());
         for (name, ..) in std::iter::once(&(".", None, Delegation::Signed)).chain(signed) {
             keymgr(
@@ -87,33 +91,38 @@ impl Knot {
         }
         std::fs::write(at.join("root"), root_zone(at)).unwrap();
         let anchor = keymgr(at, ".", &["dnskey"]);
-        let child = Command::new("knotd")
-            .arg("-c")
-            .arg(at.join("knot.conf"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let knot = Self {
-            child,
-            addr,
-            anchor,
-            _directory: directory,
-        };
-        knot.until_it_answers().await;
-        Some(knot)
+        // Between the look for a free port and knot's binding to it, another test may have taken it.
+        for _ in 0..PORTS {
+            let addr = free_port();
+            std::fs::write(at.join("knot.conf"), settings(at, addr)).unwrap();
+            let mut knot = Self {
+                child: spawn(at),
+                addr,
+                anchor: anchor.clone(),
+                directory: None,
+            };
+            if knot.answers().await {
+                knot.directory = Some(directory);
+                return Some(knot);
+            }
+        }
+        panic!("knot answers at none of {PORTS} ports");
     }
 
-    async fn until_it_answers(&self) {
-        for _ in 0..1200 {
-            let dns = self.dns(Validation::Off);
-            let signed = dns.lookup("mx.dear", RecordType::A).await;
-            if matches!(signed, Lookup::Answer { .. }) {
-                return;
+    /// Whether it came up: false when it ended or said nothing for [`PATIENCE`].
+    async fn answers(&mut self) -> bool {
+        let asked = async {
+            while self.child.try_wait().unwrap().is_none() {
+                let dns = self.dns(Validation::Off);
+                let signed = dns.lookup("mx.dear", RecordType::A).await;
+                if matches!(signed, Lookup::Answer { .. }) {
+                    return true;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("knot does not answer");
+            false
+        };
+        tokio::time::timeout(PATIENCE, asked).await.unwrap_or(false)
     }
 
     fn dns(&self, validation: Validation) -> Arc<RealDns> {
@@ -130,10 +139,25 @@ impl Knot {
     }
 }
 
+/// A port that is free over UDP and TCP.
 fn free_port() -> SocketAddr {
     #[expect(clippy::disallowed_methods, reason = "a real server needs a port")]
-    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    udp.local_addr().unwrap()
+    let bound = || {
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").ok()?;
+        let addr = tcp.local_addr().ok()?;
+        std::net::UdpSocket::bind(addr).ok().map(|_udp| addr)
+    };
+    (0..100).find_map(|_| bound()).expect("a free port")
+}
+
+fn spawn(at: &Path) -> Child {
+    Command::new("knotd")
+        .arg("-c")
+        .arg(at.join("knot.conf"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 fn keymgr(at: &Path, zone: &str, arguments: &[&str]) -> String {

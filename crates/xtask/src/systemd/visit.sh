@@ -7,6 +7,15 @@ main() { systemctl show -p MainPID --value hearthpost; }
 banner() { timeout 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$1; read -r line <&3; echo \"\$line\""; }
 handshake() { echo | timeout 10 openssl s_client -connect 127.0.0.1:993 -brief 2>&1 | grep -c '^CONNECTION ESTABLISHED'; }
 rights() { for part in Uid CapEff NoNewPrivs Seccomp; do sed -n "s/^$part:[[:space:]]*//p" "/proc/$1/status"; done | tr '\n\t' '  '; }
+# The journal takes a line a moment after it was written.
+settings_read() {
+    for _ in $(seq 100); do
+        count=$(journalctl -u hearthpost -o cat | grep -c program.settings-read)
+        [ "$count" != 0 ] && break
+        sleep 0.1
+    done
+    echo "$count"
+}
 until_active() { for _ in $(seq 100); do [ "$(state)" = active ] && return; sleep 0.1; done; }
 
 fact started "$(state)"
@@ -19,7 +28,7 @@ fact handshakes "$(handshake)"
 fact status_command "$(hearthpost status --data /var/lib/hearthpost --json | head -c 1)"
 systemctl reload hearthpost
 fact reloaded "$(state) $(handshake)"
-fact settings_read "$(journalctl -u hearthpost -o cat | grep -c program.settings-read)"
+fact settings_read "$(settings_read)"
 kill -KILL "$keeper"
 for _ in $(seq 100); do [ "$(systemctl show -p NRestarts --value hearthpost)" = 1 ] && break; sleep 0.1; done
 until_active
