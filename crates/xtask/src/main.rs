@@ -41,6 +41,7 @@ mod suite;
 mod systemd;
 mod threats;
 mod tree;
+mod words;
 
 use report::{Outcome, Summary};
 use std::process::ExitCode;
@@ -67,7 +68,8 @@ cargo xtask COMMAND
   internet [--only WORD]    stories of several hosts in a test Internet of namespaces: every way, IPv6, refusals, partitions, kills
   systemd                   the units of packaging/ under a real systemd, in a small machine of namespaces
   fuzz [--minutes N]        feed mutated bytes to every parser (also --seconds N, --target NAME)
-  bench [quick] [ROW...]    measure, beside Debian's Postfix and Dovecot, and write bench/RESULTS.md
+  bench [quick]             measure, beside Debian's Postfix and Dovecot, and write bench/RESULTS.md (--rows ROW,ROW: only these;
+                            --essential; --messages N, --mailbox N, --queued N, --connections N; --binary PATH)
   install                   only install the Debian packages that the tests use
 ";
 
@@ -77,6 +79,17 @@ fn main() -> ExitCode {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("help", &[][..]),
     };
+    if words::asks_for_help(rest) {
+        print!("{}", words::help_of(HELP, command));
+        return ExitCode::SUCCESS;
+    }
+    if let Some(fault) = words::fault(command, rest) {
+        eprintln!(
+            "cargo xtask {command}: {fault}\n{}",
+            words::help_of(HELP, command)
+        );
+        return ExitCode::FAILURE;
+    }
     match dispatch(command, rest) {
         Ok(Some(summary)) => {
             summary.print();
