@@ -8,7 +8,7 @@ use std::time::Duration;
 use deliver::Settings;
 use deliver::settings::{Applies, Fallback, Login, Ours, Road, Rule, Smarthost, SmarthostTls, Way};
 use house::peer::{Peer, Script};
-use house::{BODY, House, MX};
+use house::{BODY, House, MX, ZONE};
 use mail::address::Domain;
 use queue::attempt::AttemptResult;
 use queue::params::{EnvelopeParams, Notify, RecipientParams, Ret, When};
@@ -678,6 +678,16 @@ async fn q_9_a_host_that_greets_with_our_name_is_ourselves() {
 
     // A better host that is down may come back.
     let house = House::with(settings()).await;
+    Peer::at(&house.network, "192.0.2.32:25", script(), None);
+    house.start();
+    house.send(&["bob@two.test"]).await;
+    house.until_tried(1).await;
+    assert!(house.inbox("alice@home.test").await.is_empty());
+
+    // So may one whose name nobody answers for just now.
+    let house = House::with(settings()).await;
+    let zone = ZONE.replace("one.two.test A 192.0.2.31", "one.two.test !timeout");
+    house.dns.replace(&zone).expect("a zone");
     Peer::at(&house.network, "192.0.2.32:25", script(), None);
     house.start();
     house.send(&["bob@two.test"]).await;

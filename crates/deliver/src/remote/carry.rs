@@ -180,6 +180,9 @@ impl Carrier<'_> {
                 return Ok(());
             }
         };
+        if let Some(missing) = &hosts.missing {
+            trip.judged(&outcome::not_found(missing.clone()));
+        }
         let route = &self.job.route;
         let known = Known::of(remote, route, &hosts, self.job.wish()).await;
         for (position, host) in hosts.candidates.iter().enumerate() {

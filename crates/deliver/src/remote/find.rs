@@ -21,6 +21,8 @@ use crate::settings::{Settings, Smarthost};
 pub struct Hosts {
     /// in the order to try
     pub candidates: Vec<Candidate>,
+    /// one more that could not be found now
+    pub missing: Option<Trouble>,
     /// what DNSSEC says of the MX records, or of their absence
     pub mx: Security,
     /// the answers for the addresses of each host that was asked for
@@ -32,6 +34,7 @@ impl Hosts {
     fn fixed(candidates: Vec<Candidate>) -> Self {
         Self {
             candidates,
+            missing: None,
             mx: Security::Indeterminate,
             addresses: Vec::new(),
         }
@@ -104,6 +107,7 @@ async fn by_mx(domain: &Domain, choice: Choice<'_>, dns: &Arc<dyn Dns>) -> Resul
     };
     Ok(Hosts {
         candidates: hosts::candidates(domain, &exchangers, &found, choice)?,
+        missing: hosts::not_found_now(&exchangers, &found, choice),
         mx,
         addresses: exchangers.into_iter().map(|one| one.host).zip(found).collect(),
     })

@@ -111,12 +111,7 @@ pub fn candidates(
     found: &[Found],
     choice: Choice<'_>,
 ) -> Result<Vec<Candidate>, Trouble> {
-    let ourselves = exchangers
-        .iter()
-        .zip(found)
-        .find(|(exchanger, found)| is_ours(exchanger, found, choice.ours));
-    // RFC 5321 §5.1: ourselves, and everybody who is not preferred to us, must go, or mail runs in circles.
-    let cut = ourselves.map(|(exchanger, _)| exchanger.preference);
+    let cut = cut(exchangers, found, choice.ours);
     let mut usable = Vec::new();
     let mut refused = None;
     let mut unanswered_host = None;
@@ -163,6 +158,25 @@ pub fn candidates(
     } else {
         Trouble::never(4, 4, format!("no mail server of {domain} has an address"))
     })
+}
+
+/// A host of which nobody can say now where it is: it may take the mail once it is found, whatever others say of us meanwhile. `None`
+/// when all hosts that count have an address, or provably none.
+pub fn not_found_now(exchangers: &[Exchanger], found: &[Found], choice: Choice<'_>) -> Option<Trouble> {
+    let cut = cut(exchangers, found, choice.ours);
+    exchangers
+        .iter()
+        .zip(found)
+        .take_while(|(exchanger, _)| cut.is_none_or(|cut| exchanger.preference < cut))
+        .filter(|(_, found)| matches!(addresses(found, choice), Addresses::None))
+        .find_map(|(exchanger, found)| failure_of(found).map(|failure| unanswered(&exchanger.host, failure)))
+}
+
+/// RFC 5321 §5.1: ourselves, and everybody who is not preferred to us, must go, or mail runs in circles.
+fn cut(exchangers: &[Exchanger], found: &[Found], ours: &Ours) -> Option<u16> {
+    let mut pairs = exchangers.iter().zip(found);
+    let ourselves = pairs.find(|(exchanger, found)| is_ours(exchanger, found, ours));
+    ourselves.map(|(exchanger, _)| exchanger.preference)
 }
 
 fn is_ours(exchanger: &Exchanger, found: &Found, ours: &Ours) -> bool {
@@ -527,10 +541,19 @@ mod tests {
                 outcome("x", &one, std::slice::from_ref(&half), choice(&ours)),
                 "4.4.3"
             );
-            // Another host that is known is enough.
+            // Another host that is known is tried, and may not decide alone that nobody takes the mail.
             let two = mx(&[(1, "a.x"), (2, "b.x")]);
             let found = [half, at(&["192.0.2.1"])];
             assert_eq!(outcome("x", &two, &found, choice(&ours)), "b.x=[192.0.2.1]");
+            let missing = |list: &Lookup, found: &[Found]| {
+                let list = exchangers("x", list).unwrap();
+                not_found_now(&list, found, choice(&ours)).map(|trouble| trouble.status.to_string())
+            };
+            assert_eq!(missing(&two, &found).as_deref(), Some("4.4.3"));
+            let both = [at(&["192.0.2.2"]), at(&["192.0.2.1"])];
+            assert_eq!(missing(&two, &both), None);
+            let behind_us = [at(&["203.0.113.25"]), found[0].clone()];
+            assert_eq!(missing(&two, &behind_us), None);
         }
     }
 

@@ -133,6 +133,15 @@ pub fn unreachable(host: &str, why: &str) -> Judgement {
     }
 }
 
+/// Judges a host that could not be looked up now, beside others that could: it may be the one that takes the mail.
+pub fn not_found(why: Trouble) -> Judgement {
+    Judgement {
+        fate: why.fate(),
+        next: Next::Host,
+        signal: Signal::Down,
+    }
+}
+
 /// Judges a host that turned out to be ourselves: it is ours to deliver and not a domain of ours, so no other host will know better (RFC
 /// 5321 §5.1). A better one that only was not there keeps the mail waiting.
 pub fn ourselves(host: &str, name: &str) -> Judgement {
