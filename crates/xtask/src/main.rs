@@ -41,6 +41,7 @@ mod suite;
 mod systemd;
 mod threats;
 mod tree;
+mod unit_tests;
 mod words;
 
 use report::{Outcome, Summary};

@@ -8,6 +8,9 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// The result of a step that may not have been able to run at all.
 pub type Outcome<T> = Result<T, Failure>;
 
+/// Characters of a failure in the list at the very end.
+const SHORT_CHARS: usize = 500;
+
 /// Counts and remarks of one step, or of all steps together.
 #[derive(Default, Debug)]
 pub struct Summary {
@@ -48,10 +51,11 @@ impl Summary {
         self.failures.push(format!("{name}: {why}"));
     }
 
-    /// Counts failures whose story was already printed by another program.
-    pub fn fail_quietly(&mut self, how_many: u64, name: impl Display) {
-        if how_many > 0 {
-            self.failed += how_many;
+    /// Counts failures that another program has printed; `known` are those of which the reason is known.
+    pub fn fail_quietly(&mut self, how_many: u64, known: &[String], name: impl Display) {
+        self.failed += how_many;
+        self.failures.extend_from_slice(known);
+        if how_many > known.len() as u64 {
             self.failures
                 .push(format!("{name}: {how_many} failed, see above"));
         }
@@ -87,7 +91,8 @@ impl Summary {
         self.notes.extend(other.notes);
     }
 
-    /// Prints the closing summary; the counts stand alone on the last line.
+    /// Prints the closing summary. Of a long output often only the end is kept: behind everything else each failure stands once more on a
+    /// line of its own, and the counts alone on the last one.
     pub fn print(&self) {
         println!();
         for line in &self.notes {
@@ -101,6 +106,12 @@ impl Summary {
                 }
             }
         }
+        if !self.failures.is_empty() {
+            println!("in short:");
+        }
+        for failure in &self.failures {
+            println!("  FAILED {}", in_short(failure));
+        }
         println!("{}", self.counts());
     }
 
@@ -109,6 +120,20 @@ impl Summary {
             "{} passed, {} failed, {} skipped",
             self.passed, self.failed, self.skipped
         )
+    }
+}
+
+/// One line: the beginning of a text that may have many.
+fn in_short(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let line = lines.join(" / ");
+    match line.char_indices().nth(SHORT_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 
@@ -185,5 +210,16 @@ mod tests {
         total.merge(one);
         step(&mut total, "cannot run", || Err("no".into()));
         assert_eq!(total.counts(), "3 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn a_long_failure_is_one_line_that_begins_as_it_does() {
+        assert_eq!(
+            in_short("a story: line 7\n\n  and why\n"),
+            "a story: line 7 / and why"
+        );
+        let short = in_short(&"ä".repeat(1000));
+        assert_eq!(short.chars().count(), SHORT_CHARS + 1);
+        assert!(short.ends_with('…'));
     }
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every step in order, none left out because an earlier one failed.
 
 use crate::report::{Outcome, Summary, step};
+use crate::unit_tests::{Counts, failures, libtest_counts, nextest_counts};
 use crate::{
     clients, crash, diskfaults, fuzz, hostile, imap_stress, install, internet, life, powercut, process,
     reference, rules, systemd, tree,
@@ -150,7 +151,7 @@ fn tests(filter: Option<&str>) -> Outcome<Summary> {
     } else {
         libtest_counts(&text)
     };
-    counted(counts, finished.status.success(), "tests")
+    counted(counts, finished.status.success(), ("tests", &text))
 }
 
 fn doc_tests() -> Outcome<Summary> {
@@ -158,109 +159,23 @@ fn doc_tests() -> Outcome<Summary> {
         tree::cargo().args(["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]),
         TESTS_LIMIT,
     )?;
+    let text = finished.both();
     counted(
-        libtest_counts(&finished.both()),
+        libtest_counts(&text),
         finished.status.success(),
-        "doc tests",
+        ("doc tests", &text),
     )
 }
 
-/// Passed, failed, skipped.
-type Counts = (u64, u64, u64);
-
-fn counted(counts: Option<Counts>, success: bool, name: &str) -> Outcome<Summary> {
+/// Counts what another program has judged; it printed each failure when it came, and `text` is all that it said.
+fn counted(counts: Option<Counts>, success: bool, (name, text): (&str, &str)) -> Outcome<Summary> {
     let mut summary = Summary::new();
     let (passed, failed, skipped) = counts.unwrap_or_default();
     summary.pass_quietly(passed);
-    summary.fail_quietly(failed, name);
+    summary.fail_quietly(failed, &failures(text), name);
     summary.skip_quietly(skipped, name);
     if !success && failed == 0 {
         summary.fail(name, "did not build or did not run, see above");
     }
     Ok(summary)
-}
-
-/// `Summary [ 1.2s] 5 tests run: 3 passed (1 slow), 2 failed, 1 skipped`
-fn nextest_counts(text: &str) -> Option<Counts> {
-    let line = text
-        .lines()
-        .rev()
-        .find(|line| line.contains("Summary [") && line.contains(" run:"))?;
-    let list = line.split(" run:").nth(1)?;
-    let number = |word: &str| -> u64 {
-        let found = list
-            .split([',', '('])
-            .find(|part| part.trim().trim_end_matches(')').ends_with(word));
-        found
-            .and_then(|part| part.split_whitespace().next())
-            .and_then(|digits| digits.parse().ok())
-            .unwrap_or(0)
-    };
-    Some((
-        number("passed"),
-        number("failed") + number("timed out"),
-        number("skipped"),
-    ))
-}
-
-/// `test result: ok. 3 passed; 0 failed; 1 ignored; …`, once for each test program.
-fn libtest_counts(text: &str) -> Option<Counts> {
-    let mut counts = (0, 0, 0);
-    let mut any = false;
-    for line in text.lines().filter_map(|line| line.split_once("test result: ")) {
-        let number = |word: &str| -> u64 {
-            let part = line
-                .1
-                .split([';', '.'])
-                .find(|part| part.trim_end().ends_with(word));
-            part.and_then(|part| part.split_whitespace().next())
-                .and_then(|digits| digits.parse().ok())
-                .unwrap_or(0)
-        };
-        counts = (
-            counts.0 + number("passed"),
-            counts.1 + number("failed"),
-            counts.2 + number("ignored"),
-        );
-        any = true;
-    }
-    any.then_some(counts)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nextest_summaries_are_read() {
-        let cases: &[(&str, Counts)] = &[
-            (
-                "     Summary [   0.014s] 3 tests run: 3 passed, 0 skipped",
-                (3, 0, 0),
-            ),
-            (
-                "     Summary [  10.2s] 12 tests run: 9 passed (2 slow), 3 failed, 4 skipped",
-                (9, 3, 4),
-            ),
-            (
-                "     Summary [  10.2s] 2 tests run: 1 passed (1 flaky), 1 timed out, 0 skipped",
-                (1, 1, 0),
-            ),
-            (
-                "     Summary [   0.014s] 1 test run: 1 passed, 0 skipped",
-                (1, 0, 0),
-            ),
-        ];
-        for (line, counts) in cases {
-            assert_eq!(nextest_counts(line), Some(*counts), "{line}");
-        }
-    }
-
-    #[test]
-    fn libtest_summaries_add_up() {
-        let text = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
-                    test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
-        assert_eq!(libtest_counts(text), Some((7, 2, 1)));
-        assert_eq!(libtest_counts("error: could not compile"), None);
-    }
 }

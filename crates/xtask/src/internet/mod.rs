@@ -39,8 +39,8 @@ use story::Story;
 
 /// Where the stories are.
 const PLACE: &str = "stories/internet";
-/// A story is shorter than this.
-const LIMIT: Duration = Duration::from_secs(240);
+/// A story is shorter than this, also on a busy machine.
+const LIMIT: Duration = Duration::from_secs(480);
 /// How many are played at the same time.
 const AT_ONCE: usize = 3;
 
@@ -98,7 +98,13 @@ fn wrong_story_fails(number: usize, binary: &Path) -> Outcome<()> {
     std::fs::write(&path, WRONG)?;
     match play_apart(number, &path, binary) {
         Ok(_) => Err("it came out as it was written".into()),
-        Err(why) if why.to_string().contains(":3: it should not have the line") => Ok(()),
+        Err(why)
+            if why
+                .to_string()
+                .contains("within 15 s`: it should not have the line") =>
+        {
+            Ok(())
+        }
         Err(why) => Err(format!("it failed otherwise: {why}").into()),
     }
 }
@@ -132,13 +138,23 @@ fn play_apart(number: usize, path: &Path, binary: &Path) -> Outcome<String> {
         .arg(net.prefix())
         .arg(binary)
         .arg(path);
-    let finished = process::run(&mut command, LIMIT)?;
+    let finished = process::run(&mut command, LIMIT).map_err(|error| stuck(&error.to_string()))?;
     if finished.status.success() {
-        Ok(finished.stdout.trim_end().to_owned())
-    } else {
-        let said = finished.both();
-        Err(said.trim_start_matches("cargo xtask internet-inside: ").into())
+        return Ok(finished.stdout.trim_end().to_owned());
     }
+    let said = finished.both();
+    let why = said.split_once("cargo xtask internet-inside: ");
+    Err(why.map_or(said.as_str(), |(_, why)| why).into())
+}
+
+/// What is told of a story that took too long: where it was.
+fn stuck(said: &str) -> String {
+    let last = said.lines().rev().find(|line| line.starts_with(story::play::AT));
+    format!(
+        "it did not end within {} s, and was {}",
+        LIMIT.as_secs(),
+        last.unwrap_or("at its beginning")
+    )
 }
 
 fn missing() -> Outcome<Option<String>> {
@@ -170,7 +186,8 @@ pub fn inside(args: &[String]) -> Outcome<()> {
         return Err("internet-inside PREFIX BINARY STORY".into());
     };
     let shown = tree::shown(Path::new(path));
-    let story = Story::read(&std::fs::read_to_string(path)?).map_err(|why| format!("{shown}: {why}"))?;
+    let text = std::fs::read_to_string(path)?;
+    let story = Story::read(&text).map_err(|why| format!("{shown}: {why}"))?;
     let hosts = Hosts::start(&Net::inside(prefix), Path::new(binary), &story)?;
     match story::play::play(&story, &hosts) {
         Ok(remarks) => {
@@ -178,7 +195,14 @@ pub fn inside(args: &[String]) -> Outcome<()> {
             println!("{told}");
             Ok(())
         }
-        Err((line, why)) => Err(format!("{shown}:{line}: {why}\n{}", hosts.tails()).into()),
+        Err((line, why)) => {
+            let step = text
+                .lines()
+                .nth(line.saturating_sub(1))
+                .unwrap_or_default()
+                .trim();
+            Err(format!("{shown}:{line} `{step}`: {why}\n{}", hosts.tails()).into())
+        }
     }
 }
 

@@ -10,6 +10,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 use testkit::talk::Talk;
 
+/// What stands before the number of the line that is being performed, on standard error: nobody reads it but when the story gets stuck.
+pub const AT: &str = "at line ";
+
 /// Performs all steps. Remarks for people.
 ///
 /// # Errors
@@ -59,6 +62,7 @@ impl Play<'_> {
                 }
                 continue;
             }
+            eprintln!("{AT}{}", step.line);
             // A client of the tests gives up by panicking.
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.one(&step.what)));
             let done = done.unwrap_or_else(|panic| {
