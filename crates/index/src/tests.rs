@@ -19,7 +19,7 @@ use world::clock::Clock;
 use world::ids::IdSource;
 
 use crate::indexer::{look, once};
-use crate::limits::{FRESH_ACCOUNT_BYTES, FRESH_BYTES, FRESH_LOOK_ACCOUNTS, GATHER_MOST_MS};
+use crate::limits::{FRESH_ACCOUNT_BYTES, FRESH_BYTES, FRESH_LOOK_ACCOUNTS, GATHER_MOST_MS, GATHER_STEP_MS};
 use crate::segment::tests::{Plain, by_reading};
 use crate::{Describe, Described, Doors, FILE, Index, Place, Question, Verdict, Wanted};
 
@@ -875,18 +875,23 @@ async fn mail_that_comes_without_a_pause_is_indexed_after_some_seconds() {
         tokio::task::yield_now().await;
     }
     let began = world.clock.monotonic().0;
+    let waited = || (world.clock.monotonic().0 - began).as_millis() as u64;
     let mut n = 0;
-    while index.status().messages == 0 {
+    while waited() < GATHER_MOST_MS + 2 * GATHER_STEP_MS {
+        assert!(waited() >= GATHER_MOST_MS || index.status().messages == 0);
         world.deliver(&message(n)).await;
         n += 1;
         world.clock.advance(std::time::Duration::from_millis(50)).await;
     }
-    let waited = (world.clock.monotonic().0 - began).as_millis() as u64;
-    // The simulated clock goes on while threads work, so a busy machine makes every step longer.
-    assert!(
-        (GATHER_MOST_MS..=4 * GATHER_MOST_MS).contains(&waited),
-        "{waited} ms"
-    );
+    // Now it is at work, which needs no more simulated time, however busy the machine is.
+    let patience = std::time::Duration::from_secs(60);
+    tokio::time::timeout(patience, async {
+        while index.status().messages == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("it is indexed");
     stopping.send_replace(true);
     running.await.unwrap();
 }

@@ -11,15 +11,29 @@ use world::dns::{Absence, Dns, Failure, Lookup, Record, RecordType, Security};
 use world_real::dns::{DnsSettings, RealDns, Validation};
 use world_real::limits::{DNS_LOOKUP_DEADLINE, DNS_NEGATIVE_TTL_MAX, DNS_TRY_TIMEOUT, DNS_TTL_MAX};
 
-/// One try; short, because many of these servers never answer.
-const TRY: Duration = Duration::from_millis(400);
+/// One try where the end of all tries is waited for.
+const SHORT_TRY: Duration = Duration::from_millis(400);
 
+/// Asks as the program does: a machine that is busy elsewhere for a moment changes nothing.
 async fn asking(script: &str, validation: Validation) -> (HostileDns, Arc<RealDns>) {
+    asking_for(DNS_TRY_TIMEOUT, script, validation).await
+}
+
+/// Asks servers of which many never answer.
+async fn asking_briefly(script: &str) -> (HostileDns, Arc<RealDns>) {
+    asking_for(SHORT_TRY, script, Validation::Off).await
+}
+
+async fn asking_for(
+    try_timeout: Duration,
+    script: &str,
+    validation: Validation,
+) -> (HostileDns, Arc<RealDns>) {
     let server = HostileDns::start(script).await.unwrap();
     let dns = RealDns::new(&DnsSettings {
         servers: vec![server.addr()],
         validation,
-        try_timeout: TRY,
+        try_timeout,
     });
     (server, dns.unwrap())
 }
@@ -154,7 +168,7 @@ async fn absence_is_told_from_failure() {
         lame.example !referral
         silent.example !silent"
     );
-    let (_server, dns) = asking(&script, Validation::Off).await;
+    let (_server, dns) = asking_briefly(&script).await;
     let after = |absence, seconds| Lookup::Negative {
         absence,
         security: Security::Indeterminate,
@@ -207,7 +221,7 @@ async fn absence_is_told_from_failure() {
 async fn net_1_a_denial_of_another_name_denies_nothing() {
     // Such replies are dropped when they come over UDP; over TCP nobody below us looks at the question.
     let script = "a.example !truncated\na.example TXT x\na.example !wrong-question";
-    let (server, dns) = asking(script, Validation::Off).await;
+    let (server, dns) = asking_briefly(script).await;
     for kind in [RecordType::Mx, RecordType::Txt] {
         let lookup = dns.lookup("a.example", kind).await;
         assert!(matches!(lookup, Lookup::Failed(_)), "{kind:?}: {lookup:?}");
@@ -253,7 +267,7 @@ async fn net_1_hostile_answers_are_bounded_and_prove_nothing() {
         let name = fault.trim_start_matches('!');
         script += &format!("{name}.example A 192.0.2.7\n{name}.example {fault}\n");
     }
-    let (_server, dns) = asking(&script, Validation::Off).await;
+    let (_server, dns) = asking_briefly(&script).await;
     let start = tokio::time::Instant::now();
     let mut asked = Vec::new();
     for (fault, may) in faults {
@@ -511,9 +525,7 @@ async fn a_slow_domain_does_not_hold_up_another() {
     let lookup = dns.lookup("fast.example", RecordType::A).await;
     assert!(matches!(lookup, Lookup::Answer { .. }), "{lookup:?}");
     assert!(waiting.iter().all(|slow| !slow.is_finished()));
-    for lookup in waiting {
-        assert_eq!(lookup.await.unwrap(), Lookup::Failed(Failure::Timeout));
-    }
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]
@@ -535,5 +547,5 @@ long.example TXT \"over TCP\"
     let long = dns.lookup("long.example", RecordType::Txt).await;
     assert!(matches!(long, Lookup::Answer { .. }), "{long:?}");
     assert!(!half.is_finished());
-    assert!(matches!(half.await.unwrap(), Lookup::Failed(_)));
+    half.abort();
 }

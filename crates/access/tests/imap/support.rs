@@ -26,7 +26,7 @@ use world::ids::IdSource;
 use world::net::{BoxWire, TlsFacts, TlsServer, TlsVersion};
 
 /// How long an answer may take in real time before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Alice's password; Bob's too.
 pub const PASSWORD: &str = "correct horse battery";
 /// What the simulated TLS client says first: whoever sends something else fails the handshake.

@@ -9,7 +9,7 @@ use testkit::clock::SimClock;
 use testkit::net::{SimWire, some_peer, wire_pair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{HELLO, PASSWORD, World, pass_time};
+use crate::support::{HELLO, PASSWORD, PATIENCE, World, pass_time};
 
 /// The POP3 side of a [`World`].
 pub struct Pop {
@@ -85,18 +85,19 @@ impl PopClient {
 
     /// One line without its CRLF; empty at the end of the connection.
     pub async fn line(&mut self) -> String {
-        let read = tokio::time::timeout(Duration::from_secs(20), self.next_line()).await;
-        read.expect("an answer within 20 seconds")
+        let read = tokio::time::timeout(PATIENCE, self.next_line()).await;
+        read.expect("an answer in time")
     }
 
-    /// The same after a pause of the server's: time passes, a second at a time.
+    /// The same after a pause of the server's: time passes, slowly enough that no minute for signing in ends while a busy machine still
+    /// compares a password.
     pub async fn late_line(&mut self) -> String {
         loop {
             let clock = self.clock.clone();
             tokio::select! {
                 biased;
                 line = self.next_line() => return line,
-                () = tokio::time::sleep(Duration::from_millis(50)) => clock.advance(Duration::from_secs(1)).await,
+                () = tokio::time::sleep(Duration::from_millis(50)) => clock.advance(Duration::from_millis(250)).await,
             }
         }
     }

@@ -78,6 +78,8 @@ struct Shared {
     kept_octets: usize,
     /// Held while the door is looked at; told when the script changes.
     door: (Mutex<()>, Condvar),
+    /// Where the last call came from that only gets the acceptor out of its wait; held while it is made.
+    wake_call: Mutex<Option<SocketAddr>>,
 }
 
 impl Shared {
@@ -175,6 +177,7 @@ impl Sink {
             certificates,
             kept_octets,
             door: (Mutex::new(()), Condvar::new()),
+            wake_call: Mutex::new(None),
         });
         let theirs = Arc::clone(&shared);
         let acceptor = std::thread::Builder::new()
@@ -224,8 +227,10 @@ impl Sink {
     fn wake(&self) {
         let _held = self.shared.door.0.lock();
         self.shared.door.1.notify_all();
+        let mut from = self.shared.wake_call.lock();
         // Not connected is as good: then it does not wait in accept().
-        let _ = TcpStream::connect_timeout(&self.address, Duration::from_millis(50));
+        let call = TcpStream::connect_timeout(&self.address, Duration::from_millis(50));
+        *from = call.and_then(|call| call.local_addr()).ok();
     }
 }
 
@@ -257,7 +262,7 @@ fn keep_door(listener: TcpListener, address: SocketAddr, shared: &Arc<Shared>) {
                 listener = None;
             }
             _ => match open_again(&mut listener, address) {
-                Ok(open) => accept_one(open, shared, generation),
+                Ok(open) => accept_one(open, shared),
                 Err(_) => std::thread::sleep(Duration::from_millis(20)),
             },
         }
@@ -279,17 +284,12 @@ fn wait_for_another(shared: &Shared, generation: u64) {
     }
 }
 
-fn accept_one(listener: &TcpListener, shared: &Arc<Shared>, generation: u64) {
+fn accept_one(listener: &TcpListener, shared: &Arc<Shared>) {
     let Ok((stream, peer)) = listener.accept() else {
         return;
     };
-    // The wake-up call of `set` and `drop`.
-    if shared.is_over(generation) && peer.ip() == stream.local_addr().map_or(peer.ip(), |own| own.ip()) {
-        let mut nothing = [0];
-        let _ = stream.set_read_timeout(Some(Duration::from_millis(10)));
-        if matches!(stream.peek(&mut nothing), Ok(0)) {
-            return;
-        }
+    if shared.wake_call.lock().take_if(|from| *from == peer).is_some() {
+        return;
     }
     let theirs = Arc::clone(shared);
     let started = std::thread::Builder::new()

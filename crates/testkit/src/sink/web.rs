@@ -17,7 +17,7 @@ const PATH: &str = "GET /.well-known/mta-sts.txt HTTP/1.1\r\n";
 /// A request is shorter.
 const REQUEST_OCTETS: usize = 4 << 10;
 /// A client that says nothing for so long is left.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running web server. Dropping it closes the door.
 pub struct PolicyServer {
