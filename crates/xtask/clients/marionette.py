@@ -5,7 +5,7 @@ The protocol: `LENGTH:[0, id, command, parameters]` there, `LENGTH:[1, id, error
 import json
 import socket
 
-SCRIPT_MS = 30_000
+SCRIPT_MS = 120_000
 
 
 class Marionette:

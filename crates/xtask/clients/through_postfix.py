@@ -22,7 +22,7 @@ with smtplib.SMTP(HOST, int(sys.argv[1]), timeout=20) as smtp:
     smtp.sendmail(SENDER, ["nobody-here@example.test"], f"From: <{SENDER}>\r\nSubject: pf-nobody\r\n\r\nx\r\n")
 for subject, body in CASES.items():
     for name in ("alice", "bob"):
-        wait_for(name, "INBOX", subject, 1, 30)
+        wait_for(name, "INBOX", subject, 1, 60)
     session = imap("alice")
     uid = find(session, "INBOX", subject)[0]
     text = session.uid("FETCH", uid, "(BODY.PEEK[TEXT])")[1][0][1]

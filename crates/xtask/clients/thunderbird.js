@@ -9,7 +9,7 @@ const root = () => MailServices.accounts.defaultAccount.incomingServer.rootFolde
 const inbox = () => root().getFolderWithFlags(Flags.Inbox);
 const pause = ms => new Promise(resolve => main().setTimeout(resolve, ms));
 
-async function until(what, test, seconds = 20) {
+async function until(what, test, seconds = 90) {
   for (let tries = 0; tries < seconds * 10; tries++) {
     const value = await test();
     if (value) return value;

@@ -54,7 +54,7 @@ def flags_of(folder, subject):
 
 def wait_for_flags(subject, *wanted):
     """Thunderbird sends flags a moment after it shows them."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not all(flag in (said := flags_of("INBOX", subject)) for flag in wanted):
         if time.monotonic() > end:
             raise SystemExit(f"{wanted} are not all in {said}")
@@ -65,7 +65,7 @@ def reading(thunderbird):
     deliver("First, read me", "Grüße, and the word kingfisher.\n", "Bild für dich.png")
     uses = thunderbird.call("openInbox")
     ok(f"Thunderbird: finds the folders and their uses: {', '.join(sorted(uses))}")
-    thunderbird.call("arrives", "First, read me", 20)
+    thunderbird.call("arrives", "First, read me", 90)
     seen = thunderbird.call("read", "First, read me")
     assert "Grüße, and the word kingfisher." in seen["text"], seen
     assert seen["attachments"] == ["Bild für dich.png"], seen
@@ -74,8 +74,8 @@ def reading(thunderbird):
     ok("Thunderbird: receives, shows a message and its attachment, marks it as read")
     deliver("Second, pushed", "Nobody asked.\n")
     deliver("Third, to be deleted", "Nobody will miss me.\n")
-    thunderbird.call("arrives", "Second, pushed", 10)
-    thunderbird.call("arrives", "Third, to be deleted", 10)
+    thunderbird.call("arrives", "Second, pushed", 90)
+    thunderbird.call("arrives", "Third, to be deleted", 90)
     ok("Thunderbird: learns of new mail by IDLE, without asking")
 
 
@@ -93,11 +93,11 @@ def sorting(thunderbird):
     assert found == ["First, read me"], found
     ok("Thunderbird: searches the text of messages on the server")
     thunderbird.call("move", "Second, pushed", "archive")
-    wait_for("alice", "Archive", "Second, pushed", 1, 5)
-    wait_for("alice", "INBOX", "Second, pushed", 0, 5)
+    wait_for("alice", "Archive", "Second, pushed", 1, 60)
+    wait_for("alice", "INBOX", "Second, pushed", 0, 60)
     thunderbird.call("remove", "Third, to be deleted")
-    wait_for("alice", "Trash", "Third, to be deleted", 1, 5)
-    wait_for("alice", "INBOX", "Third, to be deleted", 0, 5)
+    wait_for("alice", "Trash", "Third, to be deleted", 1, 60)
+    wait_for("alice", "INBOX", "Third, to be deleted", 0, 60)
     ok("Thunderbird: moves a message, deletes another to the trash")
     thunderbird.call("makeFolder", "Über uns & andere")
     session = imap("alice")
@@ -111,8 +111,8 @@ def writing(thunderbird):
     thunderbird.call("compose", user("bob")[0], "From Thunderbird", "Schöne Grüße\n")
     picture("writing")
     thunderbird.call("send")
-    wait_for("bob", "INBOX", "From Thunderbird", 1, 5)
-    wait_for("alice", "Sent", "From Thunderbird", 1, 5)
+    wait_for("bob", "INBOX", "From Thunderbird", 1, 60)
+    wait_for("alice", "Sent", "From Thunderbird", 1, 60)
     ok("Thunderbird: sends, and keeps a copy in Sent")
 
 

@@ -307,7 +307,7 @@ fn dsk_3(options: &Options) -> Result<String, String> {
 
 /// How often, and how long each time, strace may try to get hold of every thread.
 const ATTACH_TRIES: usize = 5;
-const ATTACH_LIMIT: Duration = Duration::from_secs(10);
+const ATTACH_LIMIT: Duration = Duration::from_secs(60);
 
 /// strace attached to the server, injecting faults until dropped.
 struct Injection {

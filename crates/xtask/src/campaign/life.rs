@@ -17,7 +17,7 @@ use super::told;
 use crate::report::Summary;
 
 /// How long a step may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What to do.
 pub struct Options {

@@ -19,7 +19,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// How long one call of one program may take.
-const CALL_LIMIT: Duration = Duration::from_secs(90);
+const CALL_LIMIT: Duration = Duration::from_secs(300);
 
 /// One mail program: how it is found, how it says its version, what it is asked to do.
 struct Client {

@@ -11,6 +11,12 @@ use std::time::Duration;
 
 /// How long Postfix may take to open its door.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long its log may lag behind.
+const LOG_LIMIT: Duration = Duration::from_secs(60);
+/// Deliveries that are expected in it.
+const SENT: usize = 6;
+/// How many ports are tried for it.
+const PORTS: usize = 4;
 
 /// Sends through Postfix and looks at what arrived and at what its log says.
 pub fn run(world: &World) -> Outcome<Vec<String>> {
@@ -22,27 +28,28 @@ pub fn run(world: &World) -> Outcome<Vec<String>> {
     let port = postfix.port.to_string();
     world.python("through_postfix.py", &[&port])?;
     held.add("postfix: relays plain, 8-bit, long, dotted and large mail to us, each arrives once");
-    // The last of them may still be under way to the log.
+    let sent = |log: &str| {
+        let lines = log.lines();
+        lines
+            .filter(|line| line.contains("status=sent (250 2.0.0"))
+            .count()
+    };
     let bounced = |log: &str| {
         let mut lines = log.lines();
         lines.any(|line| line.contains("nobody-here@") && line.contains("status=bounced"))
     };
+    // The last of them may still be under way to the log.
+    let began = Stopwatch::start();
     let mut log = std::fs::read_to_string(&postfix.log)?;
-    for _ in 0..100 {
-        if bounced(&log) {
-            break;
-        }
+    while (sent(&log) < SENT || !bounced(&log)) && began.elapsed() < LOG_LIMIT {
         pause(Duration::from_millis(100));
         log = std::fs::read_to_string(&postfix.log)?;
     }
-    let sent = log
-        .lines()
-        .filter(|line| line.contains("status=sent (250 2.0.0"))
-        .count();
+    let sent = sent(&log);
     let tls = log
         .lines()
         .any(|line| line.contains("TLS connection established to"));
-    if sent < 6 || !tls {
+    if sent < SENT || !tls {
         return Err(format!("{sent} deliveries, TLS {tls}\n{}", tail(&log, 30)).into());
     }
     held.add("postfix: STARTTLS verified against the demo's authority, every delivery answered 250 2.0.0");
@@ -80,19 +87,35 @@ impl Postfix {
                 .args([world.place.path(), &place, &config, &spool, &logs]),
         )?;
         works("chown", Command::new("chown").arg("postfix").arg(&data))?;
-        let port = free_port()?;
         let ca = place.join("ca.pem");
         std::fs::copy(&world.ca, &ca)?;
         std::fs::write(config.join("main.cf"), main_cf(&place, world.port("smtp")?, &ca))?;
-        std::fs::write(config.join("master.cf"), master_cf(port))?;
-        let started = Self {
-            config,
-            log: logs.join("maillog"),
-            port,
-        };
-        started.control("start")?;
-        started.wait_until_open()?;
-        Ok(started)
+        let log = logs.join("maillog");
+        for _ in 0..PORTS {
+            let port = free_port()?;
+            std::fs::write(config.join("master.cf"), master_cf(port))?;
+            let started = Self {
+                config: config.clone(),
+                log: log.clone(),
+                port,
+            };
+            if started.comes_up()? {
+                return Ok(started);
+            }
+        }
+        Err(format!("none of {PORTS} ports was left to Postfix").into())
+    }
+
+    /// Whether it has its door; not when somebody took the port between our look for it and Postfix's.
+    fn comes_up(&self) -> Outcome<bool> {
+        let opened = self.control("start").and_then(|()| self.wait_until_open());
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        match opened {
+            Err(_) if log.contains("Address already in use") => std::fs::write(&self.log, "")?,
+            Err(error) => return Err(error),
+            Ok(()) => return Ok(true),
+        }
+        Ok(false)
     }
 
     fn control(&self, verb: &str) -> Outcome<()> {
@@ -144,10 +167,7 @@ impl Drop for Postfix {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "Postfix must be told a number; nobody else takes it in the meantime"
-)]
+#[expect(clippy::disallowed_methods, reason = "Postfix must be told a number")]
 fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

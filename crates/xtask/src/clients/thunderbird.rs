@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// From exec until it takes orders.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// Debian's own script in `/usr/bin` starts this one, and would stay between us and it.
 const DEBIAN: &str = "/usr/lib/thunderbird/thunderbird";

@@ -25,6 +25,8 @@ const STEADY_PAUSE: Duration = Duration::from_millis(150);
 const PASSWORD: &str = "correct horse battery";
 /// Ports above this number are tried for the server.
 const PORT_BASE: u16 = 22_000;
+/// How many ports are tried for the sinks.
+const PORTS: usize = 20;
 
 /// Everything that runs.
 pub struct Field {
@@ -50,25 +52,8 @@ impl Field {
         let authority = Authority::new();
         let ca = place.join("ca.pem");
         std::fs::write(&ca, authority.pem())?;
-        let port = free_port(Ipv4Addr::new(127, 60, 0, 1))?;
-        let mut sinks = Vec::new();
-        for (number, cell) in cells.iter().enumerate() {
-            let host = format!("mx.c{number}.test");
-            let address =
-                SocketAddr::from((cell_address(number), if cell.guarded { port + 1 } else { port }));
-            let certificates = authority.certificates(&[&host]);
-            sinks.push(Sink::start_with_tls(
-                address,
-                Script::read(&cell.script)?,
-                certificates,
-            )?);
-        }
-        let plain = |address: Ipv4Addr| Sink::start(SocketAddr::from((address, port)), Script::good());
-        let dripping = (0..DRIPPING)
-            .map(|number| plain(drip_address(number)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let healthy = Arc::new(plain(Ipv4Addr::new(127, 60, 9, 1))?);
-        let hole = plain(Ipv4Addr::new(127, 60, 9, 2))?;
+        let doors = open_doors(cells, &authority)?;
+        let port = doors.port;
         let names = Standing::start(&records(cells, true))?;
         let secret = place.join("joe.password");
         std::fs::write(&secret, "secret\n")?;
@@ -114,10 +99,10 @@ impl Field {
         Ok(Self {
             server,
             alice,
-            sinks,
-            healthy,
-            dripping,
-            hole,
+            sinks: doors.sinks,
+            healthy: Arc::new(doors.healthy),
+            dripping: doors.dripping,
+            hole: doors.hole,
             names,
         })
     }
@@ -271,8 +256,52 @@ fn records(cells: &[Cell], sick: bool) -> String {
     out
 }
 
-fn free_port(address: Ipv4Addr) -> Outcome<u16> {
-    Ok(TcpListener::bind((address, 0))?.local_addr()?.port())
+/// All sinks; those with a guard are at the port after the others'.
+struct Doors {
+    port: u16,
+    sinks: Vec<Sink>,
+    dripping: Vec<Sink>,
+    healthy: Sink,
+    hole: Sink,
+}
+
+/// Opens them at a port that is free at every address. Between the look for it and the last door somebody may have taken it: then another.
+fn open_doors(cells: &[Cell], authority: &Authority) -> Outcome<Doors> {
+    for _ in 0..PORTS {
+        let port = TcpListener::bind((Ipv4Addr::new(127, 60, 0, 1), 0))?
+            .local_addr()?
+            .port();
+        match doors_at(port, cells, authority) {
+            Err(error) if is_taken(&*error) || port == u16::MAX => {}
+            other => return other,
+        }
+    }
+    Err(format!("none of {PORTS} ports was free at all addresses").into())
+}
+
+fn is_taken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+}
+
+fn doors_at(port: u16, cells: &[Cell], authority: &Authority) -> Outcome<Doors> {
+    let mut sinks = Vec::new();
+    for (number, cell) in cells.iter().enumerate() {
+        let port = port.saturating_add(u16::from(cell.guarded));
+        let address = SocketAddr::from((cell_address(number), port));
+        let certificates = authority.certificates(&[&format!("mx.c{number}.test")]);
+        let script = Script::read(&cell.script)?;
+        sinks.push(Sink::start_with_tls(address, script, certificates)?);
+    }
+    let plain = |address: Ipv4Addr| Sink::start(SocketAddr::from((address, port)), Script::good());
+    let dripping = (0..DRIPPING).map(|number| plain(drip_address(number)));
+    Ok(Doors {
+        port,
+        sinks,
+        dripping: dripping.collect::<Result<_, _>>()?,
+        healthy: plain(Ipv4Addr::new(127, 60, 9, 1))?,
+        hole: plain(Ipv4Addr::new(127, 60, 9, 2))?,
+    })
 }
 
 /// A steady trickle to the healthy domain; measures from the answer of submission to the sink's.
