@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 /// What the program prints below its help.
-const AFTER_HELP: &str = "Exit codes: 0 done; 1 refused, the text says why; 2 wrong arguments or settings; \
+const AFTER_HELP: &str = "Exit codes: 0 done; 1 refused or not done, the text says why; 2 wrong arguments or settings; \
 3 the server cannot be reached; 4 the store or the disk failed.";
 
 /// A mail server that keeps what it accepted.
@@ -406,7 +406,7 @@ pub enum AccountCommand {
     Remove {
         /// Its main address.
         address: String,
-        /// Do it. Without this nothing is changed.
+        /// Do it. Without this nothing is changed, and the exit code is 1.
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
@@ -615,7 +615,7 @@ pub struct ChangeArgs {
     /// Everybody who waits.
     #[arg(long)]
     pub all: bool,
-    /// Do it. Without this nothing is changed.
+    /// Do it. Without this nothing is changed, and the exit code is 1.
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
@@ -655,18 +655,19 @@ pub struct CheckMessageArgs {
     /// The name server to ask. Without it those of the settings, or of the system.
     #[arg(long, value_name = "HOST:PORT")]
     pub dns: Option<String>,
-    /// A domain whose mail is ours. May be given several times.
+    /// A domain whose mail is ours, beside those of --config. May be given several times.
     #[arg(long, value_name = "DOMAIN")]
     pub own: Vec<String>,
-    /// A domain whose ARC seals are believed. May be given several times.
+    /// A domain whose ARC seals are believed, beside those of --config. May be given several times.
     #[arg(long, value_name = "DOMAIN")]
     pub trust_sealer: Vec<String>,
     /// A list of public suffixes, like /usr/share/publicsuffix/public_suffix_list.dat.
     #[arg(long, value_name = "FILE")]
     pub suffixes: Option<PathBuf>,
-    /// The server's settings.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
-    pub config: PathBuf,
+    /// Judge as the server of these settings would: with its domains, whom it trusts and whom it refuses (smtp.…), its name servers. Without
+    /// it only the name servers of the usual settings count, where there are such.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Answer as JSON on one line.
     #[arg(long)]
     pub json: bool,

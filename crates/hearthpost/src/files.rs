@@ -129,7 +129,7 @@ pub fn read(settings: &Checked, shelf: &Shelf) -> Result<Named, Vec<Problem>> {
                 None
             },
         ),
-        trust_anchor: optional(anchor_file(config), |path| any(shelf, path)).unwrap_or_else(|wrong| {
+        trust_anchor: anchor(config, shelf).unwrap_or_else(|wrong| {
             keep("dns.trust_anchor", settings.line_of("dns.trust_anchor"), wrong);
             None
         }),
@@ -203,7 +203,10 @@ fn name_servers(config: &Config, shelf: &Shelf) -> Result<Vec<SocketAddr>, Vec<W
 }
 
 /// The list of public suffixes that the settings name, or Debian's, which may be missing.
-fn suffixes(config: &Config, shelf: &Shelf) -> Result<Option<Arc<PublicSuffixes>>, Wrong> {
+///
+/// # Errors
+/// The one that they name cannot be used.
+pub fn suffixes(config: &Config, shelf: &Shelf) -> Result<Option<Arc<PublicSuffixes>>, Wrong> {
     let read = |bytes: &[u8]| PublicSuffixes::parse(&String::from_utf8_lossy(bytes));
     let Some(path) = &config.public_suffixes else {
         let usual = shelf.contents(Path::new(USUAL_SUFFIXES), NAMED_FILE_BYTES);
@@ -232,6 +235,14 @@ fn hosts(shelf: &Shelf) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// What the file of trust anchors holds, where the settings name one.
+///
+/// # Errors
+/// It cannot be used.
+pub fn anchor(config: &Config, shelf: &Shelf) -> Result<Option<Vec<u8>>, Wrong> {
+    optional(anchor_file(config), |path| any(shelf, path))
+}
+
 fn anchor_file(config: &Config) -> Option<&Path> {
     match &config.dns.validation {
         Validation::File(path) => Some(path),
@@ -241,9 +252,15 @@ fn anchor_file(config: &Config) -> Option<&Path> {
 
 /// What is wrong with a file.
 #[derive(Debug, PartialEq, Eq)]
-struct Wrong {
+pub struct Wrong {
     reason: String,
     next_step: String,
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}. {}", self.reason, self.next_step)
+    }
 }
 
 fn wrong<T>(reason: String, next_step: &str) -> Result<T, Wrong> {

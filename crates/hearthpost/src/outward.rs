@@ -59,7 +59,7 @@ impl Outward {
             },
             dns: DnsSettings {
                 servers: named.name_servers.clone(),
-                validation: validation(config, named),
+                validation: validation(config, named.trust_anchor.as_deref()),
                 ..DnsSettings::default()
             },
             tls: tls_of_others(config),
@@ -95,14 +95,15 @@ fn power(power: ListPower) -> Power {
     }
 }
 
-fn validation(config: &Config, named: &Named) -> Validation {
+/// Who checks DNSSEC signatures, as the settings say; `anchor`: what the file of trust anchors holds that they name.
+pub fn validation(config: &Config, anchor: Option<&[u8]>) -> Validation {
     match &config.dns.validation {
         config::Validation::Off => Validation::Off,
         config::Validation::Servers => Validation::TrustAd,
         config::Validation::Root => Validation::Root,
         config::Validation::File(_) => {
-            let anchors = named.trust_anchor.as_deref().unwrap_or_default();
-            Validation::Anchors(String::from_utf8_lossy(anchors).into_owned())
+            let text = String::from_utf8_lossy(anchor.unwrap_or_default());
+            Validation::Anchors(text.into_owned())
         }
     }
 }
@@ -153,6 +154,15 @@ fn routes(config: &Config, named: &Named) -> Vec<Rule> {
     // A name that is no host was refused when the settings were read.
     routes
         .filter_map(|(route, password)| rule(route, password.map(|secret| secret.reveal())))
+        .collect()
+}
+
+/// The routes without their passwords: for whoever only asks which way mail goes.
+pub fn rules(config: &Config) -> Vec<Rule> {
+    config
+        .routes
+        .iter()
+        .filter_map(|route| rule(route, None))
         .collect()
 }
 

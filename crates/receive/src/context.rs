@@ -107,8 +107,8 @@ pub struct Genuine {
 }
 
 impl Genuine {
-    /// The rules for a message of this client. `own`: the author's domain, if it is ours.
-    pub(crate) fn local<'a>(&'a self, own: &'a [String], client: IpAddr) -> Local<'a> {
+    /// The rules for a message of this client. `own`: domains of ours, the author's among them if it is one.
+    pub fn local<'a>(&'a self, own: &'a [String], client: IpAddr) -> Local<'a> {
         Local {
             own,
             sealers: &self.sealers,

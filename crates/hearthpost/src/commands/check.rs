@@ -5,29 +5,30 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use config::NameServer;
-use mail::address::{Domain, Path as ReversePath, Utf8};
+use mail::address::{Path as ReversePath, Utf8};
 use msgauth::evidence::Asked;
 use msgauth::examine::{Doors, Envelope, Evidence, Examination};
-use msgauth::policy::{Decision, Local, decide};
-use msgauth::suffixes::PublicSuffixes;
+use msgauth::policy::{Decision, decide};
 use serde_json::{Value, json};
 use world_real::clock::RealClock;
-use world_real::dns::{DnsSettings, RealDns, system};
+use world_real::dns::{DnsSettings, RealDns, Validation, system};
 
+use super::check_rules::{Overrule, Rules};
 use super::{block_on, print};
-use crate::cli::CheckMessageArgs;
+use crate::cli::{CheckMessageArgs, DEFAULT_CONFIG};
 use crate::exit::{Failure, Outcome};
 use crate::files::{self, Shelf};
 use crate::limits::CHECKED_MESSAGE_BYTES;
-use crate::serve;
+use crate::{outward, serve};
 
 /// Examines the message and prints what was found out. The exit code says whether that was possible, not what came of it.
 pub fn message(args: &CheckMessageArgs, clock: &RealClock) -> Outcome<()> {
     let reverse_path = reverse_path(&args.mail_from)?;
     let message = read(&args.file)?;
-    let suffixes = args.suffixes.as_deref().map(suffixes).transpose()?;
-    let dns = name_servers(args.dns.as_deref(), &args.config)?;
-    let (own, sealers) = (domains(&args.own)?, domains(&args.trust_sealer)?);
+    let config = args.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
+    let dns = name_servers(args.dns.as_deref(), config)?;
+    // Last: asking for the domains of a server that is stopped may give rights up.
+    let rules = Rules::of(args)?;
     let at = mail::header::body_start(&message);
     let mut examination = Examination::begin(&message[..at]);
     examination.body(&message[at..]);
@@ -35,26 +36,21 @@ pub fn message(args: &CheckMessageArgs, clock: &RealClock) -> Outcome<()> {
         client: args.ip,
         hello: &args.helo,
         reverse_path: &reverse_path,
-        receiver: "localhost",
+        receiver: rules.receiver(),
     };
     let evidence = block_on(async {
         let doors = Doors {
             dns: &*dns,
             clock,
-            suffixes: suffixes.as_ref(),
+            suffixes: rules.suffixes(),
         };
         Ok(examination.finish(doors, envelope).await)
     })?;
-    let local = Local {
-        own: &own,
-        sealers: &sealers,
-        ..Local::default()
-    };
-    let decision = decide(&evidence, &local);
+    let decision = decide(&evidence, &rules.local(args.ip));
     if args.json {
-        return print(&as_json(&evidence, &decision).to_string());
+        return print(&as_json(&evidence, &decision, &rules).to_string());
     }
-    print(&lines(&evidence, &decision).join("\n"))
+    print(&lines(&evidence, &decision, &rules).join("\n"))
 }
 
 /// Prints what must be published of the keys that the settings name: a line of a zone file each.
@@ -141,35 +137,29 @@ fn on_the_wire(octets: Vec<u8>) -> Vec<u8> {
     lines
 }
 
-fn suffixes(file: &Path) -> Outcome<PublicSuffixes> {
-    let text = std::fs::read_to_string(file);
-    let text =
-        text.map_err(|error| Failure::Usage(format!("{} cannot be read: {error}.", file.display())))?;
-    Ok(PublicSuffixes::parse(&text))
-}
-
-fn domains(names: &[String]) -> Outcome<Vec<String>> {
-    let read = |name: &String| {
-        let domain = Domain::parse(name);
-        let domain = domain.map_err(|bad| Failure::Usage(format!("{name:?} is no domain: {bad}.")))?;
-        Ok(domain.as_str().to_owned())
-    };
-    names.iter().map(read).collect()
-}
-
-/// Whom a command asks: the server it was told, those of the settings, or the system's.
+/// Whom a command asks: the server it was told, those of the settings (believed as the settings say), or the system's.
 pub fn name_servers(told: Option<&str>, config: &Path) -> Outcome<std::sync::Arc<RealDns>> {
-    let servers = match told {
-        Some(text) => vec![NameServer::parse(text).ok_or_else(|| {
-            Failure::Usage(format!(
-                "--dns {text:?} is not a name server and its port. Write it like localhost:5353 or 127.0.0.1:5353."
-            ))
-        })?],
-        None if config.exists() => serve::read(config)?.config.dns.servers,
-        None => Vec::new(),
+    let (servers, validation) = match told {
+        Some(text) => {
+            let server = NameServer::parse(text).ok_or_else(|| {
+                Failure::Usage(format!(
+                    "--dns {text:?} is not a name server and its port. Write it like localhost:5353 or 127.0.0.1:5353."
+                ))
+            })?;
+            (vec![server], Validation::Off)
+        }
+        None if config.exists() => {
+            let settings = serve::read(config)?.config;
+            let anchor = files::anchor(&settings, &Shelf::Disk)
+                .map_err(|wrong| Failure::Usage(format!("dns.trust_anchor: {wrong}")))?;
+            let validation = outward::validation(&settings, anchor.as_deref());
+            (settings.dns.servers, validation)
+        }
+        None => (Vec::new(), Validation::Off),
     };
     let settings = DnsSettings {
         servers: servers.iter().map(address_of).collect::<Outcome<_>>()?,
+        validation,
         ..DnsSettings::default()
     };
     RealDns::new(&settings).map_err(|error| Failure::Usage(format!("{error}.")))
@@ -189,7 +179,7 @@ fn address_of(server: &NameServer) -> Outcome<SocketAddr> {
 }
 
 /// The results by their words of RFC 8601, then what they rest on.
-fn as_json(evidence: &Evidence, decision: &Decision) -> Value {
+fn as_json(evidence: &Evidence, decision: &Decision, rules: &Rules) -> Value {
     let Evidence {
         spf,
         dkim,
@@ -219,7 +209,10 @@ fn as_json(evidence: &Evidence, decision: &Decision) -> Value {
         "arc": arc.result.to_string(),
         "iprev": iprev.result.to_string(),
         "verdict": decision.verdict.to_string(),
-        "explanation": decision.to_string(),
+        "explanation": explained(evidence, decision, rules),
+        "overrule": rules.overrule(evidence, decision),
+        "settings": rules.file(),
+        "authenticity": rules.mode(),
         "may_forward": decision.may_forward,
         "author": dmarc.author.domain(),
         "policy": dmarc.applied.as_ref().map(|applied| json!({
@@ -248,7 +241,15 @@ fn asked(asked: &[Asked]) -> Vec<String> {
     asked.iter().map(ToString::to_string).collect()
 }
 
-fn lines(evidence: &Evidence, decision: &Decision) -> Vec<String> {
+/// The reason, and whose word it was where the operator's own decided.
+fn explained(evidence: &Evidence, decision: &Decision, rules: &Rules) -> String {
+    match rules.overrule(evidence, decision) {
+        Some(Overrule { setting, entry }) => format!("{decision} ({setting} names {entry})"),
+        None => decision.to_string(),
+    }
+}
+
+fn lines(evidence: &Evidence, decision: &Decision, rules: &Rules) -> Vec<String> {
     let Evidence {
         spf,
         dkim,
@@ -256,7 +257,11 @@ fn lines(evidence: &Evidence, decision: &Decision) -> Vec<String> {
         arc,
         iprev,
     } = evidence;
-    let mut lines = vec![format!("verdict: {}: {decision}", decision.verdict)];
+    let mut lines = vec![format!(
+        "verdict: {}: {}",
+        decision.verdict,
+        explained(evidence, decision, rules)
+    )];
     let mut tell = |name: &str, result: String, why: String, asked: &[Asked]| {
         lines.push(format!("{name}: {result}: {why}"));
         lines.extend(asked.iter().map(|asked| format!("    {asked}")));
@@ -286,6 +291,7 @@ fn lines(evidence: &Evidence, decision: &Decision) -> Vec<String> {
     tell("dmarc", dmarc.result.to_string(), dmarc.to_string(), &dmarc.asked);
     tell("arc", arc.result.to_string(), arc.to_string(), &arc.asked);
     tell("iprev", iprev.result.to_string(), iprev.to_string(), &iprev.asked);
+    lines.extend(rules.told());
     lines
 }
 

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod alias;
 pub mod check;
+mod check_rules;
 pub mod config;
 pub mod dkim;
 pub mod dns;
@@ -75,6 +76,13 @@ pub fn show(common: &Common, value: &impl Serialize, lines: impl FnOnce() -> Vec
         lines().join("\n")
     };
     print(&text)
+}
+
+/// After what would be changed was counted and shown: it is not done, and a script must see that.
+pub fn not_done(what: &str) -> Outcome<()> {
+    Err(Failure::Refused(format!(
+        "nothing was changed yet. To {what}, say the same with --yes."
+    )))
 }
 
 /// Prints a text and a line end; nothing for an empty text.

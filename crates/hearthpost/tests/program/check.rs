@@ -6,7 +6,7 @@ use serde_json::Value;
 use testkit::hostile_dns::HostileDns;
 use testkit::talk::Talk;
 
-use crate::help::{Demo, program};
+use crate::help::{Demo, done, program};
 
 const ZONE: &str = r#"
 there.example            300 TXT "v=spf1 ip4:192.0.2.1 -all"
@@ -99,6 +99,137 @@ fn a_message_is_examined_for_scripts() {
         signed["evidence"]["dkim"][0]["why"],
         "there.example (key e1): rsa-sha1 is not believed any more (RFC 8301)"
     );
+}
+
+/// A settings file for `check message --config`, whose data are in `data` beside it.
+fn settings(dir: &std::path::Path, more: &str) -> String {
+    let file = dir.join("hearthpost.toml");
+    let data = dir.join("data");
+    let text = format!(
+        "data_dir = \"{}\"\nhostname = \"mail.example.org\"\ndoors.smtp = [\"127.0.0.1:0\"]\n{more}\n",
+        data.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_message_is_judged_by_the_servers_own_settings_and_the_word_that_decided_is_named() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("suffixes");
+    std::fs::write(&list, "example\nthere.example\n").unwrap();
+    let suffixes = format!("smtp.public_suffixes = \"{}\"", list.display());
+    let (ann, below) = ("ann@there.example", "ann@below.there.example");
+    let (allowed, other) = ("192.0.2.1", "198.51.100.7");
+    let table = [
+        // settings, author, client, dmarc, verdict, whose word
+        ("", ann, allowed, "pass", "accept", None),
+        ("", ann, other, "fail", "reject", None),
+        (
+            "smtp.refused_domains = [\"there.example\"]",
+            below,
+            allowed,
+            "pass",
+            "reject",
+            Some(("smtp.refused_domains", "there.example")),
+        ),
+        (
+            "smtp.own_servers = [\"198.51.100.0/24\"]",
+            ann,
+            other,
+            "fail",
+            "accept",
+            Some(("smtp.own_servers", "198.51.100.0/24")),
+        ),
+        (
+            "smtp.lenient_domains = [\"there.example\"]",
+            below,
+            other,
+            "fail",
+            "accept",
+            Some(("smtp.lenient_domains", "there.example")),
+        ),
+        (
+            "domains = [\"there.example\"]",
+            ann,
+            other,
+            "fail",
+            "reject",
+            None,
+        ),
+        ("", below, allowed, "pass", "accept", None),
+        (&suffixes, below, allowed, "none", "accept", None),
+    ];
+    for (lines, author, ip, dmarc, verdict, word) in table {
+        let file = settings(dir.path(), lines);
+        let message = format!("From: {author}\n\nbody\n");
+        let more = ["--config", &file, "--json"];
+        let told: Value = serde_json::from_str(&check(&runtime, &message, ann, ip, &more)).unwrap();
+        let about = format!("{lines} {author} {ip}: {told:#}");
+        assert_eq!(
+            (told["dmarc"].as_str(), told["verdict"].as_str()),
+            (Some(dmarc), Some(verdict)),
+            "{about}"
+        );
+        assert_eq!(told["settings"], file.as_str(), "{about}");
+        assert_eq!(told["authenticity"], "off", "{about}");
+        let named = |key: &str| told["overrule"][key].as_str();
+        assert_eq!(named("setting").zip(named("entry")), word, "{about}");
+        if let Some((setting, entry)) = word {
+            let explained = told["explanation"].as_str().unwrap();
+            assert!(
+                explained.ends_with(&format!("({setting} names {entry})")),
+                "{about}"
+            );
+        }
+    }
+}
+
+#[test]
+fn domains_of_the_servers_directory_are_ours_and_the_settings_are_named() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = settings(dir.path(), "smtp.authenticity = \"enforce\"");
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let message = "From: ann@plain.example\n\nbody\n";
+    let before = check(&runtime, message, "<>", "192.0.2.1", &["--config", &file]);
+    assert!(before.starts_with("verdict: accept: "), "{before}");
+    done(&data, &["domain", "add", "plain.example"]);
+    done(
+        &data,
+        &["domain", "alias", "add", "other.example", "plain.example"],
+    );
+    let told = check(&runtime, message, "<>", "192.0.2.1", &["--config", &file]);
+    assert!(
+        told.starts_with("verdict: reject: plain.example is a domain of ours"),
+        "{told}"
+    );
+    let end = format!(
+        "\nsettings: {file}\nsmtp.authenticity: enforce: its server does as the verdict says\n\
+         domains of ours: other.example, plain.example\n"
+    );
+    assert!(told.ends_with(&end), "{told}");
+    let gone = program()
+        .args([
+            "check",
+            "message",
+            "-",
+            "--ip",
+            "192.0.2.1",
+            "--helo",
+            "x",
+            "--mail-from",
+            "",
+            "--config",
+            "/nowhere",
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(gone.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&gone.stderr).contains("/nowhere"));
 }
 
 /// The demo goes by a name server, so mail from outside must be from whom it says.
