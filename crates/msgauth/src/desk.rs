@@ -111,6 +111,7 @@ fn kind_of(record: &Record) -> RecordType {
         Record::Ptr(_) => RecordType::Ptr,
         Record::Tlsa(..) => RecordType::Tlsa,
         Record::Cname(_) => RecordType::Cname,
+        Record::Srv(..) => RecordType::Srv,
     }
 }
 

@@ -55,6 +55,9 @@ fn words(record: &Record) -> String {
         Record::Txt(text) => format!("\"{}\"", printable(text)),
         Record::Ptr(name) | Record::Cname(name) => printable(name.as_bytes()),
         Record::Tlsa(usage, selector, matching, _) => format!("{usage} {selector} {matching} …"),
+        Record::Srv(priority, weight, port, host) => {
+            format!("{priority} {weight} {port} {}", printable(host.as_bytes()))
+        }
     }
 }
 
@@ -92,6 +95,7 @@ pub fn kind_word(kind: RecordType) -> &'static str {
         RecordType::Ptr => "PTR",
         RecordType::Tlsa => "TLSA",
         RecordType::Cname => "CNAME",
+        RecordType::Srv => "SRV",
     }
 }
 

@@ -269,6 +269,7 @@ pub(crate) fn read_kind(text: &str) -> Result<RecordType, String> {
         "PTR" => RecordType::Ptr,
         "TLSA" => RecordType::Tlsa,
         "CNAME" => RecordType::Cname,
+        "SRV" => RecordType::Srv,
         _ => return Err(format!("{text} is not a type")),
     })
 }
@@ -276,15 +277,17 @@ pub(crate) fn read_kind(text: &str) -> Result<RecordType, String> {
 pub(crate) fn read_value(kind: RecordType, value: &[&str]) -> Result<Record, String> {
     let bad = || format!("{value:?} is not a value of {kind:?}");
     let number = |text: &str| text.parse::<u8>().map_err(|_| bad());
+    let large = |text: &str| text.parse::<u16>().map_err(|_| bad());
     Ok(match (kind, value) {
         (RecordType::A, [address]) => Record::A(address.parse().map_err(|_| bad())?),
         (RecordType::Aaaa, [address]) => Record::Aaaa(address.parse().map_err(|_| bad())?),
-        (RecordType::Mx, [preference, host]) => {
-            Record::Mx(preference.parse().map_err(|_| bad())?, mx_host(host))
-        }
+        (RecordType::Mx, [preference, host]) => Record::Mx(large(preference)?, host_or_none(host)),
         (RecordType::Txt, strings) if !strings.is_empty() => Record::Txt(strings.concat().into_bytes()),
         (RecordType::Ptr, [host]) => Record::Ptr(canonical(host)),
         (RecordType::Cname, [target]) => Record::Cname(canonical(target)),
+        (RecordType::Srv, [priority, weight, port, host]) => {
+            Record::Srv(large(priority)?, large(weight)?, large(port)?, host_or_none(host))
+        }
         (RecordType::Tlsa, [usage, selector, matching, data]) => Record::Tlsa(
             number(usage)?,
             number(selector)?,
@@ -295,8 +298,8 @@ pub(crate) fn read_value(kind: RecordType, value: &[&str]) -> Result<Record, Str
     })
 }
 
-/// The null MX (RFC 7505) keeps its dot.
-fn mx_host(host: &str) -> String {
+/// The null MX (RFC 7505) keeps its dot, and so does a service that there is not (RFC 2782).
+fn host_or_none(host: &str) -> String {
     if host == "." {
         host.to_owned()
     } else {
@@ -335,6 +338,8 @@ half.example MX 0 .
 slow.example !delay 5s
 $security secure
 signed.example TLSA 3 1 1 00ff
+_imaps._tcp.example.org SRV 0 1 993 Mail.example.org.
+_imap._tcp.example.org SRV 0 0 0 .
 "#;
 
     #[tokio::test]
@@ -384,6 +389,21 @@ signed.example TLSA 3 1 1 00ff
                     Security::Secure,
                 ),
             ),
+            (
+                "_imaps._tcp.example.org",
+                RecordType::Srv,
+                answer(
+                    vec![Record::Srv(0, 1, 993, "mail.example.org".into())],
+                    &[],
+                    300,
+                    Security::Secure,
+                ),
+            ),
+            (
+                "_imap._tcp.example.org",
+                RecordType::Srv,
+                answer(vec![Record::Srv(0, 0, 0, ".".into())], &[], 300, Security::Secure),
+            ),
             ("example.org", RecordType::A, absent(Absence::NoData)),
             ("org", RecordType::A, absent(Absence::NoData)),
             ("nobody.example.org", RecordType::A, absent(Absence::NxDomain)),
@@ -398,7 +418,7 @@ signed.example TLSA 3 1 1 00ff
         for (name, kind, expected) in table {
             assert_eq!(dns.lookup(name, kind).await, expected, "{name} {kind:?}");
         }
-        assert_eq!(dns.asked().len(), 12);
+        assert_eq!(dns.asked().len(), 14);
     }
 
     #[tokio::test]
@@ -421,6 +441,8 @@ signed.example TLSA 3 1 1 00ff
             "\nx A 1.2.3",
             "\nx !nonsense",
             "\nx TLSA 1 1 1 0",
+            "\nx SRV 0 1 65536 y",
+            "\nx SRV 0 1 y",
             "\n$security much",
         ] {
             let error = SimDns::new(Arc::clone(&clock), bad).err().unwrap();

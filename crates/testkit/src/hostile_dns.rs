@@ -531,6 +531,10 @@ impl Message {
                 .flat_map(|part| [&[u8::try_from(part.len()).unwrap_or(255)], part].concat())
                 .collect(),
             Record::Ptr(host) | Record::Cname(host) => labels(host),
+            Record::Srv(priority, weight, port, host) => {
+                let numbers = [priority, weight, port].map(|number| number.to_be_bytes());
+                [&numbers.concat()[..], &labels(host)].concat()
+            }
             Record::Tlsa(usage, selector, matching, data) => {
                 [&[*usage, *selector, *matching][..], data].concat()
             }
@@ -652,6 +656,7 @@ fn number_of(kind: RecordType) -> u16 {
         RecordType::Mx => 15,
         RecordType::Txt => 16,
         RecordType::Aaaa => 28,
+        RecordType::Srv => 33,
         RecordType::Tlsa => 52,
     }
 }
@@ -665,6 +670,7 @@ fn kind_of(record: &Record) -> RecordType {
         Record::Ptr(_) => RecordType::Ptr,
         Record::Tlsa(..) => RecordType::Tlsa,
         Record::Cname(_) => RecordType::Cname,
+        Record::Srv(..) => RecordType::Srv,
     }
 }
 

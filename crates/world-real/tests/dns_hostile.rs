@@ -53,6 +53,8 @@ _25._tcp.mx.example.org TLSA 3 1 1 00ff
 25.2.0.192.in-addr.arpa PTR mx.example.org
 long.example 999999999 A 192.0.2.9
 private.example    A    127.0.0.1
+_imaps._tcp.example.org SRV 0 1 993 mx.example.org.
+_imap._tcp.example.org  SRV 0 0 0 .
 private.example    A    10.0.0.1
 "#;
 
@@ -112,6 +114,20 @@ async fn right_answers_come_as_they_are() {
             "_25._tcp.mx.example.org",
             RecordType::Tlsa,
             vec![Record::Tlsa(3, 1, 1, vec![0, 255])],
+            &[],
+            300,
+        ),
+        (
+            "_imaps._tcp.example.org",
+            RecordType::Srv,
+            vec![Record::Srv(0, 1, 993, "mx.example.org".into())],
+            &[],
+            300,
+        ),
+        (
+            "_imap._tcp.example.org",
+            RecordType::Srv,
+            vec![Record::Srv(0, 0, 0, ".".into())],
             &[],
             300,
         ),

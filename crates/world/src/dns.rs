@@ -25,6 +25,8 @@ pub enum RecordType {
     Tlsa,
     /// alias
     Cname,
+    /// where a service is (RFC 2782)
+    Srv,
 }
 
 /// One record's value.
@@ -44,6 +46,8 @@ pub enum Record {
     Tlsa(u8, u8, u8, Vec<u8>),
     /// target
     Cname(String),
+    /// priority, weight, port and host; the host `.` says that there is no such service (RFC 2782)
+    Srv(u16, u16, u16, String),
 }
 
 /// What DNSSEC says of an answer.

@@ -240,6 +240,7 @@ fn value_of(data: &RData) -> Option<Record> {
         RData::TXT(text) => Record::Txt(text.txt_data.concat()),
         RData::PTR(host) => Record::Ptr(text_of(&host.0)),
         RData::CNAME(target) => Record::Cname(text_of(&target.0)),
+        RData::SRV(srv) => Record::Srv(srv.priority, srv.weight, srv.port, text_of(&srv.target)),
         RData::TLSA(tlsa) => Record::Tlsa(
             tlsa.cert_usage.into(),
             tlsa.selector.into(),

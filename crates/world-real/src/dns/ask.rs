@@ -160,5 +160,6 @@ pub(super) fn wire(kind: RecordType) -> Wire {
         RecordType::Ptr => Wire::PTR,
         RecordType::Tlsa => Wire::TLSA,
         RecordType::Cname => Wire::CNAME,
+        RecordType::Srv => Wire::SRV,
     }
 }

@@ -95,7 +95,9 @@ fn bytes_of(lookup: &Lookup) -> usize {
     };
     let record = |record: &Record| match record {
         Record::A(_) | Record::Aaaa(_) => 0,
-        Record::Mx(_, text) | Record::Ptr(text) | Record::Cname(text) => text.len(),
+        Record::Mx(_, text) | Record::Ptr(text) | Record::Cname(text) | Record::Srv(_, _, _, text) => {
+            text.len()
+        }
         Record::Txt(bytes) | Record::Tlsa(_, _, _, bytes) => bytes.len(),
     };
     let records: usize = records.iter().map(|value| EACH + record(value)).sum();

@@ -267,6 +267,7 @@ pub(crate) fn fuzz_dns_reply(bytes: &[u8]) {
         RecordType::Txt,
         RecordType::Tlsa,
         RecordType::Cname,
+        RecordType::Srv,
     ];
     for kind in kinds
         .into_iter()
@@ -302,6 +303,7 @@ fn check(lookup: &Lookup, kind: RecordType) {
             (Record::A(_), RecordType::A) | (Record::Txt(_), RecordType::Txt) => continue,
             (Record::Tlsa(..), RecordType::Tlsa) => continue,
             (Record::Mx(_, host), RecordType::Mx) | (Record::Cname(host), RecordType::Cname) => host,
+            (Record::Srv(.., host), RecordType::Srv) => host,
             other => panic!("not what was asked for: {other:?}"),
         };
         assert!(name.bytes().all(|byte| byte.is_ascii_graphic()), "{name:?}");
@@ -330,7 +332,7 @@ mod tests {
         }
     }
 
-    /// A reply with the question `a.z MX`, and octets behind it that are often nearly records.
+    /// A reply with the question `a.z MX` or `a.z SRV`, and octets behind it that are often nearly records.
     fn reply() -> impl Strategy<Value = Vec<u8>> {
         let owner = prop_oneof![
             Just(b"\xc0\x0c".to_vec()),
@@ -345,11 +347,13 @@ mod tests {
             Just(6),
             Just(15),
             Just(16),
+            Just(33),
             Just(46),
             Just(52)
         ];
         let data = prop_oneof![
             Just(b"\x00\x0a\x01m\x01z\0".to_vec()),
+            Just(b"\x00\x00\x00\x01\x03\xe1\x01m\x01z\0".to_vec()),
             Just(b"\x01m\x01z\0".to_vec()),
             Just(b"\xc0\x0c".to_vec()),
             Just(b"\xc0\x00\x02\x01".to_vec()),
@@ -360,12 +364,13 @@ mod tests {
             [&owner[..], &[0, kind, 0, 1, 0, 0, 0, 60, 0, length], &data].concat()
         });
         let records = proptest::collection::vec(record, 0..12);
-        (any::<u8>(), records, 0..12u8).prop_map(|(flags, records, beside)| {
+        let asked = prop_oneof![Just(15u8), Just(33)];
+        (any::<u8>(), records, 0..12u8, asked).prop_map(|(flags, records, beside, asked)| {
             let count = u8::try_from(records.len()).unwrap();
             let beside = beside.min(count);
             let header = [7, 7, 0x81, flags & 0x2f, 0, 1, 0, count - beside, 0, beside, 0, 0];
-            let question = b"\x01a\x01z\0\x00\x0f\x00\x01";
-            [&header[..], question, &records.concat()].concat()
+            let question = [&b"\x01a\x01z\0\x00"[..], &[asked, 0, 1]].concat();
+            [&header[..], &question, &records.concat()].concat()
         })
     }
 
