@@ -7,8 +7,8 @@ use tokio::sync::watch::Receiver;
 use world::clock::{Monotonic, UnixMs};
 use world::dns::{Dns, RecordType};
 
-use crate::control::dns::hex;
-use crate::dns::judge::tlsa_lacks;
+use crate::control::dns::of_live;
+use crate::dns::tlsa::{self, Served};
 use crate::events::ProgramEvent;
 use crate::limits::{CERTIFICATE_DAYS, CERTIFICATE_LOOK};
 use crate::services::{Live, Services};
@@ -63,8 +63,9 @@ async fn look(services: &Services, live: &Live, dns: Option<&dyn Dns>, told: &mu
     }
     let name = format!("_25._tcp.{}", live.hostname);
     let lookup = dns.lookup(&name, RecordType::Tlsa).await;
+    let shown = Served::of(&of_live(live, &live.hostname), services.clock.now());
     for (hash, told, is_next) in [(served, &mut told.served, false), (next, &mut told.next, true)] {
-        let lacking = hash.filter(|hash| tlsa_lacks(&lookup, &hex(*hash)));
+        let lacking = hash.filter(|_| tlsa::lacks(&shown, &lookup, is_next));
         if lacking.is_some() && lacking != *told {
             services.events.emit(&ProgramEvent::TlsaLacks {
                 name: name.clone(),

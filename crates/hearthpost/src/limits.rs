@@ -98,6 +98,9 @@ pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(60 * 60);
 /// Addresses of this server that `dns check` looks at.
 pub const DNS_CHECK_ADDRESSES: usize = 8;
 
+/// Smarthosts whose addresses `hearthpost dns check` holds against a domain's SPF record.
+pub const DNS_CHECK_SMARTHOSTS: usize = 8;
+
 /// Keys of one domain, whatever their state.
 pub const DKIM_KEYS_OF_A_DOMAIN: usize = 16;
 

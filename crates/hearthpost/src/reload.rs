@@ -103,6 +103,11 @@ impl Reload {
         self.tls.as_ref().and_then(Tls::key)
     }
 
+    /// The certificates that are shown, in DER, our own first; none without TLS.
+    pub fn chain(&self) -> Arc<[Vec<u8>]> {
+        self.tls.as_ref().map_or_else(|| Vec::new().into(), Tls::chain)
+    }
+
     /// The hash of the key of the certificate that comes next.
     pub fn next_tlsa(&self) -> Option<KeyHash> {
         *self.next_tlsa.lock()

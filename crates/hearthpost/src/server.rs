@@ -257,10 +257,11 @@ pub struct Tls {
 }
 
 /// What is told of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Served {
     until: Option<UnixMs>,
     key: Option<KeyHash>,
+    chain: Arc<[Vec<u8>]>,
 }
 
 impl Served {
@@ -268,6 +269,7 @@ impl Served {
         Self {
             until: identity.not_after(),
             key: identity.key_hash(),
+            chain: identity.chain().into(),
         }
     }
 }
@@ -295,6 +297,11 @@ impl Tls {
     /// The hash of its key.
     pub fn key(&self) -> Option<KeyHash> {
         self.served.lock().key
+    }
+
+    /// What is shown to clients: certificates in DER, our own first.
+    pub fn chain(&self) -> Arc<[Vec<u8>]> {
+        self.served.lock().chain.clone()
     }
 
     fn server(&self, protocol: &str) -> Outcome<Arc<dyn TlsServer>> {

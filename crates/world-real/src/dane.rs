@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ring::digest;
 use rustls::client::WebPkiServerVerifier;
@@ -16,6 +17,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use world::clock::UnixMs;
 use world::tlsa::{Matching, Selector, TlsaRecord, Usage};
 
 /// What no TLSA record fits.
@@ -137,6 +139,30 @@ fn fits(
     }
 }
 
+/// Whether a sender that goes by this record alone believes a server of the name `host` that shows this chain (DER, its own certificate first).
+///
+/// # Errors
+/// Why not, in words.
+pub fn believes(record: &TlsaRecord, chain: &[Vec<u8>], host: &str, now: UnixMs) -> Result<(), String> {
+    let (own, above) = chain.split_first().ok_or("there is no certificate")?;
+    let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
+    let above: Vec<_> = above
+        .iter()
+        .map(|one| CertificateDer::from(one.as_slice()))
+        .collect();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = DaneVerifier::new(vec![record.clone()].into(), Vec::new().into(), provider);
+    let now = UnixTime::since_unix_epoch(Duration::from_millis(now.0));
+    let verified =
+        verifier.verify_server_cert(&CertificateDer::from(own.as_slice()), &above, &name, &[], now);
+    verified.map(drop).map_err(|error| match error {
+        Error::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<NoRecordFits>() => {
+            "other data".to_owned()
+        }
+        other => other.to_string(),
+    })
+}
+
 impl ServerCertVerifier for DaneVerifier {
     fn verify_server_cert(
         &self,
@@ -206,7 +232,7 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let names = vec!["mx.example.org".to_owned(), data_as_name(data)];
     let verifier = DaneVerifier::new(vec![record].into(), names.into(), provider);
-    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_795_000_000));
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(1_795_000_000));
     let verified = verifier.verify_server_cert(&own, &[above], &name, &[], now);
     match usage {
         Usage::Server => assert_eq!(verified.is_ok(), believed_as_itself),

@@ -129,6 +129,11 @@ impl Identity {
         self.key.end_entity_cert().ok().and_then(tlsa::of_certificate)
     }
 
+    /// What is shown to clients in DER, the server's own certificate first.
+    pub fn chain(&self) -> Vec<Vec<u8>> {
+        self.key.cert.iter().map(|one| one.to_vec()).collect()
+    }
+
     fn fits(&self, name: &str) -> bool {
         self.names.iter().any(|own| match own.strip_prefix("*.") {
             Some(parent) => name

@@ -7,6 +7,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use webpki::EndEntityCert;
 
+pub use crate::dane::believes;
+
 /// SHA-256 of a public key (a SubjectPublicKeyInfo).
 pub type KeyHash = [u8; 32];
 
@@ -24,6 +26,12 @@ pub fn of_pem(pem: &[u8]) -> Option<KeyHash> {
             .ok()
             .map(|key| hash(&key)),
     }
+}
+
+/// The certificates of a PEM file in DER, as they stand there; nothing when one of them cannot be read.
+pub fn chain_of_pem(pem: &[u8]) -> Vec<Vec<u8>> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    all.map_or_else(|_| Vec::new(), |all| all.iter().map(|one| one.to_vec()).collect())
 }
 
 fn hash(key: &[u8]) -> KeyHash {
@@ -45,6 +53,12 @@ mod tests {
             Some(certificate)
         );
         assert_eq!(of_certificate(made.cert.der()), Some(certificate));
+        let chain = format!("{}{}", made.cert.pem(), made.cert.pem());
+        assert_eq!(
+            chain_of_pem(chain.as_bytes()),
+            [made.cert.der().to_vec(), made.cert.der().to_vec()]
+        );
+        assert_eq!(chain_of_pem(b"junk"), Vec::<Vec<u8>>::new());
         assert_eq!(of_pem(b""), None);
         assert_eq!(
             of_pem(made.signing_key.serialize_pem().as_bytes()),

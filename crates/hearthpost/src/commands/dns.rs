@@ -1,5 +1,9 @@
 //! `hearthpost dns …`
 
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use world_real::clock::RealClock;
 use world_real::tlsa;
@@ -10,13 +14,14 @@ use crate::control::Request;
 use crate::control::dns::{Facts, Request as DnsRequest, Server, hex};
 use crate::dns::gather;
 use crate::dns::judge::{Finding, Level, findings};
-use crate::dns::records::{Record, Wanted, wanted};
+use crate::dns::leaving;
+use crate::dns::records::{Record, STS_MODE, Wanted, wanted};
 use crate::dns::zone;
 use crate::exit::{Failure, Outcome};
 use crate::files::read_at_most;
 use crate::limits::NAMED_FILE_BYTES;
-use crate::serve;
 use crate::server::Kind;
+use crate::{outward, serve};
 
 /// Runs the command.
 pub fn run(command: DnsCommand, clock: &RealClock) -> Outcome<()> {
@@ -75,26 +80,37 @@ fn facts(domain: &str, common: &Common) -> Outcome<(Facts, Server)> {
     let facts: Facts = parse(ask(common, Request::Dns(request))?)?;
     let server = match &facts.server {
         Some(server) => server.clone(),
-        None => of_settings(common)?,
+        None => of_settings(common, &facts.domain)?,
     };
     Ok((facts, server))
 }
 
-fn of_settings(common: &Common) -> Outcome<Server> {
+fn of_settings(common: &Common, domain: &str) -> Outcome<Server> {
     let config = serve::read(&common.config)?.config;
     let doors = Kind::ALL.into_iter().flat_map(|kind| {
         let addresses = serve::addresses(&config, kind).iter();
         addresses.map(move |address| (kind.name().to_owned(), address.port()))
     });
     // A file that cannot be read is `config check`'s to complain of.
-    let hash = |path: &std::path::Path| {
-        let contents = read_at_most(path, NAMED_FILE_BYTES).ok()?;
-        tlsa::of_pem(&contents.bytes).map(hex)
-    };
+    let pem = |path: &Path| Some(read_at_most(path, NAMED_FILE_BYTES).ok()?.bytes);
+    let hash = |path: &Path| tlsa::of_pem(&pem(path)?).map(hex);
+    let files = config.tls.as_ref();
+    let chain = files.and_then(|files| pem(&files.certificate));
     Ok(Server {
         doors: doors.collect(),
-        tlsa: config.tls.as_ref().and_then(|files| hash(&files.certificate)),
+        tlsa: files.and_then(|files| hash(&files.certificate)),
+        chain: chain.map_or_else(Vec::new, |pem| {
+            tlsa::chain_of_pem(&pem)
+                .iter()
+                .map(|one| STANDARD.encode(one))
+                .collect()
+        }),
         next_tlsa: config.next_certificate.as_deref().and_then(hash),
+        sources: [config.deliver.source_v4, config.deliver.source_v6]
+            .into_iter()
+            .flatten()
+            .collect(),
+        leaving: leaving::of(&outward::rules(&config), domain),
         hostname: config.hostname,
     })
 }
@@ -112,11 +128,24 @@ fn as_json(facts: &Facts, server: &Server, wanted: &Wanted) -> Value {
         "host": server.hostname,
         "records": wanted.records.iter().map(one).collect::<Vec<_>>(),
         "not_yet": wanted.not_yet.iter().map(one).collect::<Vec<_>>(),
-        "mta_sts_policy": { "url": address, "text": policy },
+        "mta_sts_policy": { "url": address, "text": policy, "remark": STS_MODE },
     })
 }
 
 fn lines(wanted: &Wanted) -> Vec<String> {
+    let mut lines = rows(&wanted.records);
+    lines.push(String::new());
+    lines.push("Not yet, because this server has no door for HTTPS:".to_owned());
+    lines.extend(rows(&wanted.not_yet));
+    let (address, policy) = &wanted.mta_sts_policy;
+    lines.push(format!("MTA-STS also needs a text like this at {address}:"));
+    lines.extend(policy.lines().map(|line| format!("  {line}")));
+    lines.push(format!("  ! {STS_MODE}."));
+    lines
+}
+
+/// A table, with what there is to remark below a record.
+fn rows(records: &[Record]) -> Vec<String> {
     let row = |record: &Record| {
         vec![
             record.name.clone(),
@@ -126,13 +155,13 @@ fn lines(wanted: &Wanted) -> Vec<String> {
         ]
     };
     let head = ["NAME", "TYPE", "STATE", "VALUE"];
-    let mut lines = table(&head, &wanted.records.iter().map(row).collect::<Vec<_>>());
-    lines.push(String::new());
-    lines.push("Not yet, because this server has no door for HTTPS:".to_owned());
-    lines.extend(table(&head, &wanted.not_yet.iter().map(row).collect::<Vec<_>>()));
-    let (address, policy) = &wanted.mta_sts_policy;
-    lines.push(format!("MTA-STS also needs this text at {address}:"));
-    lines.extend(policy.lines().map(|line| format!("  {line}")));
+    let rows = table(&head, &records.iter().map(row).collect::<Vec<_>>());
+    let remarks = records.iter().map(|record| record.remark.as_ref());
+    let mut lines = Vec::new();
+    for (row, remark) in rows.into_iter().zip([None].into_iter().chain(remarks)) {
+        lines.push(row);
+        lines.extend(remark.map(|remark| format!("  ! {remark}")));
+    }
     lines
 }
 

@@ -1,10 +1,15 @@
 //! What the server knows of itself that stands in DNS: asked by `hearthpost dns`, which makes records of it and compares.
 
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::dkim::{self, Shown};
-use crate::services::Services;
+use crate::dns::leaving::{self, Leaving};
+use crate::services::{Live, Services};
 
 /// What can be asked.
 #[derive(Serialize, Deserialize)]
@@ -29,7 +34,7 @@ pub struct Facts {
 }
 
 /// What is known of the server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
     /// its name
     pub hostname: String,
@@ -39,6 +44,15 @@ pub struct Server {
     pub tlsa: Option<String>,
     /// the same of the certificate that comes next
     pub next_tlsa: Option<String>,
+    /// the certificates that it shows, its own first: DER in base64
+    #[serde(default)]
+    pub chain: Vec<String>,
+    /// addresses that the settings make mail leave from
+    #[serde(default)]
+    pub sources: Vec<IpAddr>,
+    /// by whom else the domain's mail leaves
+    #[serde(default)]
+    pub leaving: Leaving,
 }
 
 /// Answers.
@@ -50,18 +64,39 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
     };
     Answer::done(Facts {
         keys: dkim::shown(services, Some(&known.name)).await,
+        server: services.live.get().map(|live| of_live(live, &known.name)),
         domain: known.name,
-        server: services.live.get().map(|live| Server {
-            hostname: live.hostname.clone(),
-            doors: live
-                .doors
-                .iter()
-                .map(|(name, at)| ((*name).to_owned(), at.port()))
-                .collect(),
-            tlsa: live.reload.tlsa().map(hex),
-            next_tlsa: live.reload.next_tlsa().map(hex),
-        }),
     })
+}
+
+/// What the running server knows of itself, for a domain of its own.
+pub fn of_live(live: &Live, domain: &str) -> Server {
+    let delivery = live.remote.settings();
+    Server {
+        hostname: live.hostname.clone(),
+        doors: live
+            .doors
+            .iter()
+            .map(|(name, at)| ((*name).to_owned(), at.port()))
+            .collect(),
+        tlsa: live.reload.tlsa().map(hex),
+        next_tlsa: live.reload.next_tlsa().map(hex),
+        chain: live
+            .reload
+            .chain()
+            .iter()
+            .map(|one| STANDARD.encode(one))
+            .collect(),
+        sources: sources(&delivery),
+        leaving: leaving::of(&delivery.routes, domain),
+    }
+}
+
+/// What the settings bind connections to.
+fn sources(delivery: &deliver::settings::Settings) -> Vec<IpAddr> {
+    let four = delivery.v4.address.map(IpAddr::V4);
+    let six = delivery.v6.address.map(IpAddr::V6);
+    four.into_iter().chain(six).collect()
 }
 
 /// As TLSA records are written.

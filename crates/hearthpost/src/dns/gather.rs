@@ -5,16 +5,17 @@ use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr};
 use std::task::Poll;
 
+use deliver::remote::hosts::is_public;
 use msgauth::desk::Desk;
 use msgauth::iprev::{self, IprevEvidence};
 use msgauth::limits::{IPREV_QUESTIONS, IPREV_TIME, SPF_QUESTIONS, SPF_TIME};
 use msgauth::spf::{self, Question, Sender, SpfEvidence};
-use world::clock::Clock;
+use world::clock::{Clock, UnixMs};
 use world::dns::{Dns, Lookup, Record as Answer, RecordType};
 
 use super::records::Wanted;
 use crate::control::dns::Server;
-use crate::limits::DNS_CHECK_ADDRESSES;
+use crate::limits::{DNS_CHECK_ADDRESSES, DNS_CHECK_SMARTHOSTS};
 
 /// An address that is nobody's (RFC 5737): what SPF says of it has to read the whole record.
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -26,12 +27,16 @@ pub struct Evidence {
     pub lookups: BTreeMap<(String, &'static str), Lookup>,
     /// the server's addresses
     pub addresses: Vec<IpAddr>,
-    /// what SPF says of each of them
+    /// what SPF says of each of them, and of those that the settings make mail leave from
     pub spf: Vec<SpfEvidence>,
+    /// what it says of the addresses of each smarthost, by its name
+    pub smarthosts: Vec<(String, Vec<SpfEvidence>)>,
     /// what it says of somebody else
     pub spf_of_nobody: Option<SpfEvidence>,
     /// whether each address has a name that leads back
     pub iprev: Vec<IprevEvidence>,
+    /// when it was asked
+    pub now: UnixMs,
 }
 
 impl Evidence {
@@ -49,14 +54,22 @@ pub async fn all(
     server: &Server,
     wanted: &Wanted,
 ) -> Evidence {
-    let mut evidence = Evidence::default();
+    let mut evidence = Evidence {
+        now: clock.now(),
+        ..Evidence::default()
+    };
     let questions = questions(server, wanted);
     let lookups = together(questions.iter().map(|((name, _), kind)| dns.lookup(name, *kind))).await;
     evidence.lookups = questions.keys().cloned().zip(lookups).collect();
     evidence.addresses = addresses(&evidence, &server.hostname);
-    let clients = evidence.addresses.iter().copied().chain([NOBODY]);
-    evidence.spf = together(clients.map(|client| spf(dns, clock, domain, server, client))).await;
+    let spf_of = |client| spf(dns, clock, domain, server, client);
+    let clients = own_clients(server, &evidence).into_iter().chain([NOBODY]);
+    evidence.spf = together(clients.map(spf_of)).await;
     evidence.spf_of_nobody = evidence.spf.pop();
+    for (host, addresses) in smarthosts(server, &evidence) {
+        let all = together(addresses.into_iter().map(spf_of)).await;
+        evidence.smarthosts.push((host, all));
+    }
     let names = evidence
         .addresses
         .iter()
@@ -69,7 +82,8 @@ pub async fn all(
 fn questions(server: &Server, wanted: &Wanted) -> BTreeMap<(String, &'static str), RecordType> {
     let own = ["A", "AAAA", "CNAME"].map(|kind| (server.hostname.as_str(), kind));
     let records = wanted.records.iter().map(|one| (one.name.as_str(), one.kind));
-    let asked = records.chain(own);
+    let hosts = named_smarthosts(server).flat_map(|host| ["A", "AAAA"].map(|kind| (host, kind)));
+    let asked = records.chain(own).chain(hosts);
     asked
         .filter_map(|(name, kind)| Some(((name.to_owned(), kind), type_of(kind)?)))
         .collect()
@@ -93,7 +107,37 @@ async fn together<T>(waits: impl Iterator<Item = impl Future<Output = T>>) -> Ve
     waits.into_iter().filter_map(|(_, result)| result).collect()
 }
 
-/// Types that can be asked for; SRV cannot, so such records are not checked.
+/// Smarthosts that are told by name, so that DNS knows their addresses.
+fn named_smarthosts(server: &Server) -> impl Iterator<Item = &str> {
+    let hosts = server.leaving.smarthosts.iter().map(|one| one.host.as_str());
+    hosts
+        .filter(|host| host.parse::<IpAddr>().is_err())
+        .take(DNS_CHECK_SMARTHOSTS)
+}
+
+/// Each smarthost, with what it may be known by: its address, or those of its name.
+fn smarthosts(server: &Server, evidence: &Evidence) -> Vec<(String, Vec<IpAddr>)> {
+    let all = server.leaving.smarthosts.iter().take(DNS_CHECK_SMARTHOSTS);
+    let of = |host: &str| match host.parse() {
+        Ok(address) => vec![address],
+        Err(_) => addresses(evidence, host),
+    };
+    all.map(|one| (one.host.clone(), of(&one.host))).collect()
+}
+
+/// Where mail that leaves straight from here comes from: the addresses of our name, and those of the settings.
+fn own_clients(server: &Server, evidence: &Evidence) -> Vec<IpAddr> {
+    let sources = server
+        .sources
+        .iter()
+        .copied()
+        .filter(|address| is_public(*address));
+    let mut clients = evidence.addresses.clone();
+    clients.extend(sources.filter(|source| !evidence.addresses.contains(source)));
+    clients
+}
+
+/// Types that can be asked for.
 fn type_of(kind: &str) -> Option<RecordType> {
     match kind {
         "MX" => Some(RecordType::Mx),
@@ -102,6 +146,7 @@ fn type_of(kind: &str) -> Option<RecordType> {
         "A" => Some(RecordType::A),
         "AAAA" => Some(RecordType::Aaaa),
         "CNAME" => Some(RecordType::Cname),
+        "SRV" => Some(RecordType::Srv),
         _ => None,
     }
 }

@@ -4,13 +4,14 @@ use msgauth::dkim::key::Key;
 use msgauth::dmarc::record::{DmarcRecord, Policy};
 use msgauth::evidence::printable;
 use msgauth::iprev::IprevResult;
-use msgauth::spf::rule::Rule;
-use msgauth::spf::{SpfResult, record::is_record};
+use msgauth::spf::record::is_record;
 use serde::Serialize;
 use world::dns::{Lookup, Record as Answer, Security};
 
 use super::gather::Evidence;
 use super::records::{Purpose, Record, Wanted};
+use super::tlsa::Served;
+use super::{spf, srv, tlsa};
 use crate::control::dns::Server;
 
 /// How it is.
@@ -64,39 +65,44 @@ pub struct Finding {
 /// Everything, in the order of the records.
 pub fn findings(domain: &str, server: &Server, wanted: &Wanted, evidence: &Evidence) -> Vec<Finding> {
     let mut findings = vec![host(server, evidence)];
+    let served = Served::of(server, evidence.now);
     let mut tlsa = Vec::new();
     for record in &wanted.records {
         let lookup = evidence.lookup(&record.name, record.kind);
         match record.purpose {
             Purpose::Mx => findings.push(of(record, lookup, |found| mx(server, found))),
-            Purpose::Spf => findings.push(spf(domain, record, lookup, evidence)),
+            Purpose::Spf => findings.push(spf::judge(domain, server, record, (lookup, evidence))),
             Purpose::SpfHost => findings.push(of(record, lookup, spf_of_host)),
             Purpose::Dkim => findings.push(of(record, lookup, |found| dkim(record, found))),
             Purpose::Dmarc => findings.push(of(record, lookup, dmarc)),
             Purpose::TlsRpt => findings.push(of(record, lookup, tls_rpt)),
             Purpose::Tlsa => tlsa.push((record, lookup)),
-            Purpose::Srv | Purpose::MtaSts | Purpose::Autoconfig => {}
+            Purpose::Srv => findings.push(of(record, lookup, |found| srv::judge(server, record, found))),
+            Purpose::MtaSts | Purpose::Autoconfig => {}
         }
     }
     findings.extend(
         tlsa.iter()
-            .map(|(record, lookup)| of(record, *lookup, |found| self::tlsa(record, found))),
+            .map(|(record, lookup)| of(record, *lookup, |found| tlsa::judge(&served, record, found))),
     );
+    if let Some((record, lookup)) = tlsa.first() {
+        findings.extend(tlsa::others(&served, &record.name, *lookup));
+    }
     findings.extend(evidence.iprev.iter().map(|one| iprev(server, one)));
     findings
 }
 
 /// What a record's own rule says: how it is, and what to do.
-type Said = (Level, String);
+pub(super) type Said = (Level, String);
 
 /// What is there, as the rules of the records look at it.
-struct Found<'a> {
-    records: &'a [Answer],
-    security: Security,
+pub(super) struct Found<'a> {
+    pub(super) records: &'a [Answer],
+    pub(super) security: Security,
 }
 
 impl Found<'_> {
-    fn texts(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn texts(&self) -> impl Iterator<Item = &[u8]> {
         self.records.iter().filter_map(|record| match record {
             Answer::Txt(text) => Some(text.as_slice()),
             _ => None,
@@ -105,7 +111,7 @@ impl Found<'_> {
 }
 
 /// Joins a record, what was answered and its rule. Without an answer nothing is known.
-fn of(record: &Record, lookup: Option<&Lookup>, rule: impl FnOnce(&Found<'_>) -> Said) -> Finding {
+pub(super) fn of(record: &Record, lookup: Option<&Lookup>, rule: impl FnOnce(&Found<'_>) -> Said) -> Finding {
     let (found, (level, fix)) = match lookup {
         Some(Lookup::Answer {
             records, security, ..
@@ -149,7 +155,7 @@ fn word(purpose: Purpose) -> String {
 }
 
 /// Strangers' texts are cut and made printable.
-fn shown(records: &[Answer]) -> String {
+pub(super) fn shown(records: &[Answer]) -> String {
     let one = |record: &Answer| match record {
         Answer::Txt(text) => printable(text),
         Answer::Mx(preference, host) => format!("{preference} {}", printable(host.as_bytes())),
@@ -160,6 +166,9 @@ fn shown(records: &[Answer]) -> String {
         Answer::A(address) => address.to_string(),
         Answer::Aaaa(address) => address.to_string(),
         Answer::Ptr(name) | Answer::Cname(name) => printable(name.as_bytes()),
+        Answer::Srv(priority, weight, port, host) => {
+            format!("{priority} {weight} {port} {}", printable(host.as_bytes()))
+        }
     };
     let all: Vec<String> = records.iter().take(SHOWN).map(one).collect();
     let more = match records.len().saturating_sub(SHOWN) {
@@ -172,15 +181,15 @@ fn shown(records: &[Answer]) -> String {
 /// Records of one answer that are shown.
 const SHOWN: usize = 8;
 
-fn good() -> Said {
+pub(super) fn good() -> Said {
     (Level::Good, String::new())
 }
 
-fn wrong(fix: &str) -> Said {
+pub(super) fn wrong(fix: &str) -> Said {
     (Level::Wrong, fix.to_owned())
 }
 
-fn note(fix: &str) -> Said {
+pub(super) fn note(fix: &str) -> Said {
     (Level::Note, fix.to_owned())
 }
 
@@ -244,44 +253,6 @@ fn mx(server: &Server, found: &Found<'_>) -> Said {
     }
 }
 
-fn spf(domain: &str, record: &Record, lookup: Option<&Lookup>, evidence: &Evidence) -> Finding {
-    let mut finding = of(record, lookup, |found| {
-        match found.texts().filter(|text| is_record(text)).count() {
-            0 => wrong("Publish it: it names this server by its MX record"),
-            1 => good(),
-            _ => wrong("Leave one: with several SPF records none counts (RFC 7208 §4.5)"),
-        }
-    });
-    if finding.level != Level::Good {
-        return finding;
-    }
-    let all = evidence.spf.iter().chain(&evidence.spf_of_nobody);
-    let broken = all.clone().find(|one| one.result == SpfResult::PermError);
-    let unanswered = all.clone().find(|one| one.result == SpfResult::TempError);
-    let nobody = evidence.spf_of_nobody.as_ref().map(|one| one.result);
-    let foreign = evidence.spf.iter().find(|one| one.result != SpfResult::Pass);
-    (finding.level, finding.fix) = if let Some(broken) = broken {
-        let shorter = match broken.rule {
-            Rule::TooManyTerms | Rule::TooManyVoids => {
-                ". Name addresses (ip4:, ip6:) in place of include:, a and mx"
-            }
-            _ => "",
-        };
-        wrong(&format!("Correct it: {broken}{shorter}"))
-    } else if let Some(unanswered) = unanswered {
-        (Level::Unknown, format!("Ask again later: {unanswered}"))
-    } else if let Some(foreign) = foreign {
-        wrong(&format!("Name {} in it: {foreign}", foreign.client))
-    } else if nobody == Some(SpfResult::Pass) {
-        wrong(&format!("Narrow it: it lets everybody send for {domain}"))
-    } else if matches!(nobody, Some(SpfResult::Neutral | SpfResult::None)) {
-        note("End it with -all (or ~all): as it is, it says nothing of other senders")
-    } else {
-        good()
-    };
-    finding
-}
-
 fn spf_of_host(found: &Found<'_>) -> Said {
     match found.texts().filter(|text| is_record(text)).count() {
         0 => note("Publish it, so that this server's own reports are confirmed"),
@@ -341,47 +312,6 @@ fn tls_rpt(found: &Found<'_>) -> Said {
     }
 }
 
-/// DANE binds: where there are records, one must be of the key that is served, and one of the key that comes next, before it comes.
-fn tlsa(record: &Record, found: &Found<'_>) -> Said {
-    let (is_next, wanted) = (record.state.as_deref() == Some("next"), record.value.as_str());
-    let listed = found
-        .records
-        .iter()
-        .any(|one| shown(std::slice::from_ref(one)) == wanted);
-    let any = found.records.iter().any(|one| matches!(one, Answer::Tlsa(..)));
-    let others = found
-        .records
-        .iter()
-        .any(|one| matches!(one, Answer::Tlsa(usage, selector, matching, _) if (*usage, *selector, *matching) != (3, 1, 1)));
-    match (listed, any, is_next, found.security) {
-        (true, _, _, Security::Secure) => good(),
-        (true, ..) => note("It counts only where DNSSEC signs the name, which this answer did not show"),
-        (false, true, false, _) if others => {
-            note("No record 3 1 1 has the served key; whether one of the others fits is not checked here")
-        }
-        (false, true, false, _) => wrong(
-            "Publish it now: none of the records has the key that is served, so servers that check DANE bring no mail",
-        ),
-        (false, true, true, _) => wrong(
-            "Publish it, and wait for a day, before that certificate is used: else servers that check DANE bring no mail",
-        ),
-        (false, false, ..) => note("Publish it where DNSSEC signs the name"),
-    }
-}
-
-/// Whether there are records that bind, of the form that is checked here, and none fits.
-pub fn tlsa_lacks(lookup: &Lookup, hash: &str) -> bool {
-    let Lookup::Answer { records, .. } = lookup else {
-        return false;
-    };
-    let wanted = format!("3 1 1 {hash}");
-    let of_form = records.iter().all(|one| matches!(one, Answer::Tlsa(3, 1, 1, _)));
-    of_form
-        && !records
-            .iter()
-            .any(|one| shown(std::slice::from_ref(one)) == wanted)
-}
-
 fn iprev(server: &Server, evidence: &msgauth::iprev::IprevEvidence) -> Finding {
     let name = evidence.name.as_deref();
     let (level, fix) = match (evidence.result, name) {
@@ -416,6 +346,7 @@ pub mod tests {
     use testkit::dns::SimDns;
 
     use super::super::gather;
+    use super::super::leaving::{Leaving, Smarthost};
     use super::super::records::tests::facts;
     use super::super::records::wanted;
     use super::*;
@@ -445,16 +376,28 @@ pub mod tests {
             _smtp._tls.example.org TXT "v=TLSRPTv1; rua=mailto:postmaster@example.org"
             _25._tcp.mail.example.org TLSA 3 1 1 {served}
             _25._tcp.mail.example.org TLSA 3 1 1 {next}
+            _submissions._tcp.example.org SRV 0 1 465 mail.example.org
+            _submission._tcp.example.org SRV 0 0 0 .
+            _imaps._tcp.example.org SRV 0 1 993 mail.example.org
+            _imap._tcp.example.org SRV 0 0 0 .
+            _pop3s._tcp.example.org SRV 0 0 0 .
+            _pop3._tcp.example.org SRV 0 0 0 .
             "#
         )
     }
 
     /// What is not good in a zone: what about, how, and the first word of what to do.
     async fn found(zone: &str) -> Vec<(String, Level, String)> {
+        found_by(zone, |_| {}).await
+    }
+
+    /// The same for a server that differs.
+    async fn found_by(zone: &str, differs: impl FnOnce(&mut Server)) -> Vec<(String, Level, String)> {
         let clock = SimClock::new();
         let dns = SimDns::new(clock.door(), zone).unwrap();
         let facts = facts();
-        let server = facts.server.clone().unwrap();
+        let mut server = facts.server.clone().unwrap();
+        differs(&mut server);
         let wanted = wanted(&facts, &server);
         let evidence = gather::all(&dns, &*clock.door(), &facts.domain, &server, &wanted).await;
         let all = findings(&facts.domain, &server, &wanted, &evidence);
@@ -527,6 +470,70 @@ pub mod tests {
                 Wrong,
                 "Publish it again",
             ),
+            (
+                "_imaps._tcp.example.org SRV 0 1 993 mail.example.org",
+                "",
+                "srv",
+                Note,
+                "Publish it, so that nobody has to type",
+            ),
+            (
+                "_pop3._tcp.example.org SRV 0 0 0 .",
+                "",
+                "srv",
+                Note,
+                "Publish it, so that programs do not look",
+            ),
+            ("SRV 0 1 993 mail", "SRV 5 0 993 MAIL", "", Level::Good, ""),
+            (
+                "SRV 0 1 993 mail",
+                "SRV 0 1 9930 mail",
+                "srv",
+                Wrong,
+                "Correct its port: programs are sent to 9930",
+            ),
+            (
+                "SRV 0 1 993 mail.example.org",
+                "SRV 0 1 993 other.example",
+                "srv",
+                Wrong,
+                "Name this server: programs are sent to other.example (port 993)",
+            ),
+            (
+                "SRV 0 1 465 mail.example.org",
+                "SRV 0 0 0 .",
+                "srv",
+                Wrong,
+                "Replace it: a point says",
+            ),
+            (
+                "SRV 0 1 993 mail.example.org",
+                "SRV 0 1 993 mail.example.org\n_imaps._tcp.example.org SRV 5 1 993 second.example",
+                "srv",
+                Note,
+                "Programs are also sent to second.example",
+            ),
+            (
+                "_pop3._tcp.example.org SRV 0 0 0 .",
+                "_pop3._tcp.example.org SRV 0 1 110 mail.example.org",
+                "srv",
+                Wrong,
+                "Replace it, or open the door: programs are sent to port 110",
+            ),
+            (
+                "_pop3._tcp.example.org SRV 0 0 0 .",
+                "_pop3._tcp.example.org SRV 0 1 110 pop.example",
+                "srv",
+                Note,
+                "Programs are sent to pop.example (port 110)",
+            ),
+            (
+                "_imap._tcp.example.org SRV 0 0 0 .",
+                "_imap._tcp.example.org !servfail",
+                "srv",
+                Unknown,
+                "Ask again",
+            ),
             ("p=reject", "p=none", "dmarc", Note, "p=none asks"),
             ("p=reject", "p=rejekt", "dmarc", Wrong, "Correct it"),
             ("v=DMARC1", "v=DMARC", "dmarc", Wrong, "Correct it"),
@@ -561,10 +568,15 @@ pub mod tests {
             ),
         ];
         for (from, to, about, level, fix) in table {
-            let all = found(&zone().replacen(from, to, 1)).await;
-            let fits = all
-                .iter()
-                .any(|(a, l, f)| a == about && l == level && f.starts_with(fix));
+            let changed = zone().replacen(from, to, 1);
+            assert_ne!(changed, zone(), "{from}");
+            let all = found(&changed).await;
+            let fits = match *level {
+                Level::Good => all.is_empty(),
+                level => all
+                    .iter()
+                    .any(|(a, l, f)| a == about && *l == level && f.starts_with(fix)),
+            };
             assert!(fits, "{from} -> {to}: {all:?}");
         }
         let many = zone().replace("v=spf1 mx -all", &format!("v=spf1 mx {long}-all"))
@@ -595,6 +607,158 @@ pub mod tests {
                 .any(|(about, level, _)| about == "host" && *level == Wrong),
             "{all:?}"
         );
+    }
+
+    /// A server whose mail, or some of it, leaves by relay.example.
+    fn by_relay(by_default: bool, never_directly: bool) -> impl Fn(&mut Server) {
+        move |server| {
+            server.leaving = Leaving {
+                smarthosts: vec![Smarthost {
+                    route: "relay".to_owned(),
+                    host: "relay.example".to_owned(),
+                    by_default,
+                }],
+                never_directly,
+            };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_is_judged_by_the_addresses_that_the_domains_mail_comes_from() {
+        use Level::{Good, Note, Unknown, Wrong};
+        let relay = "relay.example A 198.51.100.9\nout.relay.example TXT \"v=spf1 ip4:198.51.100.0/24 -all\"\n\
+                     elsewhere.example TXT \"v=spf1 ip4:203.0.113.0/24 -all\"\nme.example TXT \"v=spf1 ip4:192.0.2.25 -all\"\n\
+                     silent.example !timeout\n";
+        let (all, most, some) = (
+            by_relay(true, true),
+            by_relay(true, false),
+            by_relay(false, false),
+        );
+        let nothing = |_: &mut Server| {};
+        let far = |server: &mut Server| server.sources = vec!["203.0.113.5".parse().unwrap()];
+        type Differs<'a> = &'a dyn Fn(&mut Server);
+        let table: &[(Differs<'_>, &str, Level, &str)] = &[
+            // the server, its domain's record, how it is, how the advice begins
+            (&nothing, "v=spf1 include:me.example -all", Good, ""),
+            (&nothing, "v=spf1 a:mail.example.org -all", Good, ""),
+            (&nothing, "v=spf1 ip4:192.0.2.0/28 ~all", Good, ""),
+            (&nothing, "v=spf1 redirect=me.example", Good, ""),
+            (
+                &nothing,
+                "v=spf1 include:elsewhere.example -all",
+                Wrong,
+                "Name 192.0.2.25 in it",
+            ),
+            (
+                &nothing,
+                "v=spf1 include:nowhere.example -all",
+                Wrong,
+                "Correct it",
+            ),
+            (
+                &nothing,
+                "v=spf1 include:silent.example -all",
+                Unknown,
+                "Ask again later",
+            ),
+            (&far, "v=spf1 mx -all", Wrong, "Name 203.0.113.5 in it"),
+            (&far, "v=spf1 mx ip4:203.0.113.5 -all", Good, ""),
+            // all of it leaves by the smarthost: what matters is that one's addresses
+            (
+                &all,
+                "v=spf1 mx -all",
+                Wrong,
+                "Put in what whoever runs relay.example names",
+            ),
+            (
+                &all,
+                "v=spf1 mx ~all",
+                Note,
+                "Put in what whoever runs relay.example names",
+            ),
+            (&all, "v=spf1 include:out.relay.example -all", Good, ""),
+            (&all, "v=spf1 mx a:relay.example -all", Good, ""),
+            (
+                &all,
+                "v=spf1 include:elsewhere.example -all",
+                Note,
+                "Mail leaves by relay.example: whether",
+            ),
+            (
+                &all,
+                "v=spf1 mx ip4:192.0.2.25 -all",
+                Wrong,
+                "Put in what whoever runs relay.example names",
+            ),
+            (&all, "v=spf1 include:out.relay.example", Note, "End it with -all"),
+            (&all, "v=spf1 +all", Wrong, "Narrow it"),
+            // there is a second way straight from here
+            (
+                &most,
+                "v=spf1 include:out.relay.example -all",
+                Wrong,
+                "Name 192.0.2.25 in it",
+            ),
+            (&most, "v=spf1 mx include:out.relay.example -all", Good, ""),
+            (
+                &most,
+                "v=spf1 mx -all",
+                Wrong,
+                "Put in what whoever runs relay.example names",
+            ),
+            // some of it leaves by the smarthost
+            (
+                &some,
+                "v=spf1 mx -all",
+                Note,
+                "Put in what whoever runs relay.example names",
+            ),
+            (&some, "v=spf1 mx include:out.relay.example -all", Good, ""),
+        ];
+        for (server, spf, level, fix) in table {
+            let zone = zone().replace("v=spf1 mx -all", spf) + relay;
+            let told = found_by(&zone, server).await;
+            let told = told.iter().find(|(about, ..)| about == "spf");
+            let told = told.map_or((Good, ""), |(_, level, fix)| (*level, fix.as_str()));
+            assert!(told.0 == *level && told.1.starts_with(fix), "{spf}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn where_a_smarthost_takes_mail_the_record_is_careful_and_says_what_is_missing() {
+        let facts = facts();
+        let record = |differs: &dyn Fn(&mut Server)| {
+            let mut server = facts.server.clone().unwrap();
+            differs(&mut server);
+            let records = wanted(&facts, &server).records;
+            records
+                .into_iter()
+                .find(|one| one.purpose == Purpose::Spf)
+                .unwrap()
+        };
+        let plain = record(&|_| {});
+        assert_eq!((plain.value.as_str(), plain.remark), ("v=spf1 mx -all", None));
+        let relayed = record(&by_relay(true, true));
+        assert_eq!(relayed.value, "v=spf1 mx ~all");
+        let remark = relayed.remark.unwrap();
+        assert!(
+            remark.starts_with("Mail from example.org leaves by relay.example (route \"relay\")")
+                && remark.contains("include:"),
+            "{remark}"
+        );
+        let some = record(&by_relay(false, false)).remark.unwrap();
+        assert!(
+            some.starts_with("Some mail from example.org leaves by relay.example"),
+            "{some}"
+        );
+        let from = record(&|server| {
+            server.sources = vec![
+                "203.0.113.5".parse().unwrap(),
+                "10.0.0.1".parse().unwrap(),
+                "2001:db8::5".parse().unwrap(),
+            ];
+        });
+        assert_eq!(from.value, "v=spf1 mx ip4:203.0.113.5 ip6:2001:db8::5 -all");
     }
 
     #[tokio::test]

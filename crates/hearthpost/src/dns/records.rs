@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::{spf, srv};
 use crate::control::dns::{Facts, Server};
 
 /// What a record is for: a stable word for machines, and the place of its explanation in `docs/run/dns.md`.
@@ -65,6 +66,8 @@ pub struct Record {
     pub value: String,
     /// where it stands in its life: of a key its state, of a TLSA record `served` or `next`
     pub state: Option<String>,
+    /// what only the operator can do about it, in sentences
+    pub remark: Option<String>,
 }
 
 /// All of them.
@@ -78,25 +81,25 @@ pub struct Wanted {
     pub mta_sts_policy: (String, String),
 }
 
-/// Services that mail programs look for (RFC 6186, RFC 8314 §5.1), with our doors for them.
-const SERVICES: [(&str, &str); 6] = [
-    ("_submissions", "submissions"),
-    ("_submission", "submission"),
-    ("_imaps", "imaps"),
-    ("_imap", "imap"),
-    ("_pop3s", "pop3s"),
-    ("_pop3", "pop3"),
-];
+/// About the record of MTA-STS (RFC 8461 §3.1).
+const STS_ID: &str = "The id is an example: any 1 to 32 letters and digits, and others each time the policy's text changes, or nobody fetches it \
+                      again.";
+
+/// About its policy (RFC 8461 §5).
+pub const STS_MODE: &str = "To begin with: failures are reported and stop nothing. When the reports are quiet: mode: enforce, and another id";
 
 /// The records of a domain.
 pub fn wanted(facts: &Facts, server: &Server) -> Wanted {
     let (domain, host) = (facts.domain.as_str(), server.hostname.as_str());
     let mut records = vec![
         record(Purpose::Mx, domain, "MX", format!("10 {host}.")),
-        record(Purpose::Spf, domain, "TXT", "v=spf1 mx -all".to_owned()),
+        Record {
+            remark: spf::remark(domain, server),
+            ..record(Purpose::Spf, domain, "TXT", spf::wanted(server))
+        },
     ];
     if host != domain {
-        records.push(record(Purpose::SpfHost, host, "TXT", "v=spf1 a -all".to_owned()));
+        records.push(record(Purpose::SpfHost, host, "TXT", spf::wanted_of_host(server)));
     }
     records.extend(keys(facts));
     let to = format!("mailto:postmaster@{domain}");
@@ -114,17 +117,13 @@ pub fn wanted(facts: &Facts, server: &Server) -> Wanted {
         format!("v=TLSRPTv1; rua={to}"),
     ));
     records.extend(tlsa(server));
-    records.extend(
-        SERVICES
-            .iter()
-            .map(|(service, door)| srv(domain, server, (service, door))),
-    );
+    records.extend(srv(domain, server));
     Wanted {
         records,
         not_yet: not_yet(domain, host),
         mta_sts_policy: (
             format!("https://mta-sts.{domain}/.well-known/mta-sts.txt"),
-            format!("version: STSv1\nmode: enforce\nmx: {host}\nmax_age: 604800\n"),
+            format!("version: STSv1\nmode: testing\nmx: {host}\nmax_age: 604800\n"),
         ),
     }
 }
@@ -153,23 +152,22 @@ fn tlsa(server: &Server) -> Vec<Record> {
     served.chain(next.map(|hash| one(hash, "next"))).collect()
 }
 
-fn srv(domain: &str, server: &Server, (service, door): (&str, &str)) -> Record {
-    let open = server.doors.iter().find(|(name, _)| name == door);
-    let value = match open {
-        Some((_, port)) => format!("0 1 {port} {}.", server.hostname),
-        None => "0 0 0 .".to_owned(),
-    };
-    record(Purpose::Srv, &format!("{service}._tcp.{domain}"), "SRV", value)
+fn srv(domain: &str, server: &Server) -> impl Iterator<Item = Record> {
+    let all = srv::wanted(domain, server).into_iter();
+    all.map(|(name, value)| record(Purpose::Srv, &name, "SRV", value))
 }
 
 fn not_yet(domain: &str, host: &str) -> Vec<Record> {
     vec![
-        record(
-            Purpose::MtaSts,
-            &format!("_mta-sts.{domain}"),
-            "TXT",
-            "v=STSv1; id=1".to_owned(),
-        ),
+        Record {
+            remark: Some(STS_ID.to_owned()),
+            ..record(
+                Purpose::MtaSts,
+                &format!("_mta-sts.{domain}"),
+                "TXT",
+                "v=STSv1; id=1".to_owned(),
+            )
+        },
         record(
             Purpose::MtaSts,
             &format!("mta-sts.{domain}"),
@@ -192,6 +190,7 @@ fn record(purpose: Purpose, name: &str, kind: &'static str, value: String) -> Re
         kind,
         value,
         state: None,
+        remark: None,
     }
 }
 
@@ -229,6 +228,7 @@ pub mod tests {
                 ],
                 tlsa: Some("ab".repeat(32)),
                 next_tlsa: Some("cd".repeat(32)),
+                ..Server::default()
             }),
         }
     }
@@ -278,9 +278,7 @@ pub mod tests {
         let facts = facts();
         let server = Server {
             hostname: "example.org".to_owned(),
-            doors: Vec::new(),
-            tlsa: None,
-            next_tlsa: None,
+            ..Server::default()
         };
         let records = wanted(&facts, &server).records;
         let count = |purpose| records.iter().filter(|one| one.purpose == purpose).count();

@@ -14,7 +14,10 @@ pub fn text(domain: &str, records: &[Record]) -> String {
     let mut lines = vec![format!("; {domain}: records for its mail")];
     let (here, elsewhere): (Vec<_>, Vec<_>) =
         records.iter().partition(|record| is_within(&record.name, domain));
-    lines.extend(here.iter().map(|record| line(record)));
+    for record in here {
+        lines.extend(record.remark.iter().map(|remark| format!("; {remark}")));
+        lines.push(line(record));
+    }
     if !elsewhere.is_empty() {
         lines.push("; In the zone of the server's own name:".to_owned());
         lines.extend(elsewhere.iter().map(|record| format!("; {}", line(record))));
@@ -64,6 +67,7 @@ mod tests {
             kind: "TXT",
             value: "k".repeat(600),
             state: None,
+            remark: None,
         };
         let strings: Vec<usize> = data(&long).split(' ').map(|string| string.len() - 2).collect();
         assert_eq!(strings, [255, 255, 90]);

@@ -212,7 +212,12 @@ impl House {
             let text = |key: &str| record[key].as_str().unwrap().trim_end_matches('.').to_owned();
             match text("type").as_str() {
                 "TXT" => lines.push(format!("{} 300 TXT \"{}\"", text("name"), text("value"))),
-                "SRV" => {}
+                // The point that says that there is no such door belongs to it.
+                "SRV" => lines.push(format!(
+                    "{} 300 SRV {}",
+                    text("name"),
+                    record["value"].as_str().unwrap()
+                )),
                 kind => lines.push(format!("{} 300 {kind} {}", text("name"), text("value"))),
             }
         }
@@ -286,6 +291,11 @@ fn keys_come_with_a_domain_sign_once_they_are_seen_and_the_check_says_what_is_mi
     assert_ne!(silent.status.code(), Some(0));
     let (code, said) = refused(data, &["dns", "records", "third.example"]);
     assert!(code == 1 && said.contains("third.example"), "{said}");
+    let (code, said) = refused(data, &["dkim", "look", "third.example"]);
+    assert!(
+        code == 1 && said.contains("third.example is no domain of ours"),
+        "{said}"
+    );
 }
 
 /// Debian's knot loads what we print, together with the two records that only the operator can write.

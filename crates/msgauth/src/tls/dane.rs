@@ -161,7 +161,7 @@ fn sorted(records: &[Record], base: String, host: Host<'_>) -> Dane {
 }
 
 /// Of two hashes of the same thing the longer one counts (RFC 7671 §9).
-fn strongest(records: Vec<TlsaRecord>) -> Vec<TlsaRecord> {
+pub fn strongest(records: Vec<TlsaRecord>) -> Vec<TlsaRecord> {
     let kind = |record: &TlsaRecord| (record.usage(), record.selector());
     let long: Vec<_> = records
         .iter()
