@@ -221,6 +221,10 @@ fn local_users(config: &Config) -> Outcome<Vec<(u32, Mailbox)>> {
     config.local.users.iter().map(one).collect()
 }
 
+/// About a server that takes mail from others and asks nothing about it.
+const UNEXAMINED: &str = "smtp.authenticity is off: mail from other servers is taken whoever it claims to be from, your own domains included. Write \
+                          smtp.authenticity = \"note\" to see what would be refused, then \"enforce\".";
+
 /// For whoever checks: what is no problem, but less than it could be.
 pub fn notes(config: &Config) -> Vec<String> {
     let mut notes = Vec::new();
@@ -241,6 +245,9 @@ pub fn notes(config: &Config) -> Vec<String> {
         )
     }));
     notes.extend(config::weaker_fallbacks(&config.routes));
+    if config.authenticity == Authenticity::Off && !config.doors.smtp.is_empty() {
+        notes.push(UNEXAMINED.to_owned());
+    }
     notes
 }
 
@@ -291,5 +298,27 @@ pub async fn add_domains(services: &Services, domains: &[String]) -> Outcome<()>
         Answer::Done(_) => Ok(()),
         Answer::Refused(text) | Answer::Wrong(text) => Err(Failure::Usage(text)),
         Answer::Failed(text) => Err(Failure::Disk(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_settings_are_in_order_and_who_leaves_authors_unexamined_is_told() {
+        let sample = include_str!("../../../packaging/hearthpost.toml");
+        let read = |text: &str| config::read(text).unwrap().config;
+        let tells = |config: &Config| notes(config).iter().any(|note| note == UNEXAMINED);
+        let config = read(sample);
+        assert_eq!(config.authenticity, Authenticity::Note);
+        assert!(!tells(&config));
+        let silent = sample.replace("authenticity = \"note\"", "");
+        assert!(tells(&read(&silent)));
+        let no_strangers = silent.replace("smtp = [\"0.0.0.0:25\", \"[::]:25\"]", "");
+        assert!(
+            !tells(&read(&no_strangers)),
+            "nobody brings mail that could be examined"
+        );
     }
 }
