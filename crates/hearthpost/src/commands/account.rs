@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ask, parse, read_csv, send_as, show, size, size_text, table};
+use super::{ask, not_done, parse, read_csv, send_as, show, size, size_text, table};
 use crate::cli::{AccountCommand, Common};
 use crate::control::Request;
 use crate::control::account::{Change, Made, New, Request as AccountRequest};
@@ -119,7 +119,11 @@ fn remove(common: &Common, address: String, yes: bool) -> Outcome<()> {
         ask(common, Request::Account(AccountRequest::Remove { address }))?;
         held.removed = true;
     }
-    show(common, &held, || removal_lines(&held))
+    show(common, &held, || removal_lines(&held))?;
+    match yes {
+        true => Ok(()),
+        false => not_done("remove the account"),
+    }
 }
 
 fn removal_lines(held: &Holdings) -> Vec<String> {
@@ -142,7 +146,7 @@ fn removal_lines(held: &Holdings) -> Vec<String> {
     if held.removed {
         return vec![format!("Removed {address} with all its mail ({mail}).")];
     }
-    let mut lines = vec![format!("{address} has {mail}. Nothing was changed yet.")];
+    let mut lines = vec![format!("{address} has {mail}.")];
     if !held.sample.is_empty() {
         let row = |one: &Held| {
             vec![
@@ -160,9 +164,7 @@ fn removal_lines(held: &Holdings) -> Vec<String> {
     if more > 0 {
         lines.push(format!("… and {more} more."));
     }
-    lines.push(
-        "Removed mail cannot be brought back. To remove the account, say the same with --yes.".to_owned(),
-    );
+    lines.push("Removed mail cannot be brought back.".to_owned());
     lines
 }
 

@@ -29,11 +29,13 @@ pub fn undo(id: String, common: &Common) -> Outcome<()> {
     let done = ask(common, Request::History(HistoryRequest::Undo { id: id.clone() }))?;
     show(common, &done, || {
         let text = |field: &str| done[field].as_str().unwrap_or_default();
-        let mut line = format!(
-            "Took {id} back: the {} {} is as before.",
-            text("noun"),
-            text("name")
-        );
+        let (noun, name) = (text("noun"), text("name"));
+        let mut line = match noun {
+            "tls" => format!(
+                "Took {id} back: of the TLS of {name} is said what was said before. See it with: hearthpost tls show {name}"
+            ),
+            noun => format!("Took {id} back: the {noun} {name} is as before."),
+        };
         if let Some(password) = done["password"].as_str() {
             line.push_str(&format!(" Its new password is shown this once: {password}"));
         }

@@ -6,7 +6,7 @@ use queue::params::TlsWish;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{block_on, data_dir, parse, show, size_text, table};
+use super::{block_on, data_dir, not_done, parse, show, size_text, table};
 use crate::cli::{ChangeArgs, Common, QueueCommand, SelectionArgs};
 use crate::control::Request;
 use crate::control::client::{Link, connect};
@@ -154,7 +154,11 @@ fn change(act: Act, args: ChangeArgs) -> Outcome<()> {
     }
     let data = data_dir(&common)?;
     let came = block_on(changed(&data, act, &selection, yes))?;
-    show(&common, &came, || told(act, &came, yes))
+    show(&common, &came, || told(act, &came, yes))?;
+    match yes || came.matched == 0 {
+        true => Ok(()),
+        false => not_done(&format!("{} them", act.name())),
+    }
 }
 
 fn is_everybody(selection: &Selection) -> bool {
@@ -218,16 +222,12 @@ fn told(act: Act, came: &Came, yes: bool) -> Vec<String> {
         }
         return lines;
     }
-    let mut lines = vec![format!(
-        "{} meant, nothing was changed yet:",
-        recipients(came.matched)
-    )];
+    let mut lines = vec![format!("{} meant:", recipients(came.matched))];
     lines.extend(rows(&came.sample));
     let more = came.matched - came.sample.len() as u64;
     if more > 0 {
         lines.push(format!("… and {more} more."));
     }
-    lines.push(format!("To {} them, say the same with --yes.", act.name()));
     lines
 }
 

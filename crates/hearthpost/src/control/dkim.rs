@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use world::clock::UnixMs;
 
 use super::{Answer, By};
-use crate::dkim::{Entry, Stage, Unfulfilled};
+use crate::dkim::{Entry, Stage, Unfulfilled, not_ours};
 use crate::services::Services;
 
 /// What can be asked of keys.
@@ -64,15 +64,8 @@ pub async fn answer(services: &Services, by: &By, request: Request) -> Answer {
     let (domain, done) = match request {
         Request::List { domain } => return list(services, domain.as_deref()).await,
         Request::Make { domain } => {
-            if !services
-                .directory
-                .domains()
-                .iter()
-                .any(|one| one.name.eq_ignore_ascii_case(&domain))
-            {
-                return Answer::Refused(format!(
-                    "{domain} is no domain of ours. See all with: hearthpost domain list"
-                ));
+            if !keys.is_ours(&domain) {
+                return Answer::Refused(not_ours(&domain));
             }
             keys.provide(Some(&domain), by).await;
             let silent = keys.silent().await;
@@ -113,7 +106,12 @@ pub async fn answer(services: &Services, by: &By, request: Request) -> Answer {
 }
 
 async fn list(services: &Services, domain: Option<&str>) -> Answer {
-    Answer::done(shown(services, domain).await)
+    let all = shown(services, domain).await;
+    // Keys of a domain that is gone are still there while mail that they signed is on its way.
+    match domain.filter(|domain| all.is_empty() && !services.keys.is_ours(domain)) {
+        Some(domain) => Answer::Refused(not_ours(domain)),
+        None => Answer::done(all),
+    }
 }
 
 /// Every key, or those of a domain.

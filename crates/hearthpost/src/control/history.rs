@@ -91,7 +91,7 @@ pub struct Subject {
 pub struct Record {
     /// who
     pub by: String,
-    /// `domain`, `account`, `alias`, or another for which there is no undo
+    /// `domain`, `account`, `alias`, `tls`, or another for which there is no undo
     pub noun: String,
     /// `added`, `set`, `removed`
     pub verb: String,

@@ -1,6 +1,7 @@
 //! Requests about the TLS of other domains: which must have it, what is known of them, what was seen.
 
 use mail::address::Domain;
+use mail::ids::ChangeId;
 use msgauth::tls::book::{Book, NoEntry, Told, by_word};
 use msgauth::tls::day::Day;
 use msgauth::tls::dry_run::dry_run;
@@ -9,6 +10,7 @@ use msgauth::tls::list::{Entry, Power};
 use msgauth::tls::rpt::document::{Reporter, document};
 use msgauth::tls::rpt::record;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::contract::{Batch, Op, Urgency};
 use world::clock::UnixMs;
 use world::dns::{Lookup, RecordType};
@@ -250,7 +252,7 @@ async fn require(
         any_certificate,
         hosts,
     };
-    note(services, by, &domain, Some(entry)).await
+    note(services, by, &domain, (Some(entry), None)).await
 }
 
 async fn remove(services: &Services, by: &By, domain: &str) -> Answered {
@@ -259,11 +261,41 @@ async fn remove(services: &Services, by: &By, domain: &str) -> Answered {
         .tls
         .to_remove(&domain)
         .map_err(|why| refused(&domain, &why))?;
-    note(services, by, &domain, entry).await
+    note(services, by, &domain, (entry, None)).await
+}
+
+/// What the operator said of a domain, as the history has it.
+pub fn state(services: &Services, domain: &str) -> Option<Value> {
+    let noted = services.tls.told(domain).noted;
+    noted.map(|noted| serde_json::to_value(noted.entry).unwrap_or_default())
+}
+
+/// Says of a domain again what was said before a change, `None`: nothing.
+pub async fn restore(
+    services: &Services,
+    by: &By,
+    (domain, before): (&str, Option<&Value>),
+    undoes: ChangeId,
+) -> Answer {
+    let entry = before.map(|before| serde_json::from_value::<Entry>(before.clone()));
+    let Ok(entry) = entry.transpose() else {
+        return Answer::Refused(format!(
+            "what was said of {domain} before cannot be read. See it with: hearthpost history --noun tls"
+        ));
+    };
+    match note(services, by, domain, (entry, Some(undoes))).await {
+        Ok(Answer::Done(_)) => Answer::done(serde_json::json!({ "noun": "tls", "name": domain })),
+        Ok(answer) | Err(answer) => answer,
+    }
 }
 
 /// The history first: there is no change without its record, whenever the machine stops.
-async fn note(services: &Services, by: &By, domain: &str, entry: Option<Entry>) -> Answered {
+async fn note(
+    services: &Services,
+    by: &By,
+    domain: &str,
+    (entry, undoes): (Option<Entry>, Option<ChangeId>),
+) -> Answered {
     let _turn = services.changing.lock().await;
     let book: &Book = &services.tls;
     if entry.is_some() && !book.has_room_for(domain) {
@@ -283,6 +315,7 @@ async fn note(services: &Services, by: &By, domain: &str, entry: Option<Entry>) 
         name: domain.to_owned(),
         before: before.as_ref().map(text),
         after: entry.as_ref().map(text),
+        undoes: undoes.map(|id| id.to_string()),
         ..Record::default()
     };
     let text = serde_json::to_string(&record).expect("plain values are always JSON");
@@ -383,7 +416,13 @@ fn pattern(text: &str) -> Result<String, Answer> {
         Some(rest) => ("*.", rest),
         None => ("", text),
     };
-    Ok(format!("{star}{}", name(rest)?))
+    let read = name(rest).map_err(|_| {
+        Answer::Wrong(format!(
+            "{text:?} names no host for --mx. Write it as mx.example.org, or as *.example.org for every host one label below example.org; without \
+             --mx every host that the domain names will do."
+        ))
+    });
+    Ok(format!("{star}{}", read?))
 }
 
 fn of_told(told: Told) -> OfDomain {

@@ -9,8 +9,8 @@ use directory::{AccountSpec, AdminError, Credential, DomainSettings, Password};
 use mail::ids::ChangeId;
 use serde_json::{Value, json};
 
-use super::Answer;
 use super::history::{About, By, Noun, Record, Subject, around, find, newer};
+use super::{Answer, tls};
 use crate::services::Services;
 
 /// Takes the change back.
@@ -25,6 +25,9 @@ pub async fn undo(services: &Services, by: &By, id: ChangeId) -> Answer {
         }
         Err(error) => return Answer::Failed(error.to_string()),
     };
+    if record.noun == "tls" {
+        return undo_tls(services, by, id, &record).await;
+    }
     let Some(mut subject) = record.subject() else {
         return Answer::Refused(Refused::NoStates.text(&record, id, None));
     };
@@ -39,6 +42,15 @@ pub async fn undo(services: &Services, by: &By, id: ChangeId) -> Answer {
         undoes: Some(id),
     };
     around(services, about, restore(services, &subject, now, record.before)).await
+}
+
+async fn undo_tls(services: &Services, by: &By, id: ChangeId, record: &Record) -> Answer {
+    let now = tls::state(services, &record.name);
+    if let Err(refused) = may(record, now.as_ref(), 0) {
+        let newer = newer(services.store.as_ref(), id, record).await.ok().flatten();
+        return Answer::Refused(refused.text(record, id, newer));
+    }
+    tls::restore(services, by, (&record.name, record.before.as_ref()), id).await
 }
 
 async fn used_bytes(services: &Services, subject: &Subject) -> u64 {
@@ -92,6 +104,12 @@ impl Refused {
             (Self::NoStates, _) if noun == "mailbox" => format!(
                 "undo does not take back rights in mailboxes; hearthpost history tells what they were before {id}. \
                  Set them anew: hearthpost mailbox acl set"
+            ),
+            (Self::NoStates, _) if noun == "dkim" => format!(
+                "a step in the life of a key is not taken back ({id}): mail may be on its way under it. Where the keys stand: hearthpost dkim list"
+            ),
+            (Self::NoStates, _) if noun == "queue" => format!(
+                "what was done to waiting mail is not taken back ({id}). What waits now: hearthpost queue list"
             ),
             (Self::NoStates, _) => format!("the change {id} cannot be taken back: it has no former state."),
             (Self::Changed, Some(newer)) => {

@@ -34,7 +34,7 @@ use world::chance::Chance;
 
 pub use entry::Entry;
 pub use life::{Seen, Stage};
-pub use orders::Unfulfilled;
+pub use orders::{Unfulfilled, not_ours};
 pub use watch::watch;
 
 use crate::control::history::{By, Record};

@@ -70,10 +70,40 @@ impl Keys {
     /// Asks DNS for all records of a domain now.
     ///
     /// # Errors
-    /// The disk failed.
+    /// There is no key whose record could be looked for, or the disk failed.
     pub async fn look_at(&self, domain: &str, dns: Option<&dyn Dns>, by: &By) -> Fulfilled {
+        let known = self
+            .state
+            .lock()
+            .await
+            .iter()
+            .any(|entry| entry.domain.eq_ignore_ascii_case(domain));
+        if !known {
+            return self.nothing_to_look_for(domain);
+        }
         let whose = |entry: &Entry| entry.domain.eq_ignore_ascii_case(domain);
         self.look(dns, &whose, by).await.map_err(Unfulfilled::Failed)
+    }
+
+    fn nothing_to_look_for(&self, domain: &str) -> Fulfilled {
+        if !self.is_ours(domain) {
+            return refused(not_ours(domain));
+        }
+        if self.is_named(&domain.to_ascii_lowercase()) {
+            return refused(format!(
+                "the settings name the keys of {domain} (dkim.keys), which sign whatever DNS says. Whether their records are there: hearthpost dns \
+                 check {domain}"
+            ));
+        }
+        refused(format!(
+            "{domain} has no keys. Make some: hearthpost dkim make {domain}"
+        ))
+    }
+
+    /// Whether a domain is ours, however it is written.
+    pub fn is_ours(&self, domain: &str) -> bool {
+        let name = mail::address::Domain::parse(domain);
+        name.is_ok_and(|name| self.directory.is_local_domain(&name))
     }
 
     async fn order(&self, domain: &str, selector: Option<&str>, (order, by): (Order, &By)) -> Fulfilled {
@@ -138,9 +168,7 @@ impl Keys {
             .filter(|name| self.directory.is_local_domain(name))
             .map(|name| name.as_str().to_owned());
         let Some(name) = name else {
-            return Err(Unfulfilled::Refused(format!(
-                "{domain} is no domain of ours. See all with: hearthpost domain list"
-            )));
+            return refused(not_ours(domain));
         };
         if self.is_named(&name) {
             return Err(Unfulfilled::Refused(format!(
@@ -149,6 +177,11 @@ impl Keys {
         }
         Ok(name)
     }
+}
+
+/// What to do about a name that is not served here.
+pub fn not_ours(domain: &str) -> String {
+    format!("{domain} is no domain of ours. See all with: hearthpost domain list")
 }
 
 fn refused<T>(text: String) -> Result<T, Unfulfilled> {

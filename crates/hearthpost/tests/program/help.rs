@@ -45,6 +45,26 @@ pub fn done(data: &Path, args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}"))
 }
 
+/// Runs a command that changes things without `--yes`, with `--data data --json`: what it printed. It must say that nothing was done.
+pub fn counted(data: &Path, args: &[&str]) -> Value {
+    let output = program()
+        .args(args)
+        .arg("--data")
+        .arg(data)
+        .arg("--json")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+    assert!(
+        said.starts_with("hearthpost: nothing was changed yet. To ")
+            && said.ends_with("say the same with --yes.\n"),
+        "{args:?}: {said}"
+    );
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}"))
+}
+
 /// Asks again and again until it is so.
 #[expect(clippy::disallowed_methods, reason = "a real process is waited for")]
 pub fn until(what: &str, is_so: impl Fn() -> bool) {

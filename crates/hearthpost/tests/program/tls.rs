@@ -63,6 +63,44 @@ fn tls_4_an_operator_requires_tls_of_a_domain_and_takes_it_back() {
 }
 
 #[test]
+fn tls_4_what_was_said_of_a_domain_is_taken_back_when_nothing_newer_conflicts() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let last = || {
+        let history = done(data, &["history", "--noun", "tls", "--limit", "1"]);
+        history[0]["id"].as_str().unwrap().to_owned()
+    };
+    let hosts = || done(data, &["tls", "show", "example.org"])["hosts"].clone();
+    done(data, &["tls", "require", "example.org", "--mx", "mx.example.org"]);
+    let first = last();
+    done(
+        data,
+        &["tls", "require", "example.org", "--mx", "other.example.org"],
+    );
+    let second = last();
+    let (code, said) = refused(data, &["undo", &first]);
+    assert_eq!(code, 1);
+    assert!(
+        said.contains(&format!("Undo that first: hearthpost undo {second}")),
+        "{said}"
+    );
+    assert_eq!(done(data, &["undo", &second])["noun"], "tls");
+    assert_eq!(hosts(), serde_json::json!(["mx.example.org"]));
+    let third = last();
+    done(data, &["undo", &third]);
+    assert_eq!(
+        hosts(),
+        serde_json::json!(["other.example.org"]),
+        "what was taken back can come again"
+    );
+    done(data, &["tls", "remove", "example.org"]);
+    let removal = last();
+    done(data, &["undo", &removal]);
+    assert_eq!(hosts(), serde_json::json!(["other.example.org"]));
+    assert_eq!(done(data, &["tls", "show", "example.org"])["stage"], "require");
+}
+
+#[test]
 fn what_cannot_be_required_or_told_says_why() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path();
@@ -72,7 +110,12 @@ fn what_cannot_be_required_or_told_says_why() {
         (
             &["tls", "require", "example.org", "--mx", "a..b"],
             2,
-            "is no domain",
+            "\"a..b\" names no host for --mx. Write it as mx.example.org",
+        ),
+        (
+            &["tls", "require", "example.org", "--mx", "***"],
+            2,
+            "\"***\" names no host for --mx. Write it as mx.example.org",
         ),
         (
             &["tls", "report", "example.org", "--day", "tomorrow"],
