@@ -427,7 +427,7 @@ fn tls_11_a_certificate_is_changed_under_load_and_no_session_ends() {
         .arg(data);
     let told = String::from_utf8(command.stdin(Stdio::null()).output().unwrap().stdout).unwrap();
     assert!(
-        told.contains("none of the records has the key that is served"),
+        told.contains("none of the records fits the certificate that is served"),
         "{told}"
     );
 }
