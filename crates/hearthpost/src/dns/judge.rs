@@ -641,7 +641,7 @@ pub mod tests {
             // the server, its domain's record, how it is, how the advice begins
             (&nothing, "v=spf1 include:me.example -all", Good, ""),
             (&nothing, "v=spf1 a:mail.example.org -all", Good, ""),
-            (&nothing, "v=spf1 ip4:192.0.2.0/28 ~all", Good, ""),
+            (&nothing, "v=spf1 ip4:192.0.2.16/28 ~all", Good, ""),
             (&nothing, "v=spf1 redirect=me.example", Good, ""),
             (
                 &nothing,
