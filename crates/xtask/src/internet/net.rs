@@ -14,6 +14,11 @@ pub const MIDDLE: [IpAddr; 2] = pair(1);
 /// The name server's.
 pub const DNS: [IpAddr; 2] = pair(0x35);
 
+/// The bridge's hardware address. Without one that was set it takes the lowest of its cables', so that another one may come with every
+/// host, and whoever knows the old one (ARP, RFC 4861) is unheard for half a minute: the kernel drops what comes in by one cable for
+/// another's address.
+const MIDDLE_MAC: &str = "02:00:00:00:00:01";
+
 /// One place in both families. A story's own addresses begin at 10.
 const fn pair(last: u8) -> [IpAddr; 2] {
     [
@@ -43,7 +48,9 @@ impl Net {
         let middle = net.name("middle");
         ip(&["netns", "add", &middle])?;
         ip(&["-n", &middle, "link", "set", "lo", "up"])?;
-        ip(&["-n", &middle, "link", "add", "br0", "type", "bridge"])?;
+        ip(&[
+            "-n", &middle, "link", "add", "br0", "address", MIDDLE_MAC, "type", "bridge",
+        ])?;
         ip(&["-n", &middle, "link", "set", "br0", "up"])?;
         for address in MIDDLE.into_iter().chain(DNS) {
             add_address(&["-n", &middle], "br0", address)?;
