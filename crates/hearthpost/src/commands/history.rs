@@ -32,7 +32,7 @@ pub fn undo(id: String, common: &Common) -> Outcome<()> {
         let (noun, name) = (text("noun"), text("name"));
         let mut line = match noun {
             "tls" => format!(
-                "Took {id} back: of the TLS of {name} is said what was said before. See it with: hearthpost tls show {name}"
+                "Took {id} back: what is asked of the TLS of {name} is as before. See it with: hearthpost tls show {name}"
             ),
             noun => format!("Took {id} back: the {noun} {name} is as before."),
         };

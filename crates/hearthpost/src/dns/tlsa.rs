@@ -140,6 +140,9 @@ pub(super) fn judge(served: &Served, record: &Record, found: &Found<'_>) -> Said
         (false, _) if !usable => {
             note("Publish it where DNSSEC signs the name: what is there cannot be used for mail")
         }
+        (false, Security::Insecure) => note(
+            "None of the records fits, which nobody sees as long as DNSSEC does not sign the name: publish it before that, or take them all out",
+        ),
         (false, _) if !is_next && unknown => {
             note("No record 3 1 1 has the served key; whether one of the others fits is not known here")
         }
@@ -217,9 +220,15 @@ fn words(unusable: Unusable) -> String {
 
 /// Whether records bind and none of them fits: the certificate in use, or the one that comes next.
 pub fn lacks(served: &Served, lookup: &Lookup, is_next: bool) -> bool {
-    let Lookup::Answer { records, .. } = lookup else {
+    let Lookup::Answer {
+        records, security, ..
+    } = lookup
+    else {
         return false;
     };
+    if *security == Security::Insecure {
+        return false;
+    }
     let all = all(served, records);
     let binds = all.iter().any(|one| one.standing.is_ok());
     let wanted = if is_next { Fit::Next } else { Fit::Served };
@@ -290,15 +299,23 @@ mod tests {
     }
 
     fn lookup(records: &[Answer]) -> Lookup {
+        signed(records, Security::Secure)
+    }
+
+    fn signed(records: &[Answer], security: Security) -> Lookup {
         Lookup::Answer {
             records: records.to_vec(),
             ttl: std::time::Duration::ZERO,
             chain: Vec::new(),
-            security: Security::Secure,
+            security,
         }
     }
 
     fn said(served: &Served, state: &str, records: &[Answer]) -> Said {
+        said_of(served, state, (records, Security::Secure))
+    }
+
+    fn said_of(served: &Served, state: &str, (records, security): (&[Answer], Security)) -> Said {
         let wanted = Record {
             purpose: Purpose::Tlsa,
             name: format!("_25._tcp.{HOST}"),
@@ -307,10 +324,7 @@ mod tests {
             state: Some(state.to_owned()),
             remark: None,
         };
-        let found = Found {
-            records,
-            security: Security::Secure,
-        };
+        let found = Found { records, security };
         judge(served, &wanted, &found)
     }
 
@@ -428,6 +442,31 @@ mod tests {
         for (records, want) in table {
             let (level, fix) = said(&served, "next", records);
             assert_eq!(level, want, "{records:?}: {fix}");
+        }
+    }
+
+    #[test]
+    fn tls_11_what_dnssec_does_not_sign_binds_nobody() {
+        let made = made(HOST);
+        let served = Served::of(&made.server, NOW);
+        let wrong = [record(3, 1, 1, b"an old key")];
+        for (security, level, binds) in [
+            (Security::Secure, Level::Wrong, true),
+            (Security::Indeterminate, Level::Wrong, true),
+            (Security::Insecure, Level::Note, false),
+        ] {
+            let lookup = signed(&wrong, security);
+            assert_eq!(
+                said_of(&served, "served", (&wrong, security)).0,
+                level,
+                "{security:?}"
+            );
+            assert_eq!(
+                others(&served, "_25._tcp", Some(&lookup))[0].level,
+                level,
+                "{security:?}"
+            );
+            assert_eq!(lacks(&served, &lookup, false), binds, "{security:?}");
         }
     }
 

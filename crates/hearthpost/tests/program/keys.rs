@@ -298,6 +298,45 @@ fn keys_come_with_a_domain_sign_once_they_are_seen_and_the_check_says_what_is_mi
     );
 }
 
+#[test]
+fn where_a_smarthost_takes_the_mail_the_spf_record_says_what_is_missing_running_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let route =
+        "[[routes]]\nname = \"relay\"\nhost = \"smtp.provider.example\"\nport = 587\ntls = \"starttls\"\n";
+    let house = House::start(dir.path(), "127.0.0.1:9", route);
+    let data = house.data.clone();
+    let config = dir.path().join("hearthpost.toml");
+    let records = || {
+        let args = ["dns", "records", "example.org", "--json", "--config"];
+        let output = program()
+            .args(args)
+            .arg(&config)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let all = told["records"].as_array().unwrap();
+        all.iter().find(|one| one["purpose"] == "spf").unwrap().clone()
+    };
+    let running = records();
+    assert_eq!(running["value"], "v=spf1 mx ~all");
+    let remark = running["remark"].as_str().unwrap();
+    assert!(
+        remark.starts_with("Mail from example.org leaves by smtp.provider.example (route \"relay\")"),
+        "{remark}"
+    );
+    let table = program()
+        .args(["dns", "records", "example.org", "--data"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    let table = String::from_utf8(table.stdout).unwrap();
+    let mut lines = table.lines().skip_while(|line| !line.contains("v=spf1 mx ~all"));
+    assert_eq!(lines.nth(1), Some(format!("  ! {remark}").as_str()), "{table}");
+    drop(house);
+    assert_eq!(records(), running, "the settings say the same");
+}
+
 /// Debian's knot loads what we print, together with the two records that only the operator can write.
 #[test]
 fn the_zone_is_one_that_a_name_server_loads() {
