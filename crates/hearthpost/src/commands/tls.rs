@@ -138,7 +138,11 @@ fn told(domain: &OfDomain) -> Vec<String> {
         Some("learned") => ", learned",
         _ => "",
     };
-    let mut lines = vec![format!("{}: {}{by}", domain.domain, domain.stage)];
+    let stage = match domain.stage.as_str() {
+        "nothing" => "no TLS is required of it here",
+        stage => stage,
+    };
+    let mut lines = vec![format!("{}: {stage}{by}", domain.domain)];
     if let (Some(since), Some(user)) = (&domain.since, &domain.user) {
         lines.push(format!("  said on {} by {user}", &since[..10.min(since.len())]));
     }

@@ -1,6 +1,6 @@
 //! Requests about domains.
 
-use directory::{Directory, DomainSettings};
+use directory::{AdminError, Directory, DomainSettings};
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
@@ -44,11 +44,21 @@ pub async fn answer(directory: &Directory, request: Request) -> Answer {
             Err(error) => Answer::Refused(error.to_string()),
         },
         Request::List => Answer::done(directory.domains()),
-        Request::Show { name } => Answer::from_admin(directory.domain(&name)),
-        Request::Remove { name } => Answer::from_admin(directory.remove_domain(&name).await),
+        Request::Show { name } => of_known(directory.domain(&name)),
+        Request::Remove { name } => of_known(directory.remove_domain(&name).await),
         Request::AddAlias { new, old } => Answer::from_admin(directory.add_domain_alias(&new, &old).await),
         Request::ListAliases => Answer::done(directory.domain_aliases()),
         Request::RemoveAlias { new } => Answer::from_admin(directory.remove_domain_alias(&new).await),
+    }
+}
+
+/// Of a request that needs the domain to be here: adding it first would be no help.
+fn of_known<T: Serialize>(result: directory::admin::Result<T>) -> Answer {
+    match result {
+        Err(AdminError::NoSuchDomain(name)) => Answer::Refused(format!(
+            "the domain {name} is not served here. See all with: hearthpost domain list"
+        )),
+        other => Answer::from_admin(other),
     }
 }
 

@@ -112,6 +112,9 @@ impl Refused {
                 "what was done to waiting mail is not taken back ({id}). What waits now: hearthpost queue list"
             ),
             (Self::NoStates, _) => format!("the change {id} cannot be taken back: it has no former state."),
+            (Self::Changed, Some(newer)) if noun == "tls" => format!(
+                "what is asked of the TLS of {name} was changed again since. Undo that first: hearthpost undo {newer}"
+            ),
             (Self::Changed, Some(newer)) => {
                 format!("the {noun} {name} was changed again since. Undo that first: hearthpost undo {newer}")
             }

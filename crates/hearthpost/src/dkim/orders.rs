@@ -120,6 +120,12 @@ impl Keys {
             may && meant && entry.domain.eq_ignore_ascii_case(domain)
         };
         let names: Vec<String> = state.iter().filter(fits).map(Entry::name).collect();
+        let known = state
+            .iter()
+            .any(|entry| entry.domain.eq_ignore_ascii_case(domain));
+        if !known && !self.is_ours(domain) {
+            return refused(not_ours(domain));
+        }
         if names.is_empty() {
             return refused(format!(
                 "no key of {domain} fits. See all with: hearthpost dkim list {domain}"

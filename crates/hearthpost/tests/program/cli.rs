@@ -327,7 +327,7 @@ fn refusals_name_the_next_step_and_have_their_exit_codes() {
         (
             &["domain", "remove", "x.org"],
             1,
-            "the domain x.org is not served here",
+            "the domain x.org is not served here. See all with: hearthpost domain list",
         ),
         (
             &["dkim", "list", "x.org"],
@@ -336,6 +336,11 @@ fn refusals_name_the_next_step_and_have_their_exit_codes() {
         ),
         (
             &["dkim", "show", "x.org"],
+            1,
+            "x.org is no domain of ours. See all with: hearthpost domain list",
+        ),
+        (
+            &["dkim", "retire", "x.org"],
             1,
             "x.org is no domain of ours. See all with: hearthpost domain list",
         ),
