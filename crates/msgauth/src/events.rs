@@ -61,12 +61,17 @@ pub enum TlsEvent {
         /// which
         file: String,
     },
-    /// `tls.memory-refused`: what is remembered could not be written. It is tried again.
+    /// `tls.memory-refused`: what is remembered could not be written. It is tried again; told at once, and then once an hour.
     MemoryRefused {
         /// which file
         file: String,
         /// why
         reason: String,
+    },
+    /// `tls.memory-taken`: what is remembered could be written again after it was refused.
+    MemoryTaken {
+        /// which file
+        file: String,
     },
 }
 
@@ -80,12 +85,13 @@ impl Event for TlsEvent {
             Self::Withheld { .. } => "tls.withheld",
             Self::MemoryDamaged { .. } => "tls.memory-damaged",
             Self::MemoryRefused { .. } => "tls.memory-refused",
+            Self::MemoryTaken { .. } => "tls.memory-taken",
         }
     }
 
     fn severity(&self) -> Severity {
         match self {
-            Self::PolicyFound { .. } | Self::StageReached { .. } => Severity::Info,
+            Self::PolicyFound { .. } | Self::StageReached { .. } | Self::MemoryTaken { .. } => Severity::Info,
             Self::PolicyMissing { .. } | Self::Downgraded { .. } | Self::MemoryDamaged { .. } => {
                 Severity::Warning
             }
@@ -151,6 +157,9 @@ impl Event for TlsEvent {
             Self::MemoryRefused { file, reason } => format!(
                 "What is remembered about the TLS of others cannot be written to {file}: {reason}. Check the disk's free space and the directory's owner."
             ),
+            Self::MemoryTaken { file } => {
+                format!("What is remembered about the TLS of others is written to {file} again.")
+            }
         }
     }
 
@@ -203,7 +212,7 @@ impl Event for TlsEvent {
                 field("reason", Value::Text(reason));
                 field("by", Value::Text(by));
             }
-            Self::MemoryDamaged { file } => field("file", Value::Text(file)),
+            Self::MemoryDamaged { file } | Self::MemoryTaken { file } => field("file", Value::Text(file)),
             Self::MemoryRefused { file, reason } => {
                 field("file", Value::Text(file));
                 field("reason", Value::Text(reason));

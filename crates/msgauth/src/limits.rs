@@ -131,6 +131,20 @@ pub const POLICIES_WRITTEN: Duration = Duration::from_secs(5);
 pub const MEMORY_ROUND: Duration = Duration::from_secs(60);
 /// Domains whose policies are remembered. Those that count for least go first.
 pub const STS_DOMAINS: usize = 10_000;
+/// Octets of memory for all of them: 10,000 of what real domains say need about 4 MiB, and 10,000 of the longest would take 280 MB.
+pub const STS_MEMORY_BYTES: usize = 16 * 1024 * 1024;
+/// Octets of what is remembered of one domain with an ordinary policy: 16 hosts with names of 200 letters. Longer ones go first.
+pub const STS_ORDINARY_BYTES: usize = 4 * 1024;
+/// Policies of one domain that are fetched in an hour, whatever its record says: as often as one with the shortest age is needed.
+pub const STS_FETCHES_AN_HOUR: u32 = 12;
+/// That fetching failed is remembered for so long after the last time, so that the next pause is longer than the one before.
+pub const STS_TROUBLE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// A disk that refuses what is remembered is told of at once, and then once in so long.
+pub const REFUSED_AGAIN: Duration = Duration::from_secs(60 * 60);
+/// Pages of evidence from other days that wait in memory for a disk that refuses them.
+pub const EVIDENCE_DAYS_UNWRITTEN: usize = 4;
+/// Pages of evidence from days to come, which a clock that ran ahead has left, that stay beside the others.
+pub const EVIDENCE_DAYS_AHEAD: usize = 32;
 
 /// Octets of a TXT record of TLS reporting; real ones have about 60.
 pub const TLSRPT_RECORD_BYTES: usize = 4 * 1024;

@@ -8,6 +8,7 @@
 //! | `evidence-DAY.json` | sessions of a day | every minute | a minute of counts | begun anew |
 //!
 //! Every file is replaced as a whole, so after a crash it is the old one or the new one. Everything is bounded ([`crate::limits`]).
+//! What is written is made of a copy: deliveries wait neither for the making nor for the disk.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
-use world::clock::{Clock, UnixMs};
+use world::clock::{Clock, Monotonic, UnixMs};
 use world::events::Events;
 
 use super::day::Day;
@@ -24,13 +25,15 @@ use super::list::starter::Starter;
 use super::list::{self, Entry, Known, Power};
 use super::policy::{Listed, ListedBy, Sts, StsHost};
 use super::rpt::evidence::{Evidence, Session, Stored};
+use super::rpt::pages;
 use super::settings::Settings;
 use super::shelf::{self, Shelf};
-use super::sts::cache::{Kept, Remembered};
+use super::sts::cache::{Kept, Remembered, Trouble};
+use super::sts::memory::Memory;
 use super::sts::policy::StsMode;
 use super::text::shortened;
 use crate::events::TlsEvent;
-use crate::limits::{EVIDENCE_DAYS, LEARN_DOMAINS, LIST_ENTRIES, STS_DOMAINS};
+use crate::limits::{EVIDENCE_DAYS_UNWRITTEN, LEARN_DOMAINS, LIST_ENTRIES, REFUSED_AGAIN};
 
 const REQUIRED: &str = "required.json";
 const POLICIES: &str = "policies.json";
@@ -47,20 +50,30 @@ pub struct Book {
     state: Mutex<State>,
     /// one writer of files at a time
     writing: Mutex<()>,
+    /// files that the disk refused, and when that was told last
+    refused: Mutex<BTreeMap<String, Monotonic>>,
 }
 
 #[derive(Default)]
 struct State {
     entries: BTreeMap<String, Noted>,
-    sts: HashMap<String, Remembered>,
+    sts: Memory,
     learned: HashMap<String, Seen>,
-    today: Day,
-    evidence: Evidence,
-    /// the day before, until it is written
-    over: Option<(Day, Evidence)>,
+    page: Page,
+    /// pages of other days, until they are written
+    over: Vec<Page>,
     /// days on which mail for a required domain was told to wait
     withheld: HashMap<String, Day>,
     unwritten: Unwritten,
+}
+
+/// The evidence of a day.
+#[derive(Debug, Clone, Default)]
+struct Page {
+    day: Day,
+    evidence: Evidence,
+    /// Nothing that the shelf has of the day is missing here. A page is begun without a look at the disk, because that may block.
+    whole: bool,
 }
 
 /// What differs from the shelf.
@@ -69,6 +82,13 @@ struct Unwritten {
     policies: bool,
     learned: bool,
     evidence: bool,
+}
+
+/// A copy of what is to be written.
+struct Unsaved {
+    learned: Option<HashMap<String, Seen>>,
+    today: Option<Page>,
+    over: Vec<Page>,
 }
 
 /// An entry of the operator, and whose word it was.
@@ -146,14 +166,19 @@ impl Book {
             starter: Starter::shipped(),
             state: Mutex::default(),
             writing: Mutex::default(),
+            refused: Mutex::default(),
         };
         let today = book.today();
+        let sts = book.restore(POLICIES).map_err(refused)?;
         let state = State {
             entries,
-            sts: book.restore(POLICIES).map_err(refused)?,
+            sts: Memory::restored(sts, book.now()),
             learned: book.restore(LEARNED).map_err(refused)?,
-            today,
-            evidence: Evidence::restored(book.restore(&file_of(today)).map_err(refused)?),
+            page: Page {
+                day: today,
+                evidence: Evidence::restored(book.restore(&file_of(today)).map_err(refused)?),
+                whole: true,
+            },
             ..State::default()
         };
         *book.state.get_mut() = state;
@@ -219,30 +244,24 @@ impl Book {
 
     /// Does something with what is remembered of a domain's policy.
     pub fn with_policy<T>(&self, domain: &str, work: impl FnOnce(&mut Remembered) -> T) -> T {
-        let mut state = self.state.lock();
         let now = self.clock.now();
-        if !state.sts.contains_key(domain) && state.sts.len() >= STS_DOMAINS {
-            make_room(&mut state.sts, |known| (!known.is_over(now), known.worth(now)));
-        }
-        let known = state.sts.entry(domain.to_owned()).or_default();
-        let before = known.clone();
-        let told = work(known);
-        if *known == Remembered::default() {
-            state.sts.remove(domain);
-        } else if *known != before {
-            state.unwritten.policies = true;
-        }
+        let mut state = self.state.lock();
+        let (told, changed) = state.sts.change(domain, now, work);
+        state.unwritten.policies |= changed;
         told
+    }
+
+    /// Why there is no policy of a domain that says it has one.
+    pub fn trouble(&self, domain: &str) -> Option<Trouble> {
+        let state = self.state.lock();
+        state.sts.get(domain)?.announced_trouble().cloned()
     }
 
     /// What MTA-STS says of a domain at a host.
     pub fn sts(&self, domain: &str, host: &str) -> Sts {
         let state = self.state.lock();
-        let Some(kept) = state
-            .sts
-            .get(domain)
-            .and_then(|known| known.live(self.clock.now()))
-        else {
+        let known = state.sts.get(domain);
+        let Some(kept) = known.and_then(|known| known.live(self.clock.now())) else {
             return Sts::None;
         };
         let told = StsHost {
@@ -272,7 +291,7 @@ impl Book {
         let now = self.clock.now();
         let state = self.state.lock();
         let due = state.sts.iter().filter(|(_, known)| known.refreshes(now));
-        due.filter_map(|(domain, known)| Some((domain.clone(), known.kept.as_ref()?.id.clone())))
+        due.filter_map(|(domain, known)| Some((domain.to_owned(), known.kept.as_ref()?.id.clone())))
             .take(most)
             .collect()
     }
@@ -282,23 +301,61 @@ impl Book {
         let mut state = self.state.lock();
         self.turn_the_day(&mut state);
         let (kind, of) = (session.kind, session.policy_domain.clone());
-        state.evidence.policy(kind, &of, terms);
-        state.evidence.count(session);
+        state.page.evidence.policy(kind, &of, terms);
+        state.page.evidence.count(session);
         state.unwritten.evidence = true;
     }
 
-    /// A new day begins an empty page. The one before is written with the next round; a clock that was set back changes nothing.
+    /// Another day begins another page; the one before is written with the next round. A clock that was set back by a few hours changes
+    /// nothing; one that had run ahead by more than a day goes back to the page of the day that it is.
     fn turn_the_day(&self, state: &mut State) {
         let today = self.today();
-        if today <= state.today {
+        if today == state.page.day || (today < state.page.day && state.page.day.since(today) <= 1) {
             return;
         }
-        let over = std::mem::replace(&mut state.today, today);
-        let evidence = std::mem::take(&mut state.evidence);
         state.withheld.retain(|_, day| *day == today);
+        let begun = Page {
+            day: today,
+            ..Page::default()
+        };
+        let before = std::mem::replace(&mut state.page, begun);
         if std::mem::take(&mut state.unwritten.evidence) {
-            state.over = Some((over, evidence));
+            add_page(&mut state.over, before);
         }
+        if let Some(at) = state.over.iter().position(|page| page.day == today) {
+            state.page = state.over.remove(at);
+            state.unwritten.evidence = true;
+        }
+    }
+
+    /// Makes today's page whole. May block.
+    fn catch_up(&self) -> io::Result<()> {
+        let begun = {
+            let mut state = self.state.lock();
+            self.turn_the_day(&mut state);
+            if state.page.whole {
+                return Ok(());
+            }
+            state.page.day
+        };
+        let before = Evidence::restored(self.restore::<Stored>(&file_of(begun))?);
+        let mut state = self.state.lock();
+        let page = &mut state.page;
+        if page.day == begun && !page.whole {
+            page.evidence.add(before);
+            page.whole = true;
+        }
+        Ok(())
+    }
+
+    /// A page with all that the shelf has of its day.
+    fn whole(&self, mut page: Page) -> io::Result<Page> {
+        if !page.whole {
+            let before = self.restore::<Stored>(&file_of(page.day))?;
+            page.evidence.add(Evidence::restored(before));
+            page.whole = true;
+        }
+        Ok(page)
     }
 
     /// Learns from a session with a certificate that verified.
@@ -443,7 +500,7 @@ impl Book {
             sources: self.sources(domain),
             seen: state.learned.get(domain).cloned(),
             sts: known.and_then(|known| known.live(now)).cloned(),
-            trouble: known.and_then(|known| Some(known.trouble.as_ref()?.why.clone())),
+            trouble: known.and_then(|known| Some(known.announced_trouble()?.why.clone())),
         }
     }
 
@@ -482,31 +539,34 @@ impl Book {
     /// # Errors
     /// The disk refuses.
     pub fn evidence(&self, day: Day) -> io::Result<Evidence> {
-        {
-            let mut state = self.state.lock();
-            self.turn_the_day(&mut state);
-            if day == state.today {
-                return Ok(state.evidence.clone());
-            }
-            if let Some((_, evidence)) = state.over.as_ref().filter(|(over, _)| *over == day) {
-                return Ok(evidence.clone());
-            }
+        self.catch_up()?;
+        let unwritten = {
+            let state = self.state.lock();
+            let mut pages = [&state.page].into_iter().chain(&state.over);
+            pages.find(|page| page.day == day).cloned()
+        };
+        match unwritten {
+            Some(page) => Ok(self.whole(page)?.evidence),
+            None => Ok(Evidence::restored(self.restore::<Stored>(&file_of(day))?)),
         }
-        Ok(Evidence::restored(self.restore::<Stored>(&file_of(day))?))
+    }
+
+    /// Whether policies changed since they were written.
+    pub fn has_other_policies(&self) -> bool {
+        self.state.lock().unwritten.policies
     }
 
     /// Writes policies, if they changed. May block.
     pub fn save_policies(&self) {
         let one = self.writing.lock();
-        let mut state = self.state.lock();
-        if !std::mem::take(&mut state.unwritten.policies) {
-            return;
-        }
-        let now = self.clock.now();
-        state.sts.retain(|_, known| !known.is_over(now));
-        let policies = shelf::seal(&state.sts);
-        drop(state);
-        if !self.put(POLICIES, &policies) {
+        let policies = {
+            let mut state = self.state.lock();
+            if !std::mem::take(&mut state.unwritten.policies) {
+                return;
+            }
+            state.sts.snapshot()
+        };
+        if !self.put(POLICIES, &shelf::seal(&policies)) {
             self.state.lock().unwritten.policies = true;
         }
         drop(one);
@@ -516,50 +576,85 @@ impl Book {
     pub fn save(&self) {
         self.save_policies();
         let one = self.writing.lock();
-        let mut state = self.state.lock();
-        self.turn_the_day(&mut state);
-        let unwritten = std::mem::take(&mut state.unwritten);
-        state.unwritten.policies = unwritten.policies;
-        let learned = unwritten.learned.then(|| shelf::seal(&state.learned));
-        let evidence = unwritten.evidence.then(|| shelf::seal(&state.evidence.stored()));
-        let (today, over) = (state.today, state.over.take());
-        drop(state);
-        let over_kept = over
-            .as_ref()
-            .is_none_or(|(day, evidence)| self.put(&file_of(*day), &shelf::seal(&evidence.stored())));
-        let learned_kept = learned.is_none_or(|content| self.put(LEARNED, &content));
-        let evidence_kept = evidence.is_none_or(|content| self.put(&file_of(today), &content));
+        let caught_up = self.catch_up();
+        drop(caught_up); // writing the page tries again, and tells
+        let unsaved = self.take_unsaved();
+        let learned_kept = unsaved
+            .learned
+            .is_none_or(|learned| self.put(LEARNED, &shelf::seal(&learned)));
+        let today_kept = unsaved.today.is_none_or(|page| self.put_page(&page));
+        let mut over = unsaved.over;
+        over.retain(|page| !self.put_page(page));
         let mut state = self.state.lock();
         state.unwritten.learned |= !learned_kept;
-        state.unwritten.evidence |= !evidence_kept;
-        if !over_kept && state.over.is_none() {
-            state.over = over;
+        state.unwritten.evidence |= !today_kept;
+        for page in over {
+            add_page(&mut state.over, page);
         }
         drop(state);
-        self.forget_old_days(today);
+        self.forget_old_days();
         drop(one);
     }
 
-    fn forget_old_days(&self, today: Day) {
-        for name in self.shelf.names().unwrap_or_default() {
-            let day = name
-                .strip_prefix(EVIDENCE)
-                .and_then(|rest| Day::parse(rest.get(..10)?));
-            if day.is_some_and(|day| today.since(day) >= EVIDENCE_DAYS) {
-                let _ = self.shelf.remove(&name); // the next round tries again
+    /// A copy of what is to be written.
+    fn take_unsaved(&self) -> Unsaved {
+        let mut state = self.state.lock();
+        let unwritten = std::mem::take(&mut state.unwritten);
+        state.unwritten.policies = unwritten.policies;
+        Unsaved {
+            learned: unwritten.learned.then(|| state.learned.clone()),
+            today: unwritten.evidence.then(|| state.page.clone()),
+            over: std::mem::take(&mut state.over),
+        }
+    }
+
+    fn put_page(&self, page: &Page) -> bool {
+        let file = file_of(page.day);
+        match self.whole(page.clone()) {
+            Ok(page) => self.put(&file, &shelf::seal(&page.evidence.stored())),
+            Err(error) => {
+                self.refused(&file, &error);
+                false
             }
+        }
+    }
+
+    fn forget_old_days(&self) {
+        let names = self.shelf.names().unwrap_or_default();
+        let days = names.iter().filter_map(|name| day_of(name)).collect();
+        for day in pages::to_remove(days, self.today()) {
+            let _ = self.shelf.remove(&file_of(day)); // the next round tries again
         }
     }
 
     fn put(&self, file: &str, content: &[u8]) -> bool {
         match self.shelf.write(file, content) {
-            Ok(()) => true,
+            Ok(()) => {
+                if self.refused.lock().remove(file).is_some() {
+                    let file = file.to_owned();
+                    self.events.emit(&TlsEvent::MemoryTaken { file });
+                }
+                true
+            }
             Err(error) => {
-                let (file, reason) = (file.to_owned(), error.to_string());
-                self.events.emit(&TlsEvent::MemoryRefused { file, reason });
+                self.refused(file, &error);
                 false
             }
         }
+    }
+
+    /// Tells of it at once, and then once an hour: it is tried every few seconds, on a disk that may be full because of its log.
+    fn refused(&self, file: &str, error: &io::Error) {
+        let now = self.clock.monotonic();
+        let mut refused = self.refused.lock();
+        let told = refused.get(file).copied();
+        if told.is_some_and(|told| now.0.saturating_sub(told.0) < REFUSED_AGAIN) {
+            return;
+        }
+        refused.insert(file.to_owned(), now);
+        drop(refused);
+        let (file, reason) = (file.to_owned(), error.to_string());
+        self.events.emit(&TlsEvent::MemoryRefused { file, reason });
     }
 
     /// The moment it is.
@@ -584,6 +679,25 @@ pub fn by_word(by: ListedBy) -> &'static str {
 
 fn file_of(day: Day) -> String {
     format!("{EVIDENCE}{day}.json")
+}
+
+/// Puts a page to those that wait to be written. Where the disk refuses for days the oldest are lost.
+fn add_page(over: &mut Vec<Page>, page: Page) {
+    match over.iter_mut().find(|other| other.day == page.day) {
+        Some(same) => {
+            same.evidence.add(page.evidence);
+            same.whole |= page.whole;
+        }
+        None => over.push(page),
+    }
+    over.sort_by_key(|page| page.day);
+    let most = over.len().saturating_sub(EVIDENCE_DAYS_UNWRITTEN);
+    over.drain(..most);
+}
+
+/// The day of a page, by its name. One that was put aside as damaged goes as its day does.
+fn day_of(file: &str) -> Option<Day> {
+    Day::parse(file.strip_prefix(EVIDENCE)?.get(..10)?)
 }
 
 /// Removes a tenth, those of least worth: sorting then costs little for each that comes.

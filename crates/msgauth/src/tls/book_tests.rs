@@ -222,11 +222,30 @@ fn a_disk_that_refuses_is_told_and_nothing_is_lost_meanwhile() {
     *desk.shelf.refuses.lock() = true;
     book.save();
     assert_eq!(desk.events.named("tls.memory-refused").len(), 2);
+    for _ in 0..100 {
+        book.save();
+    }
+    assert_eq!(desk.events.named("tls.memory-refused").len(), 2, "each file once");
+    desk.clock.jump(Duration::from_secs(3600));
+    book.save();
+    assert_eq!(
+        desk.events.named("tls.memory-refused").len(),
+        4,
+        "and after an hour again"
+    );
     desk.clock.jump(DAY);
     book.count(session("next.test", "mx", None, Grade::Verified), Terms::default);
     book.save();
     *desk.shelf.refuses.lock() = false;
     book.save();
+    let taken = desk.events.named("tls.memory-taken");
+    assert_eq!(taken.len(), 3, "{taken:?}");
+    assert!(
+        taken[0].sentence.ends_with("is written to learned.json again."),
+        "{taken:?}"
+    );
+    book.save();
+    assert_eq!(desk.events.named("tls.memory-taken").len(), 3, "told once");
     let again = desk.open().unwrap();
     assert!(again.told("there.test").seen.is_some());
     for (before, domain) in [(1, "there.test"), (0, "next.test")] {
@@ -333,27 +352,85 @@ fn q_7_no_number_of_domains_grows_the_memory_without_end() {
         book.saw_good(&format!("d{number}.test"), "mx");
     }
     assert!(book.state.lock().learned.len() <= LEARN_DOMAINS);
-    let policy = |mode| StsPolicy {
-        mode,
+    let now = book.now();
+    book.with_policy("nothing.test", |known| known.used(now));
+    assert!(book.state.lock().sts.get("nothing.test").is_none());
+}
+
+fn enforced() -> StsPolicy {
+    StsPolicy {
+        mode: StsMode::Enforce,
         mx: vec!["mx".to_owned()],
         max_age_s: 86_400,
-    };
-    let now = book.now();
-    let enforced = policy(StsMode::Enforce);
-    book.with_policy("first.test", |known| known.fetched("1".to_owned(), enforced, now));
-    for number in 0..STS_DOMAINS + 100 {
-        let testing = policy(StsMode::Testing);
-        book.with_policy(&format!("d{number}.test"), |known| {
-            known.fetched("1".to_owned(), testing, now)
-        });
     }
-    assert!(book.state.lock().sts.len() <= STS_DOMAINS);
-    assert!(
-        matches!(book.sts("first.test", "mx"), Sts::Enforce(_)),
-        "what protects stays"
+}
+
+#[test]
+fn tls_5_a_clock_that_runs_ahead_for_a_moment_costs_no_policy() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    let fetch = |domain: &str| {
+        let now = book.now();
+        book.with_policy(domain, |known| known.fetched("1".to_owned(), enforced(), now));
+    };
+    fetch("there.test");
+    let ahead = 1_500 * 86_400_000;
+    desk.clock.set_wall_clock(ahead);
+    assert_eq!(
+        book.sts("there.test", "mx"),
+        Sts::None,
+        "its age is over, as far as anybody knows"
     );
-    book.with_policy("nothing.test", |known| known.used(now));
-    assert!(!book.state.lock().sts.contains_key("nothing.test"));
+    fetch("other.test");
+    book.save();
+    desk.clock.set_wall_clock(-ahead);
+    for book in [&book, &desk.open().unwrap()] {
+        assert!(matches!(book.sts("there.test", "mx"), Sts::Enforce(_)));
+    }
+}
+
+/// Counts a session with a host, so that days differ.
+fn see(book: &Book, host: &str) {
+    book.count(session("there.test", host, None, Grade::Verified), Terms::default);
+}
+
+#[test]
+fn tls_5_a_clock_that_runs_ahead_or_back_deletes_no_evidence_and_puts_none_under_a_wrong_day() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    for _ in 0..20 {
+        see(&book, "mx");
+        book.save();
+        desk.clock.jump(DAY);
+    }
+    let today = book.today();
+    see(&book, "before");
+    for days in [1_500, -20_000] {
+        for saved in [true, false] {
+            desk.clock.set_wall_clock(days * 86_400_000);
+            see(&book, "wrong");
+            if saved {
+                book.save();
+            }
+            desk.clock.set_wall_clock(-days * 86_400_000);
+            see(&book, "after");
+            if saved {
+                book.save();
+            }
+        }
+    }
+    book.save();
+    for book in [&book, &desk.open().unwrap()] {
+        let counts: Vec<(String, u64)> = book
+            .evidence(today)
+            .unwrap()
+            .rows()
+            .map(|(row, count)| (row.host.clone(), count))
+            .collect();
+        assert_eq!(counts, [("after".to_owned(), 4), ("before".to_owned(), 1)]);
+        let kept = |before: &u32| !book.evidence(today.before(*before)).unwrap().is_empty();
+        assert_eq!((1..40).filter(kept).count(), 20);
+    }
 }
 
 #[test]

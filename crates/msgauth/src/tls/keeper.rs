@@ -58,25 +58,40 @@ impl Keeper {
     }
 
     /// Writes what changed and fetches policies anew, until `stop` turns true; then everything is written once more.
-    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        tokio::join!(self.write_rounds(stop.clone()), self.fetch_rounds(stop));
+        self.save(true).await;
+    }
+
+    async fn write_rounds(&self, mut stop: watch::Receiver<bool>) {
         let mut round_at = self.after(MEMORY_ROUND);
-        loop {
-            let pause = self.doors.clock.sleep_until(self.after(POLICIES_WRITTEN));
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => break,
-                () = pause => {}
-            }
+        while self.has_time(&mut stop, POLICIES_WRITTEN).await {
             let round = self.doors.clock.monotonic() >= round_at;
-            self.save(round).await;
+            if round || self.book.has_other_policies() {
+                self.save(round).await;
+            }
             if round {
                 round_at = self.after(MEMORY_ROUND);
-                tokio::select! {
-                    _ = stop.wait_for(|stop| *stop) => break,
-                    () = self.refresh() => {}
-                }
             }
         }
-        self.save(true).await;
+    }
+
+    /// A web server that is slow holds up those of its own round, for a minute or two, and nothing else.
+    async fn fetch_rounds(self: &Arc<Self>, mut stop: watch::Receiver<bool>) {
+        while self.has_time(&mut stop, MEMORY_ROUND).await {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = self.refresh() => {}
+            }
+        }
+    }
+
+    /// Waits; false when it is time to stop.
+    async fn has_time(&self, stop: &mut watch::Receiver<bool>, pause: std::time::Duration) -> bool {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => false,
+            () = self.doors.clock.sleep_until(self.after(pause)) => true,
+        }
     }
 
     fn after(&self, wait: std::time::Duration) -> Monotonic {
@@ -106,25 +121,37 @@ impl Keeper {
         while all.join_next().await.is_some() {}
     }
 
-    /// Finds out what is due.
+    /// Finds out what is due. While a policy counts nobody waits for another who asks already.
     async fn look(&self, domain: &str) {
         if !self.book.looks_for_policies() || domain.starts_with('[') {
             return;
         }
+        let (asks, counts) = self.is_due(domain);
+        if !asks {
+            return;
+        }
         let turn = self.turn(domain);
-        let mine = turn.lock().await;
-        let now = self.book.now();
-        let asks = self.book.with_policy(domain, |known| {
-            known.settle(now);
-            known.used(now);
-            known.asks_record(now)
-        });
-        if asks {
+        let mine = match turn.try_lock() {
+            Ok(mine) => mine,
+            Err(_) if counts => return,
+            Err(_) => turn.lock().await,
+        };
+        if self.is_due(domain).0 {
             self.look_anew(domain).await;
         }
         drop(mine);
         drop(turn);
         self.turns.lock().retain(|_, turn| Arc::strong_count(turn) > 1);
+    }
+
+    /// Whether DNS is to be asked, and whether a policy counts meanwhile.
+    fn is_due(&self, domain: &str) -> (bool, bool) {
+        let now = self.book.now();
+        self.book.with_policy(domain, |known| {
+            known.settle(now);
+            known.used(now);
+            (known.asks_record(now), known.live(now).is_some())
+        })
     }
 
     async fn look_anew(&self, domain: &str) {
@@ -218,9 +245,7 @@ impl DomainPolicies for Keeper {
 
     fn attempted(&self, attempt: &TlsAttempt) {
         let sts = self.book.sts(&attempt.domain, &attempt.mx_host);
-        let trouble = self
-            .book
-            .with_policy(&attempt.domain, |known| known.trouble.clone());
+        let trouble = self.book.trouble(&attempt.domain);
         let session = session_of(attempt, &sts, trouble.as_ref());
         let lines = || {
             terms(

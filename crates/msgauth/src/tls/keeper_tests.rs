@@ -453,6 +453,57 @@ async fn a_policy_in_use_is_fetched_anew_every_day_and_written_down() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_web_server_delays_neither_what_is_written_nor_mail_under_a_policy_that_counts() {
+    let house = House::new();
+    assert!(is_enforced(&house.sts().await));
+    advance(DAY).await;
+    *house.web.lock() = Web::Silent;
+    let (stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(house.keeper.clone().run(stopped));
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert_eq!(house.fetches(), 2, "it is being fetched anew");
+    let began = house.clock.monotonic().0;
+    assert!(is_enforced(&house.sts().await));
+    assert_eq!(house.clock.monotonic().0, began, "the message did not wait");
+    let now = house.keeper.book.now();
+    house.keeper.book.with_policy("other.test", |known| {
+        known.failed("no".to_owned(), ResultType::StsPolicyFetchError, now);
+    });
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let written = house.shelf.files.lock()["policies.json"].clone();
+    assert!(String::from_utf8_lossy(&written).contains("other.test"));
+    stop.send_replace(true);
+    let began = house.clock.monotonic().0;
+    running.await.unwrap();
+    assert_eq!(
+        house.clock.monotonic().0,
+        began,
+        "and stopping does not wait either"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn tls_5_a_record_that_comes_and_goes_is_not_fetched_for_every_message() {
+    let house = House::new();
+    *house.web.lock() = says("404 Not Found", "Content-Type: text/plain\r\n", b"");
+    let other = ZONE.replace("id=1", "id=2");
+    for minute in 0..60 {
+        let zone = ["", ZONE, &other][minute % 3];
+        house
+            .dns
+            .replace(&format!("mta-sts.there.test A 192.0.2.80\n{zone}"))
+            .unwrap();
+        assert_eq!(house.sts().await, Sts::None);
+        assert_eq!(
+            house.keeper.book.is_unsure("there.test"),
+            minute % 3 != 0 && minute > 0
+        );
+        advance(Duration::from_secs(60)).await;
+    }
+    assert_eq!(house.fetches(), 4, "after 5, 10 and 20 minutes again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn deliveries_at_the_same_time_fetch_once() {
     let house = House::new();
     let all: Vec<_> = (0..20)

@@ -115,8 +115,22 @@ impl Seen {
         })
     }
 
+    /// Brings days that lie ahead of now by more than one back to now: a clock that ran ahead would else let no day count for years.
+    fn settle(&mut self, day: Day) {
+        let moments = [&mut self.first, &mut self.last, &mut self.good_since];
+        for moment in moments
+            .into_iter()
+            .chain(self.loss.as_mut().map(|loss| &mut loss.day))
+        {
+            if moment.since(day) > 1 {
+                *moment = day;
+            }
+        }
+    }
+
     /// A session with a certificate that verified for the name of `host`. The new stage, if it climbed.
     pub fn good(&mut self, host: &str, day: Day, thresholds: &Thresholds) -> Option<Stage> {
+        self.settle(day);
         let before = self.stage(thresholds);
         if self.first == Day::default() {
             self.first = day;
@@ -139,6 +153,7 @@ impl Seen {
 
     /// A session without. The loss, if it is to be told.
     pub fn bad(&mut self, host: &str, what: &str, day: Day, thresholds: &Thresholds) -> Option<Loss> {
+        self.settle(day);
         let stage = self.stage(thresholds);
         let loss = Loss {
             day,
@@ -294,12 +309,22 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_makes_no_new_days() {
+    fn a_clock_that_was_set_back_a_little_makes_no_new_days() {
         let mut seen = seen_for(7);
-        for day in [3, 4, 5] {
-            seen.good("mx.example", Day(day), &FAR);
+        for _ in 0..3 {
+            seen.good("mx.example", Day(6), &FAR);
         }
         assert_eq!((seen.good_days, seen.last), (7, Day(7)));
+    }
+
+    #[test]
+    fn tls_4_a_clock_that_ran_ahead_costs_one_day_and_not_the_years_that_it_was_ahead() {
+        let mut seen = seen_for(7);
+        seen.good("mx.example", Day(2_000), &FAR);
+        for day in 8..=12 {
+            seen.good("mx.example", Day(day), &FAR);
+        }
+        assert_eq!((seen.good_days, seen.last), (12, Day(12)));
     }
 
     proptest! {

@@ -86,12 +86,16 @@ pub struct Stored {
 
 impl Evidence {
     /// Counts a session. When there are as many rows as may be, it is counted under no domain.
-    pub fn count(&mut self, mut session: Session) {
+    pub fn count(&mut self, session: Session) {
+        self.count_many(session, 1);
+    }
+
+    fn count_many(&mut self, mut session: Session, times: u64) {
         session.text = shortened(&session.text);
         // Words differ (addresses, dates); the first ones stand for all.
         let text = std::mem::take(&mut session.text);
         if let Some(count) = self.row(&session) {
-            *count += 1;
+            *count += times;
             return;
         }
         session.text = text;
@@ -102,8 +106,8 @@ impl Evidence {
             text: String::new(),
             ..session.clone()
         }) {
-            Some(count) => *count += 1,
-            None => drop(self.rows.insert(session, 1)),
+            Some(count) => *count += times,
+            None => drop(self.rows.insert(session, times)),
         }
     }
 
@@ -115,6 +119,16 @@ impl Evidence {
             ..found.clone()
         } == *session;
         same.then_some(count)
+    }
+
+    /// Adds what was counted of the same day before.
+    pub fn add(&mut self, before: Self) {
+        for (session, count) in before.rows {
+            self.count_many(session, count);
+        }
+        for ((kind, domain), terms) in before.policies {
+            self.policy(kind, &domain, || terms);
+        }
     }
 
     /// Remembers what a policy said, for reports.
@@ -266,6 +280,14 @@ pub(in crate::tls) mod tests {
         day.policy(PolicyKind::Sts, "a.example", || unreachable!("known"));
         assert_eq!(day.terms(PolicyKind::Sts, "a.example").hosts, ["x?y"]);
         assert_eq!(Evidence::restored(day.stored()), day);
+        let mut two = day.clone();
+        two.add(day.clone());
+        let doubled: Vec<u64> = two.rows().map(|(_, count)| count).collect();
+        assert_eq!(doubled, [6, 4, 2], "the same rows, twice");
+        assert_eq!(
+            two.terms(PolicyKind::Sts, "a.example"),
+            day.terms(PolicyKind::Sts, "a.example")
+        );
     }
 
     #[test]

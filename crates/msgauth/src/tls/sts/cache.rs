@@ -7,17 +7,23 @@
 //! | | no record, several, or no answer | it: whoever blocks DNS gains nothing |
 //! | none, or one that is too old | a record | what is fetched; if that fails, nothing, and it is tried again later |
 //! | | no record | nothing |
+//!
+//! A record that comes and goes, or names ids in turns, resets no pause, and nobody is asked more than [`STS_FETCHES_AN_HOUR`] times an hour.
 
 use serde::{Deserialize, Serialize};
 use world::clock::UnixMs;
 
-use super::policy::{StsMode, StsPolicy};
+use super::policy::StsPolicy;
 use super::record::{NoRecord, StsRecord};
 use crate::limits::{
-    STS_BACK_OFF_FIRST, STS_BACK_OFF_LONGEST, STS_FAILS_FOR_GOOD, STS_LEAST_AGE, STS_RECHECK, STS_REFRESH,
-    STS_REFRESHED_FOR, STS_UNANSWERED, STS_USE_NOTED,
+    STS_BACK_OFF_FIRST, STS_BACK_OFF_LONGEST, STS_FAILS_FOR_GOOD, STS_FETCHES_AN_HOUR, STS_LEAST_AGE,
+    STS_RECHECK, STS_REFRESH, STS_REFRESHED_FOR, STS_TROUBLE_KEPT, STS_UNANSWERED, STS_USE_NOTED,
 };
 use crate::tls::attempt::ResultType;
+use crate::tls::text::shortened;
+
+/// Milliseconds of an hour.
+const HOUR_MS: u128 = 3_600_000;
 
 /// What is remembered of one domain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +42,20 @@ pub struct Remembered {
     pub trouble: Option<Trouble>,
     /// when mail was last sent there, in milliseconds since 1970
     pub used_at: u64,
+    /// DNS said last that there is no record; a policy, or trouble, from before is remembered all the same
+    #[serde(skip)]
+    pub unannounced: bool,
+    /// fetches of this hour; a restart begins another one
+    #[serde(skip)]
+    pub fetches: Fetches,
+}
+
+/// How often a policy was fetched within an hour, whatever came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fetches {
+    /// when the hour began, in milliseconds since 1970
+    since: u64,
+    count: u32,
 }
 
 /// A policy that was fetched.
@@ -71,7 +91,12 @@ impl Remembered {
     /// Whether there may be a policy that could not be had now: DNS is silent, or fetching failed a few times only.
     pub fn is_unsure(&self, now: UnixMs) -> bool {
         let fails = |trouble: &Trouble| trouble.failures < STS_FAILS_FOR_GOOD;
-        self.live(now).is_none() && (self.waits_for_dns(now) || self.trouble.as_ref().is_some_and(fails))
+        self.live(now).is_none() && (self.waits_for_dns(now) || self.announced_trouble().is_some_and(fails))
+    }
+
+    /// Why there is no policy though the record says that there is one.
+    pub fn announced_trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref().filter(|_| !self.unannounced)
     }
 
     /// Whether DNS is to be asked for the record before mail is sent.
@@ -85,7 +110,7 @@ impl Remembered {
     /// Whether the policy is to be fetched, now that DNS said this.
     pub fn fetches(&self, id: &str, now: UnixMs) -> bool {
         let known = self.live(now).is_some_and(|kept| kept.id == id);
-        !known && !self.backs_off(now)
+        !known && !self.backs_off(now) && !self.fetches.are_spent(now)
     }
 
     /// Whether a policy that counts is to be fetched anew, so that it does not end while somebody blocks HTTPS (RFC 8461 §10.2).
@@ -94,17 +119,23 @@ impl Remembered {
             return false;
         };
         let half = u128::from(kept.policy.max_age_s) * 500;
-        since(kept.fetched_at, now) >= half.min(STS_REFRESH.as_millis())
+        since(kept.fetched_at, now) >= half.clamp(STS_LEAST_AGE.as_millis(), STS_REFRESH.as_millis())
             && since(self.used_at, now) < STS_REFRESHED_FOR.as_millis()
             && !self.backs_off(now)
+            && !self.fetches.are_spent(now)
     }
 
-    /// DNS was asked; `None`: there was no answer. Nothing is remembered of a domain that has nothing.
+    /// DNS was asked; `None`: there was no answer. Nothing is remembered of a domain that has nothing and had no trouble.
     pub fn checked(&mut self, answer: Option<&Result<StsRecord, NoRecord>>, now: UnixMs) {
         self.unanswered_at = if answer.is_none() { now.0 } else { 0 };
+        match answer {
+            Some(Err(NoRecord::None)) => self.unannounced = true,
+            Some(Ok(_)) => self.unannounced = false,
+            Some(Err(NoRecord::Several | NoRecord::Broken)) | None => {}
+        }
         if self.live(now).is_some() {
             self.checked_at = now.0;
-        } else if answer == Some(&Err(NoRecord::None)) {
+        } else if self.unannounced && self.trouble.is_none() {
             *self = Self::default();
         }
     }
@@ -112,6 +143,7 @@ impl Remembered {
     /// Puts what lies ahead of now at now: a clock that ran ahead for a while would else leave a policy, or a pause, that lasts for years.
     pub fn settle(&mut self, now: UnixMs) {
         let mut moments = vec![&mut self.checked_at, &mut self.unanswered_at, &mut self.used_at];
+        moments.push(&mut self.fetches.since);
         moments.extend(self.kept.as_mut().map(|kept| &mut kept.fetched_at));
         moments.extend(self.trouble.as_mut().map(|trouble| &mut trouble.at));
         for moment in moments {
@@ -133,6 +165,7 @@ impl Remembered {
         }
         self.checked_at = now.0;
         self.trouble = None;
+        self.fetches.one_more(now);
         self.kept = Some(Kept {
             id,
             fetched_at: now.0,
@@ -142,26 +175,17 @@ impl Remembered {
 
     /// None came. What was there stays.
     pub fn failed(&mut self, why: String, result: ResultType, now: UnixMs) {
-        let before = self.trouble.as_ref().map_or(0, |trouble| trouble.failures);
+        let recent = self
+            .trouble
+            .as_ref()
+            .filter(|trouble| since(trouble.at, now) < STS_TROUBLE_KEPT.as_millis());
+        self.fetches.one_more(now);
         self.trouble = Some(Trouble {
-            failures: before.saturating_add(1),
+            failures: recent.map_or(0, |trouble| trouble.failures).saturating_add(1),
             at: now.0,
-            why,
+            why: shortened(&why),
             result,
         });
-    }
-
-    /// Nobody loses anything when it is forgotten.
-    pub fn is_over(&self, now: UnixMs) -> bool {
-        self.live(now).is_none() && !self.backs_off(now) && !self.waits_for_dns(now)
-    }
-
-    /// The moment from which on it is of less use than another's.
-    pub fn worth(&self, now: UnixMs) -> (bool, u64) {
-        let enforced = self
-            .live(now)
-            .is_some_and(|kept| kept.policy.mode == StsMode::Enforce);
-        (enforced, self.used_at)
     }
 
     fn waits_for_dns(&self, now: UnixMs) -> bool {
@@ -173,6 +197,22 @@ impl Remembered {
             let doubled = STS_BACK_OFF_FIRST.saturating_mul(1 << trouble.failures.saturating_sub(1).min(16));
             since(trouble.at, now) < doubled.min(STS_BACK_OFF_LONGEST).as_millis()
         })
+    }
+}
+
+impl Fetches {
+    fn are_spent(self, now: UnixMs) -> bool {
+        self.count >= STS_FETCHES_AN_HOUR && since(self.since, now) < HOUR_MS
+    }
+
+    fn one_more(&mut self, now: UnixMs) {
+        if self.count == 0 || since(self.since, now) >= HOUR_MS {
+            *self = Self {
+                since: now.0,
+                count: 0,
+            };
+        }
+        self.count = self.count.saturating_add(1);
     }
 }
 
@@ -204,6 +244,7 @@ fn since(then: u64, now: UnixMs) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::policy::StsMode;
     use super::*;
 
     const DAY_MS: u64 = 86_400_000;
@@ -237,7 +278,6 @@ mod tests {
         known.checked(None, at(6 * DAY_MS));
         assert!(known.live(at(10 * DAY_MS - 1)).is_some());
         assert!(known.live(at(10 * DAY_MS)).is_none());
-        assert!(known.is_over(at(10 * DAY_MS)));
     }
 
     #[test]
@@ -272,7 +312,94 @@ mod tests {
             now += wait.unwrap();
         }
         assert_eq!(waits, [5, 10, 20, 40, 60, 60, 60]);
-        assert!(new.is_over(UnixMs(now)) && !new.is_over(UnixMs(now - 1)));
+        let later = UnixMs(now + DAY_MS);
+        new.failed("no".to_owned(), ResultType::StsPolicyFetchError, later);
+        assert_eq!(
+            new.trouble.map(|trouble| trouble.failures),
+            Some(1),
+            "a day later"
+        );
+    }
+
+    /// A domain whose record says another thing at every message, a message a minute for a day: fetches by hour.
+    fn fetches_by_hour(
+        says: impl Fn(u64) -> Option<&'static str>,
+        fetch: impl Fn(&mut Remembered, &str, UnixMs),
+    ) -> Vec<u32> {
+        let (mut known, mut hours) = (Remembered::default(), vec![0; 24]);
+        for minute in 0..24 * 60 {
+            let now = at(minute * 60_000);
+            if !known.asks_record(now) {
+                continue;
+            }
+            let id = says(minute);
+            let record = id.map(|id| StsRecord { id: id.to_owned() }).ok_or(NoRecord::None);
+            known.checked(Some(&record), now);
+            if let Some(id) = id.filter(|id| known.fetches(id, now)) {
+                hours[usize::try_from(minute / 60).unwrap()] += 1;
+                fetch(&mut known, id, now);
+            }
+        }
+        hours
+    }
+
+    #[test]
+    fn tls_5_a_record_that_changes_with_every_question_resets_no_pause_and_is_not_fetched_for_every_message()
+    {
+        let in_turns = |minute: u64| Some(["1", "2"][usize::try_from(minute % 2).unwrap()]);
+        let comes_and_goes = |minute: u64| in_turns(minute).filter(|_| minute % 2 == 1);
+        let fails = |known: &mut Remembered, _: &str, now: UnixMs| {
+            known.failed("no".to_owned(), ResultType::StsPolicyFetchError, now);
+        };
+        for hours in [
+            fetches_by_hour(in_turns, fails),
+            fetches_by_hour(comes_and_goes, fails),
+        ] {
+            assert!(hours[0] <= 4, "{hours:?}");
+            assert!(hours[2..].iter().all(|count| *count <= 1), "{hours:?}");
+        }
+        let ends_at_once = |known: &mut Remembered, id: &str, now: UnixMs| {
+            known.fetched(id.to_owned(), policy(0), now);
+        };
+        let hours = fetches_by_hour(in_turns, ends_at_once);
+        assert!(
+            hours.iter().all(|count| *count <= STS_FETCHES_AN_HOUR),
+            "{hours:?}"
+        );
+        let long =
+            |known: &mut Remembered, id: &str, now: UnixMs| known.fetched(id.to_owned(), policy(86_400), now);
+        let hours = fetches_by_hour(
+            |minute| Some(["1", "2", "3"][usize::try_from(minute / 10 % 3).unwrap()]),
+            long,
+        );
+        assert!(hours.iter().all(|count| (1..=6).contains(count)), "{hours:?}");
+    }
+
+    #[test]
+    fn a_policy_that_ends_soon_counts_all_the_time_within_the_bound() {
+        for max_age_s in [0, 60, 300, 600, 900] {
+            let (mut known, mut fetched) = (known(max_age_s), 1);
+            for second in 0..3_600 {
+                let now = at(second * 1_000);
+                known.used_at = now.0;
+                if known.refreshes(now) || (known.live(now).is_none() && known.fetches("1", now)) {
+                    known.fetched("1".to_owned(), policy(max_age_s), now);
+                    fetched += 1;
+                }
+                assert!(known.live(now).is_some(), "{max_age_s}, second {second}");
+            }
+            assert!(fetched <= STS_FETCHES_AN_HOUR, "{max_age_s}: {fetched}");
+        }
+    }
+
+    #[test]
+    fn trouble_of_a_record_that_was_taken_away_makes_nobody_wait() {
+        let mut known = Remembered::default();
+        known.failed("no".to_owned(), ResultType::StsPolicyFetchError, at(0));
+        assert!(known.is_unsure(at(1)) && known.announced_trouble().is_some());
+        known.checked(Some(&Err(NoRecord::None)), at(1));
+        assert!(!known.is_unsure(at(1)) && known.announced_trouble().is_none());
+        assert!(!known.fetches("1", at(2)), "and it is not forgotten");
     }
 
     #[test]

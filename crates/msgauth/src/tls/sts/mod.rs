@@ -4,10 +4,12 @@
 //! 2. [`fetch`] gets the policy from `https://mta-sts.DOMAIN/.well-known/mta-sts.txt`, [`policy`] reads it.
 //! 3. [`cache`] decides when to ask again, and what counts meanwhile: a policy that was fetched counts for its `max_age`, whatever
 //!    becomes of DNS and HTTPS (threat case TLS-5).
+//! 4. [`memory`] holds all domains within its bounds.
 //!
 //! All but `fetch` is pure. Who does it for deliveries is [`super::keeper`].
 
 pub mod cache;
 pub mod fetch;
+pub mod memory;
 pub mod policy;
 pub mod record;
