@@ -201,10 +201,11 @@ fn route(row: &Values) -> Route {
 
 fn smarthost(row: &Values, host: String) -> Smarthost {
     let tls = match row.word("tls") {
+        "starttls" => RouteTls::StartTls,
         "implicit" => RouteTls::Implicit,
         "opportunistic" => RouteTls::Opportunistic,
         "none" => RouteTls::None,
-        _ => RouteTls::StartTls,
+        _ => RouteTls::Dane,
     };
     let login = row
         .name("user")

@@ -298,6 +298,8 @@ pub struct Smarthost {
 /// How a connection to a smarthost is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RouteTls {
+    /// STARTTLS must be offered, and the certificate must fit the TLSA records of the host's name, or verify where it has none
+    Dane,
     /// STARTTLS must be offered, and the certificate must verify
     StartTls,
     /// TLS from the first byte, and the certificate must verify

@@ -588,12 +588,13 @@ pub const ROUTE: &[Setting] = &[
     ),
     Setting::new(
         "tls",
-        Kind::Choice(&["starttls", "implicit", "opportunistic", "none"]),
-        "How the connection is protected: STARTTLS or TLS from the first byte, both with a certificate that verifies for the host; \
-         STARTTLS when it is offered, with any certificate; not at all.",
+        Kind::Choice(&["dane", "starttls", "implicit", "opportunistic", "none"]),
+        "How the connection is protected. \"dane\": STARTTLS, with a certificate that fits the TLSA records of the host's name where DNSSEC \
+         vouches for some, else with one that verifies for the host. STARTTLS or TLS from the first byte, both with a certificate that verifies, \
+         whatever DNS says; STARTTLS when it is offered, with any certificate; not at all.",
         "\"implicit\"",
     )
-    .or("\"starttls\""),
+    .or("\"dane\""),
     Setting::new(
         "user",
         Kind::Line,

@@ -158,7 +158,7 @@ fn what_concerns_sending_is_read() {
         road: Road::Smarthost(Smarthost {
             host: "smtp.example.com".to_owned(),
             port: 587,
-            tls: RouteTls::StartTls,
+            tls: RouteTls::Dane,
             login: Some(Login {
                 user: "relay@example.org".to_owned(),
                 password_file: PathBuf::from("/etc/hearthpost/smarthost.password"),
@@ -444,7 +444,7 @@ const GALLERY: &[(&str, &str, &str)] = &[
     (
         "tls = \"none\"",
         "tls = \"ssl\"",
-        "line 38: routes.tls: \"ssl\" is not known here. Write one of \"starttls\", \"implicit\", \"opportunistic\", \"none\".",
+        "line 38: routes.tls: \"ssl\" is not known here. Write one of \"dane\", \"starttls\", \"implicit\", \"opportunistic\", \"none\".",
     ),
     (
         "fallback = \"smarthost\"",
@@ -745,7 +745,7 @@ fn ops_4_no_setting_opens_a_relay_or_a_door_without_its_lock() {
                 let Road::Smarthost(host) = route.road else {
                     continue;
                 };
-                let verified = matches!(host.tls, RouteTls::StartTls | RouteTls::Implicit);
+                let verified = matches!(host.tls, RouteTls::Dane | RouteTls::StartTls | RouteTls::Implicit);
                 assert!(host.login.is_none() || verified, "{lines}");
             }
         }

@@ -49,7 +49,7 @@ impl Asks {
         match road {
             Road::Mx => Self::AsTheDomain,
             Road::Smarthost(host) => match host.tls {
-                RouteTls::StartTls | RouteTls::Implicit => Self::Verified,
+                RouteTls::Dane | RouteTls::StartTls | RouteTls::Implicit => Self::Verified,
                 RouteTls::Opportunistic => Self::WhereOffered,
                 RouteTls::None => Self::Nothing,
             },
@@ -97,12 +97,15 @@ mod tests {
 
     #[test]
     fn a_fallback_that_asks_for_less_than_its_route_is_told() {
-        use RouteTls::{Implicit, None as Clear, Opportunistic, StartTls};
+        use RouteTls::{Dane, Implicit, None as Clear, Opportunistic, StartTls};
         let by_mx = None;
         let table = [
             // the route's TLS, its fallback's, whether it is told
             (Some(StartTls), Some(Implicit), false),
             (Some(Implicit), Some(StartTls), false),
+            (Some(StartTls), Some(Dane), false),
+            (Some(Dane), Some(StartTls), false),
+            (Some(Dane), Some(Opportunistic), true),
             (Some(StartTls), Some(Opportunistic), true),
             (Some(Implicit), Some(Clear), true),
             (Some(Opportunistic), Some(Opportunistic), false),

@@ -127,6 +127,8 @@ pub enum SmarthostTls {
     None,
     /// STARTTLS where it is offered, with any certificate
     Opportunistic,
+    /// STARTTLS, and a certificate that fits the signed TLSA records of the host's name (DANE); where it has none, one that verifies for it
+    Dane,
     /// STARTTLS, and a certificate that verifies for the host's name
     StartTls,
     /// TLS from the first byte (RFC 8314), and a certificate that verifies

@@ -150,6 +150,69 @@ async fn q_5_a_smarthost_is_never_spoken_to_in_the_clear_when_tls_was_asked_for(
 }
 
 #[tokio::test]
+async fn tls_6_a_smarthost_is_held_to_the_records_of_its_name_unless_its_route_says_otherwise() {
+    let (right, wrong) = (vec![0xaa; 32], vec![0xbb; 32]);
+    let expired = || Err("expired".to_owned());
+    let host = "$security secure\nrelay.test A 192.0.2.40\n";
+    let of_port = |port: u16| format!("{host}_{port}._tcp.relay.test TLSA 3 1 1 {}", "aa".repeat(32));
+    let unsigned = || "relay.test A 192.0.2.40".to_owned();
+    let failing = || format!("{host}_587._tcp.relay.test !servfail");
+    let bad = || Answer::Unverified("expired".to_owned());
+    let (dane, starttls) = (SmarthostTls::Dane, SmarthostTls::StartTls);
+    let table = [
+        (
+            dane,
+            of_port(587),
+            Answer::Keyed(right.clone(), expired()),
+            "taken",
+        ),
+        (dane, of_port(587), Answer::Keyed(wrong.clone(), Ok(())), "(DANE)"),
+        (
+            dane,
+            failing(),
+            Answer::Good,
+            "its TLSA records (DANE) could not be looked up",
+        ),
+        (dane, unsigned(), Answer::Good, "taken"),
+        (dane, unsigned(), bad(), "the setting of the route says so"),
+        (dane, of_port(25), bad(), "the setting of the route says so"),
+        (starttls, of_port(587), Answer::Keyed(wrong, Ok(())), "taken"),
+        (
+            starttls,
+            of_port(587),
+            Answer::Keyed(right, expired()),
+            "the setting of the route says so",
+        ),
+        (starttls, failing(), Answer::Good, "taken"),
+    ];
+    for (tls, zone, answer, expected) in table {
+        let house = House::with(by_smarthost(tls, true, None)).await;
+        house.dns.replace(&zone).expect("a zone");
+        let script = Script::default().offering("STARTTLS").offering("AUTH PLAIN");
+        let relay = Peer::at(
+            &house.network,
+            "192.0.2.40:587",
+            script,
+            Some(SimTlsServer::new(answer)),
+        );
+        house.start();
+        house.send(&["bob@there.test"]).await;
+        if expected == "taken" {
+            house.until_empty().await;
+            assert!(relay.taken.lock()[0].tls, "{zone}");
+            continue;
+        }
+        house.until_tried(1).await;
+        let why = house.waiting().await[0].2.clone();
+        assert!(why.contains(expected), "{tls:?} {zone}: {why}");
+        assert!(
+            !relay.commands.lock().iter().any(|line| line.starts_with("AUTH")),
+            "{zone}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_smarthost_that_refuses_our_password_costs_nobody_their_mail() {
     let house = House::with(by_smarthost(SmarthostTls::StartTls, true, None)).await;
     let script = Script {

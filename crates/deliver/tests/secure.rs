@@ -479,6 +479,56 @@ async fn tls_6_the_timeline_says_what_was_asked_for_and_why() {
     assert_eq!(house.tls.asked()[0].0, "mx.there.test");
 }
 
+/// An unsigned domain at a provider whose hosts are signed.
+fn hosted() -> String {
+    format!(
+        "there.test MX 10 mx.provider.test\n$security secure\nmx.provider.test A 192.0.2.25\n_25._tcp.mx.provider.test TLSA 3 1 1 {}\n",
+        "aa".repeat(32)
+    )
+}
+
+#[tokio::test]
+async fn tls_6_the_records_of_a_signed_host_count_for_an_unsigned_domain_and_prove_the_host_alone() {
+    for server in SERVERS {
+        let house = House::new().await;
+        house.dns.replace(&hosted()).expect("a zone");
+        let peer = server.at(&house, MX, Script::default());
+        let fits = matches!(server, Server::RightKey | Server::RightKeyAndCertificate);
+        assert_eq!(
+            one_attempt(&house, &peer, TlsWish::Nothing).await,
+            fits,
+            "{server:?}"
+        );
+        assert!(peer.taken.lock().iter().all(|taken| taken.tls), "{server:?}");
+    }
+    // Whoever forges MX records has a host with records, and a policy names others.
+    let house = House::new().await;
+    house.dns.replace(&hosted()).expect("a zone");
+    *house.policies.of.lock() = enforce(false);
+    let peer = Server::RightKeyAndCertificate.at(&house, MX, Script::default());
+    assert!(!one_attempt(&house, &peer, TlsWish::Nothing).await);
+    let why = house.waiting().await[0].2.clone();
+    assert!(
+        why.contains("does not name this host in its policy (MTA-STS)"),
+        "{why}"
+    );
+    assert_eq!(peer.connections(), 0);
+
+    let house = House::new().await;
+    house.dns.replace(&hosted()).expect("a zone");
+    Server::RightKey.at(&house, MX, Script::default());
+    house.start();
+    let id = house.send(&["bob@there.test"]).await;
+    house.until_empty().await;
+    let rule = house.attempts(id).await[0].talks[0].rule.clone();
+    assert!(rule.ends_with("the MX records are not signed"), "{rule}");
+    let told = house.policies.attempts.lock()[0].clone();
+    assert_eq!(
+        (told.kind, told.policy_domain.as_str()),
+        (PolicyKind::Tlsa, "mx.provider.test")
+    );
+}
+
 #[tokio::test]
 async fn tls_6_the_notice_of_delay_and_the_bounce_say_why() {
     let house = House::new().await;

@@ -206,6 +206,7 @@ fn rule(route: &config::Route, password: Option<&str>) -> Option<Rule> {
 
 fn tls(tls: RouteTls) -> SmarthostTls {
     match tls {
+        RouteTls::Dane => SmarthostTls::Dane,
         RouteTls::StartTls => SmarthostTls::StartTls,
         RouteTls::Implicit => SmarthostTls::Implicit,
         RouteTls::Opportunistic => SmarthostTls::Opportunistic,

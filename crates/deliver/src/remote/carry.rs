@@ -452,7 +452,7 @@ fn target(
         Route::Smarthost(smarthost) => {
             let begin = match smarthost.tls {
                 SmarthostTls::None => Begin::Never,
-                SmarthostTls::Opportunistic | SmarthostTls::StartTls => Begin::StartTls,
+                SmarthostTls::Opportunistic | SmarthostTls::Dane | SmarthostTls::StartTls => Begin::StartTls,
                 SmarthostTls::Implicit => Begin::Implicit,
             };
             (smarthost.port, begin, smarthost.login.clone())

@@ -308,7 +308,7 @@ impl<'a> Opening<'a> {
         let Some(login) = &self.target.login else {
             return Ok(self.opened(ready));
         };
-        if !self.tls.as_ref().is_some_and(|tls| tls.verified) {
+        if !self.tls.as_ref().is_some_and(|tls| tls.verified || tls.dane) {
             return Err(self.insecure("we sign in only inside TLS with a certificate that verifies"));
         }
         let Some(credentials) = Credentials::new(&login.user, &login.password) else {

@@ -30,13 +30,13 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Of a way that DNS has no say in.
-    fn fixed(candidates: Vec<Candidate>) -> Self {
+    /// Of a way that MX records have no say in.
+    fn fixed(candidates: Vec<Candidate>, addresses: Vec<(String, Found)>) -> Self {
         Self {
             candidates,
             missing: None,
             mx: Security::Indeterminate,
-            addresses: Vec::new(),
+            addresses,
         }
     }
 
@@ -89,9 +89,10 @@ pub async fn hosts_of(
         Route::Literal(address) => {
             let found = [one_address(*address)];
             let name = name_of(*address);
-            hosts::candidates(&name, &[direct(&name)], &found, choice).map(Hosts::fixed)
+            let candidates = hosts::candidates(&name, &[direct(&name)], &found, choice)?;
+            Ok(Hosts::fixed(candidates, Vec::new()))
         }
-        Route::Smarthost(host) => smarthost(host, choice, dns).await.map(Hosts::fixed),
+        Route::Smarthost(host) => smarthost(host, choice, dns).await,
     }
 }
 
@@ -114,11 +115,7 @@ async fn by_mx(domain: &Domain, choice: Choice<'_>, dns: &Arc<dyn Dns>) -> Resul
 }
 
 /// The operator named it: any address will do, our own included.
-async fn smarthost(
-    host: &Smarthost,
-    choice: Choice<'_>,
-    dns: &Arc<dyn Dns>,
-) -> Result<Vec<Candidate>, Trouble> {
+async fn smarthost(host: &Smarthost, choice: Choice<'_>, dns: &Arc<dyn Dns>) -> Result<Hosts, Trouble> {
     let name = host.host.as_str();
     let exchangers = [direct(name)];
     let found = match host.host.literal() {
@@ -131,8 +128,10 @@ async fn smarthost(
         ..choice
     };
     // Waiting helps: the operator mends the name, or the settings.
-    hosts::candidates(name, &exchangers, &found, choice)
-        .map_err(|_| Trouble::later(4, 3, format!("the smarthost {name} has no address now")).about(name))
+    let candidates = hosts::candidates(name, &exchangers, &found, choice)
+        .map_err(|_| Trouble::later(4, 3, format!("the smarthost {name} has no address now")).about(name))?;
+    let addresses = found.into_iter().map(|found| (name.to_owned(), found));
+    Ok(Hosts::fixed(candidates, addresses.collect()))
 }
 
 /// All at once: a slow name server costs its time once.

@@ -46,13 +46,18 @@ impl Known {
         (route, settings): (&Route, &Settings),
         (hosts, position): (&Hosts, usize),
     ) -> Evidence {
-        let dane = match (route, self.wish) {
-            (Route::Mx(_), Wish::NotRequired) | (Route::Literal(_) | Route::Smarthost(_), _) => {
-                Dane::default()
+        let asked = match (route, self.wish) {
+            (Route::Mx(_), Wish::NotRequired) | (Route::Literal(_), _) => None,
+            (Route::Mx(domain), _) => Some((domain.as_str(), settings.port)),
+            // The operator named it, so there is nothing that could be forged on the way to it (RFC 7672 §2.2.2).
+            (Route::Smarthost(host), _) if host.tls == SmarthostTls::Dane => {
+                Some((host.host.as_str(), host.port))
             }
-            (Route::Mx(domain), _) => {
-                dane_of(remote, domain.as_str(), settings.port, (hosts, position)).await
-            }
+            (Route::Smarthost(_), _) => None,
+        };
+        let dane = match asked {
+            Some(asked) => dane_of(remote, asked, (hosts, position)).await,
+            None => Dane::default(),
         };
         let OfDomain {
             sts,
@@ -170,12 +175,13 @@ fn found(route: &Route, mx: Signed) -> Found {
         Route::Smarthost(host) => Found::Route(match host.tls {
             SmarthostTls::None => RouteTls::None,
             SmarthostTls::Opportunistic => RouteTls::Opportunistic,
+            SmarthostTls::Dane => RouteTls::DaneOrVerified,
             SmarthostTls::StartTls | SmarthostTls::Implicit => RouteTls::Verified,
         }),
     }
 }
 
-async fn dane_of(remote: &Remote, domain: &str, port: u16, (hosts, position): (&Hosts, usize)) -> Dane {
+async fn dane_of(remote: &Remote, (domain, port): (&str, u16), (hosts, position): (&Hosts, usize)) -> Dane {
     let Some(candidate) = hosts.candidates.get(position) else {
         return Dane::default();
     };
@@ -184,7 +190,6 @@ async fn dane_of(remote: &Remote, domain: &str, port: u16, (hosts, position): (&
     };
     let host = dane::Host {
         domain,
-        mx: hosts.mx,
         name: &candidate.host,
         v4: &addresses.v4,
         v6: &addresses.v6,

@@ -151,6 +151,10 @@ impl PolicyKind {
 pub fn counted_under(evidence: &Evidence, domain: &str) -> (PolicyKind, String) {
     match (&evidence.dane, &evidence.sts, evidence.found) {
         (_, _, Found::Route(_)) => (PolicyKind::NoPolicy, domain.to_owned()),
+        // The policy refuses a host that it does not name, whatever records that host has.
+        (Dane::Usable { .. }, Sts::Enforce(host), Found::Insecure) if !host.fits => {
+            (PolicyKind::Sts, domain.to_owned())
+        }
         (Dane::Usable { base, .. } | Dane::Unusable { base } | Dane::Failed { base, .. }, _, _) => {
             (PolicyKind::Tlsa, base.clone())
         }

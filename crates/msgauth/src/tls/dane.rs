@@ -1,7 +1,8 @@
 //! DANE for mail between servers (RFC 7672): the TLSA records of one mail exchanger.
 //!
-//! 1. [`base_of`] decides under which names they may stand: only where DNSSEC vouches for the way to the host (§2.2.1) and for
-//!    its addresses (§2.2.2). An alias is followed as far as it is signed (§2.2.3).
+//! 1. [`base_of`] decides under which names they may stand: only where DNSSEC vouches for the host's addresses (§2.2.2). An alias is
+//!    followed as far as it is signed (§2.2.3). Whether it vouches for the MX records that name the host is another question, which
+//!    [`super::policy`] answers: their owner may have an unsigned domain at a provider whose hosts are signed (§2.2.1).
 //! 2. [`find`] asks there, and [`finding`] decides what the answer means.
 //!
 //! Only a signed answer counts, and only a proven or unsigned absence is one: a question that fails makes the host unusable for now,
@@ -15,13 +16,11 @@ use super::policy::Dane;
 use crate::limits::{DANE_TIME, TLSA_RECORDS};
 use crate::names;
 
-/// A mail exchanger whose TLSA records are wanted.
+/// A mail exchanger, or an operator's smarthost, whose TLSA records are wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct Host<'a> {
-    /// the domain that the mail is for
+    /// the domain that the mail is for; a smarthost's own name
     pub domain: &'a str,
-    /// what DNSSEC says of the MX records that name the host, or of their absence
-    pub mx: Security,
     /// the host's name, lower case
     pub name: &'a str,
     /// the answer for its IPv4 addresses
@@ -78,7 +77,7 @@ fn question(base: &str, port: u16) -> String {
 /// Under which names TLSA records count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    /// under none: DNSSEC does not vouch for the host or its addresses
+    /// under none: DNSSEC does not vouch for the host's addresses
     None,
     /// under these, the first that has some counts
     Names(Vec<String>),
@@ -88,9 +87,6 @@ pub enum Base {
 
 /// Decides under which names TLSA records count (RFC 7672 §2.2.2 and §2.2.3).
 pub fn base_of(host: Host<'_>) -> Base {
-    if host.mx != Security::Secure {
-        return Base::None;
-    }
     let answers = [host.v4, host.v6].into_iter().filter_map(|lookup| match lookup {
         Lookup::Answer { chain, security, .. } => Some((chain, *security)),
         Lookup::Negative { .. } | Lookup::Failed(_) => None,

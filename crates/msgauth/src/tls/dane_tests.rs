@@ -14,15 +14,10 @@ const HASH: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccdd
 async fn found(zone: &str) -> Dane {
     let clock = Arc::new(TokioClock::new());
     let dns = SimDns::new(clock.clone(), zone).expect("a zone");
-    let mx = match dns.lookup("there.test", RecordType::Mx).await {
-        Lookup::Answer { security, .. } => security,
-        other => panic!("{other:?}"),
-    };
     let v4 = dns.lookup("mx.there.test", RecordType::A).await;
     let v6 = dns.lookup("mx.there.test", RecordType::Aaaa).await;
     let host = Host {
         domain: "there.test",
-        mx,
         name: "mx.there.test",
         v4: &v4,
         v6: &v6,
@@ -43,7 +38,7 @@ fn line(found: &Dane) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tls_6_only_signed_records_on_a_signed_way_count() {
+async fn tls_6_only_signed_records_of_a_host_with_signed_addresses_count() {
     let way = "$security secure\nthere.test MX 10 mx.there.test\n";
     let host = "mx.there.test A 192.0.2.1\n";
     let tlsa = |fields: &str| format!("_25._tcp.mx.there.test TLSA {fields}\n");
@@ -51,20 +46,19 @@ async fn tls_6_only_signed_records_on_a_signed_way_count() {
     let unsigned = "$security insecure\n";
     let table = [
         (format!("{way}{host}{good}"), "1 for mx.there.test there.test"),
-        // the way is not signed
-        (
-            format!("there.test MX 10 mx.there.test\n$security secure\n{host}{good}"),
-            "insecure",
-        ),
+        // the addresses are not
         (
             format!("{way}{unsigned}{host}$security secure\n{good}"),
             "insecure",
         ),
         (
-            format!(
-                "$security indeterminate\nthere.test MX 10 mx.there.test\n$security secure\n{host}{good}"
-            ),
+            format!("{way}$security indeterminate\n{host}$security secure\n{good}"),
             "insecure",
+        ),
+        // the MX records are not: that is for the rule to judge
+        (
+            format!("there.test MX 10 mx.there.test\n$security secure\n{host}{good}"),
+            "1 for mx.there.test there.test",
         ),
         // the records are not
         (format!("{way}{host}{unsigned}{good}"), "absent"),
@@ -184,7 +178,6 @@ fn tls_6_a_hundred_records_are_no_more_work_than_a_few() {
     };
     let host = Host {
         domain: "there.test",
-        mx: Security::Secure,
         name: "mx.there.test",
         v4: &none,
         v6: &none,

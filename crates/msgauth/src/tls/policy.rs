@@ -1,9 +1,11 @@
 //! The rule for one host: a pure function from evidence to what TLS must be, with its reason. Threat cases TLS-4, TLS-6, TLS-12, Q-5.
 //!
 //! In order:
-//! 1. A route that the operator set has its own setting, and nobody else's word counts but REQUIRETLS.
+//! 1. A route that the operator set has its own setting, and nobody else's word counts but REQUIRETLS; a setting may leave the word to the
+//!    TLSA records of the server that it names.
 //! 2. What the recipient's side says: DANE, and where DANE has no usable record MTA-STS (RFC 8461 §2: MTA-STS never outweighs a
-//!    DANE validation that fails). A message that says `TLS-Required: No` leaves this out (RFC 8689 §4.2).
+//!    DANE validation that fails). Where nobody vouches for the host's name, records of that host satisfy no policy that names others: whoever
+//!    forges MX records has a host with such records. A message that says `TLS-Required: No` leaves this out (RFC 8689 §4.2).
 //! 3. The list of domains that must have TLS raises what came out, and never lowers it.
 //! 4. REQUIRETLS raises it to a verified certificate at a host whose name is itself beyond doubt (RFC 8689 §4.2.1).
 //!
@@ -52,12 +54,14 @@ pub enum RouteTls {
     Opportunistic,
     /// TLS with a certificate that verifies
     Verified,
+    /// TLS with a certificate that fits the TLSA records of its name, where there are usable ones; else one that verifies
+    DaneOrVerified,
 }
 
 /// What DNS says of a host's certificate (RFC 7672 §2.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Dane {
-    /// DNSSEC does not vouch for the way to the host, so its TLSA records mean nothing and were not asked for
+    /// DNSSEC does not vouch for the host's addresses, so its TLSA records mean nothing and were not asked for
     #[default]
     Insecure,
     /// there are none, and that is proven or unsigned
@@ -209,6 +213,8 @@ pub enum Reason {
     Route,
     /// usable TLSA records
     Dane,
+    /// usable TLSA records of a host that MX records name which nobody vouches for
+    DaneOfHost,
     /// TLSA records of which none can be used
     DaneUnusable,
     /// the question for TLSA records failed
@@ -234,11 +240,12 @@ pub enum Reason {
 /// Makes the rule.
 pub fn decide(evidence: &Evidence) -> Rule {
     let demanded = match evidence.found {
-        Found::Route(tls) => return by_route(tls, evidence.wish),
+        Found::Route(tls) => return by_route(tls, &evidence.dane, evidence.wish),
         Found::Secure | Found::Insecure if evidence.wish == Wish::NotRequired => {
             Rule::new(Demand::Opportunistic, Reason::NotRequired)
         }
-        Found::Secure | Found::Insecure => by_recipient(&evidence.dane, &evidence.sts),
+        Found::Secure => by_recipient(&evidence.dane, &evidence.sts),
+        Found::Insecure => by_unvouched_host(&evidence.dane, &evidence.sts),
     };
     let listed = demanded.raised(by_list(evidence.listed));
     match evidence.wish {
@@ -247,8 +254,12 @@ pub fn decide(evidence: &Evidence) -> Rule {
     }
 }
 
-fn by_route(tls: RouteTls, wish: Wish) -> Rule {
+fn by_route(tls: RouteTls, dane: &Dane, wish: Wish) -> Rule {
     match (tls, wish) {
+        (RouteTls::DaneOrVerified, _) => match dane {
+            Dane::Usable { .. } | Dane::Failed { .. } => by_recipient(dane, &Sts::None),
+            Dane::Insecure | Dane::Absent | Dane::Unusable { .. } => Rule::new(Demand::WebPki, Reason::Route),
+        },
         (RouteTls::None, Wish::RequireTls) => {
             Rule::new(Demand::Refuse(Refusal::Never), Reason::RequireTlsRoute)
         }
@@ -272,6 +283,19 @@ fn by_recipient(dane: &Dane, sts: &Sts) -> Rule {
         (_, Sts::Enforce(_)) => Rule::new(Demand::Refuse(Refusal::Later), Reason::StsHost),
         (Dane::Unusable { .. }, _) => Rule::new(Demand::Encrypted, Reason::DaneUnusable),
         (Dane::Insecure | Dane::Absent, _) => Rule::new(Demand::Opportunistic, Reason::Nobody),
+    }
+}
+
+/// RFC 7672 §2.2.1: the records of a host may be used where the MX records that name it are not signed. They say that it is this host, and not
+/// that this host is the domain's; a policy says that, and is not satisfied by a host that it does not name.
+fn by_unvouched_host(dane: &Dane, sts: &Sts) -> Rule {
+    match (dane, sts) {
+        (Dane::Usable { .. }, Sts::Enforce(host)) if !host.fits => by_recipient(&Dane::Absent, sts),
+        (Dane::Usable { records, names, .. }, Sts::None | Sts::Testing(_)) => {
+            let (records, names) = (records.clone(), names.clone());
+            Rule::new(Demand::Dane { records, names }, Reason::DaneOfHost)
+        }
+        _ => by_recipient(dane, sts),
     }
 }
 
@@ -380,6 +404,9 @@ impl fmt::Display for Reason {
             Self::Nobody => "nobody asks for more",
             Self::Route => "the setting of the route says so",
             Self::Dane => "its TLSA records in DNS say so (DANE)",
+            Self::DaneOfHost => {
+                "its TLSA records in DNS say so (DANE); that it is the domain's host is not proven: the MX records are not signed"
+            }
             Self::DaneUnusable => "it has TLSA records in DNS, though none that can be used (DANE)",
             Self::DaneFailed(failure) => {
                 return write!(

@@ -56,6 +56,7 @@ fn word(demand: &Demand) -> &'static str {
 #[allow(clippy::too_many_lines)] // a table
 fn tls_4_the_rule_is_the_strictest_of_those_who_may_ask() {
     let (secure, insecure) = (Found::Secure, Found::Insecure);
+    let route = Found::Route(RouteTls::DaneOrVerified);
     let none = || Dane::Absent;
     let unsigned = || Dane::Insecure;
     let any = Wish::Nothing;
@@ -110,6 +111,97 @@ fn tls_4_the_rule_is_the_strictest_of_those_who_may_ask() {
             any,
             "later",
             Reason::DaneFailed(Failure::ServFail),
+        ),
+        // DANE of a host that unsigned MX records name (RFC 7672 §2.2.1)
+        (
+            insecure,
+            usable(),
+            Sts::None,
+            Listed::No,
+            any,
+            "dane",
+            Reason::DaneOfHost,
+        ),
+        (
+            insecure,
+            usable(),
+            Sts::Testing(host(false)),
+            list(verified),
+            any,
+            "dane",
+            Reason::DaneOfHost,
+        ),
+        (
+            insecure,
+            usable(),
+            Sts::Enforce(host(true)),
+            Listed::No,
+            any,
+            "dane",
+            Reason::Dane,
+        ),
+        (
+            insecure,
+            usable(),
+            Sts::Enforce(host(false)),
+            Listed::No,
+            any,
+            "later",
+            Reason::StsHost,
+        ),
+        (
+            insecure,
+            usable(),
+            Sts::None,
+            listed(verified, false),
+            any,
+            "later",
+            Reason::ListedHost(operator),
+        ),
+        (
+            insecure,
+            unusable(),
+            Sts::None,
+            Listed::No,
+            any,
+            "encrypted",
+            Reason::DaneUnusable,
+        ),
+        (
+            insecure,
+            failed(Failure::ServFail),
+            Sts::None,
+            Listed::No,
+            any,
+            "later",
+            Reason::DaneFailed(Failure::ServFail),
+        ),
+        (
+            insecure,
+            usable(),
+            Sts::None,
+            Listed::No,
+            Wish::RequireTls,
+            "never",
+            Reason::RequireTlsForgeable,
+        ),
+        (
+            insecure,
+            usable(),
+            Sts::Testing(host(true)),
+            Listed::No,
+            Wish::RequireTls,
+            "dane",
+            Reason::DaneOfHost,
+        ),
+        (
+            insecure,
+            usable(),
+            Sts::None,
+            Listed::No,
+            Wish::NotRequired,
+            "opportunistic",
+            Reason::NotRequired,
         ),
         // MTA-STS
         (
@@ -379,6 +471,53 @@ fn tls_4_the_rule_is_the_strictest_of_those_who_may_ask() {
             "webpki",
             Reason::Route,
         ),
+        // whose setting leaves it to the TLSA records of the server that they name
+        (
+            route,
+            unsigned(),
+            Sts::None,
+            Listed::No,
+            any,
+            "webpki",
+            Reason::Route,
+        ),
+        (
+            route,
+            none(),
+            Sts::None,
+            Listed::No,
+            Wish::RequireTls,
+            "webpki",
+            Reason::Route,
+        ),
+        (
+            route,
+            unusable(),
+            Sts::None,
+            Listed::No,
+            Wish::NotRequired,
+            "webpki",
+            Reason::Route,
+        ),
+        (route, usable(), Sts::None, Listed::No, any, "dane", Reason::Dane),
+        (
+            route,
+            usable(),
+            Sts::None,
+            Listed::No,
+            Wish::RequireTls,
+            "dane",
+            Reason::Dane,
+        ),
+        (
+            route,
+            failed(Failure::Timeout),
+            Sts::None,
+            Listed::No,
+            any,
+            "later",
+            Reason::DaneFailed(Failure::Timeout),
+        ),
     ];
     for (found, dane, sts, listed, wish, want, reason) in table {
         let evidence = Evidence {
@@ -451,6 +590,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         Just(Found::Route(RouteTls::None)),
         Just(Found::Route(RouteTls::Opportunistic)),
         Just(Found::Route(RouteTls::Verified)),
+        Just(Found::Route(RouteTls::DaneOrVerified)),
     ];
     let dane = prop_oneof![
         Just(Dane::Insecure),
@@ -510,8 +650,19 @@ proptest! {
             prop_assert!(!rule.demand.is_met_by(Grade::Clear) && !rule.demand.is_met_by(Grade::Encrypted));
         }
         if evidence.found == Found::Route(RouteTls::Verified) {
-            prop_assert_eq!(rule.demand, Demand::WebPki);
+            prop_assert_eq!(&rule.demand, &Demand::WebPki);
         }
+        if evidence.found == Found::Route(RouteTls::DaneOrVerified) {
+            prop_assert!(rule.demand.strength() >= Demand::WebPki.strength());
+        }
+    }
+
+    #[test]
+    fn tls_5_no_records_of_a_host_that_anybody_can_name_satisfy_a_policy_that_does_not_name_it(mut evidence in evidence()) {
+        evidence.found = Found::Insecure;
+        evidence.sts = Sts::Enforce(host(false));
+        let refused = matches!(decide(&evidence).demand, Demand::Refuse(_));
+        prop_assert!(refused || evidence.wish == Wish::NotRequired);
     }
 
     #[test]
@@ -521,7 +672,10 @@ proptest! {
         let plain = decide(&evidence);
         if matches!(evidence.dane, Dane::Usable { .. } | Dane::Failed { .. }) {
             evidence.sts = Sts::Enforce(host(fits));
-            prop_assert_eq!(decide(&evidence).demand.strength(), plain.demand.strength());
+            let with = decide(&evidence);
+            // Nothing is accepted that DANE alone refuses; where the host's name may be forged, less is.
+            prop_assert!(with.demand.strength() >= plain.demand.strength());
+            prop_assert!(evidence.found == Found::Insecure || with.demand == plain.demand);
         }
     }
 
