@@ -2,13 +2,15 @@
 //! Entries for fuzz targets: each takes any bytes, calls parsers and checks what they promise.
 
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mail::header::{Fields, Header};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use world::clock::{BoxFuture, Clock, Monotonic, UnixMs};
 use world::dns::{Absence, Dns, Failure, Lookup, Record, RecordType, Security};
 
@@ -18,7 +20,9 @@ use crate::dkim::sign::{Signing, SigningKey};
 use crate::dkim::signature::Signature;
 use crate::dmarc::record::DmarcRecord;
 use crate::examine::{Doors, Envelope, Evidence, Examination};
-use crate::limits::{self, SPF_EXPANDED_BYTES, STS_MAX_AGE_S, STS_POLICY_HOSTS, TLSRPT_URIS};
+use crate::limits::{
+    self, SPF_EXPANDED_BYTES, STS_MAX_AGE_S, STS_POLICY_BYTES, STS_POLICY_HOSTS, TLSA_RECORDS, TLSRPT_URIS,
+};
 use crate::names;
 use crate::policy::{self, Local};
 use crate::results::{self, Results};
@@ -27,7 +31,10 @@ use crate::spf::record::{SpfRecord, is_record};
 use crate::spf::{Question, Sender};
 use crate::suffixes::PublicSuffixes;
 use crate::tags::Tags;
+use crate::tls::dane;
+use crate::tls::policy::Dane;
 use crate::tls::rpt::record::RptRecord;
+use crate::tls::sts::fetch;
 use crate::tls::sts::policy::StsPolicy;
 use crate::tls::sts::record::StsRecord;
 
@@ -282,6 +289,94 @@ pub fn fuzz_sts_policy(bytes: &[u8]) {
     }
     let again = StsPolicy::parse(policy.lines().join("\r\n").as_bytes());
     assert_eq!(again, Ok(policy));
+}
+
+/// How often the reader of [`fuzz_sts_answer`] may be asked to go on: no octet takes more than one turn.
+const TURNS: usize = 2 * 64 * 1024;
+
+/// What a web server says when it is asked for a policy: nothing of it is taken beyond the limit, and what is wrong with it is told in one line.
+pub fn fuzz_sts_answer(bytes: &[u8]) {
+    let wire = Said {
+        octets: bytes.to_vec(),
+        heard: 0,
+    };
+    let mut answer = pin!(fetch::get(Box::new(wire), "mta-sts.there.example", 443));
+    let mut context = Context::from_waker(Waker::noop());
+    let ended = (0..TURNS).find_map(|_| match answer.as_mut().poll(&mut context) {
+        Poll::Ready(ended) => Some(ended),
+        Poll::Pending => None,
+    });
+    match ended.expect("what is said at once is read at once") {
+        Ok(text) => assert!(text.len() <= STS_POLICY_BYTES),
+        Err(error) => assert!(!error.to_string().contains(['\r', '\n', '\0'])),
+    }
+}
+
+/// A server that has said all that it will.
+struct Said {
+    octets: Vec<u8>,
+    heard: usize,
+}
+
+impl AsyncRead for Said {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let end = self.octets.len().min(self.heard + to.remaining());
+        to.put_slice(&self.octets[self.heard..end]);
+        self.heard = end;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Said {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(from.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// TLSA records, each as three fields, the length of its data and that: as many are used as may be, and each as it stands in a zone file.
+pub fn fuzz_tlsa(bytes: &[u8]) {
+    let (mut records, mut rest) = (Vec::new(), bytes);
+    while let [usage, selector, matching, length, data @ ..] = rest {
+        let (data, more) = data.split_at(data.len().min(usize::from(*length)));
+        records.push(Record::Tlsa(*usage, *selector, *matching, data.to_vec()));
+        rest = more;
+    }
+    let answer = Lookup::Answer {
+        records,
+        ttl: Duration::ZERO,
+        chain: Vec::new(),
+        security: Security::Secure,
+    };
+    let host = dane::Host {
+        domain: "there.example",
+        name: "mx.there.example",
+        v4: &answer,
+        v6: &answer,
+        port: 25,
+    };
+    match dane::finding(&answer, host.name, host) {
+        Dane::Usable { records, names, .. } => {
+            assert!(!records.is_empty() && records.len() <= TLSA_RECORDS);
+            assert_eq!(names.first().map(String::as_str), Some(host.name));
+            for record in records.iter() {
+                let text = record.to_string();
+                assert_eq!(text.len(), "3 1 1 ".len() + 2 * record.data().len(), "{text}");
+            }
+        }
+        found => assert!(matches!(found, Dane::Unusable { .. }), "{found:?}"),
+    }
 }
 
 /// The record of TLS reporting: what is read is one line of ASCII for each place.

@@ -200,7 +200,8 @@ async fn secure(doors: &Doors, wire: BoxWire, host: &str) -> Result<BoxWire, Fet
         })
 }
 
-async fn get(wire: BoxWire, host: &str, port: u16) -> Result<Vec<u8>, FetchError> {
+/// Asks over a wire that is secured.
+pub(crate) async fn get(wire: BoxWire, host: &str, port: u16) -> Result<Vec<u8>, FetchError> {
     let named = if port == 443 {
         host.to_owned()
     } else {
