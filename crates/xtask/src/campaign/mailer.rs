@@ -34,6 +34,8 @@ pub struct Letter<'a> {
     pub mail: &'a str,
     /// parameters of each RCPT TO
     pub rcpt: &'a str,
+    /// further fields of the header, CRLF lines
+    pub header: &'a str,
     /// the text, CRLF lines
     pub text: &'a str,
 }
@@ -47,6 +49,7 @@ impl<'a> Letter<'a> {
             id: "",
             mail: "",
             rcpt: "",
+            header: "",
             text: "Hello.\r\n",
         }
     }
@@ -93,10 +96,11 @@ impl Person {
             letter.id.to_owned()
         };
         let text = format!(
-            "From: <{}>\r\nTo: <{}>\r\nSubject: {}\r\nMessage-ID: <{id}@{domain}>\r\n\r\n{}.",
+            "From: <{}>\r\nTo: <{}>\r\nSubject: {}\r\nMessage-ID: <{id}@{domain}>\r\n{}\r\n{}.",
             self.address,
             letter.to.join(">, <"),
             letter.subject,
+            letter.header,
             letter.text
         );
         let reply = talk.ask(&text);

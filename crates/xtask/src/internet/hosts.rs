@@ -1,10 +1,11 @@
 //! The hosts of a story: Hearthposts and Debian's Postfix in namespaces of their own, sinks and the name server in the middle.
 
 use super::keys::{self, Key};
-use super::net::{self, DNS, Host, Net};
+use super::net::{self, DNS, Host, Net, SLOW_DNS};
 use super::postfix::Postfix;
 use super::sinks::Doors;
-use super::story::{Family, HearthpostPlan, HostPlan, Kind, RoutePlan, Story, WebPlan};
+use super::slow;
+use super::story::{Family, HearthpostPlan, HostPlan, Kind, RoutePlan, Setting, Story, WebPlan};
 use crate::campaign::mailer::Person;
 use crate::campaign::names::Names;
 use crate::campaign::server::{Plan, Server, certificate};
@@ -35,6 +36,8 @@ pub struct Hosts {
     /// by the domain that names the host
     keys: BTreeMap<String, Vec<Key>>,
     names: Names,
+    /// whom Hearthposts ask for names
+    asks: [IpAddr; 2],
     place: Scratch,
 }
 
@@ -52,6 +55,8 @@ pub struct Hearthpost {
     pub server: RefCell<Server>,
     /// its place in the net
     pub host: Host,
+    /// what the story has set since it began
+    set_later: RefCell<Vec<Setting>>,
 }
 
 impl Hosts {
@@ -65,12 +70,21 @@ impl Hosts {
         std::fs::write(&ca, authority.pem())?;
         let listen = DNS.map(|address| SocketAddr::new(address, 53));
         let keys = keys_of(story, &dir)?;
-        let names = Names::start(
-            &[],
-            &dir.join("dns"),
-            &listen,
-            &records(story, &keys, &authority, &dir)?,
-        )?;
+        let unsigned: Vec<(String, String)> = story
+            .unsigned
+            .iter()
+            .map(|(zone, lines)| {
+                (
+                    zone.clone(),
+                    lines.iter().map(|line| format!("{line}\n")).collect(),
+                )
+            })
+            .collect();
+        let records = records(story, &keys, &authority, &dir)?;
+        let names = Names::start_with(&[], &dir.join("dns"), &listen, (&records, &unsigned))?;
+        if !story.slow.is_empty() {
+            slow::start(&story.slow)?;
+        }
         let password_file = dir.join("password");
         std::fs::write(&password_file, format!("{PASSWORD}\n"))?;
         chmod("600", &password_file)?;
@@ -80,6 +94,7 @@ impl Hosts {
             ca,
             keys,
             names,
+            asks: if story.slow.is_empty() { DNS } else { SLOW_DNS },
             place,
         };
         for plan in &story.hosts {
@@ -149,12 +164,13 @@ impl Hosts {
         Ok(Hearthpost {
             server: RefCell::new(server),
             host,
+            set_later: RefCell::default(),
         })
     }
 
     /// Short waits, our name server, our authority, and what the story sets.
     fn settings(&self, plan: &HostPlan, own: &HearthpostPlan) -> String {
-        let servers: Vec<String> = net::dns_for(&plan.addresses)
+        let servers: Vec<String> = net::reached_from(&plan.addresses, self.asks)
             .into_iter()
             .map(|server| format!("\"{}\"", SocketAddr::new(server, 53)))
             .collect();
@@ -196,6 +212,21 @@ impl Hosts {
             Some(Running::Hearthpost(found)) => Ok(found),
             _ => Err(format!("no Hearthpost is called {name}")),
         }
+    }
+
+    /// Sets one thing otherwise in a Hearthpost's settings file, and has it read the file again.
+    pub fn set_and_reload(&self, plan: &HostPlan, setting: &Setting) -> Result<(), String> {
+        let found = self.hearthpost(&plan.domains[0])?;
+        let Kind::Hearthpost(own) = &plan.kind else {
+            return Err("only a Hearthpost reads its settings again".into());
+        };
+        found.set_later.borrow_mut().push(setting.clone());
+        let mut own = own.clone();
+        own.settings.extend(found.set_later.borrow().iter().cloned());
+        let mut server = found.server.borrow_mut();
+        server.plan.settings = self.settings(plan, &own);
+        server.write_settings()?;
+        server.tell(&["reload"]).map(drop)
     }
 
     /// Puts the records of a Hearthpost's own keys into DNS, and waits until it has seen them. A reload forgets that there were none.

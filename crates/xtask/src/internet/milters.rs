@@ -122,7 +122,7 @@ fn opendkim_conf(domain: &str, checks: bool, key: Option<&Key>, dir: &Path) -> S
 
 /// Debian's opendkim asks through libunbound, which knows without asking that there is no `test.` (RFC 6761 §6.2).
 fn unbound_conf(addresses: &[IpAddr]) -> String {
-    let servers: String = net::dns_for(addresses)
+    let servers: String = net::reached_from(addresses, net::DNS)
         .iter()
         .map(|server| format!("  forward-addr: {server}\n"))
         .collect();

@@ -20,6 +20,7 @@ mod milters;
 mod net;
 mod postfix;
 mod sinks;
+mod slow;
 mod story;
 mod stranger;
 mod unbound;

@@ -13,6 +13,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(90);
 pub const MIDDLE: [IpAddr; 2] = pair(1);
 /// The name server's.
 pub const DNS: [IpAddr; 2] = pair(0x35);
+/// The one in front of it, in stories with slow names.
+pub const SLOW_DNS: [IpAddr; 2] = pair(0x36);
 
 /// The bridge's hardware address. Without one that was set it takes the lowest of its cables', so that another one may come with every
 /// host, and whoever knows the old one (ARP, RFC 4861) is unheard for half a minute: the kernel drops what comes in by one cable for
@@ -99,7 +101,7 @@ impl Net {
         for address in addresses {
             add_address(&["-n", &name], "eth0", *address)?;
         }
-        let servers: String = dns_for(addresses)
+        let servers: String = reached_from(addresses, DNS)
             .iter()
             .map(|server| format!("nameserver {server}\n"))
             .collect();
@@ -131,14 +133,14 @@ impl Drop for Net {
     }
 }
 
-/// The name server's addresses that a host with these addresses can reach.
-pub fn dns_for(addresses: &[IpAddr]) -> Vec<IpAddr> {
+/// Those of a name server's addresses that a host with these addresses can reach.
+pub fn reached_from(addresses: &[IpAddr], servers: [IpAddr; 2]) -> Vec<IpAddr> {
     let reached = |server: &IpAddr| {
         addresses
             .iter()
             .any(|address| address.is_ipv6() == server.is_ipv6())
     };
-    DNS.into_iter().filter(reached).collect()
+    servers.into_iter().filter(reached).collect()
 }
 
 /// Gives the middle another address: a sink's, or a stranger's.

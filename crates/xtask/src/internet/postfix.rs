@@ -55,7 +55,7 @@ impl Postfix {
         let resolver = match own.dane {
             true => Some(Unbound::start(
                 &host,
-                &net::dns_for(&plan.addresses),
+                &net::reached_from(&plan.addresses, net::DNS),
                 anchor,
                 dir,
             )?),
@@ -130,11 +130,18 @@ impl Postfix {
     }
 
     /// Sends as a client of its own network.
-    pub fn send(&self, from: &str, to: &str, subject: &str, id: &str) -> Result<(), String> {
+    pub fn send(
+        &self,
+        from: &str,
+        to: &str,
+        (subject, header): (&str, &[String]),
+        id: &str,
+    ) -> Result<(), String> {
         let mut talk = Talk::connect_to(self.door()).map_err(|error| error.to_string())?;
         talk.reply();
+        let header: String = header.iter().map(|field| format!("{field}\r\n")).collect();
         let text = format!(
-            "From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nMessage-ID: <{id}@postfix.test>\r\n\r\nHello from Postfix.\r\n."
+            "From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nMessage-ID: <{id}@postfix.test>\r\n{header}\r\nHello from Postfix.\r\n."
         );
         for (command, class) in [
             ("EHLO client.test".to_owned(), '2'),

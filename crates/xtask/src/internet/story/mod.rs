@@ -13,6 +13,7 @@ mod look;
 pub mod play;
 mod read;
 
+use super::slow::Slow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ pub struct Story {
     pub hosts: Vec<HostPlan>,
     /// records beside those that every host has, as a zone file has them
     pub zone: Vec<String>,
+    /// zones that nobody signs, each with its records
+    pub unsigned: Vec<(String, Vec<String>)>,
+    /// names that take their time
+    pub slow: Vec<Slow>,
     /// what happens
     pub steps: Vec<Step>,
 }
@@ -67,8 +72,8 @@ pub struct WebPlan {
 pub struct HearthpostPlan {
     /// whole addresses
     pub people: Vec<String>,
-    /// table, key, value as TOML has it
-    pub settings: Vec<(String, String, String)>,
+    /// in the order of the text
+    pub settings: Vec<Setting>,
     /// its doors are at all addresses of the machine, as they are without a setting
     pub everywhere: bool,
     /// address, targets
@@ -76,6 +81,9 @@ pub struct HearthpostPlan {
     /// other domains' mail that goes through one server
     pub routes: Vec<RoutePlan>,
 }
+
+/// Table, key, value as TOML has it.
+pub type Setting = (String, String, String);
 
 /// A smarthost for one domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,6 +201,7 @@ pub enum What {
         from: String,
         to: Vec<String>,
         subject: String,
+        header: Vec<String>,
         asking: Vec<String>,
     },
     /// somebody sends many, each to another recipient of a domain
@@ -225,6 +234,8 @@ pub enum What {
     Start { host: String },
     /// everything that waits becomes due
     TryAgain { host: String },
+    /// another setting, which it reads while it runs
+    Set { host: String, setting: Setting },
     /// the records of its own keys are put into DNS, and it sees them
     Publish { host: String },
     /// it makes other keys

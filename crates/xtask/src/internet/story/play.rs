@@ -80,8 +80,9 @@ impl Play<'_> {
                 from,
                 to,
                 subject,
+                header,
                 asking,
-            } => self.send(from, to, subject, asking),
+            } => self.send((from, to), subject, header, asking),
             What::SendMany {
                 from,
                 domain,
@@ -115,6 +116,10 @@ impl Play<'_> {
             What::Stop { host } => self.hosts.hearthpost(host)?.server.borrow_mut().stop().map(drop),
             What::Start { host } => self.hosts.hearthpost(host)?.server.borrow_mut().launch(),
             What::TryAgain { host } => self.hosts.hearthpost(host)?.server.borrow().retry_all(),
+            What::Set { host, setting } => {
+                let plan = self.story.host(host).ok_or("no such host")?;
+                self.hosts.set_and_reload(plan, setting)
+            }
             What::Publish { host } => self.hosts.publish_keys(host),
             What::Rotate { host } => {
                 let server = self.hosts.hearthpost(host)?.server.borrow();
@@ -158,13 +163,19 @@ impl Play<'_> {
         }
     }
 
-    fn send(&mut self, from: &str, to: &[String], subject: &str, asking: &[String]) -> Result<(), String> {
+    fn send(
+        &mut self,
+        (from, to): (&str, &[String]),
+        subject: &str,
+        header: &[String],
+        asking: &[String],
+    ) -> Result<(), String> {
         let id = self.next_id();
         let home = self.home(from)?;
         if matches!(home.kind, Kind::Postfix(_)) {
             let postfix = self.hosts.postfix(&home.domains[0])?;
             for to in to {
-                postfix.send(from, to, subject, &id)?;
+                postfix.send(from, to, (subject, header), &id)?;
             }
         } else {
             let person = self.hosts.person(from, &home.domains[0])?;
@@ -175,6 +186,10 @@ impl Play<'_> {
             person.send(&mailer::Letter {
                 mail: &joined(mail),
                 rcpt: &joined(rcpt),
+                header: &header
+                    .iter()
+                    .map(|field| format!("{field}\r\n"))
+                    .collect::<String>(),
                 id: &id,
                 ..mailer::Letter::new(&to, subject)
             })?;

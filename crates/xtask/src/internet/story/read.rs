@@ -2,8 +2,8 @@
 
 use super::lines::{Block, blocks, words};
 use super::{
-    Bound, Check, Expectation, Family, HearthpostPlan, HostPlan, Kind, PostfixPlan, RoutePlan, Rule,
-    SinkPlan, Step, Story, WebPlan, What,
+    Bound, Check, Expectation, Family, HearthpostPlan, HostPlan, Kind, PostfixPlan, RoutePlan, Rule, Setting,
+    SinkPlan, Slow, Step, Story, WebPlan, What,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -28,13 +28,21 @@ impl Story {
     }
 
     fn block(&mut self, block: &Block<'_>) -> Result<(), String> {
-        let declares = block.text == "zone:" || block.text.starts_with("host ");
+        let declares = ["zone:", "unsigned zone ", "host ", "names of "]
+            .iter()
+            .any(|word| block.text.starts_with(word));
         if declares && !self.steps.is_empty() {
             return Err("hosts and names stand before everything else".into());
         }
-        if block.text == "zone:" {
-            self.zone
-                .extend(block.below.iter().map(|record| record.text.to_owned()));
+        if let Some(rest) = block.text.strip_prefix("names of ") {
+            self.slow.push(read_slow(rest)?);
+        } else if block.text == "zone:" {
+            self.zone.extend(texts(&block.below));
+        } else if let Some(name) = block.text.strip_prefix("unsigned zone ") {
+            let name = name
+                .strip_suffix(':')
+                .ok_or("`unsigned zone NAME:` is expected")?;
+            self.unsigned.push((name.to_owned(), texts(&block.below)));
         } else if let Some(rest) = block.text.strip_prefix("host ") {
             let host = read_host(rest, &block.below, self.hosts.len())?;
             if self.host(&host.domains[0]).is_some() {
@@ -92,6 +100,12 @@ impl Story {
         if let Some(what) = self.handed_over(block)? {
             return Ok(Some(what));
         }
+        if let Some((host, setting)) = block.text.split_once(" reloads with ") {
+            return Ok(Some(What::Set {
+                host: self.hearthpost(host)?,
+                setting: read_setting(setting)?,
+            }));
+        }
         let words = words(block.text)?;
         Ok(Some(match words.as_slice() {
             [from, "sends", count, "messages", subject, "to", domain] => What::SendMany {
@@ -101,14 +115,16 @@ impl Story {
                 domain: (*domain).to_owned(),
             },
             [from, "sends", subject, "to", rest @ ..] => {
-                let (to, asking) = match rest.iter().position(|word| *word == "asking") {
-                    Some(at) => (&rest[..at], rest.get(at + 2..).unwrap_or_default()),
-                    None => (rest, &[][..]),
-                };
+                let (rest, asking) = cut(rest, "asking");
+                let (to, header) = cut(rest, "with");
                 What::Send {
                     from: self.person(from)?,
                     to: owned(to),
                     subject: quoted(subject)?,
+                    header: header
+                        .iter()
+                        .map(|field| read_field(field))
+                        .collect::<Result<_, _>>()?,
                     asking: owned(asking),
                 }
             }
@@ -353,6 +369,10 @@ impl Story {
     }
 }
 
+fn texts(blocks: &[Block<'_>]) -> Vec<String> {
+    blocks.iter().map(|line| line.text.to_owned()).collect()
+}
+
 /// Whether anything can fail because of what the servers do.
 fn expects(steps: &[Step]) -> bool {
     steps.iter().any(|step| match &step.what {
@@ -444,10 +464,7 @@ fn usual_addresses(place: usize) -> Vec<IpAddr> {
 
 fn hearthpost_line(plan: &mut HearthpostPlan, text: &str) -> Result<(), String> {
     if let Some(setting) = text.strip_prefix("set ") {
-        let (name, value) = setting.split_once(" = ").ok_or("`set TABLE.KEY = VALUE`")?;
-        let (table, key) = name.rsplit_once('.').ok_or("`set TABLE.KEY = VALUE`")?;
-        plan.settings
-            .push((table.to_owned(), key.to_owned(), value.to_owned()));
+        plan.settings.push(read_setting(setting)?);
         return Ok(());
     }
     match words(text)?.as_slice() {
@@ -473,6 +490,40 @@ fn hearthpost_line(plan: &mut HearthpostPlan, text: &str) -> Result<(), String> 
         _ => return Err("this is not understood".into()),
     }
     Ok(())
+}
+
+/// `TABLE.KEY = VALUE`.
+fn read_setting(text: &str) -> Result<Setting, String> {
+    let parts = text
+        .split_once(" = ")
+        .and_then(|(name, value)| Some((name.rsplit_once('.')?, value)));
+    let ((table, key), value) = parts.ok_or("`TABLE.KEY = VALUE` is expected")?;
+    Ok((table.to_owned(), key.to_owned(), value.to_owned()))
+}
+
+/// `DOMAIN take N s`, after `names of`.
+fn read_slow(text: &str) -> Result<Slow, String> {
+    match words(text)?.as_slice() {
+        [domain, "take", seconds, "s"] => Ok(Slow {
+            domain: (*domain).to_owned(),
+            takes: secs(seconds)?,
+        }),
+        _ => Err("`names of DOMAIN take N s` is expected".into()),
+    }
+}
+
+/// A field of a header, in quotes.
+fn read_field(word: &str) -> Result<String, String> {
+    let field = quoted(word).ok().filter(|field| field.contains(": "));
+    field.ok_or_else(|| "a field like \"Name: value\" is expected".to_owned())
+}
+
+/// The words in front of `word`, and those behind it and the word that follows it (`asking for`, `with header`).
+fn cut<'a, 'b>(words: &'a [&'b str], word: &str) -> (&'a [&'b str], &'a [&'b str]) {
+    match words.iter().position(|other| *other == word) {
+        Some(at) => (&words[..at], words.get(at + 2..).unwrap_or_default()),
+        None => (words, &[]),
+    }
 }
 
 /// Takes `after N attempts by MX` off the end.
@@ -656,9 +707,21 @@ mod tests {
                     \x20 mail to near.test goes through mx.g.test port 25, after 3 attempts by MX\n\
                     host p.test: Postfix with grey\n  checks\n  goes by DANE\n  puts grey@p.test off\n  signs\n  passes late@p.test on to gone@p.test\n\
                     host s.test: sink on port 587\n  over IPv6: connect: refuse\n  rcpt: reply 550 no\n\
-                    zone:\n  x.test. MX 0 .\nnothing waits at a.test\n";
+                    zone:\n  x.test. MX 0 .\nunsigned zone y.test:\n  y.test. MX 1 mx.s.test.\nnames of s.test take 2 s\nnothing waits at a.test\n";
         let story = Story::read(text).unwrap();
         assert_eq!(story.zone, ["x.test. MX 0 ."]);
+        assert_eq!(
+            story.unsigned,
+            [("y.test".to_owned(), vec!["y.test. MX 1 mx.s.test.".to_owned()])]
+        );
+        let takes = Duration::from_secs(2);
+        assert_eq!(
+            story.slow,
+            [Slow {
+                domain: "s.test".into(),
+                takes
+            }]
+        );
         let [a, p, s] = &story.hosts[..] else { panic!() };
         assert_eq!(a.addresses.len(), 2);
         let Kind::Hearthpost(plan) = &a.kind else { panic!() };
@@ -690,13 +753,31 @@ mod tests {
     fn what_happens_is_read() {
         let from = || "alice@a.test".to_owned();
         let end = "nothing waits at a.test\n";
-        let table: [(&str, What); 7] = [
+        let table: [(&str, What); 9] = [
+            (
+                "alice@a.test sends \"x\" to b@s.test with header \"A: b c\", \"D: e\"\n",
+                What::Send {
+                    from: from(),
+                    to: vec!["b@s.test".into()],
+                    subject: "x".into(),
+                    header: vec!["A: b c".into(), "D: e".into()],
+                    asking: vec![],
+                },
+            ),
+            (
+                "a.test reloads with mandatory_tls.domains = [\"s.test\"]\n",
+                What::Set {
+                    host: "a.test".into(),
+                    setting: ("mandatory_tls".into(), "domains".into(), "[\"s.test\"]".into()),
+                },
+            ),
             (
                 "alice@a.test sends \"x y\" to b@s.test, c@s.test asking for NOTIFY=SUCCESS RET=HDRS\n",
                 What::Send {
                     from: from(),
                     to: vec!["b@s.test".into(), "c@s.test".into()],
                     subject: "x y".into(),
+                    header: vec![],
                     asking: vec!["NOTIFY=SUCCESS".into(), "RET=HDRS".into()],
                 },
             ),
@@ -839,6 +920,22 @@ mod tests {
             (
                 "nothing waits at a.test\nhost b.test: sink\n",
                 "line 5: hosts and names stand before everything else",
+            ),
+            (
+                "nothing waits at a.test\nnames of s.test take 2 s\n",
+                "line 5: hosts and names stand before everything else",
+            ),
+            (
+                "names of s.test take a day\n",
+                "line 4: `names of DOMAIN take N s`",
+            ),
+            (
+                "a.test reloads with domains\n",
+                "line 4: `TABLE.KEY = VALUE` is expected",
+            ),
+            (
+                "alice@a.test sends \"x\" to y@s.test with header A: b\n",
+                "line 4: a field like",
             ),
             ("host a.test: sink\n", "line 4: this host is there already"),
             (
