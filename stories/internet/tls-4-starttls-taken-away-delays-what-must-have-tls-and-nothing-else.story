@@ -31,13 +31,13 @@ o.test takes 1 message within 45 s
 j.test takes 1 message within 45 s
   under TLS
 x@s.test waits at a.test within 45 s
-  has: *it does not offer STARTTLS. It takes TLS with a certificate that DNS vouches for (DANE)*
+  has: *it does not offer STARTTLS. Mail to it needs TLS with a certificate that DNS vouches for*
 x@r.test waits at a.test within 45 s
   has: *STARTTLS was answered 454*
 x@h.test waits at a.test within 45 s
   has: *TLS handshake (closed)*
 x@i.test waits at a.test within 45 s
-  has: *It takes TLS with any certificate: it has TLSA records in DNS, though none that can be used (DANE)*
+  has: *Mail to it needs TLS with any certificate: it has TLSA records in DNS, though none that can be used (DANE)*
 s.test takes 0 messages
 r.test takes 0 messages
 h.test takes 0 messages

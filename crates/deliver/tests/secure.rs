@@ -461,8 +461,8 @@ async fn tls_6_the_timeline_says_what_was_asked_for_and_why() {
     house.dns.replace(&signed("TLSA 3 1 1 HASH")).expect("a zone");
     let peer = Server::Stripped.at(&house, MX, Script::default());
     assert!(!one_attempt(&house, &peer, TlsWish::Nothing).await);
-    let want = "no secure connection to mx.there.test: it does not offer STARTTLS. It takes TLS with a certificate that DNS \
-                vouches for (DANE): its TLSA records in DNS say so (DANE)";
+    let want = "no secure connection to mx.there.test: it does not offer STARTTLS. Mail to it needs TLS with a certificate that DNS \
+                vouches for: its TLSA records in DNS say so (DANE)";
     assert_eq!(house.waiting().await[0].2, want);
     peer.set(Script::default().offering("STARTTLS"));
     let house = House::new().await;
@@ -551,7 +551,7 @@ async fn tls_6_the_notice_of_delay_and_the_bounce_say_why() {
             "{text}"
         );
         assert!(
-            text.contains("it does not offer STARTTLS. It takes TLS with a certificate"),
+            text.contains("it does not offer STARTTLS. Mail to it needs TLS with a certificate"),
             "{text}"
         );
     }

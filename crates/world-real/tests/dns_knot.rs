@@ -26,6 +26,7 @@ www CNAME mx
 away CNAME mx.unsigned.
 *.wild A 192.0.2.2
 null MX 0 .
+hosted MX 10 mx.signed.
 ";
 
 /// Zones below the root: name, policy, and what stands in the root for them.
@@ -270,6 +271,10 @@ async fn net_3_answers_and_absences_are_proven_down_from_the_root() {
         ("mx.hashed", RecordType::Aaaa, "NoData Secure"),
         ("_25._tcp.ns.hashed", tlsa, "NxDomain Secure"),
         ("unsigned", mx, "answer Insecure"),
+        // an unsigned domain at a signed host: DANE goes by the host (RFC 7672 §2.2.1)
+        ("hosted.unsigned", mx, "answer Insecure"),
+        ("mx.signed", a, "answer Secure"),
+        ("_25._tcp.mx.signed", tlsa, "answer Secure"),
         ("_25._tcp.mx.unsigned", tlsa, "answer Insecure"),
         ("www.unsigned", a, "answer Insecure"),
         ("nobody.unsigned", a, "NxDomain Insecure"),

@@ -170,8 +170,8 @@ pub fn insecure(host: &str, why: &str) -> Judgement {
 /// connection.
 pub fn held_back(target: &Target, why: &str, lasting: bool) -> Judgement {
     let why = match &target.rule.reason {
-        Reason::Nobody | Reason::Route => why.to_owned(),
-        reason => format!("{why}. It takes {}: {reason}", target.rule.demand),
+        Reason::Nobody => why.to_owned(),
+        reason => format!("{why}. Mail to it needs {}: {reason}", target.rule.demand),
     };
     let judged = insecure(&target.host, &why);
     if target.wish != Wish::RequireTls {

@@ -392,7 +392,7 @@ impl fmt::Display for Demand {
             Self::Opportunistic => "TLS where it is offered",
             Self::Encrypted => "TLS with any certificate",
             Self::WebPki => "TLS with a certificate that verifies",
-            Self::Dane { .. } => "TLS with a certificate that DNS vouches for (DANE)",
+            Self::Dane { .. } => "TLS with a certificate that DNS vouches for",
             Self::Refuse(_) => "no connection",
         })
     }
