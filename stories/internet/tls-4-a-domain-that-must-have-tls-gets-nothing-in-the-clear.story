@@ -18,7 +18,7 @@ a.test tells of x@s.test within 30 s
 a.test tells of x@w.test within 30 s
   has: *somewhere-else.invalid*
 alice@a.test gets a report that x@s.test was delayed within 45 s
-  has: *must have TLS*
+  has: *list of domains*
 s.test has taken 0 different messages
 w.test has taken 0 different messages
 a.test reports on s.test

@@ -622,8 +622,10 @@ impl Book {
     fn forget_old_days(&self) {
         let names = self.shelf.names().unwrap_or_default();
         let days = names.iter().filter_map(|name| day_of(name)).collect();
-        for day in pages::to_remove(days, self.today()) {
-            let _ = self.shelf.remove(&file_of(day)); // the next round tries again
+        let gone = pages::to_remove(days, self.today());
+        let old = |name: &&String| day_of(name).is_some_and(|day| gone.contains(&day));
+        for name in names.iter().filter(old) {
+            let _ = self.shelf.remove(name); // the next round tries again
         }
     }
 

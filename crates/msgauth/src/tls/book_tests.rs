@@ -265,11 +265,14 @@ fn a_disk_that_refuses_is_told_and_nothing_is_lost_meanwhile() {
 fn evidence_is_kept_by_day_for_a_month() {
     let desk = Desk::new();
     let book = desk.open().unwrap();
+    let damaged = format!("{}.damaged", file_of(book.today()));
+    desk.shelf.files.lock().insert(damaged.clone(), Vec::new());
     for _ in 0..40 {
         book.count(session("there.test", "mx", None, Grade::Verified), Terms::default);
         book.save();
         desk.clock.jump(DAY);
     }
+    assert!(!desk.shelf.files.lock().contains_key(&damaged), "it goes as its day does");
     let today = book.today();
     let days: Vec<u32> = (0..50)
         .filter(|before| !book.evidence(today.before(*before)).unwrap().is_empty())
