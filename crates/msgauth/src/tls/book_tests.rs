@@ -272,7 +272,10 @@ fn evidence_is_kept_by_day_for_a_month() {
         book.save();
         desk.clock.jump(DAY);
     }
-    assert!(!desk.shelf.files.lock().contains_key(&damaged), "it goes as its day does");
+    assert!(
+        !desk.shelf.files.lock().contains_key(&damaged),
+        "it goes as its day does"
+    );
     let today = book.today();
     let days: Vec<u32> = (0..50)
         .filter(|before| !book.evidence(today.before(*before)).unwrap().is_empty())

@@ -373,9 +373,7 @@ fn route_text(route: &RoutePlan, password_file: &Path) -> String {
         port = route.port,
     );
     match &route.user {
-        Some(user) => out.push_str(&format!(
-            "tls = \"starttls\"\nuser = \"{user}\"\npassword_file = {password_file:?}\n"
-        )),
+        Some(user) => out.push_str(&format!("user = \"{user}\"\npassword_file = {password_file:?}\n")),
         None => out.push_str("tls = \"opportunistic\"\n"),
     }
     if let Some(attempts) = route.else_mx_after {

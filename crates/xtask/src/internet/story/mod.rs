@@ -94,7 +94,7 @@ pub struct RoutePlan {
     pub host: String,
     /// its port
     pub port: u16,
-    /// who signs in there, with everybody's password; without one nobody does, and any TLS will do
+    /// who signs in there, with everybody's password, under the TLS that a route asks for by itself; without one nobody does, and any TLS will do
     pub user: Option<String>,
     /// its second way is the domain's own servers, taken after so many failed attempts
     pub else_mx_after: Option<u32>,
