@@ -16,8 +16,8 @@ b.test tells of carol@c.test within 10 s
   has: *REQUIRETLS*
 alice@a.test sends "to a broken promise" to lost@b.test asking for REQUIRETLS
 alice@a.test gets a report on "to a broken promise" within 60 s
-  has: *5.7.30*
-  has: *REQUIRETLS*
+  has: Status: 5.7.30
+  has: *You asked that the message go*
 s.test takes 0 messages
 bob@b.test sends "as any other" to y@s.test
 s.test takes 1 message within 45 s

@@ -107,6 +107,8 @@ enum Is {
     Any,
     /// one of these (subject, detail)
     One(&'static [(u16, u16)]),
+    /// one of these, and we found it ourselves
+    Ours(&'static [(u16, u16)]),
     /// one that says little
     Vague,
 }
@@ -133,6 +135,7 @@ impl Rule {
         let status = match self.status {
             Is::Any => true,
             Is::One(list) => list.contains(&rest),
+            Is::Ours(list) => evidence.code.is_none() && list.contains(&rest),
             Is::Vague => VAGUE.contains(&rest),
         };
         let code = self.code.is_empty() || evidence.code.is_some_and(|code| self.code.contains(&code));
@@ -202,8 +205,11 @@ const RULES: &[Rule] = &[
     status(&[(6, 3)], S::NeedsEightBit),
     status(&[(6, 7)], S::NeedsUtf8),
     status(&[(7, 2)], S::MembersOnly),
-    Rule { status: Is::One(&[(7, 10), (7, 30)]), code: &[], step: &[], says: &["requiretls"], then: S::TlsAllTheWay },
-    status(&[(7, 4), (7, 10), (7, 30)], S::NeedsTls),
+    // RFC 8689 §4.2.1: 5.7.30 is about REQUIRETLS and nothing else; 5.7.10 is when it is ours, or says so.
+    status(&[(7, 30)], S::TlsAllTheWay),
+    Rule { status: Is::Ours(&[(7, 10)]), code: &[], step: &[], says: &[], then: S::TlsAllTheWay },
+    Rule { status: Is::One(&[(7, 10)]), code: &[], step: &[], says: &["requiretls"], then: S::TlsAllTheWay },
+    status(&[(7, 4), (7, 10)], S::NeedsTls),
     status(&[(7, 5)], S::TlsFailed),
     status(&[(7, 8), (7, 9)], S::SignInFailed),
     status(&[(7, 20), (7, 21), (7, 22), (7, 23), (7, 24), (7, 26), (7, 509), (7, 515)], S::NotAuthenticated),
@@ -351,6 +357,8 @@ mod tests {
             ((5, 6, 7), S::NeedsUtf8),
             ((5, 3, 4), S::TooLarge),
             ((4, 7, 5), S::TlsFailed),
+            ((5, 7, 10), S::TlsAllTheWay),
+            ((5, 7, 30), S::TlsAllTheWay),
             ((4, 5, 0), S::ProtocolTrouble),
         ];
         for ((class, subject, detail), want) in table {
