@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use config::{Checked, Config, NameServer, Problem, Road, TlsFiles, Validation};
+use config::{Checked, Config, NameServer, Problem, Road, Route, TlsFiles, Validation};
 use msgauth::dkim::sign::{BadSigningKey, SigningKey};
 use msgauth::suffixes::PublicSuffixes;
 use world_real::dns::system::{self, HOSTS_FILE};
@@ -99,107 +99,128 @@ pub struct Named {
 /// Every problem at once.
 pub fn read(settings: &Checked, shelf: &Shelf) -> Result<Named, Vec<Problem>> {
     let config = &settings.config;
-    let mut problems = Vec::new();
-    let mut keep = |setting: &str, line: Option<usize>, wrong: Wrong| {
-        problems.push(Problem {
+    let mut ask = Asking::of(settings);
+    let named = Named {
+        identity: identity(config, shelf).unwrap_or_else(|(setting, wrong)| ask.none(setting, wrong)),
+        next_tlsa: ask.file(
+            "tls.next_certificate",
+            config.next_certificate.as_deref(),
+            |path| next(shelf, path),
+        ),
+        extra_roots: ask.file("tls.extra_roots", config.extra_roots.as_deref(), |path| {
+            roots(shelf, path)
+        }),
+        trust_anchor: anchor(config, shelf).unwrap_or_else(|wrong| ask.none("dns.trust_anchor", wrong)),
+        passwords: passwords(&mut ask, &config.routes, shelf),
+        signers: (config.dkim_keys.iter())
+            .filter_map(|path| ask.file("dkim.keys", Some(path.as_path()), |path| signer(shelf, path)))
+            .collect(),
+        suffixes: suffixes(config, shelf).unwrap_or_else(|wrong| ask.none("smtp.public_suffixes", wrong)),
+        name_servers: name_servers(&mut ask, config, shelf),
+    };
+    ask.end(named)
+}
+
+/// The problems found so far, each with the line of its setting.
+struct Asking<'a> {
+    settings: &'a Checked,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Asking<'a> {
+    fn of(settings: &'a Checked) -> Self {
+        Self {
+            settings,
+            problems: Vec::new(),
+        }
+    }
+
+    /// What is in the file that a setting names, if it names one.
+    fn file<T>(
+        &mut self,
+        setting: &str,
+        path: Option<&Path>,
+        read: impl FnOnce(&Path) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        let found = path.map(read).transpose();
+        found.unwrap_or_else(|wrong| self.none(setting, wrong))
+    }
+
+    /// Keeps the problem of a setting; there is nothing in its place.
+    fn none<T>(&mut self, setting: &str, wrong: Wrong) -> Option<T> {
+        self.keep(setting, self.settings.line_of(setting), wrong);
+        None
+    }
+
+    fn keep(&mut self, setting: &str, line: Option<usize>, wrong: Wrong) {
+        self.problems.push(Problem {
             line,
             setting: Some(setting.to_owned()),
             reason: wrong.reason,
             next_step: wrong.next_step,
         });
-    };
-    let named = Named {
-        identity: identity(config, shelf).unwrap_or_else(|(setting, wrong)| {
-            keep(setting, settings.line_of(setting), wrong);
+    }
+
+    /// What was read, when nothing is wrong; else everything that is, from the top of the settings down.
+    fn end<T>(mut self, read: T) -> Result<T, Vec<Problem>> {
+        if self.problems.is_empty() {
+            return Ok(read);
+        }
+        self.problems.sort_by_key(|problem| problem.line);
+        Err(self.problems)
+    }
+}
+
+/// For each route the password with which to sign in, where it is a smarthost that asks for one.
+fn passwords(ask: &mut Asking<'_>, routes: &[Route], shelf: &Shelf) -> Vec<Option<Secret>> {
+    let mut passwords = Vec::with_capacity(routes.len());
+    for (index, route) in routes.iter().enumerate() {
+        let found = password_file(route).map(|path| secret(shelf, path)).transpose();
+        passwords.push(found.unwrap_or_else(|wrong| {
+            let line = ask.settings.line_of_route(index, "password_file");
+            ask.keep("routes.password_file", line, wrong);
             None
-        }),
-        next_tlsa: optional(config.next_certificate.as_deref(), |path| next(shelf, path)).unwrap_or_else(
-            |wrong| {
-                keep(
-                    "tls.next_certificate",
-                    settings.line_of("tls.next_certificate"),
-                    wrong,
-                );
-                None
-            },
-        ),
-        extra_roots: optional(config.extra_roots.as_deref(), |path| roots(shelf, path)).unwrap_or_else(
-            |wrong| {
-                keep("tls.extra_roots", settings.line_of("tls.extra_roots"), wrong);
-                None
-            },
-        ),
-        trust_anchor: anchor(config, shelf).unwrap_or_else(|wrong| {
-            keep("dns.trust_anchor", settings.line_of("dns.trust_anchor"), wrong);
-            None
-        }),
-        passwords: (config.routes.iter().enumerate())
-            .map(|(index, route)| match &route.road {
-                Road::Smarthost(host) => {
-                    let file = host.login.as_ref().map(|login| login.password_file.as_path());
-                    optional(file, |path| secret(shelf, path)).unwrap_or_else(|wrong| {
-                        let line = settings.line_of_route(index, "password_file");
-                        keep("routes.password_file", line, wrong);
-                        None
-                    })
-                }
-                Road::Mx => None,
-            })
-            .collect(),
-        signers: (config.dkim_keys.iter())
-            .filter_map(|path| match signer(shelf, path) {
-                Ok(key) => Some(key),
-                Err(wrong) => {
-                    keep("dkim.keys", settings.line_of("dkim.keys"), wrong);
-                    None
-                }
-            })
-            .collect(),
-        suffixes: suffixes(config, shelf).unwrap_or_else(|wrong| {
-            keep(
-                "smtp.public_suffixes",
-                settings.line_of("smtp.public_suffixes"),
-                wrong,
-            );
-            None
-        }),
-        name_servers: name_servers(config, shelf).unwrap_or_else(|wrongs| {
-            for wrong in wrongs {
-                keep("dns.servers", settings.line_of("dns.servers"), wrong);
-            }
-            Vec::new()
-        }),
-    };
-    if problems.is_empty() {
-        Ok(named)
-    } else {
-        problems.sort_by_key(|problem| problem.line);
-        Err(problems)
+        }));
+    }
+    passwords
+}
+
+fn password_file(route: &Route) -> Option<&Path> {
+    match &route.road {
+        Road::Smarthost(host) => host.login.as_ref().map(|login| login.password_file.as_path()),
+        Road::Mx => None,
     }
 }
 
 /// Where the name servers are now. The hosts file is only read when a name asks for it.
-fn name_servers(config: &Config, shelf: &Shelf) -> Result<Vec<SocketAddr>, Vec<Wrong>> {
+fn name_servers(ask: &mut Asking<'_>, config: &Config, shelf: &Shelf) -> Vec<SocketAddr> {
     let hosts = if names_servers(config) {
         hosts(shelf)
     } else {
         String::new()
     };
-    let (mut found, mut wrongs) = (Vec::new(), Vec::new());
+    let mut found = Vec::with_capacity(config.dns.servers.len());
     for server in &config.dns.servers {
-        match server {
-            NameServer::At(address) => found.push(*address),
-            NameServer::Named { host, port } => match system::address_of(host, &hosts) {
-                Ok(address) => found.push(SocketAddr::new(address, *port)),
-                Err(reason) => wrongs.push(Wrong {
-                    reason: format!("{server} leads to no name server: {reason}"),
-                    next_step: "Write its address, like \"127.0.0.1:53\", or add the name to /etc/hosts."
-                        .to_owned(),
-                }),
-            },
+        match address_of(server, &hosts) {
+            Ok(address) => found.push(address),
+            Err(wrong) => ask.keep("dns.servers", ask.settings.line_of("dns.servers"), wrong),
         }
     }
-    if wrongs.is_empty() { Ok(found) } else { Err(wrongs) }
+    found
+}
+
+fn address_of(server: &NameServer, hosts: &str) -> Result<SocketAddr, Wrong> {
+    let (host, port) = match server {
+        NameServer::At(address) => return Ok(*address),
+        NameServer::Named { host, port } => (host, *port),
+    };
+    match system::address_of(host, hosts) {
+        Ok(address) => Ok(SocketAddr::new(address, port)),
+        Err(reason) => wrong(
+            format!("{server} leads to no name server: {reason}"),
+            "Write its address, like \"127.0.0.1:53\", or add the name to /etc/hosts.",
+        ),
+    }
 }
 
 /// The list of public suffixes that the settings name, or Debian's, which may be missing.
@@ -240,7 +261,7 @@ fn hosts(shelf: &Shelf) -> String {
 /// # Errors
 /// It cannot be used.
 pub fn anchor(config: &Config, shelf: &Shelf) -> Result<Option<Vec<u8>>, Wrong> {
-    optional(anchor_file(config), |path| any(shelf, path))
+    anchor_file(config).map(|path| any(shelf, path)).transpose()
 }
 
 fn anchor_file(config: &Config) -> Option<&Path> {
@@ -279,13 +300,6 @@ fn told(text: &str) -> Wrong {
         reason: reason.to_owned(),
         next_step: next_step.to_owned(),
     }
-}
-
-fn optional<T>(
-    path: Option<&Path>,
-    read: impl FnOnce(&Path) -> Result<T, Wrong>,
-) -> Result<Option<T>, Wrong> {
-    path.map(read).transpose()
 }
 
 /// With the setting that is at fault.
