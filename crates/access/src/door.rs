@@ -4,6 +4,7 @@
 //! 2. [`start_tls`] follows a session that ended with [`End::StartTls`]. The session behind the handshake is a new one, which knows
 //!    nothing of what was said before (TLS-1, TLS-3).
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use directory::Directory;
@@ -50,6 +51,29 @@ pub struct Doors {
     pub unpaced: bool,
     /// becomes true when the server is about to stop
     pub shutdown: watch::Receiver<bool>,
+}
+
+/// What the doors of one protocol need: what every door needs, and what is its own.
+#[derive(Clone)]
+pub struct With<T> {
+    /// what every door needs
+    pub doors: Doors,
+    /// what this protocol has beside it
+    pub own: T,
+}
+
+impl<T> Deref for With<T> {
+    type Target = Doors;
+
+    fn deref(&self) -> &Doors {
+        &self.doors
+    }
+}
+
+impl<T> DerefMut for With<T> {
+    fn deref_mut(&mut self) -> &mut Doors {
+        &mut self.doors
+    }
 }
 
 /// How a session ended.

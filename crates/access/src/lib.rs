@@ -21,7 +21,7 @@ pub mod pop3;
 mod sign_in;
 mod wire;
 
-pub use door::{Doors, Security};
+pub use door::{Doors, Security, With};
 
 #[doc(hidden)]
 pub mod fuzzing {

@@ -3,7 +3,7 @@
 //! Which file to open:
 //! 1. `cli.rs`: every command and option. `exit.rs`: what the exit codes mean.
 //! 2. `serve.rs` and `demo/` make a [`server::Plan`]; `server.rs` runs it, from binding to the last line of the log.
-//! 3. `doors.rs`: the accept loop, places for connections, panics. `services.rs`: what lies below the doors.
+//! 3. `doors.rs`: the accept loop, places for connections, panics. `serving.rs`: what stands behind each door. `services.rs`: what lies below the doors.
 //! 4. `openings.rs`: which socket serves which door. `privileges.rs`: who the server is, and what it gives up. `keeper.rs`: the
 //!    second process, which has the key.
 //! 5. `control/`: the control socket, one file for each noun. `commands/`: the same nouns on the command line.
@@ -37,6 +37,7 @@ mod sendmail;
 mod serve;
 mod server;
 mod services;
+mod serving;
 mod tls_shelf;
 
 use std::io::Write;

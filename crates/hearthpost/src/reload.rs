@@ -23,8 +23,9 @@ use crate::events::ProgramEvent;
 use crate::files::{self, Named, Shelf};
 use crate::outward::{Outgoing, Outward, Prepared};
 use crate::serve::{self, Unread};
-use crate::server::{Serving, Tls};
+use crate::server::Tls;
 use crate::services::Services;
+use crate::serving::Serving;
 
 /// Settings that belong together: a certificate where there was none takes new doors.
 const TLS_FILES: [&str; 2] = ["tls.certificate", "tls.key"];

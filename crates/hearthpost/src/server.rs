@@ -2,11 +2,11 @@
 //!
 //! 1. [`run`] raises the limit of open files, binds every door, gives up every other right ([`crate::privileges`]), and only
 //!    then starts threads: the log and the runtime. Before it, the key went to its keeper ([`crate::keeper`]).
-//! 2. [`open`]: store → directory → what the caller prepares (domains, demo users) → queue, mailboxes.
-//! 3. [`open_doors`]: one accept loop for each door ([`crate::doors`]), the worker of the queue, the control socket; then
-//!    the caller is told that every door is open.
+//! 2. [`live`]: store → directory → what the caller prepares (domains, demo users) → queue, mailboxes.
+//! 3. [`open_doors`]: one accept loop for each door ([`crate::doors`], what it serves: [`crate::serving`]), the control socket, the jobs
+//!    beside them; then the caller is told that every door is open.
 //! 4. [`wait`] until SIGTERM or SIGINT, or a door is lost. SIGHUP reads settings and certificate files again ([`Reload`]).
-//! 5. [`stop`]: listeners close, sessions are told (421, BYE) and have [`crate::limits::DRAIN`] to finish; the rest is cut.
+//! 5. [`end`]: listeners close, sessions are told (421, BYE) and have [`crate::limits::DRAIN`] to finish; the rest is cut.
 //!    Then the queue's worker ends, the store closes, and the log is written out.
 
 use std::net::SocketAddr;
@@ -15,23 +15,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::imap::{Context as ImapContext, MessageLimit};
-use access::pop3::Context as Pop3Context;
-use access::{Doors, Security};
+use access::imap::MessageLimit;
 use config::Checked;
 use deliver::Worker;
+use deliver::settings::Road;
 use directory::LocalRules;
-use guard::{Class, Guard};
+use guard::Guard;
 use index::Index;
 use mail::address::Mailbox;
-use mailbox::Mailboxes;
 use msgauth::dkim::sign::SigningKey;
 use parking_lot::Mutex;
-use queue::Queue;
-use receive::{
-    Context as ReceiveContext, Door as ReceiveDoor, DoorKind, DoorSettings, Examinations, Genuine,
-};
-use smtp::{BareBytes, TextRules};
+use receive::{DoorKind, Genuine};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use world::clock::{BoxFuture, Clock, Monotonic, UnixMs};
@@ -52,16 +46,17 @@ use crate::certificate;
 use crate::control;
 use crate::control::client::SocketPath;
 use crate::dkim;
-use crate::doors::{self, Door, Gate, Serve};
+use crate::doors::{self, Door, Gate};
 use crate::events::ProgramEvent;
 use crate::exit::{Failure, Outcome};
 use crate::limits;
-use crate::local_door::{self, ServeLocal};
+use crate::local_door;
 use crate::openings;
 use crate::outward::{Outgoing, Outward};
 use crate::privileges;
 use crate::reload::Reload;
 use crate::services::{Live, Services, open_log};
+use crate::serving::{Serving, Uses};
 
 /// The kinds of doors the program opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -305,6 +300,8 @@ impl Tls {
     }
 
     fn server(&self, protocol: &str) -> Outcome<Arc<dyn TlsServer>> {
+    /// Serves it to those who speak `protocol`, by its name in ALPN.
+    pub fn server(&self, protocol: &str) -> Outcome<Arc<dyn TlsServer>> {
         let server = ServerTls::new(self.certificates.clone(), &[protocol]);
         Ok(Arc::new(
             server.map_err(|error| Failure::Usage(error.to_string()))?,
@@ -380,13 +377,6 @@ fn abort_for_the_store() {
     std::process::abort()
 }
 
-/// What runs, until it is told to stop.
-struct Running {
-    doors: JoinSet<Result<(), ProgramEvent>>,
-    jobs: JoinSet<()>,
-    gate: Arc<Gate>,
-}
-
 /// Ends with the keeper, or when the server stops.
 async fn until_lost(pulse: Pulse, mut stop: watch::Receiver<bool>) -> Result<(), ProgramEvent> {
     tokio::select! {
@@ -406,80 +396,32 @@ async fn open_doors(
     services: &Arc<Services>,
     stop: watch::Receiver<bool>,
 ) -> Outcome<Running> {
-    let queue = services.queue.clone();
-    let outgoing = Outgoing::open(&plan.outward, services, &queue)?;
-    let limits = guard::Settings {
-        places: plan.connections,
-        lifted: plan.unpaced,
-    };
-    let guard = Guard::new(limits, services.clock.clone(), services.events.clone());
-    let index = open_index(&plan, services)?;
-    let serving = Arc::new(Serving::new(
-        &plan,
-        tls.as_ref(),
-        services,
-        (&queue, &guard, &index, outgoing.dns()),
-        stop.clone(),
-    )?);
-    let gate = Gate::new(guard, services.events.clone(), services.clock.clone());
-    let mut running = Running {
-        doors: JoinSet::new(),
-        jobs: JoinSet::new(),
-        gate: gate.clone(),
-    };
-    let mut open = Vec::with_capacity(bound.len());
-    for (kind, bound) in bound {
-        open.push(running.open_door(kind, bound, serving.door(kind)?, services, &stop)?);
-    }
-    if let Some(pulse) = plan.keeper.take() {
-        running.doors.spawn(until_lost(pulse, stop.clone()));
-    }
-    if let Some(socket) = &plan.local {
-        let local = local_door::LocalDoor {
-            rules: local_rules(&plan),
-            directory: services.directory.clone(),
-            serve: serving.local(),
-            gate: gate.clone(),
-            clock: services.clock.clone(),
-        };
-        running.open_local_door(socket, local, &stop)?;
-    }
-    running.open_control_door(&plan.data, services, &stop)?;
-    running.jobs.spawn(index.clone().run(stop.clone()));
+    let parts = Parts::make(&plan, tls.as_ref(), services, &stop)?;
+    let mut running = Running::new(parts.gate.clone(), stop);
+    let doors = running.open_doors(bound, &parts.serving, services)?;
+    running.watch(plan.keeper.take());
+    running.open_local_door(&plan, &parts.serving, services)?;
+    running.open_control_door(&plan.data, services)?;
     let signers = std::mem::take(&mut plan.signers);
     services.keys.follow(signers, plan.rotate_keys).await;
     // Where no road leads out, nobody is asked either.
-    let asks = matches!(plan.outward.delivery.road, deliver::settings::Road::Open).then(|| outgoing.dns());
-    running
-        .jobs
-        .spawn(dkim::watch(services.keys.clone(), asks.clone(), stop.clone()));
-    let stop_watching = stop.clone();
-    running.jobs.spawn(outgoing.start(stop.clone()));
-    running.jobs.spawn(outgoing.remember(stop.clone()));
-    running.jobs.spawn(deliver::run(
-        Worker {
-            queue,
-            directory: services.directory.clone(),
-            reports: Some(outgoing.remote().clone()),
-        },
-        stop,
-    ));
+    let is_open = matches!(plan.outward.delivery.road, Road::Open);
+    let asks = is_open.then(|| parts.outgoing.dns());
+    running.start_jobs(&parts, services, asks.clone());
     let started = services.clock.monotonic();
     let live = Live {
         started,
-        doors: open,
-        gate,
-        log_dir: plan.log.dir.clone(),
-        hostname: plan.hostname.clone(),
-        dns: outgoing.dns(),
-        remote: outgoing.remote().clone(),
-        index,
-        reload: Reload::new(plan.source, (tls, plan.next_tlsa), serving, outgoing),
+        doors,
+        gate: parts.gate,
+        log_dir: plan.log.dir,
+        hostname: plan.hostname,
+        dns: parts.outgoing.dns(),
+        remote: parts.outgoing.remote().clone(),
+        index: parts.index,
+        reload: Reload::new(plan.source, (tls, plan.next_tlsa), parts.serving, parts.outgoing),
     };
     assert!(services.live.set(live).is_ok(), "doors open once");
-    running
-        .jobs
-        .spawn(certificate::watch(services.clone(), asks, stop_watching));
+    running.watch_certificate(services, asks);
     let duration_ms = u64::try_from(started.0.as_millis())
         .unwrap_or(u64::MAX)
         .saturating_sub(1000);
@@ -490,15 +432,82 @@ async fn open_doors(
     Ok(running)
 }
 
+/// What the doors and the jobs beside them share.
+struct Parts {
+    outgoing: Arc<Outgoing>,
+    index: Arc<Index>,
+    gate: Arc<Gate>,
+    serving: Arc<Serving>,
+}
+
+impl Parts {
+    fn make(
+        plan: &Plan,
+        tls: Option<&Tls>,
+        services: &Arc<Services>,
+        stop: &watch::Receiver<bool>,
+    ) -> Outcome<Self> {
+        let outgoing = Outgoing::open(&plan.outward, services, &services.queue)?;
+        let limits = guard::Settings {
+            places: plan.connections,
+            lifted: plan.unpaced,
+        };
+        let guard = Guard::new(limits, services.clock.clone(), services.events.clone());
+        let index = open_index(plan, services)?;
+        let uses = Uses {
+            guard: &guard,
+            index: &index,
+            dns: outgoing.dns(),
+        };
+        let serving = Arc::new(Serving::new(plan, tls, services, uses, stop)?);
+        let gate = Gate::new(guard, services.events.clone(), services.clock.clone());
+        Ok(Self {
+            outgoing,
+            index,
+            gate,
+            serving,
+        })
+    }
+}
+
+/// What runs, until it is told to stop.
+struct Running {
+    doors: JoinSet<Result<(), ProgramEvent>>,
+    jobs: JoinSet<()>,
+    gate: Arc<Gate>,
+    stop: watch::Receiver<bool>,
+}
+
 impl Running {
-    /// Listens, and says where.
+    fn new(gate: Arc<Gate>, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            doors: JoinSet::new(),
+            jobs: JoinSet::new(),
+            gate,
+            stop,
+        }
+    }
+
+    /// Listens at every door, and says where.
+    fn open_doors(
+        &mut self,
+        bound: Vec<(Kind, Bound)>,
+        serving: &Serving,
+        services: &Services,
+    ) -> Outcome<Vec<(&'static str, SocketAddr)>> {
+        let mut open = Vec::with_capacity(bound.len());
+        for (kind, bound) in bound {
+            open.push(self.open_door(kind, bound, serving.door(kind), services)?);
+        }
+        Ok(open)
+    }
+
     fn open_door(
         &mut self,
         kind: Kind,
         bound: Bound,
         door: Door,
         services: &Services,
-        stop: &watch::Receiver<bool>,
     ) -> Outcome<(&'static str, SocketAddr)> {
         let listener = bound
             .listen()
@@ -508,36 +517,41 @@ impl Running {
             door: kind.name(),
             address,
         });
-        let gate = self.gate.clone();
-        self.doors
-            .spawn(doors::run(door, Box::new(listener), gate, stop.clone()));
+        let (gate, stop) = (self.gate.clone(), self.stop.clone());
+        self.doors.spawn(doors::run(door, Box::new(listener), gate, stop));
         Ok((kind.name(), address))
     }
 
-    /// For programs on this machine.
-    fn open_local_door(
-        &mut self,
-        socket: &Path,
-        local: local_door::LocalDoor,
-        stop: &watch::Receiver<bool>,
-    ) -> Outcome<()> {
+    /// Without its keeper a server ends.
+    fn watch(&mut self, keeper: Option<Pulse>) {
+        if let Some(pulse) = keeper {
+            self.doors.spawn(until_lost(pulse, self.stop.clone()));
+        }
+    }
+
+    /// For programs on this machine, if there is to be a door for them.
+    fn open_local_door(&mut self, plan: &Plan, serving: &Serving, services: &Services) -> Outcome<()> {
+        let Some(socket) = &plan.local else { return Ok(()) };
+        let local = local_door::LocalDoor {
+            rules: local_rules(plan),
+            directory: services.directory.clone(),
+            serve: serving.local(),
+            gate: self.gate.clone(),
+            clock: services.clock.clone(),
+        };
         let listener = local_door::bind(socket).map_err(|error| {
             Failure::Disk(format!(
                 "the socket for local programs {} cannot be made: {error}. Check doors.local.",
                 socket.display()
             ))
         })?;
-        self.jobs.spawn(local_door::run(local, listener, stop.clone()));
+        self.jobs
+            .spawn(local_door::run(local, listener, self.stop.clone()));
         Ok(())
     }
 
     /// For the command line. Its socket goes with it.
-    fn open_control_door(
-        &mut self,
-        data: &Path,
-        services: &Arc<Services>,
-        stop: &watch::Receiver<bool>,
-    ) -> Outcome<()> {
+    fn open_control_door(&mut self, data: &Path, services: &Arc<Services>) -> Outcome<()> {
         let opened = SocketPath::of(data).and_then(|socket| {
             let door = BoundControl::bind(&socket.path)?.listen()?;
             Ok((door, socket))
@@ -548,12 +562,34 @@ impl Running {
                 data.display()
             ))
         })?;
-        let (services, stop) = (services.clone(), stop.clone());
+        let (services, stop) = (services.clone(), self.stop.clone());
         self.jobs.spawn(async move {
             control::server::run(control, services, stop).await;
             drop(socket);
         });
         Ok(())
+    }
+
+    /// What goes on beside the doors: the index, the keys that sign, and delivery.
+    fn start_jobs(&mut self, parts: &Parts, services: &Arc<Services>, asks: Option<Arc<dyn Dns>>) {
+        let stop = &self.stop;
+        self.jobs.spawn(parts.index.clone().run(stop.clone()));
+        self.jobs
+            .spawn(dkim::watch(services.keys.clone(), asks, stop.clone()));
+        self.jobs.spawn(parts.outgoing.start(stop.clone()));
+        self.jobs.spawn(parts.outgoing.remember(stop.clone()));
+        let worker = Worker {
+            queue: services.queue.clone(),
+            directory: services.directory.clone(),
+            reports: Some(parts.outgoing.remote().clone()),
+        };
+        self.jobs.spawn(deliver::run(worker, stop.clone()));
+    }
+
+    /// Tells in time when the certificate ends, and when DNS says something else of it, where DNS may be asked.
+    fn watch_certificate(&mut self, services: &Arc<Services>, asks: Option<Arc<dyn Dns>>) {
+        self.jobs
+            .spawn(certificate::watch(services.clone(), asks, self.stop.clone()));
     }
 }
 
@@ -576,198 +612,6 @@ fn local_rules(plan: &Plan) -> LocalRules {
         trusted: vec![root, rustix::process::geteuid().as_raw()],
         users: plan.local_users.clone(),
         host_name: plan.hostname.clone(),
-    }
-}
-
-/// How each kind of door serves. What a connection begins with stays with it; [`Serving::put`] is for those to come.
-pub struct Serving {
-    receive: Arc<ReceiveContext>,
-    imap: watch::Sender<Arc<ImapContext>>,
-    pop3: Arc<Pop3Context>,
-    settings: watch::Sender<DoorSettings>,
-    smtp_tls: Option<Arc<dyn TlsServer>>,
-    lmtp_tls: Option<Arc<dyn TlsServer>>,
-}
-
-impl Serving {
-    fn new(
-        plan: &Plan,
-        tls: Option<&Tls>,
-        services: &Services,
-        (queue, guard, index, dns): (&Arc<Queue>, &Arc<Guard>, &Arc<Index>, Arc<dyn Dns>),
-        stop: watch::Receiver<bool>,
-    ) -> Outcome<Self> {
-        let receive = ReceiveContext {
-            guard: guard.clone(),
-            queue: queue.clone(),
-            directory: services.directory.clone(),
-            chance: services.chance.clone(),
-            dns: Some(dns),
-            examining: Arc::new(Examinations::new(services.clock.clone())),
-            ids: services.ids.clone(),
-            shutdown: stop.clone(),
-        };
-        let doors = Doors {
-            guard: guard.clone(),
-            directory: services.directory.clone(),
-            mailboxes: Mailboxes::start_indexed(
-                services.store.clone(),
-                services.ids.clone(),
-                services.clock.clone(),
-                index.clone(),
-            ),
-            clock: services.clock.clone(),
-            events: services.events.clone(),
-            tls: tls.map(|tls| tls.server("imap")).transpose()?,
-            insecure_auth: plan.insecure_auth,
-            unpaced: plan.unpaced,
-            shutdown: stop,
-        };
-        let pop3 = Pop3Context {
-            doors: Doors {
-                tls: tls.map(|tls| tls.server("pop3")).transpose()?,
-                ..doors.clone()
-            },
-            taken: Arc::default(),
-        };
-        let imap = ImapContext {
-            doors,
-            append_limit_bytes: plan.message_bytes,
-            message_limit: plan.message_limit,
-        };
-        let settings = DoorSettings {
-            max_message_bytes: plan.message_bytes,
-            text: text_rules(plan.normalise_newlines),
-            genuine: plan.genuine.clone(),
-            insecure_auth: plan.insecure_auth,
-            ..DoorSettings::new(plan.hostname.clone())
-        };
-        Ok(Self {
-            receive: Arc::new(receive),
-            imap: watch::Sender::new(Arc::new(imap)),
-            pop3: Arc::new(pop3),
-            settings: watch::Sender::new(settings),
-            smtp_tls: tls.map(|tls| tls.server("smtp")).transpose()?,
-            lmtp_tls: tls.map(|tls| tls.server("lmtp")).transpose()?,
-        })
-    }
-
-    /// New connections take messages as said from now on.
-    pub fn put(&self, message_bytes: u64, normalise_newlines: bool, genuine: Genuine) {
-        self.settings.send_modify(|settings| {
-            settings.max_message_bytes = message_bytes;
-            settings.text = text_rules(normalise_newlines);
-            settings.genuine = genuine;
-        });
-        self.imap.send_modify(|context| {
-            *context = Arc::new(ImapContext {
-                append_limit_bytes: message_bytes,
-                ..ImapContext::clone(context)
-            });
-        });
-    }
-
-    fn door(&self, kind: Kind) -> Outcome<Door> {
-        let (full, too_many): (&'static [u8], &'static [u8]) = match kind {
-            Kind::Mail(DoorKind::Submissions) | Kind::Imaps | Kind::Pop3s => (b"", b""),
-            Kind::Mail(_) => (
-                b"421 4.3.2 Too many connections, try again in a minute\r\n",
-                b"421 4.7.0 Too many connections from your address, try again in a minute\r\n",
-            ),
-            Kind::Imap => (
-                b"* BYE [UNAVAILABLE] Too many connections, try again in a minute\r\n",
-                b"* BYE [UNAVAILABLE] Too many connections from your address, try again in a minute\r\n",
-            ),
-            Kind::Pop3 => (
-                b"-ERR [SYS/TEMP] Too many connections, try again in a minute\r\n",
-                b"-ERR [SYS/TEMP] Too many connections from your address, try again in a minute\r\n",
-            ),
-        };
-        Ok(Door {
-            name: kind.name(),
-            serve: self.serve(kind),
-            class: class(kind),
-            full,
-            too_many,
-        })
-    }
-
-    /// For programs on this machine.
-    fn local(&self) -> ServeLocal {
-        let (context, settings) = (self.receive.clone(), self.settings.subscribe());
-        Arc::new(move |wire, peer, sender| {
-            let door = ReceiveDoor::new(DoorKind::Local, None, settings.borrow().clone());
-            Box::pin(receive::serve_local(context.clone(), door, wire, peer, sender))
-        })
-    }
-
-    fn serve(&self, kind: Kind) -> Serve {
-        match kind {
-            Kind::Mail(mail) => {
-                let tls = if mail == DoorKind::Lmtp {
-                    &self.lmtp_tls
-                } else {
-                    &self.smtp_tls
-                };
-                let (tls, settings) = (tls.clone(), self.settings.subscribe());
-                let context = self.receive.clone();
-                Arc::new(move |wire, peer| {
-                    let door = ReceiveDoor::new(mail, tls.clone(), settings.borrow().clone());
-                    let context = context.clone();
-                    Box::pin(receive::serve_connection(context, door, wire, peer))
-                })
-            }
-            Kind::Imap | Kind::Imaps => {
-                let security = security(kind == Kind::Imaps);
-                let context = self.imap.subscribe();
-                Arc::new(move |wire, peer| {
-                    let context = context.borrow().clone();
-                    Box::pin(
-                        async move { access::imap::serve_connection(&context, wire, peer, security).await },
-                    )
-                })
-            }
-            Kind::Pop3 | Kind::Pop3s => {
-                let security = security(kind == Kind::Pop3s);
-                let context = self.pop3.clone();
-                Arc::new(move |wire, peer| {
-                    let context = context.clone();
-                    Box::pin(
-                        async move { access::pop3::serve_connection(&context, wire, peer, security).await },
-                    )
-                })
-            }
-        }
-    }
-}
-
-fn security(tls_first: bool) -> Security {
-    match tls_first {
-        true => Security::ImplicitTls,
-        false => Security::StartTls,
-    }
-}
-
-/// Who comes through a door: a quarter of the places is kept for our own users.
-fn class(kind: Kind) -> Class {
-    match kind {
-        Kind::Mail(DoorKind::Mx | DoorKind::Lmtp) => Class::Stranger,
-        Kind::Mail(DoorKind::Submission | DoorKind::Submissions | DoorKind::Local)
-        | Kind::Imap
-        | Kind::Imaps
-        | Kind::Pop3
-        | Kind::Pop3s => Class::User,
-    }
-}
-
-fn text_rules(normalise_newlines: bool) -> TextRules {
-    TextRules {
-        bare_bytes: if normalise_newlines {
-            BareBytes::Normalise
-        } else {
-            BareBytes::Refuse
-        },
-        ..TextRules::default()
     }
 }
 

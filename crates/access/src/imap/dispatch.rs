@@ -126,27 +126,20 @@ pub(crate) async fn of_user(
         (Command::Idle, Answer::Reading(answer)) => {
             return Box::pin(commands::idle::run(cx, user, opened, answer)).await;
         }
-        (command, answer) if is_about_names(&command) => of_names(cx, user, command, answer).await?,
-        (command, answer) if is_about_extras(&command) => of_extras(cx, user, command, answer).await?,
-        (_, answer) => answer.bad(&mut cx.io.out, None, NOT_HERE),
+        (command, answer) => {
+            let Some((command, answer)) = of_names(cx, user, command, answer).await? else {
+                return Ok(Next::Go);
+            };
+            if let Some((_, answer)) = of_extras(cx, user, command, answer).await? {
+                answer.bad(&mut cx.io.out, None, NOT_HERE);
+            }
+        }
     }
     Ok(Next::Go)
 }
 
-fn is_about_names(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Namespace
-            | Command::List(_)
-            | Command::Lsub(_)
-            | Command::Status(_)
-            | Command::Create(_)
-            | Command::Delete(_)
-            | Command::Rename(_)
-            | Command::Subscribe(_)
-            | Command::Unsubscribe(_)
-    )
-}
+/// A command of another family, with the answer that is owed to it.
+type NotHere = (Command, Answer<Proof>);
 
 /// The tree of mailboxes.
 async fn of_names(
@@ -154,7 +147,7 @@ async fn of_names(
     user: &mut User,
     command: Command,
     answer: Answer<Proof>,
-) -> Result<(), Stop> {
+) -> Result<Option<NotHere>, Stop> {
     match (command, answer) {
         (Command::Namespace, Answer::Reading(answer)) => {
             cx.io.out.namespace();
@@ -184,28 +177,9 @@ async fn of_names(
         (Command::Unsubscribe(name), Answer::Change(answer)) => {
             Box::pin(commands::subscribe::run(cx, user, &name, false, answer)).await?;
         }
-        (_, answer) => answer.bad(&mut cx.io.out, None, NOT_HERE),
+        other => return Ok(Some(other)),
     }
-    Ok(())
-}
-
-fn is_about_extras(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::SetAcl(_)
-            | Command::DeleteAcl(_)
-            | Command::GetAcl(_)
-            | Command::ListRights(_)
-            | Command::MyRights(_)
-            | Command::GetQuota(_)
-            | Command::GetQuotaRoot(_)
-            | Command::SetQuota(_)
-            | Command::GetMetadata(_)
-            | Command::SetMetadata(_)
-            | Command::ResetKey(_)
-            | Command::GenUrlAuth(_)
-            | Command::UrlFetch(_)
-    )
+    Ok(None)
 }
 
 /// What a mailbox has beside messages: rights, room, notes, and URLs that let others in.
@@ -214,7 +188,7 @@ async fn of_extras(
     user: &mut User,
     command: Command,
     answer: Answer<Proof>,
-) -> Result<(), Stop> {
+) -> Result<Option<NotHere>, Stop> {
     match (command, answer) {
         (Command::ResetKey(reset), Answer::Change(answer)) => {
             Box::pin(commands::urlauth::reset(cx, user, &reset, answer)).await?;
@@ -253,7 +227,7 @@ async fn of_extras(
         (Command::SetMetadata(set), Answer::Change(answer)) => {
             Box::pin(commands::metadata::set(cx, user, &set, answer)).await?;
         }
-        (_, answer) => answer.bad(&mut cx.io.out, None, NOT_HERE),
+        other => return Ok(Some(other)),
     }
-    Ok(())
+    Ok(None)
 }

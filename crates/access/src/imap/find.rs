@@ -83,7 +83,7 @@ pub(crate) async fn find(
     if search.uses_modseq() {
         enable::condstore(cx, user, Some(opened));
     }
-    let limit = cx.ctx.message_limit.and_then(MessageLimit::of_all);
+    let limit = cx.ctx.own.message_limit.and_then(MessageLimit::of_all);
     let among = limit.map_or_else(everything, |_| key.among());
     let (among, cut) = match (message_limit::newest(cx, opened, &among, |_| true), beyond) {
         (Some((newest, cut)), Beyond::Cut) => (newest, Some(cut)),

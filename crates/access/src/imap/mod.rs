@@ -40,7 +40,6 @@ mod session;
 mod sort;
 mod updates;
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use world::net::{BoxWire, Peer};
@@ -48,33 +47,20 @@ use world::net::{BoxWire, Peer};
 use crate::door::{self, End, Opened};
 use session::Session;
 
-pub use crate::{Doors, Security};
+pub use crate::{Doors, Security, With};
 pub use ahead::Ahead;
 pub use imap::capability::MessageLimit;
 
 /// What the IMAP doors need: one value for all connections.
+pub type Context = With<Terms>;
+
+/// What IMAP has beside what every door needs.
 #[derive(Clone)]
-pub struct Context {
-    /// what every door needs
-    pub doors: Doors,
+pub struct Terms {
     /// largest message that APPEND takes (octets)
     pub append_limit_bytes: u64,
     /// how many messages one command takes, if that is limited
     pub message_limit: Option<MessageLimit>,
-}
-
-impl Deref for Context {
-    type Target = Doors;
-
-    fn deref(&self) -> &Doors {
-        &self.doors
-    }
-}
-
-impl DerefMut for Context {
-    fn deref_mut(&mut self) -> &mut Doors {
-        &mut self.doors
-    }
 }
 
 /// Serves one client until it leaves, is sent away, or the server stops: then it says BYE.

@@ -215,10 +215,10 @@ impl<'c> Session<'c> {
     fn capabilities(&self) -> String {
         let offer = Offer {
             can_start_tls: self.can_start_tls,
-            append_limit_bytes: self.ctx.append_limit_bytes,
+            append_limit_bytes: self.ctx.own.append_limit_bytes,
             compressed: self.compressed,
             scram: self.ctx.directory.offers_scram(),
-            message_limit: self.ctx.message_limit,
+            message_limit: self.ctx.own.message_limit,
         };
         capabilities(self.stage(), offer)
     }
@@ -361,23 +361,18 @@ impl<'c> Session<'c> {
         Ok(Next::Go)
     }
 
-    /// Commands of somebody who signed in.
+    /// Commands of somebody who signed in. Those that change the state are here; the others have files of their own.
     async fn signed_in(
         &mut self,
         io: &mut Io<'_>,
         command: Command,
         answer: Answer<Proof>,
     ) -> Result<Next, Stop> {
-        let (ctx, peer) = (self.ctx, self.peer);
-        let welcome = match &self.state {
-            State::User(user) => user.who.who.still_welcome(),
-            State::Mailbox(selected) => selected.who.who.still_welcome(),
-            State::Guest(_) | State::Moving => false,
-        };
-        if !welcome {
+        if !self.is_still_welcome() {
             io.out.bye(None, "This account is not enabled any more");
             return Ok(Next::Close);
         }
+        let (ctx, peer) = (self.ctx, self.peer);
         let mut cx = Cx { ctx, io, peer };
         let readable = match self.look_at_rights(&mut cx).await {
             Ok(readable) => readable,
@@ -392,64 +387,55 @@ impl<'c> Session<'c> {
         }
         match (command, answer) {
             (Command::Select(select), Answer::Reading(answer)) => {
-                return self.select(&mut cx, &select, false, answer).await;
+                self.select(&mut cx, &select, false, answer).await
             }
             (Command::Examine(select), Answer::Reading(answer)) => {
-                return self.select(&mut cx, &select, true, answer).await;
-            }
-            (Command::Unauthenticate, Answer::Reading(answer)) => {
-                self.sign_out(cx.io);
-                answer.ok(&mut cx.io.out, None);
-                // RFC 8437 §4: layers that came with the sign-in end with its `OK`.
-                cx.io.end_compression().await?;
-                self.compressed = false;
-            }
-            (Command::Compress(mechanism), Answer::Reading(answer)) => {
-                if mechanism != "DEFLATE" {
-                    answer.no(
-                        &mut cx.io.out,
-                        Some(Code::Cannot),
-                        "DEFLATE is the one mechanism here",
-                    );
-                } else if cx.io.is_compressed() {
-                    let text = "Compression is active already";
-                    answer.no(&mut cx.io.out, Some(Code::CompressionActive), text);
-                } else {
-                    answer.ok_with(&mut cx.io.out, None, "DEFLATE active");
-                    cx.io.compress().await?;
-                    self.compressed = true;
-                }
+                self.select(&mut cx, &select, true, answer).await
             }
             (Command::Unselect, Answer::Reading(answer)) => {
                 self.leave_mailbox();
                 answer.ok(&mut cx.io.out, None);
+                Ok(Next::Go)
             }
-            (Command::Close, Answer::Change(answer)) => {
-                if let State::Mailbox(selected) = &self.state {
-                    let (user, opened) = (&selected.who, &selected.mailbox);
-                    if !Box::pin(commands::close::run(&mut cx, user, opened, answer)).await {
-                        return Ok(Next::Go);
-                    }
-                }
-                self.leave_mailbox();
+            (Command::Close, Answer::Change(answer)) => self.close(&mut cx, answer).await,
+            (Command::Compress(mechanism), Answer::Reading(answer)) => {
+                self.compress(cx.io, &mechanism, answer).await
             }
-            (command, answer) => match &mut self.state {
-                State::Mailbox(selected) => {
-                    let Selected { who, mailbox } = selected.as_mut();
-                    if !readable {
-                        return dispatch::of_user(&mut cx, who, None, command, answer).await;
-                    }
-                    return dispatch::in_mailbox(&mut cx, who, mailbox, command, answer).await;
-                }
-                State::User(user) => {
-                    return dispatch::of_user(&mut cx, &mut user.who, None, command, answer).await;
-                }
-                State::Guest(_) | State::Moving => {
-                    answer.bad(&mut cx.io.out, None, Permit::NeedsSignIn.text());
-                }
-            },
+            (Command::Unauthenticate, Answer::Reading(answer)) => self.unauthenticate(cx.io, answer).await,
+            (command, answer) => self.hand_on(&mut cx, readable, command, answer).await,
         }
-        Ok(Next::Go)
+    }
+
+    fn is_still_welcome(&self) -> bool {
+        match &self.state {
+            State::User(user) => user.who.who.still_welcome(),
+            State::Mailbox(selected) => selected.who.who.still_welcome(),
+            State::Guest(_) | State::Moving => false,
+        }
+    }
+
+    /// To the file of the command.
+    async fn hand_on(
+        &mut self,
+        cx: &mut Cx<'_, '_>,
+        readable: bool,
+        command: Command,
+        answer: Answer<Proof>,
+    ) -> Result<Next, Stop> {
+        match &mut self.state {
+            State::Mailbox(selected) => {
+                let Selected { who, mailbox } = selected.as_mut();
+                match readable {
+                    true => dispatch::in_mailbox(cx, who, mailbox, command, answer).await,
+                    false => dispatch::of_user(cx, who, None, command, answer).await,
+                }
+            }
+            State::User(user) => dispatch::of_user(cx, &mut user.who, None, command, answer).await,
+            State::Guest(_) | State::Moving => {
+                answer.bad(&mut cx.io.out, None, Permit::NeedsSignIn.text());
+                Ok(Next::Go)
+            }
+        }
     }
 
     /// Whether the open mailbox, if there is one, may still be read. `Err`: nobody can say now.
@@ -470,8 +456,7 @@ impl<'c> Session<'c> {
             Ok(request) => request,
             Err(bad) => {
                 bad.write(&mut io.out);
-                let recovery = io.framer.refuse_append();
-                return Ok(commands::append::recover(io, recovery));
+                return Ok(commands::append::turn_away(io));
             }
         };
         io.begin(&request.tag);
@@ -490,26 +475,22 @@ impl<'c> Session<'c> {
         };
         if user.uid_only && request.command.uses_sequence_numbers() {
             answer.bad(&mut cx.io.out, Some(Code::UidRequired), ONLY_UIDS);
-            let recovery = cx.io.framer.refuse_append();
-            return Ok(commands::append::recover(cx.io, recovery));
+            return Ok(commands::append::turn_away(cx.io));
         }
-        match (request.command, answer) {
-            (Command::Append(append), Answer::Change(answer)) => {
+        match (request.command, answer, opened) {
+            (Command::Append(append), Answer::Change(answer), opened) => {
                 Box::pin(commands::append::run(&mut cx, user, opened, &append, answer)).await
             }
-            (Command::Replace(replace), Answer::Change(answer)) => match opened {
-                Some(opened) => {
-                    Box::pin(commands::replace::run(&mut cx, user, opened, &replace, answer)).await
+            (Command::Replace(replace), Answer::Change(answer), Some(opened)) => {
+                Box::pin(commands::replace::run(&mut cx, user, opened, &replace, answer)).await
+            }
+            (Command::Replace(_), Answer::Change(answer), None) => {
+                match readable {
+                    true => answer.bad(&mut cx.io.out, None, Permit::NeedsMailbox.text()),
+                    false => answer.no(&mut cx.io.out, Some(Code::NoPerm), rights::WITHDRAWN),
                 }
-                None => {
-                    match readable {
-                        true => answer.bad(&mut cx.io.out, None, Permit::NeedsMailbox.text()),
-                        false => answer.no(&mut cx.io.out, Some(Code::NoPerm), rights::WITHDRAWN),
-                    }
-                    let recovery = cx.io.framer.refuse_append();
-                    Ok(commands::append::recover(cx.io, recovery))
-                }
-            },
+                Ok(commands::append::turn_away(cx.io))
+            }
             _ => Err(Stop::Gone),
         }
     }
@@ -553,6 +534,31 @@ impl<'c> Session<'c> {
         }
         io.out.bye(None, "Too many refused sign-ins");
         Ok(Next::Close)
+    }
+
+    /// COMPRESS (RFC 4978).
+    async fn compress(&mut self, io: &mut Io<'_>, mechanism: &str, answer: Reading) -> Result<Next, Stop> {
+        if mechanism != "DEFLATE" {
+            let text = "DEFLATE is the one mechanism here";
+            answer.no(&mut io.out, Some(Code::Cannot), text);
+        } else if io.is_compressed() {
+            let text = "Compression is active already";
+            answer.no(&mut io.out, Some(Code::CompressionActive), text);
+        } else {
+            answer.ok_with(&mut io.out, None, "DEFLATE active");
+            io.compress().await?;
+            self.compressed = true;
+        }
+        Ok(Next::Go)
+    }
+
+    async fn unauthenticate(&mut self, io: &mut Io<'_>, answer: Reading) -> Result<Next, Stop> {
+        self.sign_out(io);
+        answer.ok(&mut io.out, None);
+        // RFC 8437 §4: layers that came with the sign-in end with its `OK`.
+        io.end_compression().await?;
+        self.compressed = false;
+        Ok(Next::Go)
     }
 
     /// UNAUTHENTICATE (RFC 8437): as after the greeting, with nothing of the one who was signed in, nothing switched on, and
@@ -605,6 +611,18 @@ impl<'c> Session<'c> {
             self.enter_mailbox(opened);
         }
         drop(before);
+        Ok(Next::Go)
+    }
+
+    /// CLOSE: what is marked goes first; when that fails, the mailbox stays open.
+    async fn close(&mut self, cx: &mut Cx<'_, '_>, answer: Change) -> Result<Next, Stop> {
+        if let State::Mailbox(selected) = &self.state {
+            let (user, opened) = (&selected.who, &selected.mailbox);
+            if !Box::pin(commands::close::run(cx, user, opened, answer)).await {
+                return Ok(Next::Go);
+            }
+        }
+        self.leave_mailbox();
         Ok(Next::Go)
     }
 

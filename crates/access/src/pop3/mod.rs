@@ -23,39 +23,18 @@ mod refusal;
 mod session;
 mod taken;
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use world::net::{BoxWire, Peer};
 
 use crate::door::{self, End, Opened};
-use crate::{Doors, Security};
+use crate::{Security, With};
 use session::Session;
 
 pub use taken::Taken;
 
-/// What the POP3 doors need: one value for all connections.
-#[derive(Clone)]
-pub struct Context {
-    /// what every door needs
-    pub doors: Doors,
-    /// who has a session
-    pub taken: Arc<Taken>,
-}
-
-impl Deref for Context {
-    type Target = Doors;
-
-    fn deref(&self) -> &Doors {
-        &self.doors
-    }
-}
-
-impl DerefMut for Context {
-    fn deref_mut(&mut self) -> &mut Doors {
-        &mut self.doors
-    }
-}
+/// What the POP3 doors need beside what every door needs: who has a session. One value for all connections.
+pub type Context = With<Arc<Taken>>;
 
 /// Serves one client until it leaves, is sent away, or the server stops.
 pub async fn serve_connection(ctx: &Arc<Context>, wire: BoxWire, peer: Peer, security: Security) {

@@ -303,7 +303,7 @@ impl<'c> Session<'c> {
 
     /// Takes the account's place and looks at its INBOX.
     async fn welcome(&mut self, io: &mut Io<'_>, who: SignedIn) -> Result<Next, Stop> {
-        let Some(seat) = self.ctx.taken.take(who.account()) else {
+        let Some(seat) = self.ctx.own.take(who.account()) else {
             let text = "Another session has this mailbox; try again when it is over";
             return self.refuse(io, Code::InUse, text).await;
         };

@@ -95,7 +95,7 @@ async fn synchronising_literals_of_a_catenation_are_asked_for() {
 /// Nothing is reached but the mail of whoever asks; a refused command leaves nothing, and its octets are no command (IMP-9).
 #[tokio::test]
 async fn imp_9_what_cannot_be_catenated_is_refused_whole() {
-    let world = World::with(|ctx| ctx.append_limit_bytes = 1000).await;
+    let world = World::with(|ctx| ctx.own.append_limit_bytes = 1000).await;
     world.deliver("alice@example.test", ONE).await;
     world.deliver("bob@example.test", ONE).await;
     let mut client = world.inbox().await;

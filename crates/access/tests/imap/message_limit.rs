@@ -8,7 +8,7 @@ use crate::support::{Client, World};
 
 /// Seven messages, UIDs 2 to 8, three to a command.
 async fn limited(limit: fn(NonZeroU32) -> MessageLimit) -> (World, Client) {
-    let world = World::with(|ctx| ctx.message_limit = NonZeroU32::new(3).map(limit)).await;
+    let world = World::with(|ctx| ctx.own.message_limit = NonZeroU32::new(3).map(limit)).await;
     for n in 0..8 {
         let message = format!("Subject: {n}\r\n\r\nx\r\n");
         world.deliver("alice@example.test", message.as_bytes()).await;

@@ -461,15 +461,7 @@ async fn imp_5_a_message_that_comes_slowly_keeps_no_right() {
 async fn what_a_disabled_owner_shares_stays_shared() {
     let (world, mut alice, mut bob) = people().await;
     give(&mut alice, "lrswi").await;
-    let change = directory::admin::AccountChange {
-        enabled: Some(false),
-        ..Default::default()
-    };
-    world
-        .directory
-        .set_account("alice@example.test", change)
-        .await
-        .unwrap();
+    world.disable("alice@example.test").await;
     alice.send(b"a NOOP\r\n").await;
     assert!(alice.line().await.starts_with("* BYE"));
     let lines = bob.ok(&format!("LIST \"\" {HERS}/*")).await;

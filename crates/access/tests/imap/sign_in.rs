@@ -142,15 +142,7 @@ async fn refusals_are_all_alike_and_three_end_it() {
 async fn a_disabled_account_is_sent_away() {
     let world = World::new().await;
     let mut client = world.inbox().await;
-    let change = directory::admin::AccountChange {
-        enabled: Some(false),
-        ..Default::default()
-    };
-    world
-        .directory
-        .set_account("alice@example.test", change)
-        .await
-        .unwrap();
+    world.disable("alice@example.test").await;
     client.send(b"a NOOP\r\n").await;
     assert!(client.line().await.starts_with("* BYE"));
 }
@@ -171,15 +163,7 @@ async fn imp_5_a_disabled_account_hears_nothing_in_idle() {
     assert_eq!(client.line().await, "* 1 EXISTS");
     client.line().await;
     assert!(client.line().await.contains("Subject: 1"));
-    let change = directory::admin::AccountChange {
-        enabled: Some(false),
-        ..Default::default()
-    };
-    world
-        .directory
-        .set_account("alice@example.test", change)
-        .await
-        .unwrap();
+    world.disable("alice@example.test").await;
     world
         .deliver("alice@example.test", b"Subject: 2\r\n\r\nx\r\n")
         .await;

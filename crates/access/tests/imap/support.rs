@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::imap::{Context, Security, serve_connection};
+use access::imap::{Context, Security, Terms, serve_connection};
 use directory::admin::{AccountSpec, Credential};
 use directory::{Directory, DomainSettings, Doors, Password};
 use imap_codec::decode::Decoder;
@@ -185,8 +185,10 @@ impl World {
                 unpaced: true,
                 shutdown,
             },
-            append_limit_bytes: 4 << 20,
-            message_limit: None,
+            own: Terms {
+                append_limit_bytes: 4 << 20,
+                message_limit: None,
+            },
         };
         adjust(&mut ctx);
         Self {
@@ -257,6 +259,15 @@ impl World {
             store::contract::OpResult::Accepted(accepted) => accepted.placed[0].uid,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// From now on this account takes no sign-in, and who is signed in is sent away.
+    pub async fn disable(&self, address: &str) {
+        let change = directory::admin::AccountChange {
+            enabled: Some(false),
+            ..Default::default()
+        };
+        self.directory.set_account(address, change).await.unwrap();
     }
 
     pub async fn account(&self, address: &str) -> mail::ids::AccountId {

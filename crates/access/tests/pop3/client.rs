@@ -25,7 +25,7 @@ impl Pop {
     pub fn over(world: World) -> Self {
         let ctx = Context {
             doors: world.ctx.doors.clone(),
-            taken: Arc::new(Taken::default()),
+            own: Arc::new(Taken::default()),
         };
         Self {
             world,

@@ -34,6 +34,7 @@ pub(crate) async fn run(
 ) -> Result<Next, Stop> {
     let limit = cx
         .ctx
+        .own
         .message_limit
         .map_or(usize::MAX, |limit| limit.of_saving() as usize);
     let wanted = Wanted {
@@ -64,23 +65,14 @@ pub(crate) async fn collect(
     wanted: Wanted,
     answer: Change,
 ) -> Result<Result<Collected, Next>, Stop> {
-    let next = match all(cx, user, opened, append, (wanted, answer.tag())).await {
+    match all(cx, user, opened, append, (wanted, answer.tag())).await {
         Ok((to, messages)) => return Ok(Ok(Collected { to, messages, answer })),
         Err(Halt::Stop(stop)) => return Err(stop),
-        Err(Halt::No(code, text)) => {
-            answer.no(&mut cx.io.out, code, &text);
-            cx.io.framer.refuse_append()
-        }
-        Err(Halt::Bad(text)) => {
-            answer.bad(&mut cx.io.out, None, text);
-            cx.io.framer.refuse_append()
-        }
-        Err(Halt::Fault(fault)) => {
-            fault.write(&mut cx.io.out);
-            cx.io.framer.refuse_append()
-        }
-    };
-    Ok(Err(recover(cx.io, next)))
+        Err(Halt::No(code, text)) => answer.no(&mut cx.io.out, code, &text),
+        Err(Halt::Bad(text)) => answer.bad(&mut cx.io.out, None, text),
+        Err(Halt::Fault(fault)) => fault.write(&mut cx.io.out),
+    }
+    Ok(Err(turn_away(cx.io)))
 }
 
 /// Why nothing comes.
@@ -296,7 +288,7 @@ impl Taking {
 
     /// Whether so many octets may be added to the message under way: everything that can be refused before they come is.
     async fn may_grow(&mut self, cx: &mut Cx<'_, '_>, user: &User, more_bytes: u64) -> Result<(), Halt> {
-        let limit = cx.ctx.append_limit_bytes;
+        let limit = cx.ctx.own.append_limit_bytes;
         let begun = self.current.as_ref().map_or(0, |current| current.bytes);
         let message_bytes = begun.saturating_add(more_bytes);
         if message_bytes > limit {
@@ -449,8 +441,8 @@ async fn receive(cx: &mut Cx<'_, '_>, stage: &mut dyn BodyStage, binary: bool) -
 }
 
 /// After a refused APPEND: the framer throws its message away, or there is too much of it.
-pub(crate) fn recover(io: &mut Io<'_>, recovery: Recovery) -> Next {
-    match recovery {
+pub(crate) fn turn_away(io: &mut Io<'_>) -> Next {
+    match io.framer.refuse_append() {
         Recovery::GoOn => Next::Go,
         Recovery::Close => {
             io.out.bye(None, "The refused message is too large to be skipped");

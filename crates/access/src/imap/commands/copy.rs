@@ -22,7 +22,7 @@ pub(crate) async fn run(
         return Ok(());
     };
     // RFC 9738 §3.1: all of them or none.
-    if let Some(limit) = cx.ctx.message_limit.map(MessageLimit::of_saving)
+    if let Some(limit) = cx.ctx.own.message_limit.map(MessageLimit::of_saving)
         && uids.len() > u64::from(limit)
     {
         let (code, text) = message_limit::too_many(limit);

@@ -45,7 +45,7 @@ pub(crate) async fn run(
         answer.bad(&mut cx.io.out, None, "ENABLE QRESYNC first");
         return Ok(());
     }
-    if let Some(limit) = cx.ctx.message_limit.and_then(MessageLimit::of_all)
+    if let Some(limit) = cx.ctx.own.message_limit.and_then(MessageLimit::of_all)
         && fetch
             .partial
             .is_some_and(|range| range.last.get().abs_diff(range.first.get()) >= limit)

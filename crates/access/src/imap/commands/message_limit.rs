@@ -40,7 +40,7 @@ pub(crate) fn newest(
     wanted: &UidSet,
     counts: impl Fn(&mailbox::Row) -> bool,
 ) -> Option<(UidSet, Cut)> {
-    let limit = cx.ctx.message_limit.and_then(MessageLimit::of_all)?;
+    let limit = cx.ctx.own.message_limit.and_then(MessageLimit::of_all)?;
     let there = opened.select(wanted).filter(|(_, row)| counts(row));
     let there: Vec<u32> = there.map(|(_, row)| row.uid).collect();
     let cut = cut(&there, limit)?;

@@ -6,7 +6,7 @@ use imap::out::Code;
 use mailbox::{Act, Error, Opened};
 use store::uids::UidSet;
 
-use super::append::{Collected, Wanted, collect, not_placed, recover};
+use super::append::{Collected, Wanted, collect, not_placed, turn_away};
 use super::numbers;
 use crate::imap::io::Stop;
 use crate::imap::rights;
@@ -28,8 +28,7 @@ pub(crate) async fn run(
                 Some(error) => cx.no_change(user, answer, &error),
                 None => answer.bad(&mut cx.io.out, None, "There is no message of that number"),
             }
-            let recovery = cx.io.framer.refuse_append();
-            return Ok(recover(cx.io, recovery));
+            return Ok(turn_away(cx.io));
         }
     };
     let wanted = Wanted {

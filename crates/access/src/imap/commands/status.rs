@@ -62,7 +62,7 @@ pub(crate) async fn line(
         StatusItem::Deleted => u64::from(row.deleted),
         StatusItem::Size => row.size_bytes,
         StatusItem::HighestModSeq => row.modseq.max(1),
-        StatusItem::AppendLimit => cx.ctx.append_limit_bytes,
+        StatusItem::AppendLimit => cx.ctx.own.append_limit_bytes,
         StatusItem::DeletedStorage => deleted_bytes,
         StatusItem::MailboxId => 0,
     };

@@ -55,16 +55,9 @@ pub(crate) async fn run(
     };
     opened.look();
     report(cx, user, opened, command, &uids, set.committed()).await?;
-    if command.silent {
-        opened.hush_silent(set.committed(), &edit, &before);
-    } else {
-        let modified = &set.committed().modified;
-        let told = opened
-            .select(&uids)
-            .map(|(_, row)| row.uid)
-            .filter(|&uid| !modified.contains(uid));
-        let told = UidSet::from_uids(told);
-        opened.hush(&told);
+    match command.silent {
+        true => opened.hush_silent(set.committed(), &edit, &before),
+        false => hush_told(opened, &uids, set.committed()),
     }
     let modified = modified(opened, command.numbers, set.committed());
     cx.tell(user, opened, expunges(command.numbers))?;
@@ -113,6 +106,16 @@ async fn report(
         cx.io.send().await?;
     }
     Ok(())
+}
+
+/// What the answer said of messages need not be told again.
+fn hush_told(opened: &mut Opened, uids: &UidSet, set: &FlagsSet) {
+    let told = opened
+        .select(uids)
+        .map(|(_, row)| row.uid)
+        .filter(|&uid| !set.modified.contains(uid));
+    let told = UidSet::from_uids(told);
+    opened.hush(&told);
 }
 
 /// Messages that were left alone, by the numbers the client used.

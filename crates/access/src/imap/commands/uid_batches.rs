@@ -28,7 +28,7 @@ pub(crate) async fn run(
     let uids = opened.snapshot().iter().map(|row| row.uid);
     let uids: Vec<u32> = uids.filter(|&uid| uid <= opened.last_known_uid()).collect();
     // RFC 10022: nobody could do anything with a larger batch.
-    let most = cx.ctx.message_limit.and_then(MessageLimit::of_all);
+    let most = cx.ctx.own.message_limit.and_then(MessageLimit::of_all);
     let size = most
         .and_then(NonZeroU32::new)
         .map_or(asked.size, |most| asked.size.min(most));
