@@ -26,27 +26,28 @@ pub fn decide(header: &Header<'_>, owns: impl Fn(&Mailbox) -> bool) -> Result<()
             "A message has at most one Sender field: remove the others",
         ));
     }
-    for name in AUTHOR_FIELDS {
-        for field in header.all(name) {
-            let entries = parse(field.value());
-            // The reader stops at its limit: what stands behind it was not looked at and cannot be vouched for.
-            if entries.len() >= AUTHORS {
-                let text = format!("The {name} field names too many authors: write your own address alone");
-                return Err(Refusal::new(codes::BAD_CONTENT, text));
-            }
-            let named: Vec<_> = entries.into_iter().filter_map(mailbox).collect();
-            if named.is_empty() {
-                return Err(Refusal::new(
-                    codes::BAD_CONTENT,
-                    format!("The {name} field names nobody: write your address"),
-                ));
-            }
-            if !named.iter().all(|mailbox| is_own(mailbox, &owns)) {
-                let text =
-                    format!("The {name} field has an address that is not yours: send as one of your own");
-                return Err(Refusal::new(codes::NOT_YOUR_ADDRESS, text));
-            }
-        }
+    AUTHOR_FIELDS
+        .iter()
+        .flat_map(|name| header.all(name).map(move |field| (name, field)))
+        .try_for_each(|(name, field)| names_submitter(name, field.value(), &owns))
+}
+
+/// One field: it names somebody, and nobody but the submitter.
+fn names_submitter(name: &str, value: &[u8], owns: &impl Fn(&Mailbox) -> bool) -> Result<(), Refusal> {
+    let entries = parse(value);
+    // The reader stops at its limit: what stands behind it was not looked at and cannot be vouched for.
+    if entries.len() >= AUTHORS {
+        let text = format!("The {name} field names too many authors: write your own address alone");
+        return Err(Refusal::new(codes::BAD_CONTENT, text));
+    }
+    let named: Vec<_> = entries.into_iter().filter_map(mailbox).collect();
+    if named.is_empty() {
+        let text = format!("The {name} field names nobody: write your address");
+        return Err(Refusal::new(codes::BAD_CONTENT, text));
+    }
+    if !named.iter().all(|mailbox| is_own(mailbox, owns)) {
+        let text = format!("The {name} field has an address that is not yours: send as one of your own");
+        return Err(Refusal::new(codes::NOT_YOUR_ADDRESS, text));
     }
     Ok(())
 }

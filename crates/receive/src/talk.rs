@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use directory::{LocalSender, Resolution, SignedIn, TrustedUser, Vouched};
-use mail::address::Path;
-use mail::ids::QueueId;
+use directory::{LocalRecipient, LocalSender, Reservation, Resolution, SignedIn, TrustedUser, Vouched};
+use mail::address::{Mailbox, Path};
+use mail::ids::{AccountId, QueueId};
 use queue::{Envelope, LocalProgram, LocalUser, RelayGrant, Stranger, Submitted};
 use smtp::frame::{Frame, command_line};
 use smtp::limits::COMMAND_LINE_BYTES;
@@ -69,6 +69,27 @@ pub(crate) enum Waited {
 enum Next {
     Command(Session<Proof>),
     End(End),
+}
+
+/// What a recipient's mailboxes have room for.
+struct Room {
+    /// reservations made for this recipient
+    made: Vec<(AccountId, Reservation)>,
+    /// somebody has room, from now or from a recipient before
+    is_any: bool,
+}
+
+/// What the directory says, for the decision.
+fn known(resolution: &Resolution, room: &Room) -> Known {
+    match resolution {
+        // One full mailbox of a list does not keep the others from their mail.
+        Resolution::Local(reached) => Known::Local {
+            room: room.is_any || !reached.forwards().is_empty(),
+        },
+        Resolution::UnknownUser | Resolution::Disabled => Known::Nobody,
+        Resolution::ReportsOnly => Known::ReportsOnly,
+        Resolution::NotOurs => Known::Elsewhere,
+    }
 }
 
 impl<'a> Talk<'a> {
@@ -265,37 +286,10 @@ impl<'a> Talk<'a> {
         if ask.mailbox().is_some() && self.is_stranger() && !self.context.guard.may_name(self.peer()) {
             return ask.close();
         }
-        let directory = &self.context.directory;
-        let vouched = if self.is_stranger() {
-            Vouched::No
-        } else {
-            Vouched::Yes
-        };
-        let resolution = match ask.mailbox() {
-            Some(mailbox) => directory.resolve_from(mailbox, &open.mail.reverse_path, vouched),
-            None => directory.resolve_postmaster_from(&open.mail.reverse_path, vouched),
-        };
-        // Without SIZE one octet is asked for: is there any room at all?
-        let size_bytes = open.mail.size_bytes.unwrap_or(0).max(1);
-        let (held, new): (Vec<_>, Vec<_>) = resolution
-            .recipients()
-            .iter()
-            .partition(|of| open.reservations.contains_key(&of.account()));
-        let reservations: Vec<_> = new
-            .into_iter()
-            .filter_map(|of| Some((of.account(), directory.reserve(of, size_bytes)?)))
-            .collect();
-        let known = match &resolution {
-            // One full mailbox of a list does not keep the others from their mail.
-            Resolution::Local(reached) => Known::Local {
-                room: !reservations.is_empty() || !held.is_empty() || !reached.forwards().is_empty(),
-            },
-            Resolution::UnknownUser | Resolution::Disabled => Known::Nobody,
-            Resolution::ReportsOnly => Known::ReportsOnly,
-            Resolution::NotOurs => Known::Elsewhere,
-        };
+        let resolution = self.resolve(&open.mail.reverse_path, ask.mailbox());
+        let room = self.room(open, &resolution);
         let evidence = recipient::Evidence {
-            known,
+            known: known(&resolution, &room),
             recipients: open.recipients,
             may_relay: open.may_relay(),
         };
@@ -304,22 +298,14 @@ impl<'a> Talk<'a> {
             (Ruling::Local, Resolution::Local(reached), asked_for) => {
                 self.known_recipients += 1;
                 self.count_named(true);
-                open.reservations.extend(reservations);
+                open.reservations.extend(room.made);
                 open.add_reached(asked_for.as_ref(), reached, &params);
                 ask.accept()
             }
             (Ruling::Remote, _, Some(mailbox)) if open.add_remote(&mailbox, params.clone()) => {
                 ask.accept_remote()
             }
-            (Ruling::Unknown(refusal), ..) => {
-                self.unknown_recipients += 1;
-                self.tell_recipient(open.queue_id(), &ask, &refusal);
-                let goes_on = self.count_named(false);
-                if !goes_on || recipient::is_guessing(self.unknown_recipients, self.known_recipients) {
-                    return ask.close();
-                }
-                ask.refuse(&refusal)
-            }
+            (Ruling::Unknown(refusal), ..) => self.refuse_unknown(open.queue_id(), ask, &refusal),
             (Ruling::Refused(refusal), ..) => {
                 self.tell_recipient(open.queue_id(), &ask, &refusal);
                 ask.refuse(&refusal)
@@ -329,6 +315,53 @@ impl<'a> Talk<'a> {
                 "That recipient cannot be taken here",
             )),
         }
+    }
+
+    /// What the directory says of the address; of none: of postmaster's.
+    fn resolve(&self, reverse_path: &Path, mailbox: Option<&Mailbox>) -> Resolution {
+        let directory = &self.context.directory;
+        let vouched = if self.is_stranger() {
+            Vouched::No
+        } else {
+            Vouched::Yes
+        };
+        match mailbox {
+            Some(mailbox) => directory.resolve_from(mailbox, reverse_path, vouched),
+            None => directory.resolve_postmaster_from(reverse_path, vouched),
+        }
+    }
+
+    /// Holds room in the mailboxes that the message did not reach before.
+    fn room(&self, open: &Transaction, resolution: &Resolution) -> Room {
+        // Without SIZE one octet is asked for: is there any room at all?
+        let size_bytes = open.mail.size_bytes.unwrap_or(0).max(1);
+        let (held, new): (Vec<_>, Vec<_>) = resolution
+            .recipients()
+            .iter()
+            .partition(|of| open.reservations.contains_key(&of.account()));
+        let reserve =
+            |of: &LocalRecipient| Some((of.account(), self.context.directory.reserve(of, size_bytes)?));
+        let made: Vec<_> = new.into_iter().filter_map(reserve).collect();
+        Room {
+            is_any: !made.is_empty() || !held.is_empty(),
+            made,
+        }
+    }
+
+    /// Nobody has this name. Who seems to guess is sent away.
+    fn refuse_unknown(
+        &mut self,
+        queue_id: QueueId,
+        ask: AskRecipient<Proof>,
+        refusal: &Refusal,
+    ) -> Step<Proof> {
+        self.unknown_recipients += 1;
+        self.tell_recipient(queue_id, &ask, refusal);
+        let goes_on = self.count_named(false);
+        if !goes_on || recipient::is_guessing(self.unknown_recipients, self.known_recipients) {
+            return ask.close();
+        }
+        ask.refuse(refusal)
     }
 
     fn is_stranger(&self) -> bool {

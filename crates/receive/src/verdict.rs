@@ -9,7 +9,7 @@ use store::durable::Durable;
 
 use crate::events::ReceiveEvent;
 use crate::genuine::{Inquiry, Standing};
-use crate::intake::{Problem, Staged};
+use crate::intake::{Intake, Problem, Staged};
 use crate::received::{self, Hop, Protocol};
 use crate::refusals;
 use crate::talk::{Proof, Talk};
@@ -33,44 +33,7 @@ pub(crate) async fn decide(
         return verdict.refuse(&refusals::of_store(&StoreError::Busy));
     };
     let size_bytes = intake.size_bytes();
-    let mut staged = match intake.finish().await {
-        Ok(staged) => staged,
-        Err(problem) => {
-            let refusal = of_problem(talk, &transaction, problem);
-            talk.tell_refused(&transaction, size_bytes, &refusal);
-            return verdict.refuse(&refusal);
-        }
-    };
-    talk.tell_arrived(&transaction, size_bytes);
-    let mut standing = Standing::default();
-    if let Some(examination) = staged.examination.take() {
-        let inquiry = Inquiry::of(talk, &transaction);
-        match Box::pin(inquiry.run(*examination)).await {
-            Ok(examined) => standing = examined,
-            Err(refusal) => {
-                talk.tell_refused(&transaction, size_bytes, &refusal);
-                return verdict.refuse(&refusal);
-            }
-        }
-    }
-    transaction.set_params(staged.eight_bit, standing.quarantined, &staged.header);
-    if let Some(why) = standing.kept_back {
-        transaction.keep_forwards_back(why);
-    }
-    let mut received = standing.results;
-    if let Some(signed) = staged.signing.take() {
-        received = signed.fields(transaction.received_at().0 / 1000).await;
-    }
-    received.extend_from_slice(&received::field(&hop(talk, &transaction)));
-    let committed = match &transaction.direction {
-        Direction::Stranger(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,
-        Direction::Local(envelope) => accept(&talk.context.queue, envelope, &staged, &received).await,
-        Direction::User { envelope, .. } => accept(&talk.context.queue, envelope, &staged, &received).await,
-        Direction::Trusted { envelope, .. } => {
-            accept(&talk.context.queue, envelope, &staged, &received).await
-        }
-    };
-    match committed {
+    match take_over(talk, &mut transaction, intake).await {
         Ok((proof, accepted)) => {
             talk.afterwards.later(accepted);
             if proof.committed().waiting > 0 {
@@ -79,12 +42,48 @@ pub(crate) async fn decide(
             }
             acknowledge(*transaction, proof, verdict)
         }
-        Err(error) => {
-            let refusal = of_problem(talk, &transaction, Problem::Store(error));
+        Err(problem) => {
+            let refusal = of_problem(talk, &transaction, problem);
             talk.tell_refused(&transaction, size_bytes, &refusal);
             verdict.refuse(&refusal)
         }
     }
+}
+
+/// What can still be refused, in order; then the commit. Before it nothing is kept, after it the message is ours.
+async fn take_over(
+    talk: &mut Talk<'_>,
+    transaction: &mut Transaction,
+    intake: Intake,
+) -> Result<(Proof, QueueEvent), Problem> {
+    let size_bytes = intake.size_bytes();
+    let mut staged = intake.finish().await?;
+    talk.tell_arrived(transaction, size_bytes);
+    let standing = match staged.examination.take() {
+        None => Standing::default(),
+        Some(examination) => {
+            let inquiry = Inquiry::of(talk, transaction);
+            let examined = Box::pin(inquiry.run(*examination)).await;
+            examined.map_err(Problem::Refused)?
+        }
+    };
+    transaction.set_params(staged.eight_bit, standing.quarantined, &staged.header);
+    if let Some(why) = standing.kept_back {
+        transaction.keep_forwards_back(why);
+    }
+    let mut received = match staged.signing.take() {
+        Some(signed) => signed.fields(transaction.received_at().0 / 1000).await,
+        None => standing.results,
+    };
+    received.extend_from_slice(&received::field(&hop(talk, transaction)));
+    let queue = &talk.context.queue;
+    let committed = match &transaction.direction {
+        Direction::Stranger(envelope) => accept(queue, envelope, &staged, &received).await,
+        Direction::Local(envelope) => accept(queue, envelope, &staged, &received).await,
+        Direction::User { envelope, .. } => accept(queue, envelope, &staged, &received).await,
+        Direction::Trusted { envelope, .. } => accept(queue, envelope, &staged, &received).await,
+    };
+    committed.map_err(Problem::Store)
 }
 
 async fn accept<O: Origin>(
