@@ -7,7 +7,6 @@
 
 use directory::{Resolution, Vouched};
 use mail::address::{Domain, Mailbox, Path, Utf8};
-use mail::ids::QueueId;
 use queue::accept::Prepared;
 use queue::attempt::AttemptText;
 use queue::params::{BodyType, EnvelopeParams, RecipientParams, TlsWish};
@@ -64,7 +63,13 @@ pub async fn prepare(remote: &Remote, kind: Kind, about: &[About<'_>]) -> Result
     if wanting.is_empty() {
         return Ok(None);
     }
-    send(remote, kind, (sender, Reader::Sender), &wanting).await
+    let telling = Telling {
+        kind,
+        to: sender,
+        reader: Reader::Sender,
+        about: &wanting,
+    };
+    send(remote, telling).await
 }
 
 /// Whether the sender asked to be told of each server on the way (DELIVERBY with T).
@@ -102,7 +107,13 @@ async fn double_bounce(remote: &Remote, about: &[About<'_>]) -> Result<Option<Pr
     let Some(postmaster) = postmaster(remote) else {
         return Ok(None);
     };
-    send(remote, Kind::Failed, (&postmaster, Reader::Postmaster), about).await
+    let telling = Telling {
+        kind: Kind::Failed,
+        to: &postmaster,
+        reader: Reader::Postmaster,
+        about,
+    };
+    send(remote, telling).await
 }
 
 fn postmaster(remote: &Remote) -> Option<Mailbox> {
@@ -112,17 +123,22 @@ fn postmaster(remote: &Remote) -> Option<Mailbox> {
     resolution.recipients().first().map(|one| one.address().clone())
 }
 
-async fn send(
-    remote: &Remote,
+/// What is told, to whom, about which recipients of one message.
+#[derive(Clone, Copy)]
+struct Telling<'a> {
     kind: Kind,
-    (to, reader): (&Mailbox, Reader),
-    about: &[About<'_>],
-) -> Result<Option<Prepared>> {
-    let row = about[0].row;
+    to: &'a Mailbox,
+    reader: Reader,
+    /// at least one
+    about: &'a [About<'a>],
+}
+
+/// Addresses, composes and signs it; nothing comes of it where the address leads nowhere.
+async fn send(remote: &Remote, telling: Telling<'_>) -> Result<Option<Prepared>> {
+    let (to, row) = (telling.to, telling.about[0].row);
     let generated = Generated { maker: "bounce" };
-    let id: QueueId = remote.ids.next();
     let now = remote.queue.clock.now();
-    let mut envelope = Envelope::new(id, Path::Null, now, generated);
+    let mut envelope = Envelope::new(remote.ids.next(), Path::Null, now, generated);
     if !address(remote, &mut envelope, to, &generated) {
         remote.queue.events.emit(&DeliverEvent::NobodyToTell {
             queue_id: row.queue_id,
@@ -132,51 +148,15 @@ async fn send(
         return Ok(None);
     }
     let params = EnvelopeParams::read(&row.envelope);
-    let confidential = params.tls == TlsWish::RequireTls;
-    let original = original(remote, kind, row, &params).await?;
-    let host = Domain::parse(&remote.settings().v4.hello).unwrap_or_else(|_| to.domain().clone());
-    let vias: Vec<Option<Mailbox>> = about.iter().map(|one| via(one.params)).collect();
-    let report = Report {
-        kind,
-        host: &host,
-        to,
-        reader,
-        message_id: &format!("{id}.report"),
-        now,
-        queue_id: row.queue_id,
-        arrived: row.received_at,
-        envid: params.envid.as_deref(),
-        deliver_by: params.deliver_by.map(|by| UnixMs(by.until_unix_ms)),
-        future_release: future_release(&params),
-        recipients: about
-            .iter()
-            .zip(&vias)
-            .map(|(one, via)| recipient(one, via.as_ref()))
-            .collect(),
-        original: original.as_original(),
-    };
-    let composed = bounce::compose(&report);
-    envelope.set_params(EnvelopeParams {
-        body: if composed.is_seven_bit() {
-            BodyType::SevenBit
-        } else {
-            BodyType::EightBit
-        },
-        smtputf8: composed.needs_utf8(),
-        // RFC 8689 §5: it tells of the message, so it asks for the same.
-        tls: if confidential {
-            TlsWish::RequireTls
-        } else {
-            TlsWish::Nothing
-        },
-        ..EnvelopeParams::default()
-    });
+    let original = original(remote, telling.kind, row, &params).await?;
+    let composed = compose(remote, telling, &envelope, &params, &original);
+    envelope.set_params(params_of_report(&params, &composed));
     let mut stage = remote.queue.store.stage(remote.ids.next());
     stage.write(composed.bytes()).await?;
     let body = stage.finish().await?;
-    let signature = match report.original.whole {
-        Some(_) if !remote.directory.is_local_domain(to.domain()) => Vec::new(),
-        _ => signature(remote, &generated, &composed, now).await,
+    let signature = match original.whole && !remote.directory.is_local_domain(to.domain()) {
+        true => Vec::new(),
+        false => signature(remote, &generated, &composed, now).await,
     };
     let message = Message {
         body,
@@ -184,6 +164,59 @@ async fn send(
         received: &signature,
     };
     Ok(Some(queue::accept::prepare(&remote.queue, &envelope, message)))
+}
+
+fn compose(
+    remote: &Remote,
+    telling: Telling<'_>,
+    envelope: &Envelope<Generated>,
+    params: &EnvelopeParams,
+    original: &Kept,
+) -> bounce::Composed {
+    let Telling {
+        kind,
+        to,
+        reader,
+        about,
+    } = telling;
+    let row = about[0].row;
+    let host = Domain::parse(&remote.settings().v4.hello).unwrap_or_else(|_| to.domain().clone());
+    let vias: Vec<Option<Mailbox>> = about.iter().map(|one| via(one.params)).collect();
+    let recipients = about.iter().zip(&vias);
+    bounce::compose(&Report {
+        kind,
+        host: &host,
+        to,
+        reader,
+        message_id: &format!("{}.report", envelope.queue_id()),
+        now: envelope.received_at(),
+        queue_id: row.queue_id,
+        arrived: row.received_at,
+        envid: params.envid.as_deref(),
+        deliver_by: params.deliver_by.map(|by| UnixMs(by.until_unix_ms)),
+        future_release: future_release(params),
+        recipients: recipients
+            .map(|(one, via)| recipient(one, via.as_ref()))
+            .collect(),
+        original: original.as_original(),
+    })
+}
+
+/// What the report's own envelope asks for.
+fn params_of_report(of_message: &EnvelopeParams, composed: &bounce::Composed) -> EnvelopeParams {
+    EnvelopeParams {
+        body: match composed.is_seven_bit() {
+            true => BodyType::SevenBit,
+            false => BodyType::EightBit,
+        },
+        smtputf8: composed.needs_utf8(),
+        // RFC 8689 §5: it tells of the message, so it asks for the same.
+        tls: match of_message.tls {
+            TlsWish::RequireTls => TlsWish::RequireTls,
+            TlsWish::Nothing | TlsWish::NotRequired => TlsWish::Nothing,
+        },
+        ..EnvelopeParams::default()
+    }
 }
 
 /// With the keys of the domain it is from. A report that gives a whole message back to somebody elsewhere gets none: whoever sends
