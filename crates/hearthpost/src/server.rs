@@ -299,7 +299,6 @@ impl Tls {
         self.served.lock().chain.clone()
     }
 
-    fn server(&self, protocol: &str) -> Outcome<Arc<dyn TlsServer>> {
     /// Serves it to those who speak `protocol`, by its name in ALPN.
     pub fn server(&self, protocol: &str) -> Outcome<Arc<dyn TlsServer>> {
         let server = ServerTls::new(self.certificates.clone(), &[protocol]);

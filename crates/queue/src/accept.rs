@@ -201,22 +201,7 @@ fn place<O: Origin>(
 ) -> Place {
     let local = match &recipient.to {
         Recipient::Local(local) => local,
-        Recipient::Remote(mailbox) => {
-            let own = recipient.params.reverse_path.as_deref().map(path);
-            let destination = queue.destination(mailbox, own.as_ref().unwrap_or(envelope.reverse_path()));
-            let kept_back = envelope.kept_back(recipient);
-            return Place::Waits(Waits {
-                address: mailbox.to_string(),
-                account: None,
-                lane: lanes::lane(&destination, envelope.origin().account()),
-                // Only its report is due, which its deadline brings.
-                due: match kept_back {
-                    Some(_) => later(envelope.received_at(), queue.schedule().longest_wait()),
-                    None => envelope.params().not_before(envelope.received_at()),
-                },
-                reason: kept_back.map_or_else(|| queue.untried().to_string(), str::to_owned),
-            });
-        }
+        Recipient::Remote(mailbox) => return Place::Waits(elsewhere(queue, envelope, recipient, mailbox)),
     };
     let waits = |due: UnixMs, reason: String| {
         Place::Waits(Waits {
@@ -247,6 +232,29 @@ fn place<O: Origin>(
         }
         Ok(_) => waits(retry, "the plan named no mailbox".to_owned()),
         Err(failed) => waits(retry, failed.reason),
+    }
+}
+
+/// In the lane of its destination and sender.
+fn elsewhere<O: Origin>(
+    queue: &Queue,
+    envelope: &Envelope<O>,
+    recipient: &Addressed,
+    mailbox: &Mailbox,
+) -> Waits {
+    let own = recipient.params.reverse_path.as_deref().map(path);
+    let destination = queue.destination(mailbox, own.as_ref().unwrap_or(envelope.reverse_path()));
+    let kept_back = envelope.kept_back(recipient);
+    Waits {
+        address: mailbox.to_string(),
+        account: None,
+        lane: lanes::lane(&destination, envelope.origin().account()),
+        // Only its report is due, which its deadline brings.
+        due: match kept_back {
+            Some(_) => later(envelope.received_at(), queue.schedule().longest_wait()),
+            None => envelope.params().not_before(envelope.received_at()),
+        },
+        reason: kept_back.map_or_else(|| queue.untried().to_string(), str::to_owned),
     }
 }
 

@@ -112,52 +112,62 @@ pub fn candidates(
     choice: Choice<'_>,
 ) -> Result<Vec<Candidate>, Trouble> {
     let cut = cut(exchangers, found, choice.ours);
+    let before_us = |(exchanger, _): &(&Exchanger, &Found)| cut.is_none_or(|cut| exchanger.preference < cut);
     let mut usable = Vec::new();
-    let mut refused = None;
-    let mut unanswered_host = None;
-    for (exchanger, found) in exchangers.iter().zip(found) {
-        if cut.is_some_and(|cut| exchanger.preference >= cut) {
-            break;
-        }
-        let addresses = addresses(found, choice);
-        unanswered_host = unanswered_host.or_else(|| failure_of(found).map(|failure| (exchanger, failure)));
-        match addresses {
-            Addresses::Usable(addresses) => usable.push((
-                exchanger.preference,
-                Candidate {
-                    host: exchanger.host.clone(),
-                    addresses,
-                },
-            )),
-            Addresses::Refused(address) => refused = refused.or(Some((exchanger, address))),
+    let mut nobody = Nobody {
+        domain,
+        leads_back: cut.is_some(),
+        unanswered: None,
+        refused: None,
+    };
+    for (exchanger, found) in exchangers.iter().zip(found).take_while(before_us) {
+        let host = exchanger.host.as_str();
+        nobody.unanswered = nobody.unanswered.or_else(|| Some((host, failure_of(found)?)));
+        match addresses(found, choice) {
+            Addresses::Usable(addresses) => {
+                let host = host.to_owned();
+                usable.push((exchanger.preference, Candidate { host, addresses }));
+            }
+            Addresses::Refused(address) => nobody.refused = nobody.refused.or(Some((host, address))),
             Addresses::None => {}
         }
     }
-    if !usable.is_empty() {
-        return Ok(shuffled(usable, choice.shuffle));
+    match usable.is_empty() {
+        false => Ok(shuffled(usable, choice.shuffle)),
+        true => Err(nobody.why()),
     }
-    Err(if let Some((exchanger, failure)) = unanswered_host {
-        unanswered(&exchanger.host, failure)
-    } else if cut.is_some() {
-        Trouble::never(
-            4,
-            6,
-            format!("the MX records of {domain} lead back to this server, which does not take its mail"),
-        )
-    } else if let Some((exchanger, address)) = refused {
+}
+
+/// There is nobody to try: what was seen on the way.
+struct Nobody<'a> {
+    domain: &'a str,
+    /// we are among the exchangers
+    leads_back: bool,
+    /// the first host whose addresses could not be learned
+    unanswered: Option<(&'a str, Failure)>,
+    /// the first address that mail must not go to, and whose it is
+    refused: Option<(&'a str, IpAddr)>,
+}
+
+impl Nobody<'_> {
+    fn why(self) -> Trouble {
+        let domain = self.domain;
+        if let Some((host, failure)) = self.unanswered {
+            return unanswered(host, failure);
+        }
+        if self.leads_back {
+            let text =
+                format!("the MX records of {domain} lead back to this server, which does not take its mail");
+            return Trouble::never(4, 6, text);
+        }
         // Permanent: nothing that waiting changes. A domain that names such an address says that it takes no mail, or
         // would have us speak to machines of our own network.
-        Trouble::never(
-            4,
-            4,
-            format!(
-                "{} has the address {address}, to which mail from the Internet cannot go",
-                exchanger.host
-            ),
-        )
-    } else {
+        if let Some((host, address)) = self.refused {
+            let text = format!("{host} has the address {address}, to which mail from the Internet cannot go");
+            return Trouble::never(4, 4, text);
+        }
         Trouble::never(4, 4, format!("no mail server of {domain} has an address"))
-    })
+    }
 }
 
 /// A host of which nobody can say now where it is: it may take the mail once it is found, whatever others say of us meanwhile. `None`

@@ -7,7 +7,8 @@ use mail::address::{Mailbox, Path, Utf8};
 use mail::header::Fields;
 use msgauth::tls::policy::Wish;
 use queue::params::{
-    BodyType as Said, ByMode, EnvelopeParams, Notify as Asked, RecipientParams, Ret as Returned,
+    BodyType as Said, ByMode, DeliverBy as WantedBy, EnvelopeParams, Notify as Asked, RecipientParams,
+    Ret as Returned,
 };
 use smtp::BodyType;
 use smtp::client::{DeliverBy, DeliverByMode, MailRequest, RcptRequest, RequireTls};
@@ -50,34 +51,16 @@ impl Letter {
     ) -> Result<Self> {
         let first = store.read_body(row.blob, 0, PIECE_BYTES).await?;
         let prefix = prefix(row, recipient);
-        let whole = first.len() as u64 == row.body_bytes;
-        let eight_bit = if whole {
-            !first.is_ascii()
-        } else {
-            envelope.body == Said::EightBit
-        };
-        let header_utf8 = !first[..mail::header::body_start(&first)].is_ascii();
         let request = MailRequest {
             size_bytes: Some(prefix.len() as u64 + row.body_bytes),
-            body: if eight_bit {
-                BodyType::EightBitMime
-            } else {
-                BodyType::SevenBit
-            },
-            smtputf8: envelope.smtputf8 && header_utf8,
+            body: body_type(&first, row, envelope),
+            smtputf8: envelope.smtputf8 && !first[..mail::header::body_start(&first)].is_ascii(),
             ret: envelope.ret.map(|ret| match ret {
                 Returned::Full => Ret::Full,
                 Returned::Hdrs => Ret::Headers,
             }),
             envid: envelope.envid.clone().and_then(EnvId::new),
-            deliver_by: envelope.deliver_by.map(|by| DeliverBy {
-                seconds: seconds_left(by.until_unix_ms, now),
-                mode: match by.mode {
-                    ByMode::Notify => DeliverByMode::Notify,
-                    ByMode::Return => DeliverByMode::Return,
-                },
-                trace: by.trace,
-            }),
+            deliver_by: envelope.deliver_by.map(|by| deliver_by(by, now)),
             requiretls: match job::wish(row, envelope) {
                 Wish::RequireTls => RequireTls::Must,
                 Wish::RequireTlsReport => RequireTls::WhereOffered,
@@ -177,6 +160,29 @@ impl Letter {
         Fields::new(self.header())
             .filter(|field| field.is("Delivered-To"))
             .any(|field| same(&field.unfolded()))
+    }
+}
+
+/// A body that is in hand whole is looked at; of a longer one what its sender said is believed.
+fn body_type(first: &[u8], row: &WaitingRow, envelope: &EnvelopeParams) -> BodyType {
+    let eight_bit = match first.len() as u64 == row.body_bytes {
+        true => !first.is_ascii(),
+        false => envelope.body == Said::EightBit,
+    };
+    match eight_bit {
+        true => BodyType::EightBitMime,
+        false => BodyType::SevenBit,
+    }
+}
+
+fn deliver_by(by: WantedBy, now: UnixMs) -> DeliverBy {
+    DeliverBy {
+        seconds: seconds_left(by.until_unix_ms, now),
+        mode: match by.mode {
+            ByMode::Notify => DeliverByMode::Notify,
+            ByMode::Return => DeliverByMode::Return,
+        },
+        trace: by.trace,
     }
 }
 
