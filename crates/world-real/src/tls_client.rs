@@ -375,12 +375,12 @@ fn in_words(error: &CertificateError, asked: &str) -> String {
         CertificateError::Other(other) => {
             format!(
                 "the certificate does not verify: {}",
-                printable(&other.to_string())
+                one_ascii_line(&other.to_string())
             )
         }
         other => format!(
             "the certificate does not verify: {}",
-            printable(&other.to_string())
+            one_ascii_line(&other.to_string())
         ),
     }
 }
@@ -410,11 +410,11 @@ fn bare(name: &str) -> String {
     let inner = name
         .split_once("(\"")
         .and_then(|(_, rest)| rest.strip_suffix("\")"));
-    printable(inner.unwrap_or(name))
+    one_ascii_line(inner.unwrap_or(name))
 }
 
 /// What a certificate says goes into logs and reports: one line of ASCII.
-fn printable(text: &str) -> String {
+fn one_ascii_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
         .take(255)

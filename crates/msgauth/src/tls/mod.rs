@@ -24,6 +24,7 @@ pub mod dry_run;
 pub mod keeper;
 pub mod list;
 pub mod policy;
+mod record;
 pub mod rpt;
 pub mod settings;
 pub mod shelf;

@@ -8,6 +8,8 @@
 use world::dns::Record;
 
 use crate::limits::{TLSRPT_RECORD_BYTES, TLSRPT_URIS};
+use crate::tls::record::{fields, meant};
+use crate::tls::text::trim;
 
 const VERSION: &[u8] = b"v=TLSRPTv1";
 
@@ -20,21 +22,11 @@ pub struct RptRecord {
 
 /// The one record among the answers about `_smtp._tls.DOMAIN`; with none or several there are no reports (RFC 8460 §3).
 pub fn the_one(records: &[Record]) -> Option<RptRecord> {
-    let mut texts = records.iter().filter_map(|record| match record {
-        Record::Txt(text) if is_record(text) => Some(text),
-        _ => None,
-    });
+    let mut texts = meant(VERSION, records);
     match (texts.next(), texts.next()) {
         (Some(text), None) => RptRecord::parse(text),
         _ => None,
     }
-}
-
-fn is_record(text: &[u8]) -> bool {
-    let rest = text
-        .strip_prefix(VERSION)
-        .map(|rest| super::super::text::trim(rest).first().copied());
-    matches!(rest, Some(Some(b';') | None))
 }
 
 impl RptRecord {
@@ -43,21 +35,9 @@ impl RptRecord {
         if text.len() > TLSRPT_RECORD_BYTES {
             return None;
         }
-        let mut fields = text.split(|byte| *byte == b';').map(super::super::text::trim);
-        if fields.next() != Some(VERSION) || !text.starts_with(VERSION) {
-            return None;
-        }
         let mut uris = None;
-        let mut ended = false;
-        for field in fields {
-            if ended {
-                return None; // an empty field, but not at the end
-            }
-            if field.is_empty() {
-                ended = true;
-                continue;
-            }
-            let (name, value) = super::super::text::pair(field, b'=')?;
+        for field in fields(VERSION, text)? {
+            let (name, value) = field?;
             if name == b"rua" && uris.is_none() {
                 uris = Some(read_uris(value)?);
             }
@@ -69,7 +49,7 @@ impl RptRecord {
 
 fn read_uris(value: &[u8]) -> Option<Vec<String>> {
     let mut uris = Vec::new();
-    for uri in value.split(|byte| *byte == b',').map(super::super::text::trim) {
+    for uri in value.split(|byte| *byte == b',').map(trim) {
         let plain = !uri.is_empty() && uri.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'!');
         if !plain || uris.len() == TLSRPT_URIS {
             return None;

@@ -10,6 +10,7 @@
 use world::dns::Record;
 
 use crate::limits::{STS_ID_LETTERS, STS_RECORD_BYTES};
+use crate::tls::record::{fields, meant};
 
 /// What such records begin with.
 const VERSION: &[u8] = b"v=STSv1";
@@ -37,21 +38,12 @@ pub enum NoRecord {
 /// # Errors
 /// There is not exactly one that can be read.
 pub fn the_one(records: &[Record]) -> Result<StsRecord, NoRecord> {
-    let mut texts = records.iter().filter_map(|record| match record {
-        Record::Txt(text) if is_record(text) => Some(text),
-        _ => None,
-    });
+    let mut texts = meant(VERSION, records);
     match (texts.next(), texts.next()) {
         (None, _) => Err(NoRecord::None),
         (Some(_), Some(_)) => Err(NoRecord::Several),
         (Some(text), None) => StsRecord::parse(text).ok_or(NoRecord::Broken),
     }
-}
-
-/// Whether a text is meant as such a record.
-fn is_record(text: &[u8]) -> bool {
-    let rest = text.strip_prefix(VERSION).map(|rest| trim(rest).first().copied());
-    matches!(rest, Some(Some(b';') | None))
 }
 
 impl StsRecord {
@@ -60,21 +52,9 @@ impl StsRecord {
         if text.len() > STS_RECORD_BYTES {
             return None;
         }
-        let mut fields = text.split(|byte| *byte == b';').map(trim);
-        if fields.next() != Some(VERSION) || !text.starts_with(VERSION) {
-            return None;
-        }
         let mut id = None;
-        let mut ended = false;
-        for field in fields {
-            if ended {
-                return None; // an empty field, but not at the end
-            }
-            if field.is_empty() {
-                ended = true;
-                continue;
-            }
-            let (name, value) = super::super::text::pair(field, b'=')?;
+        for field in fields(VERSION, text)? {
+            let (name, value) = field?;
             if name == b"id" && id.is_none() {
                 id = Some(read_id(value)?);
             }
@@ -86,10 +66,6 @@ impl StsRecord {
 fn read_id(value: &[u8]) -> Option<String> {
     let fits = (1..=STS_ID_LETTERS).contains(&value.len()) && value.iter().all(u8::is_ascii_alphanumeric);
     fits.then(|| String::from_utf8_lossy(value).into_owned())
-}
-
-fn trim(text: &[u8]) -> &[u8] {
-    super::super::text::trim(text)
 }
 
 #[cfg(test)]
