@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use mail::calendar;
+
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
@@ -29,34 +31,16 @@ impl Date {
 
     /// Days since 1 January 1970.
     pub fn days_since_1970(self) -> i64 {
-        let (year, month) = (i64::from(self.year), i64::from(self.month));
-        // Years start in March here, so that the leap day comes last.
-        let shifted_year = if month <= 2 { year - 1 } else { year };
-        let era = shifted_year.div_euclid(400);
-        let year_of_era = shifted_year.rem_euclid(400);
-        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + i64::from(self.day) - 1;
-        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+        calendar::days_before(i64::from(self.year), self.month, self.day)
     }
 
     /// The day so many days after 1 January 1970; clamped to the years 0 to 9999.
     pub fn from_days_since_1970(days: i64) -> Self {
-        let days = days.clamp(-719_528, 2_932_896) + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 {
-            shifted_month + 3
-        } else {
-            shifted_month - 9
-        };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        let (year, month, day) = calendar::civil(days.clamp(-719_528, 2_932_896));
         Self {
             year: year as u16,
-            month: month as u8,
-            day: day as u8,
+            month,
+            day,
         }
     }
 

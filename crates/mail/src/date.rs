@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::calendar::{self, days_before};
+
 /// A moment with the offset it was written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DateTime {
@@ -257,33 +259,10 @@ fn days_in_month(year: u16, month: u8) -> u8 {
     }
 }
 
-/// Days from 1970-01-01 to a day of the proleptic Gregorian calendar, counted in eras of 400 years that begin on
-/// 1 March, so that the leap day is the last of its year.
-fn days_before(year: i64, month: u8, day: u8) -> i64 {
-    let (year, month) = if month <= 2 {
-        (year - 1, i64::from(month) + 9)
-    } else {
-        (year, i64::from(month) - 3)
-    };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * month + 2) / 5 + i64::from(day) - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-/// The inverse of [`days_before`], for the years 1 to 9999.
+/// Year, month and day; the years 1 to 9999.
 fn civil(days: i64) -> (u16, u8, u8) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year.clamp(1, 9999) as u16, month as u8, day as u8)
+    let (year, month, day) = calendar::civil(days);
+    (year.clamp(1, 9999) as u16, month, day)
 }
 
 fn month(word: &[u8]) -> Option<u8> {

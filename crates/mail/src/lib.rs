@@ -27,6 +27,7 @@
 pub mod address;
 pub mod budget;
 pub mod build;
+pub mod calendar;
 pub mod collation;
 pub mod date;
 pub mod decode;

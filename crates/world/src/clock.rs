@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use mail::calendar;
+
 /// A boxed future, as the doors return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -29,7 +31,7 @@ impl UnixMs {
     /// As RFC 3339 in UTC with milliseconds, always 24 characters before the year 10000: `2026-11-23T20:31:40.123Z`.
     pub fn rfc3339(self) -> String {
         let (seconds, ms) = (self.0 / 1000, self.0 % 1000);
-        let (year, month, day) = civil_from_days(seconds / 86_400);
+        let (year, month, day) = calendar::civil((seconds / 86_400).cast_signed());
         let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
     }
@@ -53,39 +55,16 @@ impl UnixMs {
                 .iter()
                 .fold(0u64, |n, b| n * 10 + u64::from(b - b'0'))
         };
-        let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
+        let (year, month, day) = (number(0, 4), number(5, 7) as u8, number(8, 10) as u8);
         if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
             return None;
         }
         let seconds = number(11, 13) * 3600 + number(14, 16) * 60 + number(17, 19);
+        let days = calendar::days_before(year.cast_signed(), month, day);
         Some(Self(
-            (days_from_civil(year, month, day) * 86_400 + seconds) * 1000 + number(20, 23),
+            (days.unsigned_abs() * 86_400 + seconds) * 1000 + number(20, 23),
         ))
     }
-}
-
-/// Year, month and day of the proleptic Gregorian calendar. Years are counted from March, so that the leap day is the last.
-fn civil_from_days(days_since_1970: u64) -> (u64, u64, u64) {
-    let days = days_since_1970 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
-fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
-    let year = year - u64::from(month <= 2);
-    let (era, year_of_era) = (year / 400, year % 400);
-    let shifted_month = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 #[cfg(test)]
