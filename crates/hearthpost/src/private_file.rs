@@ -7,16 +7,20 @@ use std::path::Path;
 
 /// Writes beside the place, syncs, renames, and makes the entry durable. Mode 0600.
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
+    write_by(&path.with_extension("new"), path, contents)
+}
+
+/// The same, with the name that the file has until it is whole.
+pub fn write_by(beside: &Path, path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&beside)?;
+        .open(beside)?;
     file.write_all(contents)?;
     file.sync_all()?;
-    std::fs::rename(&beside, path)?;
+    std::fs::rename(beside, path)?;
     sync_dir_of(path)
 }
 

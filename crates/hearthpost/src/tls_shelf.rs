@@ -1,11 +1,13 @@
 //! Where the memory about other domains' TLS is on disk: `<data>/tls`, each file replaced as a whole (written beside, synced, renamed).
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use msgauth::tls::shelf::Shelf;
+
+use crate::private_file;
 
 /// The directory within the data directory.
 const DIR: &str = "tls";
@@ -42,16 +44,7 @@ impl Shelf for TlsShelf {
 
     fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let beside = self.0.join(format!("{name}.{BESIDE}"));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, self.0.join(name))?;
-        File::open(&self.0)?.sync_all()
+        private_file::write_by(&beside, &self.0.join(name), content)
     }
 
     fn set_aside(&self, name: &str) -> io::Result<()> {

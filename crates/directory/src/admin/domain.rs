@@ -36,22 +36,11 @@ impl Directory {
         if self.tables().domains.contains_key(&name) {
             return Err(AdminError::Exists { noun: "domain", name });
         }
-        let text = check_settings(self, &settings)?;
-        self.commit(
-            vec![Op::CreateDomain {
-                name: name.clone(),
-                settings: text,
-            }],
-            &name,
-        )
-        .await?;
-        self.apply(|tables| drop(tables.domains.insert(name.clone(), settings)));
-        self.emit(&DirectoryEvent::Changed {
-            noun: "domain",
-            verb: "added",
+        let create = Op::CreateDomain {
             name: name.clone(),
-        });
-        self.domain(&name)
+            settings: check_settings(self, &settings)?,
+        };
+        self.put_domain(name, settings, create, "added").await
     }
 
     /// Adds those that are missing, with the default settings and in one commit: all or none. Gives how many.
@@ -95,19 +84,26 @@ impl Directory {
         if !self.tables().domains.contains_key(&name) {
             return Err(AdminError::NoSuchDomain(name));
         }
-        let text = check_settings(self, &settings)?;
-        self.commit(
-            vec![Op::SetDomain {
-                name: name.clone(),
-                settings: text,
-            }],
-            &name,
-        )
-        .await?;
+        let set = Op::SetDomain {
+            name: name.clone(),
+            settings: check_settings(self, &settings)?,
+        };
+        self.put_domain(name, settings, set, "set").await
+    }
+
+    /// Commits, then counts by it and tells. The caller holds the turn.
+    async fn put_domain(
+        &self,
+        name: String,
+        settings: DomainSettings,
+        op: Op,
+        verb: &'static str,
+    ) -> Result<DomainView> {
+        self.commit(vec![op], &name).await?;
         self.apply(|tables| drop(tables.domains.insert(name.clone(), settings)));
         self.emit(&DirectoryEvent::Changed {
             noun: "domain",
-            verb: "set",
+            verb,
             name: name.clone(),
         });
         self.domain(&name)

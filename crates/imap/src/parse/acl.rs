@@ -74,13 +74,7 @@ fn entry(cursor: &mut Cursor<'_>) -> Parsed<AclEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::request;
-
-    fn command(text: &str) -> Option<Command> {
-        request(format!("a {text}\r\n").as_bytes())
-            .ok()
-            .map(|request| request.command)
-    }
+    use crate::parse::tests::command;
 
     fn of(identifier: &str) -> AclEntry {
         AclEntry {

@@ -170,13 +170,7 @@ fn announcement(cursor: &mut Cursor<'_>) -> Parsed<(u64, bool)> {
 mod tests {
     use super::*;
     use crate::flag::Flag;
-    use crate::parse::request;
-
-    fn command(text: &str) -> Option<Command> {
-        request(format!("a {text}\r\n").as_bytes())
-            .ok()
-            .map(|request| request.command)
-    }
+    use crate::parse::tests::command;
 
     #[test]
     fn replace_names_one_message() {

@@ -8,6 +8,12 @@ use crate::date::{Date, DateTime};
 use crate::flag::Flag;
 use crate::name::MailboxName;
 
+/// What a line of a command means, where it means anything.
+pub(super) fn command(line: &str) -> Option<Command> {
+    let request = request(format!("a {line}\r\n").as_bytes());
+    request.ok().map(|request| request.command)
+}
+
 fn parsed(line: &str) -> Command {
     let frame = format!("a1 {line}\r\n");
     request(frame.as_bytes())

@@ -61,13 +61,7 @@ fn mechanism(cursor: &mut Cursor<'_>) -> Parsed<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::request;
-
-    fn command(text: &str) -> Option<Command> {
-        request(format!("a {text}\r\n").as_bytes())
-            .ok()
-            .map(|request| request.command)
-    }
+    use crate::parse::tests::command;
 
     #[test]
     fn commands_of_urlauth() {

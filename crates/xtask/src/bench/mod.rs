@@ -15,6 +15,7 @@ mod imap_scale;
 mod inbound;
 mod lab;
 mod peer;
+mod postfix;
 mod profile;
 mod results;
 mod sending;

@@ -1,6 +1,7 @@
 //! The peer: Debian's Postfix with LMTP into Debian's Dovecot, Maildir, nothing in between, all state in the lab.
 
 use super::lab::Lab;
+use super::postfix;
 use crate::process::{self, find, tail};
 use crate::report::{Outcome, Stopwatch, pause};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,10 @@ impl Peer {
         let dovecot = dir.join("dovecot.conf");
         let shown = dir.display().to_string();
         std::fs::write(postfix.join("main.cf"), MAIN_CF.replace("@DIR@", &shown))?;
-        std::fs::write(postfix.join("master.cf"), master_cf())?;
+        std::fs::write(
+            postfix.join("master.cf"),
+            postfix::master_cf(&SMTP_PORT.to_string()),
+        )?;
         std::fs::write(&dovecot, dovecot_conf(&shown)?)?;
         let (mut boxes, mut accounts) = (String::new(), String::new());
         for number in 0..users {
@@ -157,32 +161,6 @@ smtpd_client_connection_rate_limit = 0
 maillog_file = @DIR@/log/maillog
 maillog_file_prefixes = @DIR@/log
 ";
-
-fn master_cf() -> String {
-    let mut out = format!("{SMTP_PORT} inet n - n - - smtpd\n");
-    for (name, kind, wakeup, limit, command) in [
-        ("pickup", "unix n - n", "60", "1", "pickup"),
-        ("cleanup", "unix n - n", "-", "0", "cleanup"),
-        ("qmgr", "unix n - n", "300", "1", "qmgr"),
-        ("tlsmgr", "unix - - n", "1000?", "1", "tlsmgr"),
-        ("rewrite", "unix - - n", "-", "-", "trivial-rewrite"),
-        ("bounce", "unix - - n", "-", "0", "bounce"),
-        ("defer", "unix - - n", "-", "0", "bounce"),
-        ("trace", "unix - - n", "-", "0", "bounce"),
-        ("verify", "unix - - n", "-", "1", "verify"),
-        ("proxymap", "unix - - n", "-", "-", "proxymap"),
-        ("smtp", "unix - - n", "-", "-", "smtp"),
-        ("error", "unix - - n", "-", "-", "error"),
-        ("retry", "unix - - n", "-", "-", "error"),
-        ("lmtp", "unix - - n", "-", "-", "lmtp"),
-        ("anvil", "unix - - n", "-", "1", "anvil"),
-        ("scache", "unix - - n", "-", "1", "scache"),
-        ("postlog", "unix-dgram n - n", "-", "1", "postlogd"),
-    ] {
-        out.push_str(&format!("{name} {kind} {wakeup} {limit} {command}\n"));
-    }
-    out
-}
 
 fn dovecot_conf(dir: &str) -> Outcome<String> {
     let (uid, gid) = (id("-u", "nobody")?, id("-g", "nobody")?);

@@ -5,6 +5,7 @@
     reason = "looks from outside whether Postfix listens"
 )]
 
+use super::postfix;
 use super::sending::{PASSWORD, Place, person};
 use crate::campaign::mailer::Person;
 use crate::process::{self, find, tail};
@@ -44,7 +45,10 @@ impl SubmissionPeer {
             .write(&["mx.sender.test"], &dir.join("chain.pem"), &dir.join("key.pem"))?;
         let shown = dir.display().to_string();
         std::fs::write(dir.join("postfix/main.cf"), MAIN_CF.replace("@DIR@", &shown))?;
-        std::fs::write(dir.join("postfix/master.cf"), master_cf())?;
+        std::fs::write(
+            dir.join("postfix/master.cf"),
+            postfix::master_cf(&format!("127.0.0.1:{PORT}")),
+        )?;
         std::fs::write(dir.join("dovecot.conf"), DOVECOT_CONF.replace("@DIR@", &shown))?;
         std::fs::write(
             dir.join("accounts"),
@@ -150,31 +154,6 @@ message_size_limit = 50000000
 maillog_file = @DIR@/log/maillog
 maillog_file_prefixes = @DIR@/log
 ";
-
-fn master_cf() -> String {
-    let mut out = format!("127.0.0.1:{PORT} inet n - n - - smtpd\n");
-    for (name, kind, wakeup, limit, command) in [
-        ("pickup", "unix n - n", "60", "1", "pickup"),
-        ("cleanup", "unix n - n", "-", "0", "cleanup"),
-        ("qmgr", "unix n - n", "300", "1", "qmgr"),
-        ("tlsmgr", "unix - - n", "1000?", "1", "tlsmgr"),
-        ("rewrite", "unix - - n", "-", "-", "trivial-rewrite"),
-        ("bounce", "unix - - n", "-", "0", "bounce"),
-        ("defer", "unix - - n", "-", "0", "bounce"),
-        ("trace", "unix - - n", "-", "0", "bounce"),
-        ("verify", "unix - - n", "-", "1", "verify"),
-        ("proxymap", "unix - - n", "-", "-", "proxymap"),
-        ("smtp", "unix - - n", "-", "-", "smtp"),
-        ("error", "unix - - n", "-", "-", "error"),
-        ("retry", "unix - - n", "-", "-", "error"),
-        ("anvil", "unix - - n", "-", "1", "anvil"),
-        ("scache", "unix - - n", "-", "1", "scache"),
-        ("postlog", "unix-dgram n - n", "-", "1", "postlogd"),
-    ] {
-        out.push_str(&format!("{name} {kind} {wakeup} {limit} {command}\n"));
-    }
-    out
-}
 
 const DOVECOT_CONF: &str = "\
 base_dir = @DIR@/run
