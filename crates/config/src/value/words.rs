@@ -76,20 +76,19 @@ pub(super) fn domains(value: &DeValue<'_>) -> Result<Value, Wrong> {
             "Write it like [\"example.org\"].",
         );
     };
-    let mut names = Vec::new();
-    for item in list.iter() {
-        let text = text_of(item.get_ref(), "\"example.org\"")?;
-        match Domain::parse(text) {
-            Ok(domain) if domain.literal().is_none() => names.push(domain.as_str().to_owned()),
-            _ => {
-                return wrong(
-                    format!("{text:?} is not a domain name"),
-                    "Write it like \"example.org\", without a dot at the end.",
-                );
-            }
-        }
+    let names: Result<Vec<String>, Wrong> = list.iter().map(|item| domain(item.get_ref())).collect();
+    names.map(Value::Names)
+}
+
+fn domain(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let text = text_of(value, "\"example.org\"")?;
+    match Domain::parse(text) {
+        Ok(domain) if domain.literal().is_none() => Ok(domain.as_str().to_owned()),
+        _ => wrong(
+            format!("{text:?} is not a domain name"),
+            "Write it like \"example.org\", without a dot at the end.",
+        ),
     }
-    Ok(Value::Names(names))
 }
 
 pub(super) fn label(value: &DeValue<'_>) -> Result<Value, Wrong> {

@@ -6,8 +6,8 @@ use std::path::Path;
 use mail::address::{Mailbox, Path as ReversePath, Utf8};
 use smtp::BodyType;
 use smtp::client::{
-    AfterHello, ClientName, Final, Flavour, Greeting, MailRequest, Mailed, QUIT, RcptRequest, Ready,
-    RecipientOutcome, Reply, ReplyReader, Settled,
+    AfterHello, ClientName, Final, Flavour, Greeting, MailRequest, Mailed, Mailing, QUIT, RcptRequest, Ready,
+    RecipientOutcome, Reply, ReplyReader, SendBody, Settled,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use world::net::BoxWire;
@@ -123,6 +123,33 @@ impl Wire {
             }
         }
     }
+
+    /// Sender, recipients, and the message where somebody takes it.
+    async fn carry(&mut self, mut mailing: Mailing, message: &[u8]) -> Result<Settled, Ended> {
+        loop {
+            let bytes = mailing.next_bytes();
+            self.write(&bytes).await?;
+            match mailing.reply(&self.reply().await?) {
+                Mailed::More(more) => mailing = more,
+                Mailed::Over(settled) => return Ok(settled),
+                Mailed::Send(body) => return self.carry_body(body, message).await,
+            }
+        }
+    }
+
+    async fn carry_body(&mut self, body: SendBody, message: &[u8]) -> Result<Settled, Ended> {
+        let mut bytes = Vec::with_capacity(message.len() + 1024);
+        let mut waiting = body
+            .finish(message, &mut bytes)
+            .map_err(|_| Ended::new(Code::DataError, "the message cannot be put on the wire."))?;
+        self.write(&bytes).await?;
+        loop {
+            match waiting.reply(&self.reply().await?) {
+                Final::More(more) => waiting = more,
+                Final::Settled(settled) => return Ok(settled),
+            }
+        }
+    }
 }
 
 impl Session {
@@ -144,33 +171,13 @@ impl Session {
                 ..RcptRequest::new(address.clone())
             })
             .collect();
-        let mut mailing = ready.mail(&request, &wishes).map_err(|cannot| {
+        let mailing = ready.mail(&request, &wishes).map_err(|cannot| {
             Ended::new(
                 Code::DataError,
                 format!("the message cannot be sent: {:?}.", cannot.why),
             )
         })?;
-        let settled = loop {
-            let bytes = mailing.next_bytes();
-            wire.write(&bytes).await?;
-            match mailing.reply(&wire.reply().await?) {
-                Mailed::More(more) => mailing = more,
-                Mailed::Over(settled) => break settled,
-                Mailed::Send(body) => {
-                    let mut bytes = Vec::with_capacity(message.len() + 1024);
-                    let mut waiting = body
-                        .finish(message, &mut bytes)
-                        .map_err(|_| Ended::new(Code::DataError, "the message cannot be put on the wire."))?;
-                    wire.write(&bytes).await?;
-                    break loop {
-                        match waiting.reply(&wire.reply().await?) {
-                            Final::More(more) => waiting = more,
-                            Final::Settled(settled) => break settled,
-                        }
-                    };
-                }
-            }
-        };
+        let settled = wire.carry(mailing, message).await?;
         // The message has its outcome; a goodbye that is not heard changes nothing.
         let _ = wire.wire.write_all(QUIT).await;
         outcome(&recipients, &settled)
