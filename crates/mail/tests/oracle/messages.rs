@@ -49,7 +49,7 @@ const CUT_OFF: &str = "a message cut off behind a delimiter has an empty last pa
 const FIRST_FIELD: &str = "of two Content-Type fields the first counts, theirs is the last";
 
 #[test]
-fn expected_parses() {
+fn published_parses_are_as_expected_but_for_named_differences() {
     let Some(folder) = shared::folder("suites/mime-mailparser") else {
         return;
     };

@@ -110,7 +110,7 @@ fn their_addresses(expected: &Value) -> Value {
 }
 
 #[test]
-fn address_table() {
+fn addresses_are_read_as_in_the_published_table() {
     let comments = "a phrase is the whole display name: comments are not appended to it";
     let differences = [
         ("Pete(A nice \\) chap)", comments),
@@ -235,7 +235,7 @@ fn their_date(expected: &Value) -> Value {
 }
 
 #[test]
-fn date_table() {
+fn dates_are_read_as_in_the_published_table() {
     let no_date = "not a date by any grammar";
     let differences = [
         ("20 11 (some", "a month in digits is no form of RFC 5322"),
@@ -246,7 +246,7 @@ fn date_table() {
 }
 
 #[test]
-fn id_table() {
+fn message_ids_are_read_as_in_the_published_table() {
     let ours = |value: &[u8]| {
         let ids: Vec<_> = ids::message_ids(value)
             .iter()
@@ -258,7 +258,7 @@ fn id_table() {
 }
 
 #[test]
-fn list_table() {
+fn comma_lists_are_read_as_in_the_published_table() {
     let ours = |value: &[u8]| {
         let items: Vec<_> = mail::value::comma_list(value)
             .iter()
@@ -270,7 +270,7 @@ fn list_table() {
 }
 
 #[test]
-fn unstructured_table() {
+fn unstructured_text_is_read_as_in_the_published_table() {
     let glued = "an encoded word glued to text is decoded, but no space is made up";
     let differences = [("[SUSPECTED SPAM]", glued), ("Some text =?utf-8?Q??=here", glued)];
     let ours = |value: &[u8]| json!(decode::text(value));
