@@ -43,8 +43,10 @@ impl Work<'_> {
         Ok(Receipt { results })
     }
 
+    /// A list: each operation goes to the file of its family.
     fn perform(&mut self, op: &Op) -> Result<OpResult> {
         match op {
+            // The queue: accept.rs, outcome.rs, operate.rs.
             Op::Accept(accept) => self.accept(accept),
             Op::RecordOutcome {
                 claim,
@@ -69,6 +71,7 @@ impl Work<'_> {
                 note,
             } => self.purge(*queue_id, *recipient, note),
             Op::Audit { text } => self.audit(text),
+            // Messages: messages.rs, flags.rs.
             Op::Append {
                 account,
                 mailbox,
@@ -98,6 +101,7 @@ impl Work<'_> {
                 uids,
                 only_deleted,
             } => self.expunge(*mailbox, uids, *only_deleted),
+            // Mailboxes and what belongs to them: mailboxes.rs, grants.rs, metadata.rs.
             Op::CreateMailbox {
                 account,
                 mailbox,
@@ -134,6 +138,7 @@ impl Work<'_> {
                 mailbox,
                 entries,
             } => self.set_metadata(*account, *mailbox, entries),
+            // Who is here: accounts.rs.
             Op::CreateDomain { name, settings } => self.create_domain(name, settings),
             Op::SetDomain { name, settings } => self.set_domain(name, settings),
             Op::RemoveDomain { name } => self.remove_domain(name),
