@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn notify_decides() {
+    fn notify_decides_who_is_told_of_what() {
         let sender = Path::Mailbox("a@example.test".parse().expect("an address"));
         // In the order of `Kind::ALL`: failed, delayed, relayed, delivered, expanded.
         let table = [

@@ -30,7 +30,7 @@ fn body_structure(message: &[u8]) -> String {
 }
 
 #[test]
-fn simple_messages() {
+fn the_structure_of_a_message_without_parts_says_type_size_and_lines() {
     assert_eq!(
         body_structure(b"Subject: x\r\n\r\none\r\ntwo\r\n"),
         "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 10 2 NIL NIL NIL NIL)"

@@ -25,7 +25,7 @@ fn tag() -> Tag {
 }
 
 #[test]
-fn status_responses() {
+fn status_responses_are_written_as_the_grammar_has_them() {
     for (line, wanted) in [
         (
             written(|out| out.ok(Some(&Code::UidValidity(3_857_529_045)), "UIDs valid")),
@@ -145,7 +145,7 @@ fn answers_say_what_completed() {
 }
 
 #[test]
-fn mailbox_data() {
+fn what_is_told_of_mailboxes_is_written_as_the_grammar_has_it() {
     let line = |attributes: &[&'static str], mailbox: &str| {
         let mailbox = name(mailbox);
         written(|out| {
@@ -210,7 +210,7 @@ fn mailbox_data() {
 }
 
 #[test]
-fn session_data() {
+fn what_is_told_of_the_session_is_written_as_the_grammar_has_it() {
     assert_eq!(
         written(|out| out.capability("IMAP4rev1 IDLE")),
         "* CAPABILITY IMAP4rev1 IDLE\r\n"
@@ -265,7 +265,7 @@ fn strings_never_break_the_line() {
 }
 
 #[test]
-fn fetch_lines() {
+fn fetch_lines_are_written_item_by_item() {
     let section = |text: SectionText, partial: Option<Partial>| {
         FetchItem::Section(FetchSection {
             peek: true,
@@ -329,7 +329,7 @@ fn long_items_can_be_streamed() {
 
 /// RFC 3501 §7.4.2, the example of ENVELOPE in §8.
 #[test]
-fn envelopes() {
+fn an_envelope_is_written_as_in_the_rfcs_example() {
     let header = b"Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\r\nFrom: Terry Gray <gray@cac.washington.edu>\r\n\
         Subject: IMAP4rev1 WG mtg summary and minutes\r\nTo: imap@cac.washington.edu\r\n\
         cc: minutes@CNRI.Reston.VA.US, John Klensin <KLENSIN@MIT.EDU>\r\nMessage-Id: <B27397-0100000@cac.washington.edu>\r\n\r\n";

@@ -264,7 +264,7 @@ fn imp_4_names_that_cannot_be_are_no_and_not_bad() {
 }
 
 #[test]
-fn lists() {
+fn list_is_read_with_its_patterns_and_options() {
     let Command::List(list) = parsed("LIST \"a/\" %") else {
         panic!("LIST")
     };
@@ -361,7 +361,7 @@ fn status_enable_id() {
 }
 
 #[test]
-fn append_heads() {
+fn the_head_of_an_append_says_where_how_and_how_much() {
     let append = |mailbox: &str, (flags, date, binary): (Vec<Flag>, Option<DateTime>, bool)| {
         let begin = Begin {
             flags,
@@ -409,7 +409,7 @@ fn append_heads() {
 
 /// Leniency has a name: `quirk_recent_as_flag`, `quirk_trailing_space`, `quirk_8bit_in_quoted`.
 #[test]
-fn quirks() {
+fn each_quirk_is_tolerated_and_no_more() {
     let Command::Append(append) = parsed("APPEND a (\\Recent \\Seen) {3}") else {
         panic!("APPEND")
     };
@@ -425,7 +425,7 @@ fn quirks() {
 }
 
 #[test]
-fn searches() {
+fn search_keys_are_read_as_the_grammar_has_them() {
     let keys = |line: &str| match parsed(line) {
         Command::Search(search) => search.keys,
         other => panic!("{other:?}"),
@@ -779,7 +779,7 @@ fn section(part: &[u32], text: SectionText) -> Section {
 }
 
 #[test]
-fn fetches() {
+fn fetch_items_are_read_as_the_grammar_has_them() {
     let items = |line: &str| match parsed(line) {
         Command::Fetch(fetch) => fetch.items,
         other => panic!("{other:?}"),

@@ -262,7 +262,7 @@ fn mistakes_in_a_script_name_their_line() {
 }
 
 #[test]
-fn patterns() {
+fn a_pattern_fits_addresses_whatever_their_case() {
     for (pattern, text, expected) in [
         ("bob@*", "BOB@a.test", true),
         ("*@a.test", "x@a.test", true),

@@ -195,7 +195,7 @@ mod tests {
     use super::median;
 
     #[test]
-    fn medians() {
+    fn the_median_is_the_middle_or_between_the_two() {
         assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0, f64::NAN]), 2.5);
         assert!(median(vec![]).is_nan());
