@@ -7,9 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::net::{AddressFamily, SocketType};
-use serde_json::Value;
 
-use crate::help::{Server, program, this_user, with_input};
+use crate::help::{Server, this_user, with_input};
 
 /// Runs the ignored test `name` of this binary in a namespace with 198.18.0.0/16 (RFC 2544) on its loopback.
 fn in_a_network_of_its_own(name: &str) {
@@ -44,14 +43,7 @@ fn serve(dir: &Path) -> Server {
         user = this_user(),
     );
     std::fs::write(&file, text).unwrap();
-    let mut command = program();
-    command.arg("serve").arg("--config").arg(&file);
-    let server = Server::spawn(command);
-    server.wait_for(|line| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        (line["event"] == "program.started").then_some(())
-    });
-    server
+    Server::serving(&file)
 }
 
 /// A connection from one address of the block.

@@ -65,6 +65,13 @@ pub fn counted(data: &Path, args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}"))
 }
 
+/// Where the running server's door of this name and number listens, by its `status`.
+pub fn port(data: &Path, door: &str, number: usize) -> u16 {
+    let doors = done(data, &["status"])["doors"].clone();
+    let address = doors[door][number].as_str().unwrap().to_owned();
+    address.rsplit(':').next().unwrap().parse().unwrap()
+}
+
 /// Asks again and again until it is so.
 #[expect(clippy::disallowed_methods, reason = "a real process is waited for")]
 pub fn until(what: &str, is_so: impl Fn() -> bool) {
@@ -121,6 +128,23 @@ impl Server {
             });
         }
         Self { child, lines }
+    }
+
+    /// `hearthpost serve` with these settings, once every door is open. They ask for `log.stderr = "json"`.
+    pub fn serving(settings: impl AsRef<Path>) -> Self {
+        let mut command = program();
+        command.arg("serve").arg("--config").arg(settings.as_ref());
+        let server = Self::spawn(command);
+        server.wait_for_event("program.started");
+        server
+    }
+
+    /// The next line of the log that tells of this event.
+    pub fn wait_for_event(&self, event: &str) -> Value {
+        self.wait_for(|line| {
+            let line = serde_json::from_str::<Value>(line).ok();
+            line.filter(|line| line["event"] == event)
+        })
     }
 
     /// The next line for which `wanted` has a value.

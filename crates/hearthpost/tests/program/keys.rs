@@ -13,7 +13,7 @@ use testkit::hostile_dns::HostileDns;
 use testkit::sink::{Accepted, Authority, Script, Sink};
 use testkit::talk::{Talk, TlsClient};
 
-use crate::help::{Demo, Server, done, program, refused, this_user, until, with_input};
+use crate::help::{Demo, Server, done, port, program, refused, this_user, until, with_input};
 
 fn anywhere() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
@@ -153,7 +153,7 @@ fn rel_4_what_others_brought_leaves_without_our_signature_on_every_road() {
 
 /// A server with a name server, a domain, and a certificate of its own.
 struct House {
-    server: Server,
+    _server: Server,
     data: std::path::PathBuf,
     authority: Authority,
 }
@@ -177,28 +177,15 @@ impl House {
             key = key.display(),
         );
         std::fs::write(&file, text).unwrap();
-        let mut command = program();
-        command.arg("serve").arg("--config").arg(&file);
-        let house = Self {
-            server: Server::spawn(command),
+        Self {
+            _server: Server::serving(&file),
             data,
             authority,
-        };
-        house.wait_for("program.started");
-        house
-    }
-
-    fn wait_for(&self, event: &str) -> Value {
-        self.server.wait_for(|line| {
-            let line = serde_json::from_str::<Value>(line).ok();
-            line.filter(|line| line["event"] == event)
-        })
+        }
     }
 
     fn port(&self, door: &str) -> u16 {
-        let status = done(&self.data, &["status"]);
-        let address = status["doors"][door][0].as_str().unwrap().to_owned();
-        address.rsplit(':').next().unwrap().parse().unwrap()
+        port(&self.data, door, 0)
     }
 
     /// Lines for testkit's name server with all that is to be published.

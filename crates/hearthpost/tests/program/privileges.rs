@@ -4,10 +4,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
 use testkit::talk::{Talk, TlsClient};
 
-use crate::help::{Demo, Server, done, program, this_user, with_input};
+use crate::help::{Demo, Server, done, port, program, this_user, with_input};
 
 /// A user that no machine has.
 const STRANGER: u32 = 64_999;
@@ -25,9 +24,7 @@ struct Served {
 
 impl Served {
     fn port(&self, door: &str) -> u16 {
-        let doors = done(&self.data, &["status"])["doors"].clone();
-        let address = doors[door][0].as_str().unwrap().to_owned();
-        address.rsplit(':').next().unwrap().parse().unwrap()
+        port(&self.data, door, 0)
     }
 }
 
@@ -45,23 +42,11 @@ fn serve(dir: &Path) -> Served {
         user = server_user(),
     );
     std::fs::write(&file, text).unwrap();
-    let mut command = program();
-    command.arg("serve").arg("--config").arg(&file);
-    let server = Server::spawn(command);
-    wait_for(&server, "program.started");
     Served {
-        server,
+        server: Server::serving(&file),
         data,
         ca: made.ca_file,
     }
-}
-
-fn wait_for(server: &Server, event: &str) -> Value {
-    server.wait_for(|line| {
-        serde_json::from_str::<Value>(line)
-            .ok()
-            .filter(|line| line["event"] == event)
-    })
 }
 
 /// What every thread of `pid` must show in its status.
@@ -233,7 +218,7 @@ fn ops_2_the_key_is_with_the_keeper_which_can_do_nothing_else() {
     assert_eq!(field("CapInh:"), "0000000000000000");
     // The key is read once more for a reload, and nothing of it is in the server's memory.
     served.server.signal("HUP");
-    wait_for(&served.server, "program.certificates-read");
+    served.server.wait_for_event("program.certificates-read");
     Talk::connect_tls(served.port("imaps"), &TlsClient::trusting(&served.ca));
     let key = std::fs::read_to_string(dir.path().join("server.key")).unwrap();
     if this_user() == 0 {
@@ -266,7 +251,7 @@ fn ops_2_without_its_keeper_a_server_stops_and_says_so() {
         .arg(keeper_of(served.server.pid()).to_string())
         .status();
     assert!(sent.unwrap().success());
-    wait_for(&served.server, "program.keeper-lost");
+    served.server.wait_for_event("program.keeper-lost");
     assert_eq!(served.server.ended(), Some(4));
 }
 
@@ -299,7 +284,7 @@ fn ops_2_a_key_that_only_root_can_read_is_taken_at_a_reload_too() {
     }
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     served.server.signal("HUP");
-    wait_for(&served.server, "program.certificates-read");
+    served.server.wait_for_event("program.certificates-read");
     Talk::connect_tls(
         served.port("imaps"),
         &TlsClient::trusting(&other.path().join("ca.pem")),

@@ -194,8 +194,7 @@ fn a_name_server_may_have_a_name_at_the_start_and_at_a_reload() {
     assert!(output.status.code() == Some(2) && text.contains(said), "{text}");
 
     write(&format!("localhost:{}", first.addr().port()));
-    let server = Server::spawn(serve());
-    server.wait_for(|line| line.contains("program.started").then_some(()));
+    let _server = Server::serving(&file);
     with_input(
         &data,
         &["account", "add", "ann@example.org", "--password-stdin"],
@@ -263,10 +262,7 @@ fn a_route_signs_in_under_tls_and_a_reload_moves_it() {
         )
     };
     std::fs::write(at("hearthpost.toml"), settings(&first)).unwrap();
-    let mut command = program();
-    command.arg("serve").arg("--config").arg(at("hearthpost.toml"));
-    let server = Server::spawn(command);
-    server.wait_for(|line| line.contains("program.started").then_some(()));
+    let _server = Server::serving(at("hearthpost.toml"));
     let data = dir.path().join("data");
     with_input(
         &data,

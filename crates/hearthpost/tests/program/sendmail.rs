@@ -5,9 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
-
-use crate::help::{Demo, Server, done, program, this_user, with_input};
+use crate::help::{Demo, Server, done, this_user, with_input};
 
 /// A user that no machine has.
 const SOMEBODY: u32 = 64_998;
@@ -118,13 +116,7 @@ fn serve(dir: &Path, users: &str) -> Served {
         user = this_user(),
     );
     std::fs::write(&file, text).unwrap();
-    let mut command = program();
-    command.arg("serve").arg("--config").arg(&file);
-    let server = Server::spawn(command);
-    server.wait_for(|line| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        (line["event"] == "program.started").then_some(())
-    });
+    let server = Server::serving(&file);
     for name in ["ann", "bob"] {
         let added = with_input(
             &data,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use testkit::talk::{Talk, TlsClient};
 
-use crate::help::{Server, done, program, refused, run, with_input};
+use crate::help::{Server, done, port, refused, run, with_input};
 
 /// A server of the settings an operator would write, on ports the system chooses.
 struct Served {
@@ -27,30 +27,19 @@ impl Served {
             dir = dir.display(),
         );
         std::fs::write(&file, text).unwrap();
-        let mut command = program();
-        command.arg("serve").arg("--config").arg(&file);
-        let server = Server::spawn(command);
-        let served = Self {
-            server,
+        Self {
+            server: Server::serving(&file),
             data,
             ca: made.ca_file,
-        };
-        served.wait_for("program.started");
-        served
+        }
     }
 
     fn wait_for(&self, event: &str) -> Value {
-        self.server.wait_for(|line| {
-            serde_json::from_str::<Value>(line)
-                .ok()
-                .filter(|line| line["event"] == event)
-        })
+        self.server.wait_for_event(event)
     }
 
     fn port(&self, door: &str, number: usize) -> u16 {
-        let status = done(&self.data, &["status"]);
-        let address = status["doors"][door][number].as_str().unwrap().to_owned();
-        address.rsplit(':').next().unwrap().parse().unwrap()
+        port(&self.data, door, number)
     }
 }
 

@@ -6,7 +6,6 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
 use testkit::sink::{Script, Sink};
 use testkit::talk::Talk;
 
@@ -25,13 +24,6 @@ fn settings(dir: &Path, smtp: &str) -> PathBuf {
     );
     std::fs::write(&file, text).unwrap();
     file
-}
-
-fn started(server: &Server) {
-    server.wait_for(|line| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        (line["event"] == "program.started").then_some(())
-    });
 }
 
 fn is_there(tool: &str) -> bool {
@@ -99,7 +91,7 @@ fn a_socket_that_the_manager_bound_becomes_the_door_of_its_address() {
     server.wait_for(|line| line.contains("Listening on").then_some(()));
     // The first connection starts the server, and waits in the socket until then.
     let mut talk = Talk::connect_to(address.parse().unwrap()).unwrap();
-    started(&server);
+    server.wait_for_event("program.started");
     assert!(talk.reply().starts_with("220 mail.example.org"));
     let doors = done(&dir.path().join("data"), &["status"])["doors"].clone();
     assert_eq!(
@@ -145,21 +137,13 @@ fn sending(dir: &Path, sink: u16) -> (PathBuf, PathBuf) {
     (file, dir.join("data"))
 }
 
-fn start(file: &Path) -> Server {
-    let mut command = program();
-    command.arg("serve").arg("--config").arg(file);
-    let server = Server::spawn(command);
-    started(&server);
-    server
-}
-
 #[test]
 fn dur_7_a_stop_does_not_wait_for_a_silent_server_and_its_mail_goes_after_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let silent = Script::read("after-dot: silence").unwrap();
     let sink = Sink::start("127.0.0.1:0".parse().unwrap(), silent).unwrap();
     let (file, data) = sending(dir.path(), sink.address().port());
-    let mut server = start(&file);
+    let mut server = Server::serving(&file);
     let sent = with_input(
         &data,
         &["sendmail", "someone@elsewhere.example"],
@@ -174,7 +158,7 @@ fn dur_7_a_stop_does_not_wait_for_a_silent_server_and_its_mail_goes_after_the_ne
     assert_eq!(server.ended(), Some(0));
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     sink.set(Script::read("").unwrap());
-    let mut server = start(&file);
+    let mut server = Server::serving(&file);
     until("it arrives after the next start", || sink.accepted_count() == 1);
     server.signal("TERM");
     assert_eq!(server.ended(), Some(0));
