@@ -143,6 +143,8 @@ pub const STS_TROUBLE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 pub const REFUSED_AGAIN: Duration = Duration::from_secs(60 * 60);
 /// Pages of evidence from other days that wait in memory for a disk that refuses them.
 pub const EVIDENCE_DAYS_UNWRITTEN: usize = 4;
+/// Pages of evidence up to today that stay whatever the clock says: a month, and the month before a clock ran ahead.
+pub const EVIDENCE_PAGES: usize = 64;
 /// Pages of evidence from days to come, which a clock that ran ahead has left, that stay beside the others.
 pub const EVIDENCE_DAYS_AHEAD: usize = 32;
 

@@ -539,6 +539,8 @@ impl Book {
     /// # Errors
     /// The disk refuses.
     pub fn evidence(&self, day: Day) -> io::Result<Evidence> {
+        // Pages that are being written are neither in memory nor on the shelf.
+        let _nobody_writes = self.writing.lock();
         self.catch_up()?;
         let unwritten = {
             let state = self.state.lock();
@@ -576,31 +578,38 @@ impl Book {
     pub fn save(&self) {
         self.save_policies();
         let one = self.writing.lock();
-        let caught_up = self.catch_up();
-        drop(caught_up); // writing the page tries again, and tells
+        if let Err(error) = self.catch_up() {
+            self.refused(&file_of(self.today()), &error);
+        }
         let unsaved = self.take_unsaved();
         let learned_kept = unsaved
             .learned
             .is_none_or(|learned| self.put(LEARNED, &shelf::seal(&learned)));
-        let today_kept = unsaved.today.is_none_or(|page| self.put_page(&page));
+        let today_refused = unsaved.today.filter(|page| !self.put_page(page));
         let mut over = unsaved.over;
         over.retain(|page| !self.put_page(page));
         let mut state = self.state.lock();
         state.unwritten.learned |= !learned_kept;
-        state.unwritten.evidence |= !today_kept;
         for page in over {
             add_page(&mut state.over, page);
+        }
+        if let Some(page) = today_refused {
+            keep_refused(&mut state, page);
         }
         drop(state);
         self.forget_old_days();
         drop(one);
     }
 
-    /// A copy of what is to be written.
+    /// A copy of what is to be written. A page of today that is not whole waits for another round: what is counted in it meanwhile would
+    /// else be added to what it was written with.
     fn take_unsaved(&self) -> Unsaved {
         let mut state = self.state.lock();
-        let unwritten = std::mem::take(&mut state.unwritten);
+        let mut unwritten = std::mem::take(&mut state.unwritten);
         state.unwritten.policies = unwritten.policies;
+        if !state.page.whole {
+            state.unwritten.evidence = std::mem::take(&mut unwritten.evidence);
+        }
         Unsaved {
             learned: unwritten.learned.then(|| state.learned.clone()),
             today: unwritten.evidence.then(|| state.page.clone()),
@@ -695,6 +704,16 @@ fn add_page(over: &mut Vec<Page>, page: Page) {
     over.sort_by_key(|page| page.day);
     let most = over.len().saturating_sub(EVIDENCE_DAYS_UNWRITTEN);
     over.drain(..most);
+}
+
+/// Keeps today's page, which the disk refused: it is still in memory, unless its day ended while it was written and nothing came after the
+/// copy was made.
+fn keep_refused(state: &mut State, page: Page) {
+    if state.page.day == page.day {
+        state.unwritten.evidence = true;
+    } else if state.over.iter().all(|other| other.day != page.day) {
+        add_page(&mut state.over, page);
+    }
 }
 
 /// The day of a page, by its name. One that was put aside as damaged goes as its day does.

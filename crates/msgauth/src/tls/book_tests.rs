@@ -439,6 +439,125 @@ fn tls_5_a_clock_that_runs_ahead_or_back_deletes_no_evidence_and_puts_none_under
     }
 }
 
+/// A shelf on which something happens once: before a file of evidence is read, or while it is written.
+#[derive(Default)]
+struct Trap {
+    shelf: Arc<MemoryShelf>,
+    before_read: Mutex<Option<Act>>,
+    while_writing: Mutex<Option<Act>>,
+}
+
+/// What happens, and whether the disk refuses.
+type Act = Box<dyn FnOnce() -> io::Result<()> + Send>;
+
+impl Trap {
+    fn spring(name: &str, act: &Mutex<Option<Act>>) -> io::Result<()> {
+        match name.starts_with(EVIDENCE).then(|| act.lock().take()).flatten() {
+            Some(act) => act(),
+            None => Ok(()),
+        }
+    }
+
+    fn open(self: &Arc<Self>, desk: &Desk) -> Arc<Book> {
+        let (clock, events) = (desk.clock.door(), desk.events.clone());
+        Book::open(self.clone(), clock, events, Settings::default()).unwrap()
+    }
+}
+
+impl Shelf for Trap {
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        Self::spring(name, &self.before_read)?;
+        self.shelf.read(name)
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        Self::spring(name, &self.while_writing)?;
+        self.shelf.write(name, content)
+    }
+
+    fn set_aside(&self, name: &str) -> io::Result<()> {
+        self.shelf.set_aside(name)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.shelf.remove(name)
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        self.shelf.names()
+    }
+}
+
+fn counted(book: &Book, day: Day) -> u64 {
+    book.evidence(day).unwrap().rows().map(|(_, count)| count).sum()
+}
+
+#[test]
+fn tls_5_a_disk_that_cannot_be_read_for_a_moment_makes_nothing_count_twice() {
+    let (desk, trap) = (Desk::new(), Arc::new(Trap::default()));
+    let book = trap.open(&desk);
+    desk.clock.jump(DAY);
+    see(&book, "mx");
+    *trap.before_read.lock() = Some(Box::new(|| Err(io::ErrorKind::Other.into())));
+    book.save();
+    assert_eq!(desk.events.named("tls.memory-refused").len(), 1);
+    see(&book, "mx");
+    book.save();
+    for book in [&book, &trap.open(&desk)] {
+        assert_eq!(counted(book, book.today()), 2);
+    }
+    assert_eq!(desk.events.named("tls.memory-taken").len(), 1);
+}
+
+#[test]
+fn tls_5_a_day_that_ends_while_the_disk_refuses_its_page_is_not_lost() {
+    for late in [0, 1] {
+        let (desk, trap) = (Desk::new(), Arc::new(Trap::default()));
+        let (book, clock) = (trap.open(&desk), desk.clock.clone());
+        let day = book.today();
+        see(&book, "mx");
+        let meanwhile = book.clone();
+        *trap.while_writing.lock() = Some(Box::new(move || {
+            (0..late).for_each(|_| see(&meanwhile, "mx"));
+            clock.jump(DAY);
+            see(&meanwhile, "mx");
+            Err(io::ErrorKind::StorageFull.into())
+        }));
+        book.save();
+        book.save();
+        let again = trap.open(&desk);
+        assert_eq!(
+            (counted(&again, day), counted(&again, again.today())),
+            (1 + late, 1)
+        );
+    }
+}
+
+#[test]
+fn tls_5_who_asks_while_a_page_is_written_is_told_all_of_it() {
+    let (desk, trap) = (Desk::new(), Arc::new(Trap::default()));
+    let book = trap.open(&desk);
+    let day = book.today();
+    see(&book, "mx");
+    desk.clock.jump(DAY);
+    see(&book, "mx");
+    let (telling, told) = std::sync::mpsc::channel();
+    let (telling_early, told_early) = std::sync::mpsc::channel();
+    let asked = book.clone();
+    *trap.while_writing.lock() = Some(Box::new(move || {
+        std::thread::spawn(move || telling.send(counted(&asked, day)));
+        // An answer that does not wait for the writing comes at once.
+        if let Ok(early) = told.recv_timeout(Duration::from_millis(50)) {
+            telling_early.send(early).unwrap();
+        }
+        drop(told);
+        Ok(())
+    }));
+    book.save();
+    assert_eq!(told_early.recv().unwrap_or(1), 1);
+    assert_eq!(counted(&book, day), 1);
+}
+
 #[test]
 fn q_7_a_server_that_answers_at_length_fills_neither_the_memory_nor_the_log() {
     let desk = Desk::new();

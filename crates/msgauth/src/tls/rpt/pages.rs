@@ -5,9 +5,10 @@
 //! | of the last [`EVIDENCE_DAYS`], today included | stays |
 //! | older | goes |
 //! | older, and between it and the days that lead to today is a gap of more than a month | stays until those days are a month old themselves |
+//! | older, and beyond [`EVIDENCE_PAGES`] | goes: a server that sends little has such gaps for ever |
 //! | of a day to come | is read by nobody before that day; the furthest go when there are more than [`EVIDENCE_DAYS_AHEAD`] |
 
-use crate::limits::{EVIDENCE_DAYS, EVIDENCE_DAYS_AHEAD};
+use crate::limits::{EVIDENCE_DAYS, EVIDENCE_DAYS_AHEAD, EVIDENCE_PAGES};
 use crate::tls::day::Day;
 
 /// The pages to remove of those that there are, in any order.
@@ -18,6 +19,9 @@ pub fn to_remove(mut pages: Vec<Day>, today: Day) -> Vec<Day> {
     if is_believed(&pages, today) {
         let old = |page: &Day| today.since(*page) >= EVIDENCE_DAYS;
         gone.extend(pages.into_iter().filter(old));
+    } else {
+        let most = pages.len().saturating_sub(EVIDENCE_PAGES);
+        gone.extend(pages.drain(..most));
     }
     gone
 }
@@ -65,6 +69,18 @@ mod tests {
         assert_eq!(removed((0..5).chain(month())), [0; 0], "five days");
         assert_eq!(removed((0..31).chain(month())), [0; 0], "almost a month");
         assert_eq!(removed((0..33).chain(month())).len(), 33, "it was a pause");
+    }
+
+    #[test]
+    fn q_7_a_server_that_pauses_for_more_than_a_month_again_and_again_keeps_no_page_for_ever() {
+        let (mut pages, mut most) = (Vec::new(), 0);
+        for day in (0..20_000).filter(|day| day % 50 < 3) {
+            pages.push(Day(day));
+            let gone = to_remove(pages.clone(), Day(day));
+            pages.retain(|page| !gone.contains(page));
+            most = most.max(pages.len());
+        }
+        assert_eq!(most, EVIDENCE_PAGES);
     }
 
     #[test]
