@@ -24,7 +24,8 @@ pub const ERRORS: u32 = 50;
 pub const SIGN_INS: u32 = 3;
 /// Wait after a refused sign-in, times the number of refusals so far.
 pub const SIGN_IN_PAUSE: Duration = Duration::from_secs(1);
-/// Messages whose rows and bodies FETCH and SEARCH ask for at once.
+/// Messages whose rows and bodies FETCH and SEARCH ask for at once. FETCH lets others have their turn after so many, and has asked for
+/// as many more by then.
 pub const PAGE_MESSAGES: usize = 64;
 /// So many messages that rows do not decide are worth asking the index about.
 pub const LOOK_UP_MESSAGES: usize = 16;

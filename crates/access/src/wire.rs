@@ -100,6 +100,11 @@ impl<'d> Wire<'d> {
         self.driver.write(octets);
     }
 
+    /// The same for octets that are nobody else's.
+    pub(crate) fn write_whole(&mut self, octets: Vec<u8>) {
+        self.driver.write_whole(octets);
+    }
+
     pub(crate) fn unsent(&self) -> usize {
         self.driver.unsent()
     }

@@ -19,8 +19,8 @@ pub const HEAVY_READ_BYTES: u64 = 64 * 1024 * 1024;
 pub const TREES: usize = 64;
 /// Bytes of a body that is read together with others of its page; longer ones are read alone.
 pub const READ_AHEAD_BODY_BYTES: u64 = 64 * 1024;
-/// Bytes of all bodies that are read together.
-pub const READ_AHEAD_BYTES: u64 = 1024 * 1024;
+/// Bytes of all bodies that are read together. A session has two such pages at most: the one it sends, and the next.
+pub const READ_AHEAD_BYTES: u64 = 512 * 1024;
 /// A view forgets told expunges when its log has this many entries.
 pub const LOG_TRIM_ENTRIES: usize = 1024;
 /// How often a refresh is tried again when the store is busy.

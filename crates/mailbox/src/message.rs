@@ -6,8 +6,9 @@ use std::sync::Arc;
 pub use bytes::Bytes;
 use mail::header::Fields;
 use mail::ids::MessageId;
-use store::contract::{MessageRow, PAGE_ROWS, StoreError};
+use store::contract::{MessageRow, PAGE_ROWS, ReadMessage, StoreError, Together};
 use tokio::sync::OwnedSemaphorePermit;
+use world::clock::BoxFuture;
 
 use crate::error::{Error, Result};
 use crate::limits::{HEADER_BYTES, HEAVY_READ_BYTES, READ_AHEAD_BODY_BYTES, READ_AHEAD_BYTES, READ_BYTES};
@@ -19,8 +20,14 @@ pub struct Message {
     shared: Arc<Mailboxes>,
     /// what is stored of it
     pub row: MessageRow,
-    /// the body, when it was read ahead
+    /// its octets, when they were read together with others
     ready: Option<Bytes>,
+}
+
+/// Messages that were asked for: the store reads them while whoever asked does something else.
+pub struct Asked<'p> {
+    person: &'p Person,
+    answer: BoxFuture<'p, store::contract::Result<Vec<store::contract::Result<Option<ReadMessage>>>>>,
 }
 
 /// The whole bytes of a message. A large one holds its part of the memory budget until it is dropped.
@@ -48,27 +55,47 @@ impl Person {
         Ok(messages)
     }
 
-    /// Reads small bodies of these messages in one question. A body that cannot be read is left to whoever reads its message.
-    pub async fn read_ahead(&self, messages: &mut [Message]) -> Result<()> {
-        let (mut wanted, mut bytes) = (Vec::new(), 0);
-        for (at, message) in messages.iter().enumerate() {
-            let length = message.row.body_bytes;
-            if length <= READ_AHEAD_BODY_BYTES && bytes + length <= READ_AHEAD_BYTES {
-                bytes += length;
-                wanted.push((at, message.row.blob, length));
-            }
-        }
-        let bodies = wanted.iter().map(|&(_, blob, length)| (blob, length)).collect();
-        let read = self.shared.store.read_bodies(bodies).await?;
-        for ((at, _, length), body) in wanted.into_iter().zip(read) {
-            messages[at].ready = body.ok().filter(|body| body.len() as u64 == length);
-        }
-        Ok(())
+    /// Asks for at most 256 messages, and for their octets where these are few ([`READ_AHEAD_BODY_BYTES`], [`READ_AHEAD_BYTES`]) and
+    /// `octets` says so: in one question, which is on its way when this returns. What was not read so is read when it is needed.
+    pub fn ask_for(&self, ids: Vec<MessageId>, octets: bool) -> Asked<'_> {
+        let (body_bytes, all_bytes) = match octets {
+            true => (READ_AHEAD_BODY_BYTES, READ_AHEAD_BYTES),
+            false => (0, 0),
+        };
+        let together = Together {
+            body_bytes,
+            all_bytes,
+        };
+        let answer = match ids.is_empty() {
+            true => Box::pin(std::future::ready(Ok(Vec::new()))),
+            false => self.shared.store.read_messages(ids, together),
+        };
+        Asked { person: self, answer }
+    }
+
+    fn own(&self, read: ReadMessage) -> Option<Message> {
+        let ReadMessage { row, octets } = read;
+        let size = row.prefix.len() as u64 + row.body_bytes;
+        (row.account == self.account).then(|| Message {
+            shared: Arc::clone(&self.shared),
+            row,
+            ready: octets.filter(|octets| octets.len() as u64 == size),
+        })
     }
 
     /// One message.
     pub async fn message(&self, id: MessageId) -> Result<Message> {
         self.messages(vec![id]).await?.pop().ok_or(Error::NoSuchMessage)
+    }
+}
+
+impl Asked<'_> {
+    /// An answer for each id, in the order asked; `None` for a message that is not there.
+    pub async fn messages(self) -> Result<Vec<Result<Option<Message>>>> {
+        let answers = self.answer.await?.into_iter();
+        Ok(answers
+            .map(|read| Ok(read?.and_then(|read| self.person.own(read))))
+            .collect())
     }
 }
 
@@ -87,6 +114,9 @@ impl Message {
         let prefix_bytes = prefix.len() as u64;
         if length == 0 {
             return Ok(Bytes::new());
+        }
+        if let Some(octets) = &self.ready {
+            return Ok(octets.slice(offset as usize..(offset + length) as usize));
         }
         if offset >= prefix_bytes {
             return self.body(offset - prefix_bytes, length).await;
@@ -145,9 +175,6 @@ impl Message {
     }
 
     async fn body(&self, offset: u64, length: u64) -> Result<Bytes> {
-        if let Some(body) = &self.ready {
-            return Ok(body.slice(offset as usize..(offset + length) as usize));
-        }
         let bytes = self.shared.store.read_body(self.row.blob, offset, length).await?;
         if bytes.len() as u64 != length {
             return Err(self.damaged());

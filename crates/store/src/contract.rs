@@ -734,6 +734,25 @@ pub struct MessageRow {
     pub saved_at: UnixMs,
 }
 
+/// How much of bodies is read together with the rows of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    /// bytes of a body that is read; a longer one is left out
+    pub body_bytes: u64,
+    /// bytes of all of them; a body that would exceed it is left out
+    pub all_bytes: u64,
+}
+
+/// A message as it was read with others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadMessage {
+    /// what is stored of it
+    pub row: MessageRow,
+    /// prefix and body, verified; nothing when the body was left out, or could not be read together with others:
+    /// [`Store::read_body`] then tells why
+    pub octets: Option<Bytes>,
+}
+
 /// What changed in a mailbox after some modseq.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
@@ -894,6 +913,14 @@ pub trait Store: Send + Sync + 'static {
     /// Message rows, in the order asked; a missing one is left out. At most `PAGE_ROWS`.
     /// A message whose last placement was expunged stays readable until it is collected.
     fn messages(&self, ids: Vec<MessageId>) -> BoxFuture<'_, Result<Vec<MessageRow>>>;
+    /// Messages with small bodies in one question: an answer for each id, in the order asked; `None` when there is no such message.
+    /// At most `PAGE_ROWS`. It is asked when this returns, not when somebody waits for it: the answer can be made while whoever
+    /// asked does something else.
+    fn read_messages(
+        &self,
+        ids: Vec<MessageId>,
+        together: Together,
+    ) -> BoxFuture<'_, Result<Vec<Result<Option<ReadMessage>>>>>;
     /// Bytes of a body, verified against its checksums. `length` is cut at the body's end and at 1 MiB.
     fn read_body(&self, blob: BlobId, offset: u64, length: u64) -> BoxFuture<'_, Result<Bytes>>;
     /// The same of many bodies in one question, each from its start; whoever asks bounds the sum of the lengths.

@@ -36,6 +36,8 @@ pub const READ_QUEUE: usize = 65_536;
 pub const READ_BODY_BYTES: u64 = 1 << 20;
 /// Bytes of a large body in one checksummed chunk, and in one write.
 pub const CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes of a pack that are read at once when the bodies of many messages are; each reader keeps a buffer of that size.
+pub const SPAN_BYTES: u64 = 128 * 1024;
 /// A pack the settler makes is closed at this size.
 pub const PACK_BYTES: u64 = 8 << 20;
 /// Rows switched to a pack in one transaction, and rows the collector handles in one.

@@ -40,7 +40,7 @@ impl Needs {
 
     /// Whether octets of messages are read.
     pub(crate) fn content(self) -> bool {
-        self.header || self.octets || self.structure
+        self.header || self.octets || self.structure || self.preview
     }
 
     fn and(self, item: &FetchItem) -> Self {

@@ -217,11 +217,17 @@ impl<'d> Io<'d> {
     }
 
     /// Gives octets on, to be sent at the next flush.
-    fn put(&mut self, octets: &[u8]) {
+    fn put(&mut self, octets: Vec<u8>) {
         match &mut self.compression {
-            Some(deflate) => deflate.write(octets),
-            None => self.wire.write(octets),
+            Some(deflate) => deflate.write(&octets),
+            None => self.wire.write_whole(octets),
         }
+    }
+
+    /// Gives the responses on, and the memory they were made in.
+    fn put_responses(&mut self) {
+        let responses = self.out.take();
+        self.put(responses);
     }
 
     fn waiting(&self) -> usize {
@@ -236,42 +242,39 @@ impl<'d> Io<'d> {
 
     /// Hands responses on; sends when much waits.
     pub(crate) async fn send(&mut self) -> Result<(), Stop> {
-        if self.waiting() > OUTPUT_BYTES {
-            self.flush().await
-        } else {
-            Ok(())
+        if self.waiting() <= OUTPUT_BYTES {
+            return Ok(());
         }
+        self.flush().await?;
+        // What has made so much makes more; the next flush gives it back.
+        self.out.reserve(OUTPUT_BYTES + OUTPUT_BYTES / 4);
+        Ok(())
     }
 
     /// Adds octets that were made elsewhere, after what waits; sends when much waits.
-    pub(crate) async fn write(&mut self, octets: &[u8]) -> Result<(), Stop> {
-        let responses = self.out.take();
-        self.put(&responses);
+    pub(crate) async fn write(&mut self, octets: Vec<u8>) -> Result<(), Stop> {
+        self.put_responses();
         self.put(octets);
         self.send().await
     }
 
     /// Sends everything now.
     pub(crate) async fn flush(&mut self) -> Result<(), Stop> {
-        if !self.out.is_empty() {
-            let responses = self.out.take();
-            self.put(&responses);
-        }
+        self.put_responses();
         self.deflate();
         Ok(self.wire.flush().await?)
     }
 
     /// Puts responses where `into_tls` finds them, unsent.
     pub(crate) fn hold(&mut self) {
-        let responses = self.out.take();
-        self.put(&responses);
+        self.put_responses();
         self.deflate();
     }
 
     fn deflate(&mut self) {
         if let Some(deflate) = &mut self.compression {
             let octets = deflate.flush();
-            self.wire.write(&octets);
+            self.wire.write_whole(octets);
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "this is all test")]
 
 mod abuse;
+mod bodies;
 mod catenate;
 mod changes;
 mod clients;

@@ -66,6 +66,11 @@ impl Out {
         std::mem::take(&mut self.bytes)
     }
 
+    /// Makes room for so many octets at once, where a long answer is to come.
+    pub fn reserve(&mut self, octets: usize) {
+        self.bytes.reserve(octets);
+    }
+
     /// Empties it, keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -1,6 +1,7 @@
 //! The cases. Each gets a fresh store and panics with a sentence when the contract is broken.
 
 use bytes::Bytes;
+use mail::ids::{Id, MessageId};
 use world::clock::UnixMs;
 
 use super::make::{
@@ -9,7 +10,7 @@ use super::make::{
 };
 use crate::contract::{
     AccountRow, Claim, Conflict, GrantRow, METADATA_VALUE_BYTES, NewAccount, Op, OpResult, Outcome,
-    PAGE_ROWS, PlacementRow, SpecialUse, Store, StoreError, Target,
+    PAGE_ROWS, PlacementRow, SpecialUse, Store, StoreError, Target, Together,
 };
 use crate::flags::{ANSWERED, DELETED, FlagEdit, FlagMask, Flags, SEEN};
 use crate::rights::{Grant, Grantee, Rights, RightsChange, Side};
@@ -18,6 +19,7 @@ use crate::uids::UidSet;
 cases![
     an_acceptance_is_visible_when_it_is_answered,
     a_large_body_reads_back_in_parts,
+    messages_read_together_are_as_read_alone,
     one_body_serves_all_recipients,
     a_replayed_acceptance_is_refused,
     a_failing_operation_takes_the_whole_batch_back,
@@ -126,6 +128,71 @@ async fn a_large_body_reads_back_in_parts(store: &dyn Store) {
             assert_eq!(&part[..], wanted, "size {size}, offset {offset}");
         }
     }
+}
+
+async fn messages_read_together_are_as_read_alone(store: &dyn Store) {
+    begin(store).await;
+    let mut wanted = Vec::new();
+    for (n, size) in [
+        (1u64, 700usize),
+        (2, 0),
+        (3, 65_536),
+        (4, 65_537),
+        (5, 900),
+        (6, 100),
+    ] {
+        let bytes: Vec<u8> = (0..size).map(|at| (at * 7 + at / 251) as u8).collect();
+        let accepted = deliver(store, n, &bytes).await.expect("accepted");
+        let id = accepted.placed[0].message;
+        let row = store.messages(vec![id]).await.expect("a row").remove(0);
+        let whole = [&row.prefix[..], &bytes].concat();
+        wanted.push((id, row, Bytes::from(whole)));
+    }
+    let ids = |order: &[usize]| order.iter().map(|&at| wanted[at].0).collect::<Vec<_>>();
+    let ask = |order: &[usize], body_bytes, all_bytes| {
+        let mut ids = ids(order);
+        ids.insert(1, MessageId::from_raw(7));
+        store.read_messages(
+            ids,
+            Together {
+                body_bytes,
+                all_bytes,
+            },
+        )
+    };
+    // The last comes first, one comes twice, and one is not there.
+    let order = [5, 0, 1, 2, 3, 0, 4];
+    for (body_bytes, all_bytes, read) in [
+        (65_536, u64::MAX, [true, true, true, true, false, true, true]),
+        (65_535, u64::MAX, [true, true, true, false, false, true, true]),
+        (65_536, 66_336, [true, true, true, true, false, false, false]),
+        (65_536, 1000, [true, true, true, false, false, false, false]),
+        (0, 0, [false, false, true, false, false, false, false]),
+    ] {
+        let mut found = ask(&order, body_bytes, all_bytes).await.expect("an answer");
+        assert_eq!(found.remove(1), Ok(None), "there is no such message");
+        assert_eq!(found.len(), order.len());
+        for ((found, at), read) in found.into_iter().zip(order).zip(read) {
+            let found = found.expect("a message").expect("it is there");
+            let (_, row, octets) = &wanted[at];
+            assert_eq!(&found.row, row);
+            let octets = read.then(|| octets.clone());
+            assert!(
+                found.octets == octets,
+                "message {at} within {body_bytes}, {all_bytes}"
+            );
+        }
+    }
+    let none = store
+        .read_messages(
+            Vec::new(),
+            Together {
+                body_bytes: 0,
+                all_bytes: 0,
+            },
+        )
+        .await;
+    assert_eq!(none, Ok(Vec::new()));
 }
 
 async fn one_body_serves_all_recipients(store: &dyn Store) {

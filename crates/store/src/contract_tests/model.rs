@@ -1228,6 +1228,26 @@ impl Store for Model {
             .collect()))
     }
 
+    fn read_messages(
+        &self,
+        ids: Vec<MessageId>,
+        together: Together,
+    ) -> BoxFuture<'_, Result<Vec<Result<Option<ReadMessage>>>>> {
+        let state = self.state.lock();
+        let mut left = together.all_bytes;
+        let read = ids.iter().take(PAGE_ROWS).map(|id| {
+            let Some(row) = state.messages.get(id).cloned() else {
+                return Ok(None);
+            };
+            let fits = row.body_bytes <= together.body_bytes.min(left);
+            let body = state.bodies.get(&row.blob).filter(|_| fits);
+            left -= body.map_or(0, |body| body.len() as u64);
+            let octets = body.map(|body| [&row.prefix[..], body].concat().into());
+            Ok(Some(ReadMessage { row, octets }))
+        });
+        ready(Ok(read.collect()))
+    }
+
     fn read_body(&self, blob: BlobId, offset: u64, length: u64) -> BoxFuture<'_, Result<Bytes>> {
         let state = self.state.lock();
         let Some(body) = state.bodies.get(&blob) else {

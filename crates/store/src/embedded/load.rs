@@ -1,6 +1,7 @@
 //! Reads single rows and verifies them. Used by the writer and by the readers.
 
 use mail::ids::{AccountId, BlobId, Id, MailboxId, MessageId, QueueId};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use world::clock::UnixMs;
 
@@ -208,21 +209,27 @@ pub(crate) fn body(conn: &Connection, blob: u64) -> Result<Option<BodyRow>> {
 
 /// Reads a row selected as `blob,size,hash,pack,place,stored,refs,sum`.
 pub(crate) fn body_from(row: &Row<'_>) -> Result<BodyRow> {
-    let hash: Vec<u8> = row.get(2)?;
-    let blob: i64 = row.get(0)?;
+    body_at(row, 0)
+}
+
+/// The same, where other columns come first.
+pub(crate) fn body_at(row: &Row<'_>, first: usize) -> Result<BodyRow> {
+    let blob: i64 = row.get(first)?;
     let mut body = BodyRow {
         blob: uint(blob),
-        size: uint(row.get(1)?),
+        size: uint(row.get(first + 1)?),
         hash: [0; 32],
-        pack: uint(row.get(3)?),
-        place: uint(row.get(4)?),
-        stored: uint(row.get(5)?),
-        refs: uint(row.get(6)?),
+        pack: uint(row.get(first + 3)?),
+        place: uint(row.get(first + 4)?),
+        stored: uint(row.get(first + 5)?),
+        refs: uint(row.get(first + 6)?),
     };
-    if let Ok(hash) = hash.try_into() {
+    if let ValueRef::Blob(hash) = row.get_ref(first + 2)?
+        && let Ok(hash) = hash.try_into()
+    {
         body.hash = hash;
     }
-    verify(row.get(7)?, body.sum(), || {
+    verify(row.get(first + 7)?, body.sum(), || {
         format!("row of body {}", BlobId::from_raw(body.blob))
     })?;
     Ok(body)

@@ -32,6 +32,7 @@ mod scrub;
 mod settle;
 mod shared;
 mod space;
+mod together;
 mod upkeep;
 mod waiting;
 mod wal;
@@ -53,8 +54,8 @@ use world::ids::IdSource;
 
 use crate::contract::{
     AcceptedMessage, AccountRow, Admission, AttemptRow, AuditRow, Batch, BodyStage, Changes, Claim, GrantRow,
-    Lane, MailboxRow, MessageRow, MetadataRow, Notice, PlacementRow, Receipt, Result, Store, StoreError,
-    WaitingRow,
+    Lane, MailboxRow, MessageRow, MetadataRow, Notice, PlacementRow, ReadMessage, Receipt, Result, Store,
+    StoreError, Together, WaitingRow,
 };
 use crate::durable::Durable;
 use crate::events::StoreEvent;
@@ -328,6 +329,15 @@ impl Store for Embedded {
 
     fn messages(&self, ids: Vec<MessageId>) -> BoxFuture<'_, Result<Vec<MessageRow>>> {
         self.readers.ask(move |reader| reader.messages(&ids))
+    }
+
+    fn read_messages(
+        &self,
+        ids: Vec<MessageId>,
+        together: Together,
+    ) -> BoxFuture<'_, Result<Vec<Result<Option<ReadMessage>>>>> {
+        self.readers
+            .ask(move |reader| reader.read_messages(&ids, together))
     }
 
     fn read_body(&self, blob: BlobId, offset: u64, length: u64) -> BoxFuture<'_, Result<Bytes>> {

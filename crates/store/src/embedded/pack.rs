@@ -4,6 +4,7 @@
 //! index and the stored bytes, then the stored bytes. Codec 0 stores chunks of 64 KiB as they are, so that any offset is
 //! found without an index; codec 1 stores the whole body (at most 64 KiB) as one zstd frame. All numbers little-endian.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -21,7 +22,8 @@ const VERSION: u16 = 1;
 pub(crate) const HEADER_BYTES: usize = 32;
 /// Size of a record's header.
 pub(crate) const RECORD_HEADER_BYTES: usize = 96;
-const SUM_BYTES: usize = 16;
+/// Size of the checksum before each chunk.
+pub(crate) const SUM_BYTES: usize = 16;
 const STRIDE: u64 = (SUM_BYTES + CHUNK_BYTES) as u64;
 
 /// How a record's bytes are stored.
@@ -177,6 +179,38 @@ impl Unzip {
         let unzip = self.0.as_mut().ok_or(PackError::Damaged)?;
         unzip.decompress(bytes, size).map_err(|_| PackError::Damaged)
     }
+}
+
+/// Appends the whole of a small body, verified. `record`: its record as it is stored, header included; `expected` is what the body's
+/// row says.
+pub(crate) fn append_small(
+    record: &[u8],
+    unzip: &mut Unzip,
+    (blob, size, hash): (u64, u64, &[u8; 32]),
+    out: &mut Vec<u8>,
+) -> Result<(), PackError> {
+    let (header, data) = record.split_first_chunk().ok_or(PackError::Damaged)?;
+    let record = Record::decode(header)?;
+    let fits = record.blob == blob && record.size == size && &record.hash == hash;
+    if !fits || record.stored != data.len() as u64 || size > INLINE_BODY_BYTES as u64 {
+        return Err(PackError::Damaged);
+    }
+    if size == 0 {
+        return Ok(());
+    }
+    let (sum, bytes) = data.split_first_chunk::<SUM_BYTES>().ok_or(PackError::Damaged)?;
+    if *sum != chunk_sum(blob, 0, bytes) {
+        return Err(PackError::Damaged);
+    }
+    let body = match record.codec {
+        Codec::Raw => Cow::Borrowed(bytes),
+        Codec::Zstd => Cow::Owned(unzip.body(bytes, size as usize)?),
+    };
+    if body.len() as u64 != size {
+        return Err(PackError::Damaged);
+    }
+    out.extend_from_slice(&body);
+    Ok(())
 }
 
 /// Reads a part of a body, verified. `expected` is what the body's row says.

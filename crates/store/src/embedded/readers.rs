@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -20,7 +21,7 @@ use crate::embedded::plants;
 use crate::embedded::rows::int;
 use crate::embedded::schema;
 use crate::embedded::shared::Shared;
-use crate::limits::READ_QUEUE;
+use crate::limits::{READ_QUEUE, SPAN_BYTES};
 
 type Question = Box<dyn FnOnce(&mut Reader) + Send>;
 
@@ -31,6 +32,8 @@ pub(crate) struct Reader {
     /// the pack that was read last
     open_pack: Option<(u64, File)>,
     unzip: Unzip,
+    /// what was read of a pack at once; at most [`SPAN_BYTES`]
+    span: Vec<u8>,
 }
 
 /// The pool.
@@ -145,6 +148,7 @@ impl Reader {
             shared,
             open_pack: None,
             unzip: Unzip::default(),
+            span: Vec::new(),
         })
     }
 
@@ -199,13 +203,8 @@ impl Reader {
 
     /// From a pack; `None` when the pack is not there.
     pub fn packed_range(&mut self, row: &BodyRow, offset: u64, length: u64) -> Result<Option<Bytes>> {
-        if self.open_pack.as_ref().is_none_or(|(pack, _)| *pack != row.pack) {
-            match File::open(self.shared.layout.pack(row.pack)) {
-                Ok(file) if pack::has_header(&file, row.pack) => self.open_pack = Some((row.pack, file)),
-                Ok(_) => return Err(damaged_body(row, "its pack has no header")),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(damaged_body(row, &error.to_string())),
-            }
+        if !self.opens_pack(row)? {
+            return Ok(None);
         }
         let Some((_, file)) = &self.open_pack else {
             return Ok(None);
@@ -216,6 +215,32 @@ impl Reader {
             Err(PackError::Missing) => Ok(None),
             Err(PackError::Damaged) => Err(damaged_body(row, "its pack does not match")),
         }
+    }
+
+    /// Bytes of a pack from where this body is, as they are stored, and what unpacks them; nothing if they cannot be had now.
+    pub fn pack_span(&mut self, row: &BodyRow, length: u64) -> Option<(&[u8], &mut Unzip)> {
+        if length > SPAN_BYTES || !self.opens_pack(row).ok()? {
+            return None;
+        }
+        let (_, file) = self.open_pack.as_ref()?;
+        self.span.resize(self.span.len().max(length as usize), 0);
+        let span = &mut self.span[..length as usize];
+        file.read_exact_at(span, row.place).ok()?;
+        Some((span, &mut self.unzip))
+    }
+
+    /// Opens the pack that this body is in, unless it is open; false when it is not there.
+    fn opens_pack(&mut self, row: &BodyRow) -> Result<bool> {
+        if self.open_pack.as_ref().is_some_and(|(pack, _)| *pack == row.pack) {
+            return Ok(true);
+        }
+        match File::open(self.shared.layout.pack(row.pack)) {
+            Ok(file) if pack::has_header(&file, row.pack) => self.open_pack = Some((row.pack, file)),
+            Ok(_) => return Err(damaged_body(row, "its pack has no header")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(damaged_body(row, &error.to_string())),
+        }
+        Ok(true)
     }
 }
 
@@ -230,10 +255,14 @@ pub(crate) fn inline_bytes(conn: &Connection, row: &BodyRow) -> Result<Bytes> {
         .query_row(params![int(row.blob)], |found| found.get::<_, Vec<u8>>(0))
         .optional()?;
     let bytes = found.ok_or_else(|| damaged_body(row, "its bytes are missing"))?;
-    let fits = bytes.len() as u64 == row.size && blake3::hash(&bytes).as_bytes() == &row.hash;
-    if fits || (plants::no_checksum() && bytes.len() as u64 == row.size) {
+    if is_body(&bytes, row) {
         Ok(Bytes::from(bytes))
     } else {
         Err(damaged_body(row, "its bytes do not match"))
     }
+}
+
+/// Whether these are the bytes of that body.
+pub(crate) fn is_body(bytes: &[u8], row: &BodyRow) -> bool {
+    bytes.len() as u64 == row.size && (plants::no_checksum() || blake3::hash(bytes).as_bytes() == &row.hash)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use world::clock::UnixMs;
 
-use crate::contract::{Attempt, Op, Outcome, Result, Store, StoreError};
+use crate::contract::{Attempt, Op, Outcome, Result, Store, StoreError, Together};
 use crate::contract_tests::make::{
     LANE, START_MS, accept, account, alice, blob, body, commit, deliver, delivery, mailbox, queue_id,
     read_all, waiting,
@@ -76,6 +76,17 @@ async fn see(store: &dyn Store) -> (Seen, usize) {
                 format!("message {}", row.message),
                 message.clone().map(|rows| format!("{rows:?}")),
             );
+            let together = Together {
+                body_bytes: 64 * 1024,
+                all_bytes: 1024 * 1024,
+            };
+            let read = store.read_messages(vec![row.message], together).await;
+            if let Ok([Ok(Some(read))]) = read.as_deref()
+                && let Some(octets) = &read.octets
+            {
+                let found = format!("{:?} {}", read.row, blake3::hash(octets));
+                note(format!("message whole {}", row.message), Ok(found));
+            }
             for message in message.unwrap_or_default() {
                 let bytes = read_all(store, message.blob, message.body_bytes).await;
                 note(

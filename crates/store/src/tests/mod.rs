@@ -10,3 +10,4 @@ mod queue;
 mod rights;
 pub(crate) mod support;
 mod sync;
+mod together;

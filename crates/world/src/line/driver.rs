@@ -135,6 +135,18 @@ impl Buffer {
         self.bytes.extend_from_slice(more);
     }
 
+    /// As [`Buffer::push`]; takes their memory too where nothing else waits.
+    pub(super) fn push_whole(&mut self, more: Vec<u8>) {
+        if !self.is_empty() {
+            self.push(&more);
+        } else if !more.is_empty() {
+            *self = Self {
+                bytes: more,
+                start: 0,
+            };
+        }
+    }
+
     /// Drops the first `count` bytes.
     pub(super) fn consume(&mut self, count: usize) {
         assert!(count <= self.len(), "only what is buffered can be consumed");

@@ -1,18 +1,19 @@
 //! FETCH and UID FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4).
 //!
 //! 1. The rows come from the shared view; with CHANGEDSINCE only the newer ones.
-//! 2. What the index keeps is told without reading ([`ahead`]). If more is asked, messages are read page by page ([`PAGE_MESSAGES`]); each is sent before the next is read.
-//! 3. Items that set `\Seen` do so in one commit for each page; the new flags are told at the end, before the `OK`.
+//! 2. What the index keeps is told without reading ([`ahead`]). If more is asked, messages are read page by page ([`PAGE_MESSAGES`]): the
+//!    next page while this one is sent.
+//! 3. Items that set `\Seen` do so in one commit for so many messages; the new flags are told at the end, before the `OK`.
 //! 4. A message that cannot be read costs a `NO` that names it; the others are sent (DSK-5).
 
 use std::collections::HashMap;
 
 use imap::capability::MessageLimit;
 use imap::command::{Fetch, FetchItem, Numbers, PartialRange};
-use imap::out::{Code, FetchLine, Out};
-use imap::set::SequenceSet;
+use imap::out::{Code, FetchLine};
 use index::Digest;
-use mail::ids::MessageId;
+use mailbox::limits::{READ_AHEAD_BODY_BYTES, READ_AHEAD_BYTES};
+use mailbox::message::Asked;
 use mailbox::{Expunges, Message, Opened, Person, Row};
 use store::contract::StoreError;
 use store::flags::{FlagEdit, Flags, SEEN};
@@ -64,7 +65,6 @@ pub(crate) async fn run(
         None => (uids, None),
     };
     if fetch.vanished {
-        let since = fetch.changed_since.unwrap_or(0);
         // What went last is beyond what `*` means for messages that are there.
         let asked = match fetch.set.is_saved() {
             true => opened.saved().as_ref().clone(),
@@ -83,10 +83,17 @@ pub(crate) async fn run(
         enable::condstore(cx, user, Some(opened));
     }
     let needs = Needs::of(&items);
+    let asking = Asking {
+        uids: &uids,
+        since,
+        items: &items,
+        needs,
+        sets_seen: fetch.sets_seen(),
+    };
     let failed = if needs.message {
-        contents(cx, user, opened, (fetch, &items, needs), &uids).await?
+        contents(cx, user, opened, asking).await?
     } else {
-        rows(cx, (user, opened), (fetch, &items), &uids).await?;
+        rows(cx, user, opened, asking).await?;
         Failed::default()
     };
     let expunges = if fetch.numbers == Numbers::Uid {
@@ -119,19 +126,18 @@ pub(crate) async fn unasked(
         items.push(FetchItem::ModSeq);
     }
     let needs = Needs::of(&items);
-    let asks_nothing = Fetch {
-        numbers: Numbers::Uid,
-        set: SequenceSet::saved(),
-        items: Vec::new(),
-        changed_since: None,
-        vanished: false,
-        partial: None,
+    let asking = Asking {
+        uids,
+        since: 0,
+        items: &items,
+        needs,
+        sets_seen: false,
     };
     if needs.message {
-        contents(cx, user, opened, (&asks_nothing, &items, needs), uids).await?;
+        contents(cx, user, opened, asking).await?;
         return Ok(());
     }
-    rows(cx, (user, opened), (&asks_nothing, &items), uids).await
+    rows(cx, user, opened, asking).await
 }
 
 /// RFC 9394 §3.3: some of the messages that are there, counted from either end.
@@ -154,16 +160,11 @@ fn items(fetch: &Fetch, uid_only: bool) -> Vec<FetchItem> {
 }
 
 /// Only what the view knows: nothing is read.
-async fn rows(
-    cx: &mut Cx<'_, '_>,
-    (user, opened): (&User, &Opened),
-    (fetch, items): (&Fetch, &[FetchItem]),
-    uids: &UidSet,
-) -> Result<(), Stop> {
-    let since = fetch.changed_since.unwrap_or(0);
-    for (seq, row) in opened.select(uids).filter(|(_, row)| row.modseq > since) {
+async fn rows(cx: &mut Cx<'_, '_>, user: &User, opened: &Opened, asking: Asking<'_>) -> Result<(), Stop> {
+    let asked = opened.select(asking.uids);
+    for (seq, row) in asked.filter(|(_, row)| row.modseq > asking.since) {
         let mut line = fetch_line(&mut cx.io.out, user, seq, row.uid);
-        for item in items {
+        for item in asking.items {
             row_item(&mut line, opened, row, item);
         }
         line.finish();
@@ -230,67 +231,146 @@ impl Failed {
     }
 }
 
+/// What messages are asked for, and what of each.
+#[derive(Clone, Copy)]
+struct Asking<'f> {
+    uids: &'f UidSet,
+    /// only messages that changed after this modseq
+    since: u64,
+    items: &'f [FetchItem],
+    needs: Needs,
+    sets_seen: bool,
+}
+
+/// Messages that are asked for together: the store reads a page while the one before it is sent.
+struct Page<'p> {
+    rows: Vec<(u32, Row)>,
+    digests: Vec<Option<Digest>>,
+    /// those without a digest
+    asked: Asked<'p>,
+}
+
 async fn contents(
     cx: &mut Cx<'_, '_>,
     user: &User,
-    opened: &mut Opened,
-    (fetch, items, needs): (&Fetch, &[FetchItem], Needs),
-    uids: &UidSet,
+    opened: &Opened,
+    asking: Asking<'_>,
 ) -> Result<Failed, Stop> {
-    let since = fetch.changed_since.unwrap_or(0);
     let owner = user.person.at(opened);
     let mut failed = Failed::default();
-    let mut from = 0;
-    loop {
-        let page: Vec<(u32, Row)> = opened
-            .select_from(uids, from)
-            .filter(|(_, row)| row.modseq > since)
-            .take(PAGE_MESSAGES)
-            .map(|(seq, row)| (seq, *row))
-            .collect();
-        let Some(last) = page.last() else {
-            return Ok(failed);
-        };
-        from = last.1.uid.saturating_add(1);
-        let digests = known_ahead(&owner, items, &page).await;
-        let unknown = page.iter().zip(&digests).filter(|(_, digest)| digest.is_none());
-        let unknown: Vec<(u32, Row)> = unknown.map(|(row, _)| *row).collect();
-        let messages = read_rows(cx, (user, &owner), &unknown, needs).await;
-        let dates = save_dates(cx, user, opened, &page, needs).await;
-        let mut sent = Vec::with_capacity(page.len());
-        for ((seq, row), digest) in page.iter().zip(digests) {
-            if let Some(digest) = digest {
-                send_ahead(cx, (user, opened), (*seq, row), items, &digest).await?;
-                continue;
-            }
-            // A message that went meanwhile is told as EXPUNGE, in its time. One message may stand here several times.
-            let Some(message) = messages.get(&row.message).cloned() else {
-                continue;
-            };
-            let loaded = match message {
-                Ok(message) => Content::load(message, needs).await,
-                Err(error) => Err(error),
-            };
-            match loaded {
-                Ok(content) if content.has_unknown_encoding(items) => failed.unknown_encoding = true,
-                Ok(content) => {
-                    send(
-                        cx,
-                        (user, opened),
-                        (*seq, row, dates.get(&row.uid).copied()),
-                        (items, needs),
-                        content,
-                    )
-                    .await?;
-                    sent.push(*row);
-                }
-                Err(error) => failed.add(cx, user, row, error),
-            }
+    let mut unmarked = Vec::new();
+    let mut next = Page::ask(&owner, opened, asking, 0).await;
+    while let Some(Page { rows, digests, asked }) = next {
+        let from = rows.last().map_or(u32::MAX, |(_, row)| row.uid.saturating_add(1));
+        let unknown = digests.iter().filter(|digest| digest.is_none()).count();
+        let messages = read(cx, user, asked, unknown).await;
+        next = Page::ask(&owner, opened, asking, from).await;
+        let sent = send_page(cx, (user, opened), asking, (rows, digests, messages), &mut failed).await?;
+        unmarked.extend(sent);
+        if asking.sets_seen && (unmarked.len() >= PAGE_MESSAGES || next.is_none()) {
+            mark_seen(cx, user, opened, &std::mem::take(&mut unmarked)).await;
         }
-        if fetch.sets_seen() {
-            mark_seen(cx, user, opened, &sent).await;
+        // Where the next page is there already and the client takes everything at once, nothing else would let others have a turn.
+        tokio::task::yield_now().await;
+    }
+    Ok(failed)
+}
+
+impl<'p> Page<'p> {
+    /// Asks for the messages from UID `from` on, as many as go together; `None` when there are no more.
+    async fn ask(owner: &'p Person, opened: &Opened, asking: Asking<'_>, from: u32) -> Option<Self> {
+        let rows = page_rows(opened, asking, from);
+        if rows.is_empty() {
+            return None;
+        }
+        let digests = known_ahead(owner, asking.items, &rows).await;
+        let unknown = rows.iter().zip(&digests).filter(|(_, digest)| digest.is_none());
+        let unknown = unknown.map(|((_, row), _)| row.message).collect();
+        Some(Self {
+            rows,
+            digests,
+            asked: owner.ask_for(unknown, asking.needs.content()),
+        })
+    }
+}
+
+/// The next rows, up to [`PAGE_MESSAGES`], whose octets are read together: no more than that takes.
+fn page_rows(opened: &Opened, asking: Asking<'_>, from: u32) -> Vec<(u32, Row)> {
+    let weighs = asking.needs.content() && ahead::wanted(asking.items).is_none();
+    let weight = |row: &Row| match u64::from(row.size_bytes) {
+        size if weighs && size <= READ_AHEAD_BODY_BYTES => size,
+        _ => 0,
+    };
+    let mut bytes = 0;
+    let fits = |(_, row): &(u32, &Row)| {
+        bytes += weight(row);
+        bytes <= READ_AHEAD_BYTES
+    };
+    opened
+        .select_from(asking.uids, from)
+        .filter(|(_, row)| row.modseq > asking.since)
+        .take(PAGE_MESSAGES)
+        .take_while(fits)
+        .map(|(seq, row)| (seq, *row))
+        .collect()
+}
+
+/// What the store read, an answer for each message that was asked for. If it could not read at all, every message of the page failed.
+async fn read(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    asked: Asked<'_>,
+    count: usize,
+) -> Vec<mailbox::Result<Option<Message>>> {
+    match asked.messages().await {
+        Ok(messages) => messages,
+        Err(error) => {
+            drop(cx.refusal(user, &error));
+            vec![Err(error); count]
         }
     }
+}
+
+type ReadPage = (
+    Vec<(u32, Row)>,
+    Vec<Option<Digest>>,
+    Vec<mailbox::Result<Option<Message>>>,
+);
+
+/// A response for each message that can be read. Returns whose octets were sent.
+async fn send_page(
+    cx: &mut Cx<'_, '_>,
+    (user, opened): (&User, &Opened),
+    asking: Asking<'_>,
+    (rows, digests, messages): ReadPage,
+    failed: &mut Failed,
+) -> Result<Vec<Row>, Stop> {
+    let Asking { items, needs, .. } = asking;
+    let dates = save_dates(cx, user, opened, &rows, needs).await;
+    let mut messages = messages.into_iter();
+    let mut sent = Vec::with_capacity(rows.len());
+    for ((seq, row), digest) in rows.into_iter().zip(digests) {
+        if let Some(digest) = digest {
+            send_ahead(cx, (user, opened), (seq, &row), items, &digest).await?;
+            continue;
+        }
+        let loaded = match messages.next() {
+            // A message that went meanwhile is told as EXPUNGE, in its time.
+            None | Some(Ok(None)) => continue,
+            Some(Ok(Some(message))) => Content::load(message, needs).await,
+            Some(Err(error)) => Err(error),
+        };
+        match loaded {
+            Ok(content) if content.has_unknown_encoding(items) => failed.unknown_encoding = true,
+            Ok(content) => {
+                let about = (seq, &row, dates.get(&row.uid).copied());
+                send(cx, (user, opened), about, (items, needs), content).await?;
+                sent.push(row);
+            }
+            Err(error) => failed.add(cx, user, &row, error),
+        }
+    }
+    Ok(sent)
 }
 
 /// Digests of a page, if they are all that these items need.
@@ -322,35 +402,6 @@ async fn send_ahead(
     cx.io.send().await
 }
 
-/// The messages of a page by id. If the page cannot be read, every message of it failed.
-async fn read_rows(
-    cx: &mut Cx<'_, '_>,
-    (user, owner): (&User, &Person),
-    page: &[(u32, Row)],
-    needs: Needs,
-) -> HashMap<MessageId, mailbox::Result<Message>> {
-    if page.is_empty() {
-        return HashMap::new();
-    }
-    let ids: Vec<MessageId> = page.iter().map(|(_, row)| row.message).collect();
-    match owner.messages(ids).await {
-        Ok(mut messages) => {
-            if needs.content() {
-                // What cannot be read together is read message by message, and told there.
-                let _ahead = owner.read_ahead(&mut messages).await;
-            }
-            let by_id = messages.into_iter().map(|message| (message.row.id, Ok(message)));
-            by_id.collect()
-        }
-        Err(error) => {
-            drop(cx.refusal(user, &error));
-            page.iter()
-                .map(|(_, row)| (row.message, Err(error.clone())))
-                .collect()
-        }
-    }
-}
-
 /// When the messages of a page came into the mailbox; nothing, if nobody asked or it cannot be read now.
 async fn save_dates(
     cx: &mut Cx<'_, '_>,
@@ -380,14 +431,15 @@ async fn send(
     (items, needs): (&[FetchItem], Needs),
     mut content: Content,
 ) -> Result<(), Stop> {
-    let mut out = Out::new();
+    // Taken, so that it can be written to while pieces of it go out.
+    let mut out = std::mem::take(&mut cx.io.out);
     let mut line = fetch_line(&mut out, user, seq, row.uid);
     let mut rest = Vec::new();
     for item in items {
         // Many items of one message can be far larger than it is: what piles up goes out, and nothing is held meanwhile.
         if line.untaken_bytes() > FETCH_AT_ONCE_BYTES {
             let message = content.into_message();
-            cx.io.write(&line.take()).await?;
+            cx.io.write(line.take()).await?;
             cx.io.flush().await?;
             content = Content::load(message, needs).await.map_err(|_| Stop::Gone)?;
         }
@@ -412,15 +464,16 @@ async fn send(
             }
             at += octets.len() as u64;
             line.stream(&octets);
-            cx.io.write(&line.take()).await?;
+            cx.io.write(line.take()).await?;
         }
     }
     line.finish();
-    cx.io.write(&out.take()).await
+    cx.io.out = out;
+    cx.io.send().await
 }
 
 /// Sets `\Seen` durably on what was sent without it. A failure is not the client's: it has the messages, and they stay unseen.
-async fn mark_seen(cx: &mut Cx<'_, '_>, user: &User, opened: &mut Opened, sent: &[Row]) {
+async fn mark_seen(cx: &mut Cx<'_, '_>, user: &User, opened: &Opened, sent: &[Row]) {
     let unseen = UidSet::from_uids(sent.iter().filter(|row| row.bits & SEEN == 0).map(|row| row.uid));
     // RFC 4314 §4: without the right FETCH sets nothing, and does not fail.
     if opened.may_flag().bits & SEEN == 0 || unseen.is_empty() {

@@ -205,7 +205,7 @@ async fn send(cx: &mut Cx<'_, '_>, url: &[u8], part: &Part) -> Result<(), Stop> 
             return Err(Stop::Gone);
         }
         sent += next.len() as u64;
-        cx.io.write(&next).await?;
+        cx.io.write(std::mem::take(&mut next).into()).await?;
         if sent < size {
             next = part.read(sent).await.map_err(|_| Stop::Gone)?;
         }
