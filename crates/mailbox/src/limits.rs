@@ -21,6 +21,8 @@ pub const TREES: usize = 64;
 pub const READ_AHEAD_BODY_BYTES: u64 = 64 * 1024;
 /// Bytes of all bodies that are read together. A session has two such pages at most: the one it sends, and the next.
 pub const READ_AHEAD_BYTES: u64 = 512 * 1024;
+/// Rows of a mailbox that is read from one end only; a larger one is read from two at a time.
+pub const LOADED_AT_ONCE_ROWS: u32 = 1024;
 /// A view forgets told expunges when its log has this many entries.
 pub const LOG_TRIM_ENTRIES: usize = 1024;
 /// How often a refresh is tried again when the store is busy.

@@ -165,6 +165,17 @@ impl Snapshot {
         gone
     }
 
+    /// Rows that all come after those that are here.
+    pub(crate) fn append(&mut self, later: Self) {
+        debug_assert!(self.last_uid() < later.chunks.first().map_or(u32::MAX, |chunk| chunk.rows[0].uid));
+        self.chunks.extend(later.chunks);
+        if !later.keywords.is_empty() {
+            Arc::make_mut(&mut self.keywords).extend(Arc::unwrap_or_clone(later.keywords));
+        }
+        self.modseq = self.modseq.max(later.modseq);
+        self.count();
+    }
+
     /// The snapshot after flags of known rows changed, up to `modseq`. False, and of no use any more, when a row is not known.
     pub(crate) fn reflag(&mut self, changed: &[FlagsRow], modseq: u64) -> bool {
         let mut rest = changed;
@@ -361,6 +372,34 @@ mod tests {
         assert_eq!(told.changed_after(1).count(), 3);
         assert!(!snapshot.clone().reflag(&[change(3, "x")], 5), "not there");
         assert!(!snapshot.reflag(&[change(7000, "x")], 5), "behind the end");
+    }
+
+    #[test]
+    fn two_halves_are_as_one() {
+        let mut rows: Vec<PlacementRow> = (1..=5000)
+            .map(|n| placement(n * 3, n & 7, u64::from(n)))
+            .collect();
+        for rare in [3, 2600, 4999] {
+            rows[rare].flags.keywords = vec![format!("k{rare}")];
+        }
+        let none = UidSet::new();
+        let mut whole = Snapshot::default();
+        whole.apply(rows.clone(), &none, 9);
+        for cut in [0, 1, 1024, 2500, 4999, 5000] {
+            let (mut first, mut second) = (Snapshot::default(), Snapshot::default());
+            first.apply(rows[..cut].to_vec(), &none, 4);
+            second.apply(rows[cut..].to_vec(), &none, 9);
+            first.append(second);
+            assert!(first.iter().eq(whole.iter()), "cut at {cut}");
+            assert_eq!((first.len(), first.modseq()), (5000, 9));
+            assert!(first.rare_keywords().eq(whole.rare_keywords()));
+            for n in [0, 1, 1023, 2499, 2500, 4999] {
+                assert_eq!(first.at(n), whole.at(n));
+                assert_eq!(first.rank(n * 3), whole.rank(n * 3));
+            }
+            first.apply(vec![placement(15_003, 0, 10)], &UidSet::from_uids([6]), 10);
+            assert_eq!((first.len(), first.last_uid()), (5000, 15_003));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use world::clock::Clock;
 use crate::changes::FlagsSet;
 use crate::error::Result;
 use crate::kept::Kept;
-use crate::limits::LOG_TRIM_ENTRIES;
+use crate::limits::{LOADED_AT_ONCE_ROWS, LOG_TRIM_ENTRIES};
 use crate::rows::Snapshot;
 
 /// What a session last saw of a view's log: shared with the view, so that told entries can be forgotten.
@@ -329,21 +329,34 @@ impl View {
         let Some(row) = store.mailbox(self.id).await? else {
             return self.lost();
         };
-        let mut snapshot = Snapshot::default();
-        let mut after_uid = 0;
-        loop {
-            let page = store.placements(self.id, after_uid).await?;
-            let full = page.len() >= PAGE_ROWS;
-            after_uid = page.last().map_or(after_uid, |last| last.uid);
-            snapshot.apply(page, &UidSet::new(), 0);
-            if !full {
-                break;
-            }
-        }
+        // A large one from two ends: the store answers more than one question at a time.
+        let middle = match row.messages {
+            few if few <= LOADED_AT_ONCE_ROWS => u32::MAX,
+            _ => row.uidnext / 2,
+        };
+        let (first, second) = (
+            self.read_rows(store, 0, middle),
+            self.read_rows(store, middle, u32::MAX),
+        );
+        let (mut snapshot, second) = tokio::try_join!(first, second)?;
+        snapshot.append(second);
         snapshot.apply(Vec::new(), &UidSet::new(), row.modseq);
         self.publish(snapshot, Vec::new());
         self.state.lock().loaded = true;
         self.catch_up(store).await
+    }
+
+    /// Rows with UIDs above `after` up to `last`, page by page.
+    async fn read_rows(&self, store: &dyn Store, mut after: u32, last: u32) -> Result<Snapshot> {
+        let mut snapshot = Snapshot::default();
+        while after < last {
+            let mut page = store.placements(self.id, after).await?;
+            let full = page.len() >= PAGE_ROWS;
+            after = page.last().filter(|_| full).map_or(last, |row| row.uid);
+            page.truncate(page.partition_point(|row| row.uid <= last));
+            snapshot.apply(page, &UidSet::new(), 0);
+        }
+        Ok(snapshot)
     }
 
     async fn catch_up(&self, store: &dyn Store) -> Result<()> {
