@@ -58,10 +58,12 @@ impl Reader {
                 let (message, body) = read?;
                 if let Some(body) = body {
                     left_bytes = left_bytes.saturating_sub(body.size);
-                    settled.extend((body.pack != 0).then(|| InPack {
-                        at: found.len(),
-                        body,
-                    }));
+                    if body.pack != 0 {
+                        settled.push(InPack {
+                            at: found.len(),
+                            body,
+                        });
+                    }
                 }
                 Some(message)
             });

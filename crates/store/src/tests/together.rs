@@ -22,7 +22,7 @@ fn body(n: u64) -> Vec<u8> {
     let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut octet = |at: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(at);
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             (state >> 56) as u8
         } else {
             b'a' + (at % 7) as u8
