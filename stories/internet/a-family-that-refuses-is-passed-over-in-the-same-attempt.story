@@ -16,22 +16,22 @@ host six.test at 2001:db8:113::60: sink
 
 # IPv6 first, and it refuses; it turns away.
 alice@a.test sends "IPv6 refuses" to x@s.test
-s.test takes 1 message within 15 s
+s.test takes 1 message within 45 s
   over IPv4, under TLS
 alice@a.test sends "IPv6 turns away" to x@u.test
-u.test takes 1 message within 15 s
+u.test takes 1 message within 45 s
   over IPv4, under TLS
 
 # The order does not matter: IPv4 refuses.
 alice@a.test sends "IPv4 refuses" to x@t.test
-t.test takes 1 message within 15 s
+t.test takes 1 message within 45 s
   over IPv6, under TLS
 
 # Who has no IPv6 at all uses what there is, and waits where there is nothing.
 bob@four.test sends "IPv4 alone" to x@u.test
-u.test takes 1 message within 15 s
+u.test takes 1 message within 45 s
   over IPv4
 bob@four.test sends "no road" to x@six.test
-x@six.test waits at four.test within 15 s
+x@six.test waits at four.test within 45 s
   has: *2001:db8:113::60*
 bob@four.test has no report about x@six.test

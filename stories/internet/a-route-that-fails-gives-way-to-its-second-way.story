@@ -22,23 +22,23 @@ zone:
   slow.test. MX 10 mx.s.test.
 
 alice@a.test sends "not from you" to x@refused.test
-s.test takes 1 message within 20 s
+s.test takes 1 message within 45 s
   has: Subject: not from you
-a.test tells of x@refused.test within 10 s
+a.test tells of x@refused.test within 45 s
   has: *554 5.7.1 mx.a.test is on our list*
   has: *x@refused.test: delivered*
 
 alice@a.test sends "no password" to x@locked.test
-s.test takes 1 message within 20 s
+s.test takes 1 message within 45 s
   has: Subject: no password
-a.test tells of x@locked.test within 10 s
+a.test tells of x@locked.test within 45 s
   has: *535*
   has: *x@locked.test: delivered*
 
 alice@a.test sends "nobody there" to x@dead.test
-s.test takes 1 message within 20 s
+s.test takes 1 message within 45 s
   has: Subject: nobody there
-a.test tells of x@dead.test within 10 s
+a.test tells of x@dead.test within 45 s
   has: *x@dead.test: later 4.4.1 *nobody listens there*
   has: *x@dead.test: delivered*
 
@@ -46,8 +46,8 @@ a.test tells of x@dead.test within 10 s
 alice@a.test sends "another day" to x@slow.test
 s.test takes 1 message, 2 to 40 s after sending
   has: Subject: another day
-a.test tells of x@slow.test within 10 s
+a.test tells of x@slow.test within 45 s
   has: *x@slow.test: later *450 4.2.0 not now*
   has: *x@slow.test: delivered*
 g.test takes 0 messages
-nothing waits at a.test within 15 s
+nothing waits at a.test within 45 s

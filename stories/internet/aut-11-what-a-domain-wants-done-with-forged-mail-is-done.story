@@ -20,12 +20,12 @@ s.test gives "careful" from x@s.test to alice@a.test: it is taken
 s.test gives "watching" from x@s.test to alice@a.test: it is taken
   From: boss@watching.test
 
-alice@a.test receives "careful" in Junk within 10 s
+alice@a.test receives "careful" in Junk within 45 s
   has: *dmarc=fail (p=quarantine) header.from=careful.test*
-alice@a.test receives "watching" within 10 s
+alice@a.test receives "watching" within 45 s
   has: *dmarc=fail (p=none) header.from=watching.test*
 
 s.test gives "careful again" from y@s.test to alice@a.test: it is taken
   From: boss@careful.test
-a.test tells of y@s.test within 5 s
+a.test tells of y@s.test within 45 s
   has: *receive.examined*its copies go to Junk, because nobody vouches for careful.test, and it wants for such mail: quarantine*

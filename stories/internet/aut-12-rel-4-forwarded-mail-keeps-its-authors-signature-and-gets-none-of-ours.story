@@ -40,7 +40,7 @@ s.test gives "disowned" from x@s.test to away@a.test: it is refused
 # reaches who sent it; and only then is it made.
 s.test gives "disowned for two" from x@s.test to both@a.test: it is taken
   From: boss@careful.test
-alice@a.test receives "disowned for two" in Junk within 10 s
+alice@a.test receives "disowned for two" in Junk within 45 s
 s.test takes 1 message within 100 s
   has: Action: failed
   has: *not forwarded: nobody vouches for careful.test*

@@ -8,7 +8,7 @@ a.test is cut off from s.test, b.test
 alice@a.test sends 40 messages "into the dark" to s.test
 alice@a.test sends "to B" to bob@b.test
 alice@a.test sends "elsewhere" to x@t.test
-t.test takes 1 message within 10 s
+t.test takes 1 message within 45 s
 10 s pass
 
 a.test is reconnected

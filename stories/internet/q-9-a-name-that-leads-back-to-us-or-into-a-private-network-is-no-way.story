@@ -15,21 +15,21 @@ zone:
   mx.nat.test.    AAAA 64:ff9b::127.0.0.1
 
 alice@a.test sends "to ourselves over IPv4" to x@four.test
-alice@a.test gets a report that x@four.test failed within 15 s
+alice@a.test gets a report that x@four.test failed within 45 s
   has: Status: 5.4.6
 alice@a.test sends "to ourselves over IPv6" to x@six.test
-alice@a.test gets a report that x@six.test failed within 15 s
+alice@a.test gets a report that x@six.test failed within 45 s
   has: Status: 5.4.6
 alice@a.test sends "to this machine" to x@inner.test
-alice@a.test gets a report that x@inner.test failed within 15 s
+alice@a.test gets a report that x@inner.test failed within 45 s
   has: Status: 5.4.4
 alice@a.test sends "to a private network" to x@unique.test
-alice@a.test gets a report that x@unique.test failed within 15 s
+alice@a.test gets a report that x@unique.test failed within 45 s
   has: Status: 5.4.4
 alice@a.test sends "to this machine, in IPv6 clothes" to x@mapped.test
-alice@a.test gets a report that x@mapped.test failed within 15 s
+alice@a.test gets a report that x@mapped.test failed within 45 s
   has: Status: 5.4.4
 alice@a.test sends "to this machine, by translation" to x@nat.test
-alice@a.test gets a report that x@nat.test failed within 15 s
+alice@a.test gets a report that x@nat.test failed within 45 s
   has: Status: 5.4.4
-nothing waits at a.test within 15 s
+nothing waits at a.test within 45 s

@@ -13,18 +13,18 @@ zone:
   mx.mapped.test. AAAA ::ffff:203.0.113.40
 
 alice@a.test sends "no MX, an IPv4 address" to x@plain4.test
-s.test takes 1 message within 15 s
+s.test takes 1 message within 45 s
   over IPv4
 alice@a.test sends "no MX, an IPv6 address" to x@plain6.test
-s.test takes 1 message within 15 s
+s.test takes 1 message within 45 s
   over IPv6
 alice@a.test sends "an MX with IPv6 alone" to x@mx6.test
-s.test takes 1 message within 15 s
+s.test takes 1 message within 45 s
   over IPv6
 alice@a.test sends "an alias of a domain" to x@alias.test
-s.test takes 1 message within 15 s
+s.test takes 1 message within 45 s
 alice@a.test sends "an alias of a server" to x@mxalias.test
-s.test takes 1 message within 15 s
+s.test takes 1 message within 45 s
 alice@a.test sends "IPv4 in IPv6 clothes" to x@mapped.test
-s.test takes 1 message within 15 s
+s.test takes 1 message within 45 s
   over IPv4

@@ -36,7 +36,7 @@ alice@a.test sends "as it should be" to x@s.test
 s.test takes 1 message within 45 s
   under TLS
 alice@a.test sends "to a host that is not named" to x@other.test
-x@other.test waits at a.test within 10 s
+x@other.test waits at a.test within 45 s
 a.test tells of x@other.test within 30 s
   has: *does not name this host in its policy (MTA-STS)*
 alice@a.test sends "without TLS" to x@stripped.test

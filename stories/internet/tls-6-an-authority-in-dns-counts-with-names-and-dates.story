@@ -20,7 +20,7 @@ s.test takes 1 message within 45 s
   under TLS
 alice@a.test sends "to Postfix" to bob@p.test
 bob@p.test receives "to Postfix" within 45 s
-a.test tells of bob@p.test within 10 s
+a.test tells of bob@p.test within 45 s
   has: *verified by DNS (DANE)*
 alice@a.test sends "expired" to x@e.test
 x@e.test waits at a.test within 45 s

@@ -19,7 +19,7 @@ zone:
 alice@a.test sends "expired" to x@s.test
 s.test takes 1 message within 45 s
   under TLS
-a.test tells of x@s.test within 10 s
+a.test tells of x@s.test within 45 s
   has: *verified by DNS (DANE)*
 alice@a.test sends "for another name" to x@n.test
 n.test takes 1 message within 45 s
