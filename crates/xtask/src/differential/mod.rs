@@ -36,7 +36,7 @@ use mailset::Letter;
 use page::Met;
 use session::Session;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use value::Value;
@@ -47,6 +47,8 @@ const PAGE: usize = 50;
 const SHOWN: usize = 40;
 /// More classes than this are a sign that nobody judged them.
 const MOST_CLASSES: usize = 30;
+/// How many ports are tried for Dovecot.
+const PORTS: usize = 3;
 
 /// Both servers, and which message has which UID.
 struct Pair<'l> {
@@ -84,12 +86,7 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
     let letters = mailset::gather(has("--short"), &mut summary)?;
     let place = Scratch::new("differential")?;
     let demo = Demo::start(&binary, &place.path().join("demo"), &["--insecure-auth"])?;
-    let free = std::net::TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()?
-        .port();
-    let peer = Dovecot::start(&place.path().join("dovecot"), Storage::Mdbox, free, &|program| {
-        Ok(Command::new(program))
-    })?;
+    let peer = peer(&place.path().join("dovecot"))?;
     let (user, password) = demo.user("bob")?;
     let mut pair = Pair {
         ours: Session::open(demo.port("imap")?, &user, &password)?,
@@ -114,6 +111,21 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
         page::write(&found.met, pair.letters.len(), found.compared, &version)?;
     }
     Ok(summary)
+}
+
+/// Dovecot at a port of its own. Between the look for a free one and Dovecot's binding to it somebody may have taken it: then another.
+fn peer(dir: &Path) -> Outcome<Dovecot> {
+    let mut left = PORTS;
+    loop {
+        left -= 1;
+        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?
+            .local_addr()?
+            .port();
+        let started = Dovecot::start(dir, Storage::Mdbox, port, &|program| Ok(Command::new(program)));
+        if started.is_ok() || left == 0 {
+            return started;
+        }
+    }
 }
 
 impl Found {
