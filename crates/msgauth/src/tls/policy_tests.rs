@@ -669,6 +669,7 @@ proptest! {
     fn tls_6_mta_sts_never_outweighs_dane(mut evidence in evidence(), fits: bool) {
         // For REQUIRETLS it may vouch for the host's name.
         evidence.wish = Wish::Nothing;
+        evidence.sts = Sts::None;
         let plain = decide(&evidence);
         if matches!(evidence.dane, Dane::Usable { .. } | Dane::Failed { .. }) {
             evidence.sts = Sts::Enforce(host(fits));
