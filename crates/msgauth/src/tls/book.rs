@@ -286,13 +286,19 @@ impl Book {
             .is_some_and(|known| known.is_unsure(now))
     }
 
-    /// Domains whose policies are to be fetched anew, with the id that was known, at most so many.
+    /// Domains whose policies are to be fetched anew, with the id that was known, at most so many. Those that were tried longest ago come
+    /// first: strangers whose policies last for minutes would else take every place, until the others' are over.
     pub fn to_refresh(&self, most: usize) -> Vec<(String, String)> {
         let now = self.clock.now();
         let state = self.state.lock();
         let due = state.sts.iter().filter(|(_, known)| known.refreshes(now));
-        due.filter_map(|(domain, known)| Some((domain.to_owned(), known.kept.as_ref()?.id.clone())))
+        let mut due: Vec<_> = due
+            .filter_map(|(domain, known)| Some((known.tried_at(), domain, &known.kept.as_ref()?.id)))
+            .collect();
+        due.sort_unstable();
+        due.into_iter()
             .take(most)
+            .map(|(_, domain, id)| (domain.to_owned(), id.clone()))
             .collect()
     }
 

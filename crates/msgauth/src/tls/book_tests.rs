@@ -395,6 +395,34 @@ fn tls_5_a_clock_that_runs_ahead_for_a_moment_costs_no_policy() {
     }
 }
 
+#[test]
+fn tls_5_many_policies_that_last_for_minutes_do_not_keep_another_from_being_fetched_anew() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    let fetch = |domain: &str, max_age_s: u64| {
+        let policy = StsPolicy {
+            max_age_s,
+            ..enforced()
+        };
+        book.with_policy(domain, |known| known.fetched("1".to_owned(), policy, book.now()));
+    };
+    fetch("real.test", 7 * 86_400);
+    desk.clock.jump(DAY);
+    (0..400).for_each(|number| fetch(&format!("d{number}.test"), 600));
+    desk.clock.jump(Duration::from_secs(301));
+    assert_eq!(book.to_refresh(1_000).len(), 401);
+    assert_eq!(book.to_refresh(1), [("real.test".to_owned(), "1".to_owned())]);
+    let failed = |known: &mut Remembered| {
+        known.failed("no".to_owned(), ResultType::StsPolicyFetchError, book.now());
+    };
+    book.with_policy("real.test", failed);
+    assert_ne!(
+        book.to_refresh(1)[0].0,
+        "real.test",
+        "it has its turn and no more"
+    );
+}
+
 /// Counts a session with a host, so that days differ.
 fn see(book: &Book, host: &str) {
     book.count(session("there.test", host, None, Grade::Verified), Terms::default);

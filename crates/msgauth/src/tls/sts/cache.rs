@@ -125,6 +125,13 @@ impl Remembered {
             && !self.fetches.are_spent(now)
     }
 
+    /// When fetching was tried last, whatever came of it, in milliseconds since 1970; 0: never.
+    pub fn tried_at(&self) -> u64 {
+        let came = self.kept.as_ref().map_or(0, |kept| kept.fetched_at);
+        let failed = self.trouble.as_ref().map_or(0, |trouble| trouble.at);
+        came.max(failed)
+    }
+
     /// DNS was asked; `None`: there was no answer. Nothing is remembered of a domain that has nothing and had no trouble.
     pub fn checked(&mut self, answer: Option<&Result<StsRecord, NoRecord>>, now: UnixMs) {
         self.unanswered_at = if answer.is_none() { now.0 } else { 0 };
