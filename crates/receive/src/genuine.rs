@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use mail::address::Domain;
 use mail::ids::QueueId;
+use msgauth::arc::ArcResult;
 use msgauth::examine::{Doors, Envelope, Evidence, Examination};
 use msgauth::policy::{self, Decision, Reason, Verdict};
 use msgauth::results::{self, Results};
@@ -200,6 +201,9 @@ fn event(queue_id: QueueId, evidence: &Evidence, decision: &Decision, enforced: 
     let mut why = vec![format!("SPF: {}", evidence.spf)];
     why.extend(signatures().map(|one| format!("DKIM: {one}")));
     why.push(format!("DMARC: {}", evidence.dmarc));
+    if evidence.arc.result != ArcResult::None {
+        why.push(format!("ARC: {}", evidence.arc));
+    }
     ReceiveEvent::Examined {
         queue_id,
         author: evidence.dmarc.author.domain().unwrap_or_default().to_owned(),
