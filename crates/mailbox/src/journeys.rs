@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use store::contract::{Conflict, SpecialUse, StoreError, Target};
-use store::flags::{DELETED, FlagEdit, Flags, SEEN};
+use mail::ids::MailboxId;
+use store::contract::{Conflict, Op, SpecialUse, Store as _, StoreError, Target};
+use store::flags::{DELETED, FlagEdit, FlagMask, Flags, SEEN};
 use store::uids::UidSet;
 
 use crate::error::Error;
@@ -268,4 +269,65 @@ async fn imp_5_other_peoples_messages_do_not_exist() {
         Error::NoSuchMessage
     );
     assert!(stranger.tree().await.unwrap().entries().is_empty());
+}
+
+/// A large mailbox is read from two ends; what comes of it is every row once, in order, gaps included.
+#[tokio::test]
+async fn a_large_mailbox_opens_whole() {
+    let world = World::new().await;
+    let person = world.person().await;
+    for _ in 0..3 {
+        world.deliver(&person, Target::Inbox).await;
+    }
+    let opened = person.open(&MailboxName::inbox(), false).await.unwrap();
+    let mailbox = opened.id();
+    let everything = UidSet::from_ranges([(1, u32::MAX)]);
+    let commit = async |op| {
+        let batch = store::contract::Batch::urgent(op);
+        drop(world.store.commit(batch).await.unwrap());
+    };
+    for _ in 0..10 {
+        commit(Op::Copy {
+            from: mailbox,
+            uids: everything.clone(),
+            to: mailbox,
+            keep: FlagMask::ALL,
+        })
+        .await;
+    }
+    let mut left = 3072;
+    for gone in [(1500, 1600), (1, 700), (2900, 3072), (1536, 2500)] {
+        let mut wanted = Vec::new();
+        while let Some(page) = page(&world, mailbox, wanted.last()).await {
+            wanted.extend(page);
+        }
+        assert_eq!(wanted.len(), left);
+        let afresh = world.another();
+        let opened = afresh.open(&MailboxName::inbox(), true).await.unwrap();
+        assert_eq!(opened.exists() as usize, left);
+        let rows: Vec<(u32, u64)> = opened
+            .snapshot()
+            .iter()
+            .map(|row| (row.uid, row.modseq))
+            .collect();
+        assert_eq!(rows, wanted);
+        commit(Op::Expunge {
+            mailbox,
+            uids: UidSet::from_ranges([gone]),
+            only_deleted: false,
+        })
+        .await;
+        left = wanted
+            .iter()
+            .filter(|(uid, _)| !(gone.0..=gone.1).contains(uid))
+            .count();
+    }
+}
+
+/// UID and modseq of the next rows of a mailbox, as the store has them.
+async fn page(world: &World, mailbox: MailboxId, last: Option<&(u32, u64)>) -> Option<Vec<(u32, u64)>> {
+    let after = last.map_or(0, |(uid, _)| *uid);
+    let rows = world.store.placements(mailbox, after).await.unwrap();
+    let rows: Vec<(u32, u64)> = rows.iter().map(|row| (row.uid, row.modseq)).collect();
+    (!rows.is_empty()).then_some(rows)
 }
