@@ -32,7 +32,7 @@ other.test passes "to the lists" on from bounces@other.test to alice@a.test: it 
   adds: -- the list
   seals: dkim=pass header.d=p.test; dmarc=pass header.from=p.test
   answer: 550 5.7.1 Not taken: nobody vouches for p.test*
-a.test tells of bounces@other.test within 5 s
+a.test tells of bounces@other.test within 45 s
   has: *ARC: the ARC chain is whole; other.test sealed it and says that the author was vouched for*
 known.test passes "to the lists" on from sealed@known.test to alice@a.test: it is taken
   adds: -- the list

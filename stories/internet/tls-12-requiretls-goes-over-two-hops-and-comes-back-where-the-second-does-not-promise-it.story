@@ -12,7 +12,7 @@ alice@a.test sends "over two hops" to kept@b.test asking for REQUIRETLS
 carol@c.test receives "over two hops" within 60 s
   has: *by mx.c.test with *
   has: *by mx.b.test with *
-b.test tells of carol@c.test within 10 s
+b.test tells of carol@c.test within 45 s
   has: *REQUIRETLS*
 alice@a.test sends "to a broken promise" to lost@b.test asking for REQUIRETLS
 alice@a.test gets a report on "to a broken promise" within 60 s

@@ -22,7 +22,7 @@ alice@a.test sends "your TLS is broken" to x@dane.test with header "TLS-Required
 dane.test takes 1 message within 45 s
   in the clear
   has: TLS-Required: No
-a.test tells of x@dane.test within 10 s
+a.test tells of x@dane.test within 45 s
   has: *TLS-Required: No*
 alice@a.test sends "yours too" to x@sts.test with header "TLS-Required: No"
 sts.test takes 1 message within 45 s

@@ -23,7 +23,7 @@ zone:
 alice@a.test sends "by its key" to x@one.test
 d.test takes 1 message within 45 s
   under TLS, signed in as joe
-a.test tells of x@one.test within 10 s
+a.test tells of x@one.test within 45 s
   has: *verified by DNS (DANE)*
 alice@a.test sends "another key" to x@two.test
 x@two.test waits at a.test within 45 s
