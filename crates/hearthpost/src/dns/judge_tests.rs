@@ -349,6 +349,13 @@ async fn a_record_is_judged_by_the_addresses_that_the_domains_mail_comes_from() 
             Wrong,
             "Put in what whoever runs relay.example names",
         ),
+        // this server by its own names is nobody else
+        (
+            &all,
+            "v=spf1 a:Mail.example.org mx:example.org -all",
+            Wrong,
+            "Put in what whoever runs relay.example names",
+        ),
         (&all, "v=spf1 include:out.relay.example", Note, "End it with -all"),
         (&all, "v=spf1 +all", Wrong, "Narrow it"),
         // there is a second way straight from here

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use deliver::remote::hosts::is_public;
 use msgauth::network::Network;
+use msgauth::spf::macros::MacroString;
 use msgauth::spf::record::{Mechanism, SpfRecord, is_record};
 use msgauth::spf::rule::Rule;
 use msgauth::spf::{SpfEvidence, SpfResult};
@@ -84,7 +85,7 @@ pub fn judge(
         (finding.level, finding.fix) = whole(evidence)
             .or_else(|| own(server, evidence))
             .or_else(|| everybody(domain, evidence))
-            .or_else(|| smarthosts(server, lookup, evidence))
+            .or_else(|| smarthosts(domain, server, (lookup, evidence)))
             .or_else(|| end(evidence))
             .unwrap_or_else(good);
     }
@@ -129,14 +130,18 @@ fn everybody(domain: &str, evidence: &Evidence) -> Option<Said> {
 }
 
 /// Servers that take mail from here: the addresses of their names pass, or the record names others, or it cannot be right.
-fn smarthosts(server: &Server, lookup: Option<&Lookup>, evidence: &Evidence) -> Option<Said> {
+fn smarthosts(
+    domain: &str,
+    server: &Server,
+    (lookup, evidence): (Option<&Lookup>, &Evidence),
+) -> Option<Said> {
     let passes = |host: &Smarthost| {
         let known = evidence.smarthosts.iter().find(|(name, _)| *name == host.host);
         known.is_some_and(|(_, all)| all.iter().any(|one| one.result == SpfResult::Pass))
     };
     let missing = server.leaving.smarthosts.iter().find(|host| !passes(host))?;
     let Smarthost { host, by_default, .. } = missing;
-    if names_others(lookup, evidence) {
+    if names_others(&[domain, &server.hostname], lookup, evidence) {
         return Some(note(&format!(
             "Mail leaves by {host}: whether the addresses that it sends from are among those named cannot be seen from here. Compare with what whoever \
              runs it says"
@@ -153,19 +158,26 @@ fn smarthosts(server: &Server, lookup: Option<&Lookup>, evidence: &Evidence) -> 
     }
 }
 
-/// Whether a term lets somebody pass who is neither this server nor a host of the domain's MX.
-fn names_others(lookup: Option<&Lookup>, evidence: &Evidence) -> bool {
+/// Whether a term lets somebody pass who is neither this server nor a host of the domain's MX, by whatever name of ours.
+fn names_others(ours: &[&str], lookup: Option<&Lookup>, evidence: &Evidence) -> bool {
     let Some(Lookup::Answer { records, .. }) = lookup else {
         return false;
     };
     let texts = records.iter().filter_map(|one| match one {
-        Answer::Txt(text) if is_record(text) => SpfRecord::parse(text).ok(),
+        // Names are compared: capitals make no other one.
+        Answer::Txt(text) if is_record(text) => SpfRecord::parse(&text.to_ascii_lowercase()).ok(),
         _ => None,
     });
+    let ours: Vec<Option<MacroString>> = ours
+        .iter()
+        .map(|name| MacroString::parse_domain(name.as_bytes()))
+        .collect();
     let own: Vec<IpAddr> = evidence.spf.iter().map(|one| one.client).collect();
     let other = |mechanism: &Mechanism| match mechanism {
         Mechanism::All | Mechanism::Ptr(None) => false,
-        Mechanism::A(target) | Mechanism::Mx(target) => target.domain.is_some(),
+        Mechanism::A(target) | Mechanism::Mx(target) => {
+            target.domain.is_some() && !ours.contains(&target.domain)
+        }
         Mechanism::Ip(address, bits) => {
             let network = Network::new(*address, *bits);
             !own.iter().any(|own| network.contains(*own))
