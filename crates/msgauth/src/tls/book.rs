@@ -474,18 +474,11 @@ impl Book {
         if told.in_settings {
             return Err(NoEntry::InSettings);
         }
-        let required = matches!(
-            told.noted,
-            Some(Noted {
-                entry: Entry::Require { .. },
-                ..
-            })
-        );
         let others = !told.sources.is_empty() || told.seen.is_some_and(|seen| seen.required);
-        match (required, others) {
+        match (told.noted.map(|noted| noted.entry), others) {
+            (Some(Entry::Exempt), _) | (None, false) => Err(NoEntry::Nothing),
+            (Some(Entry::Require { .. }), false) => Ok(None),
             (_, true) => Ok(Some(Entry::Exempt)),
-            (true, false) => Ok(None),
-            (false, false) => Err(NoEntry::Nothing),
         }
     }
 

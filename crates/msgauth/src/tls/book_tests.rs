@@ -114,6 +114,11 @@ fn tls_4_what_the_program_knows_can_be_taken_back_by_the_operator() {
     assert_eq!(exempt, Some(Entry::Exempt));
     book.note("gmail.com", exempt, "uid 0").unwrap();
     assert!(!is_required(&book, "gmail.com"));
+    let again = book.to_remove("gmail.com");
+    assert!(
+        matches!(again, Err(NoEntry::Nothing)),
+        "it is off the list already"
+    );
     book.note("gmail.com", Some(require()), "uid 0").unwrap();
     assert!(is_required(&book, "gmail.com"), "and given again");
     assert!(matches!(book.to_remove("there.test"), Err(NoEntry::Nothing)));
