@@ -195,10 +195,10 @@ fn of_server(file: &Path) -> Outcome<Rules> {
     })
 }
 
-/// Those of the settings come into the directory at the next start; before the first one there is no directory.
+/// Those of the settings come into the directory at the next start; before the first one there is no directory, and asking would make it.
 fn own_domains(config: &Config) -> Outcome<Vec<String>> {
     let mut own = config.domains.clone();
-    if config.data_dir.exists() {
+    if config.data_dir.exists() && !is_empty(&config.data_dir) {
         let asked = block_on(async {
             let mut link = connect(&config.data_dir).await?;
             link.ask(Request::Domain(DomainRequest::List)).await
@@ -209,6 +209,11 @@ fn own_domains(config: &Config) -> Outcome<Vec<String>> {
     own.sort();
     own.dedup();
     Ok(own)
+}
+
+/// A directory that cannot be read is not: whoever asks is told why.
+fn is_empty(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn suffixes(file: &Path) -> Outcome<PublicSuffixes> {

@@ -196,6 +196,7 @@ fn domains_of_the_servers_directory_are_ours_and_the_settings_are_named() {
     let message = "From: ann@plain.example\n\nbody\n";
     let before = check(&runtime, message, "<>", "192.0.2.1", &["--config", &file]);
     assert!(before.starts_with("verdict: accept: "), "{before}");
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 0, "nothing is made");
     done(&data, &["domain", "add", "plain.example"]);
     done(
         &data,
