@@ -52,7 +52,7 @@ cargo xtask COMMAND
 
   test [--quick] [FILTER]   everything: packages, format, clippy, house rules, tests, real clients, campaigns, fuzzing
                             --quick leaves out clients, campaigns and fuzzing; FILTER chooses unit and story tests
-  rules                     the house rules alone
+  rules [--fix]             the house rules alone; --fix brings in step what they can
   journey [--fix]           check (or update) the line numbers of the journey in ARCHITECTURE.md
   threats [--fix]           check (or write) docs/reference/threats.md, the list of threat cases and their tests
   reference [--fix]         check (or write) the pages of docs/reference that the code writes itself

@@ -149,7 +149,7 @@ pub async fn answer(services: &Services, by: &By, request: Request) -> Answer {
         }
         Request::Undo { id } => match id.parse::<ChangeId>() {
             Ok(id) => super::undo::undo(services, by, id).await,
-            Err(_) => Answer::Refused(format!(
+            Err(_) => Answer::Wrong(format!(
                 "{id:?} is no change: one letter c and 13 more are expected. See all with: hearthpost history"
             )),
         },

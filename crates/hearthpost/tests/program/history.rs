@@ -132,7 +132,8 @@ fn every_change_is_remembered_and_can_be_taken_back() {
         said.contains("there is no change caaaaaaaaaaaaa. See all with: hearthpost history"),
         "{said}"
     );
-    let (_, said) = refused(data, &["undo", "7"]);
+    let (code, said) = refused(data, &["undo", "7"]);
+    assert_eq!(code, 2, "a wrong argument: {said}");
     assert!(said.contains("\"7\" is no change"), "{said}");
 }
 

@@ -126,6 +126,33 @@ impl fmt::Display for SpfEvidence {
             Identity::MailFrom => "the reverse-path's domain",
             Identity::Hello => "the greeting's domain",
         };
-        write!(f, "{named} {} about {}: {}", self.domain, self.client, self.rule)
+        let domain = match self.domain.as_str() {
+            "" => "(none)",
+            domain => domain,
+        };
+        write!(f, "{named} {domain} about {}: {}", self.client, self.rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_name_is_told_as_none() {
+        let evidence = SpfEvidence {
+            result: SpfResult::None,
+            domain: String::new(),
+            identity: Identity::Hello,
+            client: "192.0.2.1".parse().unwrap(),
+            rule: Rule::NotADomain,
+            explanation: None,
+            asked: Vec::new(),
+        };
+        let told = evidence.to_string();
+        assert!(
+            told.starts_with("the greeting's domain (none) about 192.0.2.1: "),
+            "{told}"
+        );
     }
 }
