@@ -19,7 +19,7 @@ const ARRIVING: (usize, usize) = (10_000, 500);
 /// How long sessions are idle before memory is read.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long the index may take for a million messages.
-const INDEXING_LIMIT: Duration = Duration::from_secs(1200);
+pub const INDEXING_LIMIT: Duration = Duration::from_secs(1200);
 
 /// What needs no other server and little time.
 pub fn alone(lab: &Lab, _options: &Options, results: &mut Results) -> Outcome<()> {
@@ -91,7 +91,7 @@ fn index_cpu_ms(demo: &Demo) -> Outcome<f64> {
 }
 
 /// Seconds until the index says that it has everything.
-fn wait_for_index(lab: &Lab, name: &str, limit: Duration) -> Outcome<f64> {
+pub fn wait_for_index(lab: &Lab, name: &str, limit: Duration) -> Outcome<f64> {
     let started = Stopwatch::start();
     while started.elapsed() < limit {
         let mut ask = lab.inside(&lab.binary);

@@ -1,6 +1,7 @@
 //! What is measured on Hearthpost alone: syncs, system calls, notices, starts, memory, a long history.
 
 use super::Options;
+use super::imap_scale::{INDEXING_LIMIT, wait_for_index};
 use super::lab::{Lab, median, status_kib};
 use super::results::{Goal, Results};
 use crate::demo::Demo;
@@ -226,6 +227,9 @@ pub fn starts(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()
         options.messages,
         started.seconds()
     );
+    // A server that still indexes is not at rest.
+    let behind = wait_for_index(lab, "full", INDEXING_LIMIT)?;
+    println!("  the index was in step {behind:.1} s after the last message");
     demo.stop()?;
     let (mut full, mut full_memory) = (Vec::new(), Vec::new());
     for _ in 0..options.runs {
