@@ -60,7 +60,8 @@ impl Sight {
             Response::Expunge(seq) => self.expunge(*seq, during),
             Response::Vanished(earlier, uids) => self.vanished(*earlier, uids, during),
             Response::Fetch(fetched) => self.fetched(fetched),
-            Response::Search(_) | Response::Bye | Response::Other(_) => Ok(()),
+            Response::Search(found) => self.found(found, during),
+            Response::Bye | Response::Other(_) => Ok(()),
         }
     }
 
@@ -191,6 +192,32 @@ impl Sight {
         Ok(())
     }
 
+    /// What a search found is there as the client was told until now: later in the same command it may be told that it went. A message
+    /// that it was told of and has not read yet may have any UID that fits its place.
+    fn found(&self, found: &[u32], during: During) -> Result<(), String> {
+        let there = |number: &u32| (1..=self.slots.len() as u32).contains(number);
+        if during == During::Numbered {
+            let wrong = found.iter().find(|number| !there(number));
+            return wrong.map_or(Ok(()), |number| {
+                Err(format!("SEARCH found {number} of {} messages", self.slots.len()))
+            });
+        }
+        let known = self.uids();
+        let unknown: Vec<&u32> = found
+            .iter()
+            .filter(|uid| known.binary_search(uid).is_err())
+            .collect();
+        let fits = |uid: &u32| !self.gone.contains(uid) && self.place_of(*uid).is_some();
+        if let Some(uid) = unknown.iter().find(|uid| !fits(uid)) {
+            return Err(format!("UID SEARCH found {uid}, which was not there: {known:?}"));
+        }
+        let unread = self.slots.len() - known.len();
+        if unknown.len() > unread {
+            return Err(format!("UID SEARCH found {unknown:?}, and {unread} are unread"));
+        }
+        Ok(())
+    }
+
     /// The client changed flags with `.SILENT` and was told nothing: it works them out (RFC 9051 §6.4.6).
     pub fn work_out(&mut self, uid: u32, sign: char, flags: &[&str]) {
         let Some(known_here) = self.known.get_mut(&uid) else {
@@ -263,6 +290,9 @@ mod tests {
                 "* 2 FETCH (UID 6)",
                 "* 3 FETCH (UID 9)",
                 "* 2 EXPUNGE",
+                "* 3 EXISTS",
+                "* SEARCH 4 9 12",
+                "* 3 EXPUNGE",
                 "* 3 EXISTS",
             ],
         );
@@ -363,6 +393,30 @@ mod tests {
                 During::Other,
                 vec!["* 1 EXISTS", one, "* 1 FETCH (FLAGS () MODSEQ (9))"],
                 "did not",
+            ),
+            (
+                false,
+                During::Numbered,
+                vec!["* 1 EXISTS", "* SEARCH 1 2"],
+                "found 2 of 1",
+            ),
+            (
+                false,
+                During::Other,
+                vec!["* 1 EXISTS", one, "* SEARCH 5"],
+                "which was not there",
+            ),
+            (
+                false,
+                During::Other,
+                vec!["* 1 EXISTS", one, "* 1 EXPUNGE", "* 1 EXISTS", "* SEARCH 4"],
+                "which was not there",
+            ),
+            (
+                false,
+                During::Other,
+                vec!["* 2 EXISTS", one, "* SEARCH 4 5 6"],
+                "1 are unread",
             ),
             (
                 true,
