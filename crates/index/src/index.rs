@@ -77,6 +77,8 @@ pub(crate) struct Progress {
     pub(crate) bytes: AtomicU64,
     pub(crate) accounts_behind: AtomicU64,
     pub(crate) complete: AtomicBool,
+    /// the last notice of which everything was indexed
+    pub(crate) notices_done: AtomicU64,
 }
 
 /// What the index is doing.
@@ -94,7 +96,7 @@ pub struct Status {
     pub disk_bytes: u64,
     /// octets of columns, orders and links in memory
     pub memory_bytes: u64,
-    /// accounts that have something to be indexed
+    /// accounts that have something to be indexed; of those with mail that came a moment ago at least one is counted
     pub accounts_behind: u64,
     /// messages indexed since the start
     pub indexed: u64,
@@ -234,6 +236,7 @@ impl Index {
             fresh_bytes += unwritten.bytes();
         }
         let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let unheard = load(&self.progress.notices_done) < self.doors.store.notices();
         Status {
             complete: usable && self.progress.complete.load(Ordering::Relaxed),
             usable,
@@ -241,7 +244,7 @@ impl Index {
             segments,
             disk_bytes: self.place.bytes(),
             memory_bytes: (self.cache.lock().bytes() + self.orders.lock().bytes() + fresh_bytes) as u64,
-            accounts_behind: load(&self.progress.accounts_behind),
+            accounts_behind: load(&self.progress.accounts_behind).max(unheard.into()),
             indexed: load(&self.progress.messages),
         }
     }

@@ -91,6 +91,8 @@ impl Touched {
 struct Work {
     index: Arc<Index>,
     behind: BTreeMap<AccountId, Touched>,
+    /// the last notice that was heard
+    heard: u64,
     /// every account is to be looked at
     all: bool,
     /// the store is there
@@ -118,6 +120,7 @@ impl Work {
         Self {
             index,
             behind: BTreeMap::new(),
+            heard: 0,
             all: false,
             notices_come: true,
             failed: false,
@@ -188,6 +191,9 @@ impl Work {
         let left = self.behind.len() as u64;
         index.progress.accounts_behind.store(left, Ordering::Relaxed);
         if !self.failed && !self.all {
+            if self.behind.is_empty() {
+                index.progress.notices_done.store(self.heard, Ordering::Relaxed);
+            }
             self.completed();
         }
     }
@@ -289,6 +295,8 @@ impl Work {
     /// Everybody is behind until looked at.
     async fn everybody(&mut self) -> Result<(), Later> {
         self.began = Some(self.index.doors.clock.monotonic());
+        // What these notices tell, or told those who were not listening, is looked at now.
+        self.heard = self.heard.max(self.index.doors.store.notices());
         let accounts = self.sweep().await?;
         self.look_at(accounts);
         self.all = false;
@@ -329,6 +337,7 @@ impl Work {
     fn hear(&mut self, notice: Result<Notice, RecvError>) {
         match notice {
             Ok(notice) => {
+                self.heard = self.heard.max(notice.number);
                 let nothing = || Touched::Mailboxes(BTreeSet::new());
                 let touched = self.behind.entry(notice.account).or_insert_with(nothing);
                 touched.add(notice.mailboxes);

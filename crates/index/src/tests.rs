@@ -433,12 +433,21 @@ async fn in_step_within_a_moment_and_stopped_at_once() {
     let index = world.index();
     let (stopping, stop) = watch::channel(false);
     let running = tokio::spawn(Arc::clone(&index).run(stop));
-    while !index.status().complete {
-        tokio::task::yield_now().await;
+    while !index.status().complete || index.status().accounts_behind > 0 {
+        world.clock.advance(std::time::Duration::from_millis(50)).await;
     }
     let arrived = world.deliver(&message(1)).await.message;
-    while index.status().messages == 0 {
+    assert_eq!(index.status().accounts_behind, 1, "said at once, before it looks");
+    loop {
+        let status = index.status();
+        if status.messages > 0 {
+            break;
+        }
+        assert_eq!(status.accounts_behind, 1);
         world.clock.advance(std::time::Duration::from_millis(50)).await;
+    }
+    while index.status().accounts_behind > 0 {
+        tokio::task::yield_now().await;
     }
     let waited = world.clock.monotonic().0.as_millis();
     assert_eq!(

@@ -774,6 +774,8 @@ pub struct Changes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Notice {
+    /// notices are numbered from 1 in the order they are sent, since the store was opened
+    pub number: u64,
     pub account: AccountId,
     pub modseq: u64,
     /// the mailboxes touched; empty: unknown, look at all
@@ -888,6 +890,10 @@ pub trait Store: Send + Sync + 'static {
     fn admission(&self) -> Admission;
     /// Notices of commits, from now on.
     fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Notice>;
+
+    /// The number of the last notice. It is told before anybody is answered, the notice itself comes a moment later: whoever heard this
+    /// number has heard of everything that was acknowledged. Cheap.
+    fn notices(&self) -> u64;
 
     /// Counts the commits: whoever asks, then reads, and finds the same number later has missed nothing since. Cheap.
     fn commits(&self) -> u64;

@@ -1513,13 +1513,23 @@ async fn a_removed_account_is_gone_with_its_mail(store: &dyn Store) {
 async fn notices_follow_commits(store: &dyn Store) {
     begin(store).await;
     let mut notices = store.subscribe();
+    let before = store.notices();
     let accepted = deliver(store, 1, b"x").await.expect("accepted");
+    let acknowledged = store.notices();
+    assert!(acknowledged > before, "counted before anybody is answered");
+    let mut last = None;
     loop {
         // The notice of an earlier commit may still be on its way.
         let notice = notices.recv().await.expect("a notice");
         assert_eq!(notice.account, account(1));
+        assert!(
+            last.is_none_or(|last| notice.number == last + 1),
+            "numbered in order"
+        );
+        last = Some(notice.number);
         if notice.modseq >= accepted.placed[0].modseq {
             assert!(notice.mailboxes.is_empty() || notice.mailboxes.contains(&mailbox(1)));
+            assert_eq!(notice.number, acknowledged);
             break;
         }
     }

@@ -23,6 +23,7 @@ pub struct Model {
     claims: Mutex<(u64, HashMap<(QueueId, u32), u64>)>,
     staged: Arc<Mutex<HashMap<BlobId, Bytes>>>,
     notices: broadcast::Sender<Notice>,
+    last_notice: std::sync::atomic::AtomicU64,
     commits: std::sync::atomic::AtomicU64,
 }
 
@@ -84,6 +85,7 @@ impl Model {
             claims: Mutex::default(),
             staged: Arc::default(),
             notices: broadcast::channel(1024).0,
+            last_notice: std::sync::atomic::AtomicU64::new(0),
             commits: std::sync::atomic::AtomicU64::new(0),
         }
     }
@@ -120,7 +122,9 @@ impl Model {
         let everybody = batch.ops.iter().any(of_anyone);
         for (&account, &(modseq, _)) in &state.touched {
             // Nobody may be listening.
+            let last = self.last_notice.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
             let _ = self.notices.send(Notice {
+                number: last + 1,
                 account,
                 modseq,
                 mailboxes: Vec::new(),
@@ -1176,6 +1180,10 @@ impl Store for Model {
 
     fn subscribe(&self) -> broadcast::Receiver<Notice> {
         self.notices.subscribe()
+    }
+
+    fn notices(&self) -> u64 {
+        self.last_notice.load(std::sync::atomic::Ordering::Acquire)
     }
 
     fn commits(&self) -> u64 {

@@ -92,6 +92,7 @@ impl Ledger {
             let mut mailboxes: Vec<MailboxId> = mailboxes.into_iter().collect();
             mailboxes.sort_unstable();
             Notice {
+                number: 0,
                 account,
                 modseq,
                 mailboxes,

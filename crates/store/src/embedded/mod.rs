@@ -120,6 +120,7 @@ impl Embedded {
             staged: Staged::default(),
             space: Space::new(),
             notices: broadcast::channel(NOTICES).0,
+            last_notice: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             largest_id: AtomicU64::new(floor),
             layout,
@@ -298,6 +299,10 @@ impl Store for Embedded {
 
     fn subscribe(&self) -> broadcast::Receiver<Notice> {
         self.shared.notices.subscribe()
+    }
+
+    fn notices(&self) -> u64 {
+        self.shared.last_notice.load(Ordering::Acquire)
     }
 
     fn commits(&self) -> u64 {

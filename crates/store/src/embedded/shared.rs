@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub space: Space,
     pub ids: IdSource,
     pub notices: broadcast::Sender<Notice>,
+    /// the number of the last notice, told before anybody is answered
+    pub last_notice: AtomicU64,
     /// commits so far, counted when they are visible and before anybody is answered
     pub commits: AtomicU64,
     /// the largest identifier seen
@@ -56,6 +58,16 @@ impl Shared {
     /// What readers see may have changed.
     pub fn count_commit(&self) {
         self.commits.fetch_add(1, Ordering::Release);
+    }
+
+    /// Numbers these notices, which the writer sends next.
+    pub fn number(&self, notices: &mut [Notice]) {
+        let last = self.last_notice.load(Ordering::Relaxed);
+        for (notice, number) in notices.iter_mut().zip(last + 1..) {
+            notice.number = number;
+        }
+        self.last_notice
+            .store(last + notices.len() as u64, Ordering::Release);
     }
 
     /// An identifier is in use.

@@ -136,7 +136,8 @@ impl Writer {
         let replays = plants::replays(&jobs);
         match self.commit_group(&jobs) {
             Ok(results) => {
-                let (notices, claims, bodies) = self.ledger.committed();
+                let (mut notices, claims, bodies) = self.ledger.committed();
+                self.shared.number(&mut notices);
                 bodies
                     .into_iter()
                     .for_each(|blob| self.shared.staged.remove(blob));
