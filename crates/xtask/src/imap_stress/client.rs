@@ -813,11 +813,7 @@ impl Client {
         let Some((uids, set, prefix)) = self.some() else {
             return Ok(());
         };
-        let modseq = if self.seat.kind == Kind::Plain {
-            ""
-        } else {
-            " MODSEQ"
-        };
+        let modseq = self.modseq_item();
         let highest = self.open.as_ref().map_or(0, |open| open.highest);
         let command = match (self.seat.kind, self.chance.between(0, 4)) {
             (_, 0) => format!("{prefix}FETCH {set} (UID BODY.PEEK[HEADER.FIELDS (X-STRESS)])"),
@@ -890,8 +886,11 @@ impl Client {
     }
 
     fn close(&mut self) -> Done {
-        // CLOSE expunges what the client knows of: whoever is told at any time cannot say what that was.
+        // CLOSE expunges what the client was told of: whoever is told at any time cannot say what that was.
         let unselect = self.chance.between(0, 2) == 0 || self.seat.habit == Habit::Notify;
+        if !unselect {
+            self.catch_up()?;
+        }
         let Some(open) = &self.open else { return Ok(()) };
         if !unselect && !open.read_only {
             for uid in open.sight.uids() {
@@ -939,13 +938,34 @@ impl Client {
         Ok(())
     }
 
-    /// Reads what the client does not know yet: UIDs and flags of new messages, and which message each is.
+    /// Reads what the client does not know yet: UIDs and flags of new messages, and which message each is. Then nothing is left of
+    /// which it was told and whose UID it does not know.
     pub fn catch_up(&mut self) -> Done {
-        let modseq = if self.seat.kind == Kind::Plain {
-            ""
-        } else {
-            " MODSEQ"
-        };
+        loop {
+            self.read_new()?;
+            self.read_rest()?;
+            // Of more it may have been told with that.
+            if self
+                .open
+                .as_ref()
+                .and_then(|open| open.sight.first_unread())
+                .is_none()
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    const fn modseq_item(&self) -> &'static str {
+        match self.seat.kind {
+            Kind::Plain => "",
+            Kind::Condstore | Kind::Qresync => " MODSEQ",
+        }
+    }
+
+    /// UIDs of what is new, with flags and markers.
+    fn read_new(&mut self) -> Done {
+        let modseq = self.modseq_item();
         let began = Instant::now();
         for round in 0_u32.. {
             let unread = self.open.as_ref().and_then(|open| open.sight.first_unread());
@@ -967,6 +987,12 @@ impl Client {
                 self.must("NOOP", During::Other)?;
             }
         }
+        Ok(())
+    }
+
+    /// Tells all others what this client knows, and reads what nobody knows of that.
+    fn read_rest(&mut self) -> Done {
+        let modseq = self.modseq_item();
         let Some(open) = &self.open else { return Ok(()) };
         let place = |uid: u32| (self.seat.account, open.validity, uid);
         for uid in &open.sight.gone {
