@@ -70,7 +70,8 @@ cargo xtask COMMAND
   systemd                   the units of packaging/ under a real systemd, in a small machine of namespaces
   fuzz [--minutes N]        feed mutated bytes to every parser (also --seconds N, --target NAME)
   bench [quick]             measure, beside Debian's Postfix and Dovecot, and write bench/RESULTS.md (--rows ROW,ROW: only these;
-                            --essential; --messages N, --mailbox N, --queued N, --connections N; --binary PATH)
+                            --essential, or --cases BYTES:SESSIONS:MAILBOXES,…: these, only shown;
+                            --messages N, --mailbox N, --queued N, --connections N; --binary PATH)
   install                   only install the Debian packages that the tests use
 ";
 
@@ -134,7 +135,7 @@ fn dispatch(command: &str, args: &[String]) -> Outcome<Option<Summary>> {
         "bench" => bench::run(args)?,
         // Started by the benchmark, beside the servers it measures.
         "floor" => {
-            bench::serve_floor(std::path::Path::new(args.first().ok_or("floor DIR")?))?;
+            bench::serve_floor(args)?;
             return Ok(None);
         }
         // Started by the benchmark, inside its namespace.

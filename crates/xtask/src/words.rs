@@ -59,6 +59,7 @@ const COMMANDS: &[Takes] = &[
         "bench",
         &[
             "--rows",
+            "--cases",
             "--messages",
             "--mailbox",
             "--queued",

@@ -3,15 +3,20 @@
 //!
 //! One thread a connection. A message's octets are appended to one file; whoever finds no sync running syncs for all that have
 //! been appended (group commit), then everybody it covered answers `250`. No parsing, no index, no mailbox: `STATUS` counts `RCPT`s.
+//!
+//! With [`Work`] it keeps a processor busy for as long as a real server would: that tells how near to the floor such a server could come.
 
-use crate::report::Outcome;
+use crate::report::{Outcome, Stopwatch};
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 /// What all connections share.
 struct Floor {
@@ -19,6 +24,18 @@ struct Floor {
     state: Mutex<State>,
     synced: Condvar,
     counts: Mutex<HashMap<String, u64>>,
+    work: Work,
+    /// has the thread beside work for one message
+    beside: Mutex<Sender<()>>,
+}
+
+/// How long a processor is kept busy for each message.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Work {
+    /// before the sync, on the thread that answers
+    pub path_us: u64,
+    /// on another thread, while the answer is on its way
+    pub beside_us: u64,
 }
 
 #[derive(Default)]
@@ -34,7 +51,7 @@ struct State {
 }
 
 /// Serves until it is killed; prints `{"smtp":PORT,"imap":PORT}` first. `dir` gets the one file.
-pub fn serve(dir: &Path) -> Outcome<()> {
+pub fn serve(dir: &Path, work: Work) -> Outcome<()> {
     std::fs::create_dir_all(dir)?;
     let file = File::create(dir.join("floor"))?;
     // The log that a real server reuses is there already; growing is not what is measured.
@@ -43,7 +60,11 @@ pub fn serve(dir: &Path) -> Outcome<()> {
         file.write_all_at(&block, at << 20)?;
     }
     file.sync_all()?;
+    let (beside, messages) = channel();
+    std::thread::spawn(move || messages.iter().for_each(|()| busy(work.beside_us)));
     let floor = Arc::new(Floor {
+        work,
+        beside: Mutex::new(beside),
         file,
         state: Mutex::default(),
         synced: Condvar::new(),
@@ -107,7 +128,12 @@ fn speak_smtp(mut stream: TcpStream, floor: &Floor) -> std::io::Result<()> {
                 stream.write_all(replies.as_bytes())?;
                 replies.clear();
                 read_message(&mut reader, &mut message)?;
+                busy(floor.work.path_us);
                 floor.commit(&message)?;
+                if floor.work.beside_us > 0 {
+                    let beside = floor.beside.lock().expect("no thread panics while it sends");
+                    beside.send(()).expect("the thread beside lives as long");
+                }
                 let mut counts = floor.counts.lock().expect("no thread panics while it counts");
                 for recipient in recipients.drain(..) {
                     *counts.entry(recipient).or_default() += 1;
@@ -118,6 +144,14 @@ fn speak_smtp(mut stream: TcpStream, floor: &Floor) -> std::io::Result<()> {
             "QUIT" => return stream.write_all(b"221 bye\r\n"),
             _ => replies.push_str("250 ok\r\n"),
         }
+    }
+}
+
+/// Keeps this processor busy.
+fn busy(us: u64) {
+    let started = Stopwatch::start();
+    while started.elapsed() < Duration::from_micros(us) {
+        std::hint::spin_loop();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Durable inbound until visible over IMAP, both servers alternately.
 
 use super::Options;
+use super::floor::{self, Work};
 use super::lab::{Lab, median};
 use super::peer::{self, Peer};
 use super::results::{Goal, Results};
@@ -8,6 +9,7 @@ use crate::demo::Demo;
 use crate::report::Outcome;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Stdio};
 
 /// Messages of the run that finds out how fast a server is.
@@ -119,12 +121,25 @@ struct Floor {
     imap: u64,
 }
 
+/// The floor as it is started: its directory, then the work for a message on its path and beside it, in microseconds.
+pub fn serve_floor(args: &[String]) -> Outcome<()> {
+    let [dir, path_us, beside_us] = args else {
+        return Err("floor DIR PATH_US BESIDE_US".into());
+    };
+    let work = Work {
+        path_us: path_us.parse()?,
+        beside_us: beside_us.parse()?,
+    };
+    floor::serve(Path::new(dir), work)
+}
+
 impl Floor {
-    fn start(lab: &Lab) -> Outcome<Self> {
+    fn start(lab: &Lab, name: &str, work: Work) -> Outcome<Self> {
         let mut command = lab.inside_group("floor", &std::env::current_exe()?)?;
         command
             .arg("floor")
-            .arg(lab.dir("floor"))
+            .arg(lab.dir(name))
+            .args([work.path_us.to_string(), work.beside_us.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         let mut child = command.spawn()?;
@@ -189,7 +204,7 @@ struct Figures {
 pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()> {
     let demo = lab.hearthpost("inbound", 100)?;
     let _peer = Peer::start(lab, 100)?;
-    let floor = Floor::start(lab)?;
+    let floor = Floor::start(lab, "floor", Work::default())?;
     let targets = [
         Target::hearthpost(lab, &demo)?,
         Target::peer(lab),
@@ -198,6 +213,65 @@ pub fn compare(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<(
     for case in cases(options) {
         let figures = measure(lab, options, &targets, case)?;
         record(results, case, &figures);
+    }
+    Ok(())
+}
+
+/// What a message takes of our processor time outside of the store, in front of its `250` (bench/accepting.md, "The time line of one
+/// acceptance": to the `354`, to the message's end, the batch, the answer).
+const PATH_US: u64 = 34;
+/// The store's part: statements, frames, locks, claims.
+const STORE_US: u64 = 61;
+
+/// How near to the floor a server could come that does on its path only what ours does outside of the store: one message of 4 KB at a
+/// time. Once with the store's part beside, as behind a log that takes nothing but its sync; once with all of it on the path.
+pub fn bound(lab: &Lab, options: &Options, results: &mut Results) -> Outcome<()> {
+    let case = Case {
+        size: 4096,
+        sessions: 1,
+        mailboxes: 1,
+    };
+    let work = |path_us, beside_us| Work { path_us, beside_us };
+    let demo = lab.hearthpost("bound", 100)?;
+    let kinds = [
+        ("a server that only answers and syncs", work(0, 0)),
+        (
+            "the same with our path, the store's part beside it",
+            work(PATH_US, STORE_US),
+        ),
+        (
+            "the same with our path and the store's part on it",
+            work(PATH_US + STORE_US, 0),
+        ),
+    ];
+    let mut floors = Vec::new();
+    for (at, (_, work)) in kinds.iter().enumerate() {
+        floors.push(Floor::start(lab, &format!("floor-{at}"), *work)?);
+    }
+    let mut targets: Vec<Target> = floors.iter().map(|floor| Target::floor(lab, floor)).collect();
+    targets.push(Target::hearthpost(lab, &demo)?);
+    let mut sizes = Vec::new();
+    for target in &targets {
+        sizes.push(trial(lab, options, target, case)?);
+    }
+    let (mut rates, mut syncs) = (vec![Vec::new(); targets.len()], Vec::new());
+    for _ in 0..options.runs {
+        for ((target, size), rates) in targets.iter().zip(&sizes).zip(&mut rates) {
+            syncs.push(lab.sync_ms()?);
+            rates.push(target.run(lab, case, *size)?.per_s);
+        }
+    }
+    let sync_ms = median(syncs);
+    let names = kinds.iter().map(|(name, _)| *name).chain(["Hearthpost"]);
+    for (name, rates) in names.zip(rates) {
+        let per_s = median(rates);
+        let share = per_s * sync_ms / 1e3;
+        results.own(
+            format!("share of sessions ÷ sync, {name}"),
+            share,
+            format!("{:.0} % ({per_s:.0}/s at {sync_ms:.2} ms)", share * 100.0),
+            None,
+        );
     }
     Ok(())
 }
@@ -261,7 +335,8 @@ fn cases(options: &Options) -> Vec<Case> {
                     4096 => mailboxes == 100 || sessions == 1,
                     _ => mailboxes == 100 && sessions == 10,
                 };
-                if !options.essential || essential {
+                let named = options.cases.contains(&[size, sessions, mailboxes]);
+                if named || (options.cases.is_empty() && (!options.essential || essential)) {
                     cases.push(Case {
                         size,
                         sessions,

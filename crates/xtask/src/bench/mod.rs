@@ -1,10 +1,12 @@
-//! `cargo xtask bench [quick] [--essential] [--rows inbound,sending,msgauth,signing,alone,calls,idle,start,memory,history,profile,imap,imap-alone,imap-idle,imap-million] [--messages N] [--mailbox N] [--queued N] [--connections N] [--binary PATH]`
+//! `cargo xtask bench [quick] [--essential] [--cases BYTES:SESSIONS:MAILBOXES,…] [--rows inbound,sending,msgauth,signing,alone,calls,idle,start,memory,history,profile,imap,imap-alone,imap-idle,imap-million,bound] [--messages N] [--mailbox N] [--queued N] [--connections N] [--binary PATH]`
 //!
 //! Measures the release build beside Debian's Postfix and Dovecot, alternately in the same run, in a network namespace of
 //! its own, and writes each row into its section of `bench/RESULTS.md`: every goal beside its figure, met or not. The load comes from the shared load
 //! generator (`mailbench/mailbench.py`) when it is there; without it the comparison is skipped aloud.
 //!
-//! `--essential` leaves out the less telling combinations of size, sessions and mailboxes.
+//! `--essential` leaves out the less telling combinations of size, sessions and mailboxes; `--cases 102400:1:100` takes only those it
+//! names, and shows them without writing: a section of the page holds what one run measured.
+//! `bound` tells how near to a server that only answers and syncs one could come that does the rest beside. It is measured only when named.
 //! `imap-idle` (10,000 sessions) and `imap-million` (a mailbox of `--messages`) take long: they are measured only when named.
 //! `quick` takes 3 runs of at least 2 s of the rows that matter most; the full form 5 runs of at least 5 s of every row.
 
@@ -28,7 +30,7 @@ use lab::Lab;
 use results::Results;
 
 pub use auth::inside as auth_inside;
-pub use floor::serve as serve_floor;
+pub use inbound::serve_floor;
 pub use lab::status_kib;
 pub use sending::inside as sending_inside;
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ pub struct Options {
     pub run_s: f64,
     /// Only the combinations that matter most.
     pub essential: bool,
+    /// Only these combinations of octets, sessions and mailboxes, if any are named.
+    pub cases: Vec<[usize; 3]>,
     /// Short.
     pub quick: bool,
     /// Messages in the store for the start-up row.
@@ -72,6 +76,7 @@ const ROWS: &[&str] = &[
     "imap-alone",
     "imap-idle",
     "imap-million",
+    "bound",
 ];
 
 impl Options {
@@ -97,7 +102,9 @@ impl Options {
         if let Some(unknown) = rows.iter().find(|row| !ROWS.contains(&row.as_str())) {
             return Err(format!("no such row: {unknown}; there are {}", ROWS.join(", ")).into());
         }
+        let cases = value("--cases").map(|list| list.split(',').map(case).collect::<Outcome<_>>());
         Ok(Self {
+            cases: cases.transpose()?.unwrap_or_default(),
             runs: if quick { 3 } else { 5 },
             run_s: if quick { 2.0 } else { 5.0 },
             essential: quick || args.iter().any(|arg| arg == "--essential"),
@@ -114,6 +121,12 @@ impl Options {
     fn wants(&self, row: &str) -> bool {
         self.rows.iter().any(|wanted| wanted == row)
     }
+}
+
+fn case(text: &str) -> Outcome<[usize; 3]> {
+    let numbers: Option<Vec<usize>> = text.split(':').map(|number| number.parse().ok()).collect();
+    let case = numbers.and_then(|numbers| numbers.try_into().ok());
+    case.ok_or_else(|| format!("--cases wants BYTES:SESSIONS:MAILBOXES, not {text}").into())
 }
 
 /// A row: its name, and what measures it.
@@ -135,9 +148,10 @@ const MEASURES: &[Row] = &[
     ("imap-alone", imap_scale::alone),
     ("imap-idle", imap_scale::idle),
     ("imap-million", imap_scale::million),
+    ("bound", inbound::bound),
 ];
 /// Rows that take long: only when they are named.
-const LARGE: &[&str] = &["imap-idle", "imap-million"];
+const LARGE: &[&str] = &["imap-idle", "imap-million", "bound"];
 
 /// Measures and writes the results; a row that cannot be measured is a failure, a goal that is not met is not.
 pub fn run(args: &[String]) -> Outcome<Summary> {
@@ -163,7 +177,11 @@ pub fn run(args: &[String]) -> Outcome<Summary> {
                 ));
             }
         }
-        results.write()?;
+        if options.cases.is_empty() {
+            results.write()?;
+        } else {
+            println!("{}", results.section());
+        }
         let goals = results.goals();
         (met, missed) = (met + goals.0, missed + goals.1);
     }

@@ -177,6 +177,16 @@ impl Results {
 
     /// Writes the row's section of the page.
     pub fn write(&self) -> Outcome<()> {
+        let page = tree::root().join(PAGE);
+        let before = std::fs::read_to_string(&page).unwrap_or_default();
+        Ok(std::fs::write(
+            page,
+            with_section(&before, self.row, &self.section()),
+        )?)
+    }
+
+    /// The section as text.
+    pub fn section(&self) -> String {
         let mut out = self.head.clone();
         let peer = self.peer;
         out.push_str(&format!(
@@ -198,9 +208,7 @@ impl Results {
         for remark in &self.remarks {
             out.push_str(&format!("\n{remark}\n"));
         }
-        let page = tree::root().join(PAGE);
-        let before = std::fs::read_to_string(&page).unwrap_or_default();
-        Ok(std::fs::write(page, with_section(&before, self.row, &out))?)
+        out
     }
 }
 
