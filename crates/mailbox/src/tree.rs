@@ -82,14 +82,16 @@ pub(crate) struct Trees {
 
 impl Trees {
     /// The tree, if nothing was committed since it was read.
-    pub(crate) fn get(&self, account: AccountId, commits: u64) -> Option<Arc<Tree>> {
+    pub(crate) fn get(&self, account: AccountId, commits: Option<u64>) -> Option<Arc<Tree>> {
+        let commits = commits?;
         let kept = self.kept.lock();
         let (at, tree) = kept.get(&account)?;
         (*at == commits).then(|| Arc::clone(tree))
     }
 
-    /// Keeps a tree that was read after `commits` were counted.
-    pub(crate) fn keep(&self, account: AccountId, commits: u64, tree: &Arc<Tree>) {
+    /// Keeps a tree that was read after `commits` were counted; not one that was read while a commit was under way.
+    pub(crate) fn keep(&self, account: AccountId, commits: Option<u64>, tree: &Arc<Tree>) {
+        let Some(commits) = commits else { return };
         let mut kept = self.kept.lock();
         if kept.len() >= TREES {
             kept.retain(|_, (at, _)| *at == commits);

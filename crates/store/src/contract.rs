@@ -895,8 +895,9 @@ pub trait Store: Send + Sync + 'static {
     /// number has heard of everything that was acknowledged. Cheap.
     fn notices(&self) -> u64;
 
-    /// Counts the commits: whoever asks, then reads, and finds the same number later has missed nothing since. Cheap.
-    fn commits(&self) -> u64;
+    /// Counts the commits: whoever asks, then reads, and finds the same number later has missed nothing since. `None` while a commit
+    /// is under way: others may see it already or not yet, so what is read then is not to be kept. Cheap.
+    fn commits(&self) -> Option<u64>;
 
     /// All mailboxes of an account.
     fn mailboxes(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MailboxRow>>>;

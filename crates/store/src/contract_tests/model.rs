@@ -132,6 +132,8 @@ impl Model {
             });
         }
         *held = state;
+        // Nobody sees it before the lock is let go.
+        self.commits.fetch_add(1, std::sync::atomic::Ordering::Release);
         Ok(Receipt { results })
     }
 }
@@ -1169,9 +1171,7 @@ impl Store for Model {
     }
 
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Durable<Receipt>>> {
-        let done = self.run(&batch).map(Durable::synced);
-        self.commits.fetch_add(1, std::sync::atomic::Ordering::Release);
-        ready(done)
+        ready(self.run(&batch).map(Durable::synced))
     }
 
     fn admission(&self) -> Admission {
@@ -1186,8 +1186,8 @@ impl Store for Model {
         self.last_notice.load(std::sync::atomic::Ordering::Acquire)
     }
 
-    fn commits(&self) -> u64 {
-        self.commits.load(std::sync::atomic::Ordering::Acquire)
+    fn commits(&self) -> Option<u64> {
+        Some(self.commits.load(std::sync::atomic::Ordering::Acquire))
     }
 
     fn mailboxes(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MailboxRow>>> {

@@ -305,8 +305,8 @@ impl Store for Embedded {
         self.shared.last_notice.load(Ordering::Acquire)
     }
 
-    fn commits(&self) -> u64 {
-        self.shared.commits.load(Ordering::Acquire)
+    fn commits(&self) -> Option<u64> {
+        self.shared.commits()
     }
 
     fn mailboxes(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<MailboxRow>>> {

@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub notices: broadcast::Sender<Notice>,
     /// the number of the last notice, told before anybody is answered
     pub last_notice: AtomicU64,
-    /// commits so far, counted when they are visible and before anybody is answered
+    /// twice the commits so far, and one more while one is under way: see [`Shared::commits`]
     pub commits: AtomicU64,
     /// the largest identifier seen
     pub largest_id: AtomicU64,
@@ -55,9 +55,23 @@ impl Shared {
         result
     }
 
-    /// What readers see may have changed.
-    pub fn count_commit(&self) {
-        self.commits.fetch_add(1, Ordering::Release);
+    /// From here on readers may see what is being committed. Only the writer says so.
+    pub fn commit_begins(&self) {
+        let counted = self.commits.load(Ordering::SeqCst);
+        // Odd in any case, also when a commit before never ended.
+        self.commits.store((counted + 1) | 1, Ordering::SeqCst);
+    }
+
+    /// Readers see it, or never will.
+    pub fn commit_ended(&self) {
+        let counted = self.commits.load(Ordering::SeqCst);
+        self.commits.store((counted | 1) + 1, Ordering::SeqCst);
+    }
+
+    /// Counts them. `None` between [`Shared::commit_begins`] and [`Shared::commit_ended`]: a commit is seen before it can be counted.
+    pub fn commits(&self) -> Option<u64> {
+        let counted = self.commits.load(Ordering::SeqCst);
+        counted.is_multiple_of(2).then_some(counted)
     }
 
     /// Numbers these notices, which the writer sends next.

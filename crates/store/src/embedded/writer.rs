@@ -167,8 +167,9 @@ impl Writer {
     fn commit_group(&mut self, jobs: &[Job]) -> std::result::Result<Vec<Result<Receipt>>, Failed> {
         let now = self.shared.now();
         let conn = self.conn.as_ref().ok_or_else(closed)?;
+        self.shared.commit_begins();
         let ended = commit_jobs(conn, &mut self.ledger, &self.shared, now, jobs);
-        self.shared.count_commit();
+        self.shared.commit_ended();
         if ended.is_err() {
             if !conn.is_autocommit() {
                 // When even this fails the connection is opened anew before the next write.
@@ -228,8 +229,9 @@ impl Writer {
     pub fn transaction<T>(&mut self, step: impl FnOnce(&Connection, &mut Ledger) -> Result<T>) -> Result<T> {
         self.ensure_trust()?;
         let conn = self.conn.as_ref().ok_or_else(|| closed().error)?;
+        self.shared.commit_begins();
         let ended = upkeep_transaction(conn, &mut self.ledger, step);
-        self.shared.count_commit();
+        self.shared.commit_ended();
         match ended {
             Ok(done) => {
                 self.ledger.committed();

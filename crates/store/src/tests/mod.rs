@@ -1,6 +1,7 @@
 //! Tests of the embedded backend.
 
 mod contract;
+mod counted;
 mod crash;
 mod disk;
 mod flips;
