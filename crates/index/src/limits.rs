@@ -13,8 +13,8 @@ pub const MESSAGE_WORD_BYTES: usize = 1 << 20;
 pub const MESSAGE_BYTES: u64 = 32 << 20;
 /// Octets of the message bodies in memory while a batch is indexed, unless one message alone is larger.
 pub const BATCH_BYTES: u64 = 8 << 20;
-/// Octets of a body up to which it is read together with others.
-pub const TOGETHER_BYTES: u64 = 64 << 10;
+/// Octets of a body up to which it is read together with others, in one question to the store: what the store reads at once.
+pub const TOGETHER_BYTES: u64 = 1 << 20;
 /// Messages in one segment.
 pub const SEGMENT_MESSAGES: usize = 8192;
 /// Octets of all columns of a segment, unpacked; a merge does not go beyond.
