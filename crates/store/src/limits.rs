@@ -36,6 +36,10 @@ pub const READ_QUEUE: usize = 65_536;
 pub const READ_BODY_BYTES: u64 = 1 << 20;
 /// Bytes of a large body in one checksummed chunk, and in one write.
 pub const CHUNK_BYTES: usize = 64 * 1024;
+/// Blank packs made at a time, each an empty file that is kept open.
+pub const BLANK_PACKS: usize = 64;
+/// More blank packs are made when fewer than this are left.
+pub const BLANK_PACKS_LOW: usize = 16;
 /// Bytes of a pack that are read at once when the bodies of many messages are; each reader keeps a buffer of that size.
 pub const SPAN_BYTES: u64 = 128 * 1024;
 /// A pack the settler makes is closed at this size.

@@ -11,11 +11,15 @@ use tokio::task::spawn_blocking;
 use world::clock::BoxFuture;
 
 use crate::contract::{Body, BodyPlace, BodyStage, INLINE_BODY_BYTES, Result, Staged, StoreError};
+use crate::embedded::blanks::Blank;
 use crate::embedded::faults::io_at;
 use crate::embedded::layout::open_private;
 use crate::embedded::pack::{self, Codec, RECORD_HEADER_BYTES, Record};
 use crate::embedded::shared::{Release, Shared};
 use crate::limits::CHUNK_BYTES;
+
+/// Where the first chunk begins in the pack.
+const FIRST_CHUNK: u64 = (pack::HEADER_BYTES + RECORD_HEADER_BYTES) as u64;
 
 /// Bytes collected before they are written, in whole chunks.
 const WRITE_BYTES: usize = 4 * CHUNK_BYTES;
@@ -32,6 +36,8 @@ pub(crate) struct Stage {
 struct Spill {
     shared: Arc<Shared>,
     file: File,
+    /// the blank pack that it lies in; otherwise it lies in `staging/` and becomes a pack by its own name
+    blank: Option<u64>,
     blob: u64,
     hasher: blake3::Hasher,
     size: u64,
@@ -101,14 +107,17 @@ impl BodyStage for Stage {
             let published = spawn_blocking(move || -> Result<_> {
                 let release = Release {
                     shared: Arc::downgrade(&shared),
-                    pack: blob.raw(),
+                    blob: blob.raw(),
                 };
-                let mut spill = Spill::go_on(spill, shared, blob.raw())?;
-                spill.append(&rest)?;
-                let (size_bytes, hash) = spill.publish()?;
+                let spill = Spill::go_on(spill, shared, blob.raw())?;
+                let (size_bytes, hash) = spill.publish(&rest)?;
                 Ok((size_bytes, hash, Staged::with(release)))
             });
             let (size_bytes, hash, staged) = published.await.map_err(stopped)??;
+            if self.shared.blanks.are_wanted() {
+                let shared = Arc::clone(&self.shared);
+                drop(spawn_blocking(move || shared.blanks.make(&shared)));
+            }
             Ok(Body {
                 blob,
                 size_bytes,
@@ -130,38 +139,57 @@ impl Spill {
     }
 
     fn create(shared: Arc<Shared>, blob: u64) -> Result<Self> {
-        let file = open_private(&shared.layout.staged(blob)).map_err(io_at("staging"))?;
-        let end = (pack::HEADER_BYTES + RECORD_HEADER_BYTES) as u64;
+        let (file, blank) = match shared.blanks.take() {
+            Some(Blank { pack, file }) => (file, Some(pack)),
+            None => {
+                let staged = open_private(&shared.layout.staged(blob)).map_err(io_at("staging"))?;
+                (staged, None)
+            }
+        };
         Ok(Self {
             shared,
             file,
+            blank,
             blob,
             hasher: blake3::Hasher::new(),
             size: 0,
             chunks: 0,
-            end,
+            end: FIRST_CHUNK,
             published: false,
         })
     }
 
-    /// Appends bytes; only the last call may bring a part of a chunk.
+    /// Appends whole chunks.
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut out = Vec::with_capacity(bytes.len() + 16 * bytes.len().div_ceil(CHUNK_BYTES));
+        let out = self.chunks_of(bytes, Vec::new());
+        self.write(&out, self.end)?;
+        self.end += out.len() as u64;
+        Ok(())
+    }
+
+    /// The next chunks, behind `out`.
+    fn chunks_of(&mut self, bytes: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+        out.reserve_exact(bytes.len() + 16 * bytes.len().div_ceil(CHUNK_BYTES));
         for chunk in bytes.chunks(CHUNK_BYTES) {
             pack::push_chunk(&mut out, self.blob, self.chunks, chunk);
             self.chunks += 1;
         }
         self.hasher.update(bytes);
         self.size += bytes.len() as u64;
-        self.file
-            .write_all_at(&out, self.end)
-            .map_err(|error| self.failed(&error))?;
-        self.end += out.len() as u64;
-        Ok(())
+        out
     }
 
-    /// Header, sync, name, sync of the directory: from here on the body outlives a power cut.
-    fn publish(mut self) -> Result<(u64, [u8; 32])> {
+    fn write(&self, octets: &[u8], at: u64) -> Result<()> {
+        let written = self.file.write_all_at(octets, at);
+        written.map_err(|error| self.failed(&error))
+    }
+
+    /// The rest and the header, a sync, and unless it has a name, that and a sync of the directory: from here on the body outlives a
+    /// power cut.
+    fn publish(mut self, rest: &[u8]) -> Result<(u64, [u8; 32])> {
+        let whole = self.end == FIRST_CHUNK;
+        let room = vec![0; if whole { FIRST_CHUNK as usize } else { 0 }];
+        let mut out = self.chunks_of(rest, room);
         let hash = *self.hasher.finalize().as_bytes();
         let stored = pack::raw_stored_bytes(self.size);
         let record = Record {
@@ -171,22 +199,35 @@ impl Spill {
             stored,
             hash,
         };
-        let mut head = pack::header(self.blob).to_vec();
-        head.extend_from_slice(&record.encode());
-        self.file
-            .write_all_at(&head, 0)
-            .map_err(|error| self.failed(&error))?;
+        let pack = self.blank.unwrap_or(self.blob);
+        let head = [&pack::header(pack)[..], &record.encode()].concat();
+        if whole {
+            out[..head.len()].copy_from_slice(&head);
+            self.write(&out, 0)?;
+            self.end = out.len() as u64;
+        } else {
+            self.write(&out, self.end)?;
+            self.end += out.len() as u64;
+            self.write(&head, 0)?;
+        }
         self.file.sync_data().map_err(|error| self.failed(&error))?;
-        self.shared.staged.add(self.blob, self.end, self.shared.now());
-        self.published = true;
-        let published = self.shared.layout.publish_pack(self.blob);
-        if let Err(error) = published {
-            self.shared.staged.remove(self.blob);
-            let _ = fs::remove_file(self.shared.layout.pack(self.blob));
-            self.published = false;
+        self.name(pack)?;
+        Ok((self.size, hash))
+    }
+
+    /// Counts it as staged, under a name that is durable.
+    fn name(&mut self, pack: u64) -> Result<()> {
+        let (shared, now) = (&self.shared, self.shared.now());
+        shared.staged.add(self.blob, pack, self.end, now);
+        if self.blank.is_some() {
+            shared.blanks.forget(pack);
+        } else if let Err(error) = shared.layout.publish_pack(pack) {
+            shared.staged.remove(self.blob);
+            let _ = fs::remove_file(shared.layout.pack(pack));
             return Err(error);
         }
-        Ok((self.size, hash))
+        self.published = true;
+        Ok(())
     }
 
     fn failed(&self, error: &std::io::Error) -> StoreError {
@@ -200,9 +241,17 @@ impl Spill {
 
 impl Drop for Spill {
     fn drop(&mut self) {
-        if !self.published {
-            // What cannot be removed now is removed at the next start.
-            let _ = fs::remove_file(self.shared.layout.staged(self.blob));
+        if self.published {
+            return;
+        }
+        let layout = &self.shared.layout;
+        let path = self
+            .blank
+            .map_or_else(|| layout.staged(self.blob), |pack| layout.pack(pack));
+        // What cannot be removed now is removed at the next start.
+        let _ = fs::remove_file(path);
+        if let Some(pack) = self.blank {
+            self.shared.blanks.forget(pack);
         }
     }
 }

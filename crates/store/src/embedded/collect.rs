@@ -95,8 +95,8 @@ impl Inner {
             kept_ms
         };
         let limit = UnixMs(now.0.saturating_sub(kept_ms));
-        for pack in self.shared.staged.abandoned(limit) {
-            self.shared.staged.remove(pack);
+        for (blob, pack) in self.shared.staged.abandoned(limit) {
+            self.shared.staged.remove(blob);
             // On the writer's thread, so that no commit is just taking it.
             let shared = Arc::clone(&self.shared);
             self.slice(move |conn, _| {
@@ -123,8 +123,10 @@ impl Inner {
             else {
                 continue;
             };
-            // In this order: a body's row is committed before it leaves the list of staged ones.
-            if self.shared.staged.contains(pack) || is_known_pack(&reader.conn, pack)? {
+            // In this order: a blank is staged before it leaves the list of blanks, and a body's row is committed before that
+            // leaves the list of staged ones.
+            let in_use = self.shared.blanks.contains(pack) || self.shared.staged.holds(pack);
+            if in_use || is_known_pack(&reader.conn, pack)? {
                 continue;
             }
             fs::remove_file(entry.path()).map_err(failed)?;
@@ -136,6 +138,7 @@ impl Inner {
     /// Rows of packs without live records go first, then the files: a crash between leaves a leftover (row C14).
     fn remove_empty_packs(&self) -> Result<u64> {
         let empty: Vec<u64> = {
+            let staged = self.shared.staged.packs();
             let reader = self.reader()?;
             let mut statement = reader
                 .conn
@@ -146,7 +149,7 @@ impl Inner {
             packs
                 .into_iter()
                 .map(uint)
-                .filter(|pack| !self.shared.staged.contains(*pack))
+                .filter(|pack| !staged.contains(pack))
                 .collect()
         };
         let mut removed = 0;

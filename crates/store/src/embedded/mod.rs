@@ -11,6 +11,7 @@
 //! Nothing at opening depends on how much mail there is.
 
 mod apply;
+mod blanks;
 mod bodies;
 mod checkpoint;
 mod claims;
@@ -66,6 +67,7 @@ pub use line::is_writing_here;
 pub use options::Options;
 pub use upkeep::{Collected, Scrubbed, Settled};
 
+use blanks::Blanks;
 use bodies::Stage;
 use checkpoint::CheckpointCall;
 use claims::Claims;
@@ -118,6 +120,7 @@ impl Embedded {
             ids: IdSource::new(Arc::clone(&options.clock), STORE_NODE, floor),
             claims: Claims::default(),
             staged: Staged::default(),
+            blanks: Blanks::default(),
             space: Space::new(),
             notices: broadcast::channel(NOTICES).0,
             last_notice: AtomicU64::new(0),
@@ -169,6 +172,7 @@ impl Embedded {
         self.checkpoint.close();
         self.line.close();
         self.readers.close();
+        self.shared.blanks.close(&self.shared.layout);
         let threads: Vec<JoinHandle<()>> = self.threads.lock().drain(..).collect();
         if threads.is_empty() {
             return;
@@ -189,6 +193,12 @@ impl Embedded {
 }
 
 impl Embedded {
+    /// Blank packs at hand.
+    #[cfg(test)]
+    pub(crate) fn blanks(&self) -> usize {
+        self.shared.blanks.ready()
+    }
+
     /// Commits on this thread: a lone committer is spared two changes of threads, which cost more than the commit's own work.
     fn commit_here(&self, jobs: Vec<Job>) {
         let clock = &self.shared.options.clock;

@@ -246,7 +246,9 @@ impl<'a> PackWriter<'a> {
         }
         self.write_held()?;
         self.file.sync_data().map_err(io_at("staging"))?;
-        self.shared.staged.add(self.pack, self.written, self.shared.now());
+        self.shared
+            .staged
+            .add(self.pack, self.pack, self.written, self.shared.now());
         if let Err(error) = self.shared.layout.publish_pack(self.pack) {
             self.shared.staged.remove(self.pack);
             return Err(error);

@@ -1,6 +1,6 @@
 //! What the threads of one store share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +12,7 @@ use world::clock::UnixMs;
 use world::ids::IdSource;
 
 use crate::contract::{Notice, Result, StoreError};
+use crate::embedded::blanks::Blanks;
 use crate::embedded::claims::Claims;
 use crate::embedded::layout::Layout;
 use crate::embedded::options::Options;
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub layout: Layout,
     pub claims: Claims,
     pub staged: Staged,
+    pub blanks: Blanks,
     pub space: Space,
     pub ids: IdSource,
     pub notices: broadcast::Sender<Notice>,
@@ -96,13 +98,14 @@ impl Shared {
 }
 
 /// Large bodies that are on the disk but belong to no row yet, and packs being made: what upkeep must not take for
-/// leftovers.
+/// leftovers. By the body's name, or the pack's where it holds many.
 #[derive(Default)]
 pub(crate) struct Staged {
     files: Mutex<HashMap<u64, StagedFile>>,
 }
 
 struct StagedFile {
+    pack: u64,
     size_bytes: u64,
     since: UnixMs,
     /// a commit tried to take it: a row may know it, whatever became of the commit
@@ -112,7 +115,7 @@ struct StagedFile {
 /// Whoever drops this needs the staged body no more.
 pub(crate) struct Release {
     pub shared: Weak<Shared>,
-    pub pack: u64,
+    pub blob: u64,
 }
 
 impl Drop for Release {
@@ -120,63 +123,69 @@ impl Drop for Release {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
-        if shared.staged.give_up(self.pack) {
+        if let Some(pack) = shared.staged.give_up(self.blob) {
             // What cannot be removed now is a leftover of the next start.
-            let _ = fs::remove_file(shared.layout.pack(self.pack));
+            let _ = fs::remove_file(shared.layout.pack(pack));
         }
     }
 }
 
 impl Staged {
-    /// A file is about to get its name in `packs/`.
-    pub fn add(&self, pack: u64, size_bytes: u64, since: UnixMs) {
+    /// A body lies whole in a pack that has its name in `packs/`, or is about to get it.
+    pub fn add(&self, blob: u64, pack: u64, size_bytes: u64, since: UnixMs) {
         let file = StagedFile {
+            pack,
             size_bytes,
             since,
             entered: false,
         };
-        self.files.lock().insert(pack, file);
+        self.files.lock().insert(blob, file);
     }
 
-    /// A commit is about to take it. Its size, while it belongs to no row.
-    pub fn enter(&self, pack: u64) -> Option<u64> {
+    /// A commit is about to take it. Its pack and that file's size, while it belongs to no row.
+    pub fn enter(&self, blob: u64) -> Option<(u64, u64)> {
         let mut files = self.files.lock();
-        let file = files.get_mut(&pack)?;
+        let file = files.get_mut(&blob)?;
         file.entered = true;
-        Some(file.size_bytes)
+        Some((file.pack, file.size_bytes))
     }
 
-    /// Nobody will commit it any more. Whether its file can go at once; one that a commit tried to take is looked at by the
+    /// Nobody will commit it any more. The pack whose file can go at once; one that a commit tried to take is looked at by the
     /// next round of the collector.
-    pub fn give_up(&self, pack: u64) -> bool {
+    pub fn give_up(&self, blob: u64) -> Option<u64> {
         let mut files = self.files.lock();
-        match files.get_mut(&pack) {
+        match files.get_mut(&blob) {
             Some(file) if file.entered => {
                 file.since = UnixMs(0);
-                false
+                None
             }
-            Some(_) => files.remove(&pack).is_some(),
-            None => false,
+            _ => files.remove(&blob).map(|file| file.pack),
         }
     }
 
     /// It belongs to a row now, or is gone.
-    pub fn remove(&self, pack: u64) {
-        self.files.lock().remove(&pack);
+    pub fn remove(&self, blob: u64) {
+        self.files.lock().remove(&blob);
     }
 
-    /// Whether it is waiting for its row.
-    pub fn contains(&self, pack: u64) -> bool {
-        self.files.lock().contains_key(&pack)
+    /// Whether this pack waits for its row.
+    pub fn holds(&self, pack: u64) -> bool {
+        let files = self.files.lock();
+        files.contains_key(&pack) || files.values().any(|file| file.pack == pack)
     }
 
-    /// Those nobody committed since `limit`.
-    pub fn abandoned(&self, limit: UnixMs) -> Vec<u64> {
+    /// The packs that wait for their rows.
+    pub fn packs(&self) -> HashSet<u64> {
+        self.files.lock().values().map(|file| file.pack).collect()
+    }
+
+    /// Those nobody committed since `limit`, with their packs.
+    pub fn abandoned(&self, limit: UnixMs) -> Vec<(u64, u64)> {
         let files = self.files.lock();
         files
             .iter()
             .filter(|(_, file)| file.since <= limit)
-            .map(|(&pack, _)| pack)
+            .map(|(&blob, file)| (blob, file.pack))
             .collect()
     }
 }

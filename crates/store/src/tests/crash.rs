@@ -17,8 +17,9 @@ use crate::contract_tests::make::{
 };
 use crate::embedded::Embedded;
 use crate::flags::{FlagMask, Flags};
+use crate::limits::BLANK_PACKS;
 use crate::rights::{Grantee, Rights, RightsChange, Side};
-use crate::tests::support::World;
+use crate::tests::support::{World, filled};
 use crate::uids::UidSet;
 
 /// A directory with a store in it.
@@ -147,7 +148,7 @@ async fn dsk_1_a_body_that_nobody_will_commit_goes_at_once() {
     let home = Home::new();
     let store = home.open();
     commit(store.as_ref(), alice()).await.expect("an account");
-    let packs = || files(&home.path("packs"));
+    let packs = || filled(&home.path("packs"));
     let given_up = body(store.as_ref(), 1, &[b'x'; 200_000]).await.expect("a body");
     let copy = given_up.clone();
     drop(given_up);
@@ -192,13 +193,83 @@ async fn row_c3_dur_11_a_body_without_a_commit_is_removed() {
     );
     home.world.clock.jump(Duration::from_secs(25 * 3600));
     store.upkeep().collect().expect("collected");
-    assert_eq!(files(&home.path("packs")), 0);
+    assert_eq!(filled(&home.path("packs")), 0);
     drop(held);
     let again = crashed.open();
-    assert_eq!(again.upkeep().remove_leftovers(), Ok(1));
+    let removed = again.upkeep().remove_leftovers().expect("removed");
+    assert!((1..=1 + BLANK_PACKS as u64).contains(&removed), "{removed}");
     assert_eq!(files(&crashed.path("packs")), 0);
     fill(again.as_ref(), 2..=4).await;
     assert_eq!(found(again.as_ref()).await, [2, 3, 4]);
+}
+
+/// A large body came, and the blanks that were made for the next ones are there.
+async fn with_blanks(home: &Home, store: &Embedded) {
+    commit(store, alice()).await.expect("an account");
+    deliver(store, 1, &[b'a'; 200_000]).await.expect("accepted");
+    while files(&home.path("packs")) <= BLANK_PACKS || store.blanks() < BLANK_PACKS {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// How many messages are there, each of one octet over and over.
+async fn large_bodies(store: &dyn Store) -> usize {
+    let page = store.placements(mailbox(1), 0).await.expect("placements");
+    let ids = page.iter().map(|row| row.message).collect();
+    let rows = store.messages(ids).await.expect("messages");
+    for row in &rows {
+        let body = read_all(store, row.blob, row.body_bytes).await.expect("a body");
+        assert_eq!(body.len() as u64, row.body_bytes);
+        assert!(body.iter().all(|octet| *octet == body[0]));
+    }
+    rows.len()
+}
+
+#[tokio::test]
+async fn row_c27_blank_packs_hold_what_was_committed_and_are_no_leftovers() {
+    let home = Home::new();
+    let store = home.open();
+    with_blanks(&home, &store).await;
+    assert_eq!(store.upkeep().remove_leftovers(), Ok(0), "blanks are kept");
+    let ready = home.copy();
+
+    // Half written: neither in staging/ nor known to a row.
+    let mut half = store.stage(blob(900));
+    for _ in 0..10 {
+        half.write(&[b'x'; 100_000]).await.expect("a write");
+    }
+    assert_eq!(files(&home.path("staging")), 0, "it lies in a blank");
+    assert_eq!(
+        store.upkeep().remove_leftovers(),
+        Ok(0),
+        "nor is one that was taken"
+    );
+    let taken = home.copy();
+    drop(half);
+    assert_eq!(
+        filled(&home.path("packs")),
+        1,
+        "a body that is given up takes its file along"
+    );
+
+    // Synced, without a row; then with one.
+    let held = body(store.as_ref(), 901, &[b'x'; 200_000]).await.expect("a body");
+    let staged = home.copy();
+    drop(held);
+    deliver(store.as_ref(), 2, &[b'b'; 300_000])
+        .await
+        .expect("accepted");
+    let committed = home.copy();
+
+    for (crashed, messages) in [(ready, 1), (taken, 1), (staged, 1), (committed, 2)] {
+        let again = crashed.open();
+        again.upkeep().remove_leftovers().expect("removed");
+        assert_eq!(files(&crashed.path("packs")), messages);
+        assert_eq!(large_bodies(again.as_ref()).await, messages);
+        sound(&again).await;
+    }
+    store.close();
+    assert_eq!(files(&home.path("packs")), 2, "who closes takes the blanks along");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::contract::{Admission, Op, Result, Store, StoreError};
 use crate::contract_tests::make::{accept, account, alice, body, commit, deliver, delivery, mailbox};
 use crate::embedded::{Embedded, Options};
-use crate::tests::support::World;
+use crate::tests::support::{World, filled};
 use crate::uids::UidSet;
 
 /// A tmpfs of its own; unmounted when dropped.
@@ -258,10 +258,7 @@ async fn dsk_1_a_short_disk_keeps_staged_bodies_for_ten_minutes() {
     };
     let store = disk.open();
     let _held = body(store.as_ref(), 1, &[b'x'; 200_000]).await.expect("a body");
-    let packs = || {
-        let packs = std::fs::read_dir(disk.home().join("packs"));
-        packs.expect("a directory").count()
-    };
+    let packs = || filled(&disk.home().join("packs"));
     let filler = disk.fill();
     disk.world.clock.jump(Duration::from_secs(9 * 60));
     assert_eq!(store.admission(), Admission::DeletingOnly);

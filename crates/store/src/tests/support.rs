@@ -40,3 +40,14 @@ impl World {
         Embedded::open(dir, self.options()).expect("the store opens")
     }
 }
+
+/// Packs that hold something; blanks do not.
+pub(crate) fn filled(dir: &Path) -> usize {
+    let entries = std::fs::read_dir(dir).expect("a directory");
+    let bytes = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry
+            .and_then(|entry| entry.metadata())
+            .map_or(0, |meta| meta.len())
+    };
+    entries.map(bytes).filter(|bytes| *bytes > 0).count()
+}

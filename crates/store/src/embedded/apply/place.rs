@@ -56,8 +56,9 @@ impl Work<'_> {
         };
         if let BodyPlace::Staged(_) = body.place {
             let missing = || StoreError::Damaged(format!("staged body {}", body.blob));
-            let file_bytes = self.shared.staged.enter(blob).ok_or_else(missing)?;
-            row.pack = blob;
+            let (pack, file_bytes) = self.shared.staged.enter(blob).ok_or_else(missing)?;
+            self.shared.saw_id(pack);
+            row.pack = pack;
             row.place = pack::HEADER_BYTES as u64;
             row.stored = file_bytes - pack::HEADER_BYTES as u64;
         }
@@ -75,7 +76,7 @@ impl Work<'_> {
             BodyPlace::Staged(_) => {
                 self.conn
                     .prepare_cached("INSERT INTO packs VALUES(?,?,?)")?
-                    .execute(params![int(blob), int(row.stored), int(row.stored)])?;
+                    .execute(params![int(row.pack), int(row.stored), int(row.stored)])?;
                 self.ledger.spend_body(blob);
             }
         }

@@ -1,0 +1,122 @@
+//! Blank packs: empty files in `packs/` whose names are durable already. A large body that takes one needs no name and no sync of the
+//! directory any more, only its own.
+//!
+//! Made [`BLANK_PACKS`] at a time with one sync of the directory, after a large body came and few are left; when there is none, a body
+//! goes by `staging/`, as before.
+//!
+//! | a blank is | on the disk | a crash leaves (0013, row C27) |
+//! |---|---|---|
+//! | ready | an empty file, its entry synced | a pack without a row: upkeep removes it after the start |
+//! | taken | a body half written | the same |
+//! | staged | the body, synced | the same, as row C3 |
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+
+use mail::ids::{BlobId, Id};
+use parking_lot::Mutex;
+
+use crate::contract::{Admission, Result};
+use crate::embedded::faults::io_at;
+use crate::embedded::layout::{Layout, open_private, sync_dir};
+use crate::embedded::shared::Shared;
+use crate::limits::{BLANK_PACKS, BLANK_PACKS_LOW};
+
+/// A pack that has its name and nothing in it.
+pub(crate) struct Blank {
+    pub pack: u64,
+    pub file: File,
+}
+
+/// The blanks of a store.
+#[derive(Default)]
+pub(crate) struct Blanks {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ready: Vec<Blank>,
+    /// the ready, the taken, and those being made: what is no leftover
+    known: HashSet<u64>,
+    making: bool,
+    closed: bool,
+}
+
+impl Blanks {
+    /// One of them, if there is one. Whoever takes it says [`Blanks::forget`] when its file is gone, or belongs to somebody else.
+    pub fn take(&self) -> Option<Blank> {
+        self.state.lock().ready.pop()
+    }
+
+    /// How many are at hand.
+    #[cfg(test)]
+    pub fn ready(&self) -> usize {
+        self.state.lock().ready.len()
+    }
+
+    /// It is none any more.
+    pub fn forget(&self, pack: u64) {
+        self.state.lock().known.remove(&pack);
+    }
+
+    /// Whether this pack is one of them, or was taken and is not staged yet.
+    pub fn contains(&self, pack: u64) -> bool {
+        self.state.lock().known.contains(&pack)
+    }
+
+    /// Whether the caller is to make some: few are left, and nobody else is at it.
+    pub fn are_wanted(&self) -> bool {
+        let mut state = self.state.lock();
+        let wanted = !state.closed && !state.making && state.ready.len() < BLANK_PACKS_LOW;
+        state.making |= wanted;
+        wanted
+    }
+
+    /// Makes them, after [`Blanks::are_wanted`]. Blocks. Without room, or when the disk refuses, there are none: that is no harm.
+    pub fn make(&self, shared: &Shared) {
+        let mut made = Vec::new();
+        let room = shared.look_at_space() == Admission::Open;
+        let durable = room && self.make_files(shared, &mut made).is_ok();
+        let mut state = self.state.lock();
+        state.making = false;
+        if durable && !state.closed {
+            state.ready.extend(made);
+            return;
+        }
+        for blank in made {
+            remove(&shared.layout, blank.pack);
+            state.known.remove(&blank.pack);
+        }
+    }
+
+    fn make_files(&self, shared: &Shared, made: &mut Vec<Blank>) -> Result<()> {
+        for _ in 0..BLANK_PACKS {
+            let pack = shared.ids.next::<BlobId>().raw();
+            // Known first: upkeep may be looking for leftovers.
+            self.state.lock().known.insert(pack);
+            match open_private(&shared.layout.pack(pack)) {
+                Ok(file) => made.push(Blank { pack, file }),
+                Err(error) => {
+                    self.forget(pack);
+                    return Err(io_at("packs")(error));
+                }
+            }
+        }
+        sync_dir(&shared.layout.packs)
+    }
+
+    /// No more of them; those that are left go.
+    pub fn close(&self, layout: &Layout) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        for blank in std::mem::take(&mut state.ready) {
+            remove(layout, blank.pack);
+        }
+    }
+}
+
+fn remove(layout: &Layout, pack: u64) {
+    // What cannot be removed now is a leftover of the next start.
+    let _ = fs::remove_file(layout.pack(pack));
+}
