@@ -121,8 +121,18 @@ pub const STS_BACK_OFF_FIRST: Duration = Duration::from_secs(5 * 60);
 pub const STS_BACK_OFF_LONGEST: Duration = Duration::from_secs(60 * 60);
 /// After so many failures, one after the other, mail with REQUIRETLS waits for the policy no more.
 pub const STS_FAILS_FOR_GOOD: u32 = 6;
-/// Policies fetched at the same time.
+/// Policies fetched at the same time, not counting those that take long.
 pub const STS_FETCHES: usize = 32;
+/// After so long a fetch takes long, and its place goes to the next.
+pub const STS_QUICK: Duration = Duration::from_secs(10);
+/// Fetches that take long, at the same time. One more is broken off, as if it had not begun.
+pub const STS_SLOW_FETCHES: usize = 64;
+/// A fetch waits so long for a place among the others; then it is left for the next message.
+pub const STS_PLACE: Duration = Duration::from_secs(60);
+/// After there was no place for a domain's fetch, mail to it asks for none for so long.
+pub const STS_NO_PLACE: Duration = Duration::from_secs(60);
+/// Mail to a domain whose first fetch found no place is held back for so long in all; then it goes as if there were no policy.
+pub const STS_AWAITED: Duration = Duration::from_secs(60 * 60);
 /// Policies that one round fetches anew.
 pub const STS_REFRESHES: usize = 16;
 /// Policies are written this long after a change at the latest.
@@ -133,12 +143,21 @@ pub const MEMORY_ROUND: Duration = Duration::from_secs(60);
 pub const STS_DOMAINS: usize = 10_000;
 /// Octets of memory for all of them: 10,000 of what real domains say need about 4 MiB, and 10,000 of the longest would take 280 MB.
 pub const STS_MEMORY_BYTES: usize = 16 * 1024 * 1024;
-/// Octets of what is remembered of one domain with an ordinary policy: 16 hosts with names of 200 letters. Longer ones go first.
-pub const STS_ORDINARY_BYTES: usize = 4 * 1024;
+/// Octets of what is remembered of one domain that are no reason to push it out before others: a policy with ten hosts. 10,000 such fit;
+/// each doubling goes sooner.
+pub const STS_SMALL_BYTES: usize = 1024;
+/// Days on which a policy was kept to with success that count for staying; more days count as this.
+pub const STS_PROVED_DAYS: u32 = 7;
 /// Policies of one domain that are fetched in an hour, whatever its record says: as often as one with the shortest age is needed.
 pub const STS_FETCHES_AN_HOUR: u32 = 12;
 /// That fetching failed is remembered for so long after the last time, so that the next pause is longer than the one before.
 pub const STS_TROUBLE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// No clock is right that shows an earlier moment, in milliseconds since 1970 (2026-11-01): no build of this program is older.
+pub const CLOCK_FLOOR_MS: u64 = 1_793_491_200_000;
+/// A clock that differs by no more than this from what passed is believed at once.
+pub const CLOCK_STEP: Duration = Duration::from_secs(60 * 60);
+/// A clock that has jumped makes nothing older or younger for so long.
+pub const CLOCK_DOUBTED: Duration = Duration::from_secs(24 * 60 * 60);
 /// A disk that refuses what is remembered is told of at once, and then once in so long.
 pub const REFUSED_AGAIN: Duration = Duration::from_secs(60 * 60);
 /// Pages of evidence from other days that wait in memory for a disk that refuses them.
@@ -159,7 +178,7 @@ pub const LIST_AGES_DAYS: u32 = 730;
 pub const LIST_ENTRIES: usize = 10_000;
 /// Host names of one entry.
 pub const LIST_HOSTS: usize = 20;
-/// Domains that are learned of. Those that were written to longest ago go first.
+/// Domains that are learned of. Those that have shown verified TLS on fewest days go first, then those that were written to longest ago.
 pub const LEARN_DOMAINS: usize = 20_000;
 /// Hosts of one domain whose names are remembered.
 pub const LEARN_HOSTS: usize = 8;
@@ -169,6 +188,8 @@ pub const DRY_RUN_REASONS: usize = 5;
 pub const EVIDENCE_DAYS: u32 = 32;
 /// Rows of evidence of one day. What comes then is counted under no domain.
 pub const EVIDENCE_ROWS: usize = 20_000;
+/// Rows of one domain that tell its hosts apart. What comes then is counted under the domain alone.
+pub const EVIDENCE_DOMAIN_ROWS: usize = 256;
 /// Letters of one text in evidence.
 pub const EVIDENCE_TEXT: usize = 200;
 /// Policies that one day repeats for reports.

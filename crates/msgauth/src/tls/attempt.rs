@@ -159,7 +159,9 @@ pub fn counted_under(evidence: &Evidence, domain: &str) -> (PolicyKind, String) 
             (PolicyKind::Tlsa, base.clone())
         }
         (_, Sts::Testing(_) | Sts::Enforce(_), _) => (PolicyKind::Sts, domain.to_owned()),
-        (Dane::Insecure | Dane::Absent, Sts::None, _) => (PolicyKind::NoPolicy, domain.to_owned()),
+        (Dane::Insecure | Dane::Absent, Sts::None | Sts::Awaited, _) => {
+            (PolicyKind::NoPolicy, domain.to_owned())
+        }
     }
 }
 

@@ -3,14 +3,18 @@
 //! | file | what | written | a crash loses | damaged |
 //! |---|---|---|---|---|
 //! | `required.json` | the operator's entries | with each change, before it is answered | nothing | the server does not start |
-//! | `policies.json` | MTA-STS policies | seconds after a change | policies of the last seconds: they are fetched again | begun anew |
+//! | `policies.json` | MTA-STS policies | seconds after another policy came, moments every minute | policies of the last seconds: they are fetched again | begun anew |
 //! | `learned.json` | what was seen of each domain | every minute | a minute of counts | begun anew |
 //! | `evidence-DAY.json` | sessions of a day | every minute | a minute of counts | begun anew |
 //!
 //! Every file is replaced as a whole, so after a crash it is the old one or the new one. Everything is bounded ([`crate::limits`]).
 //! What is written is made of a copy: deliveries wait neither for the making nor for the disk.
+//!
+//! Policies, the list and what was learned grow old by the time of [`Timeline`], which is slow to believe a clock that jumps. Pages of
+//! evidence have the day that the clock shows, because reports are about days of the calendar; only a clock that cannot be right is not
+//! asked. While it is in doubt no page is removed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -29,11 +33,12 @@ use super::rpt::pages;
 use super::settings::Settings;
 use super::shelf::{self, Shelf};
 use super::sts::cache::{Kept, Remembered, Trouble};
-use super::sts::memory::Memory;
+use super::sts::memory::{Change, Memory};
 use super::sts::policy::StsMode;
 use super::text::shortened;
+use super::timeline::Timeline;
 use crate::events::TlsEvent;
-use crate::limits::{EVIDENCE_DAYS_UNWRITTEN, LEARN_DOMAINS, LIST_ENTRIES, REFUSED_AGAIN};
+use crate::limits::{CLOCK_FLOOR_MS, EVIDENCE_DAYS_UNWRITTEN, LEARN_DOMAINS, LIST_ENTRIES, REFUSED_AGAIN};
 
 const REQUIRED: &str = "required.json";
 const POLICIES: &str = "policies.json";
@@ -54,17 +59,23 @@ pub struct Book {
     refused: Mutex<BTreeMap<String, Monotonic>>,
 }
 
-#[derive(Default)]
 struct State {
+    timeline: Timeline,
     entries: BTreeMap<String, Noted>,
     sts: Memory,
     learned: HashMap<String, Seen>,
     page: Page,
     /// pages of other days, until they are written
     over: Vec<Page>,
-    /// days on which mail for a required domain was told to wait
-    withheld: HashMap<String, Day>,
+    withheld: Withheld,
     unwritten: Unwritten,
+}
+
+/// Domains that were told of on a day because mail for them waits, or goes with less than it did.
+#[derive(Default)]
+struct Withheld {
+    day: Day,
+    domains: HashSet<String>,
 }
 
 /// The evidence of a day.
@@ -80,6 +91,8 @@ struct Page {
 #[derive(Debug, Clone, Copy, Default)]
 struct Unwritten {
     policies: bool,
+    /// and they are worth writing within seconds
+    soon: bool,
     learned: bool,
     evidence: bool,
 }
@@ -158,46 +171,41 @@ impl Book {
                 )
             })?,
         };
-        let mut book = Self {
+        let sts: HashMap<String, Remembered> = restore(&*shelf, &*events, POLICIES).map_err(refused)?;
+        let learned: HashMap<String, Seen> = restore(&*shelf, &*events, LEARNED).map_err(refused)?;
+        let mut timeline = Timeline::begin(latest(&sts, &learned), clock.now(), clock.monotonic());
+        let (now, _) = timeline.look(clock.now(), clock.monotonic());
+        let today = page_day(clock.now(), now);
+        let page = restore(&*shelf, &*events, &file_of(today)).map_err(refused)?;
+        let state = State {
+            timeline,
+            entries,
+            sts: Memory::restored(sts, now),
+            learned,
+            page: Page {
+                day: today,
+                evidence: Evidence::restored(page),
+                whole: true,
+            },
+            over: Vec::new(),
+            withheld: Withheld::default(),
+            unwritten: Unwritten::default(),
+        };
+        Ok(Arc::new(Self {
             shelf,
             clock,
             events,
             settings: RwLock::new(settings),
             starter: Starter::shipped(),
-            state: Mutex::default(),
+            state: Mutex::new(state),
             writing: Mutex::default(),
             refused: Mutex::default(),
-        };
-        let today = book.today();
-        let sts = book.restore(POLICIES).map_err(refused)?;
-        let state = State {
-            entries,
-            sts: Memory::restored(sts, book.now()),
-            learned: book.restore(LEARNED).map_err(refused)?,
-            page: Page {
-                day: today,
-                evidence: Evidence::restored(book.restore(&file_of(today)).map_err(refused)?),
-                whole: true,
-            },
-            ..State::default()
-        };
-        *book.state.get_mut() = state;
-        Ok(Arc::new(book))
+        }))
     }
 
     /// What a file holds. A damaged one is put aside.
     fn restore<T: Default + serde::de::DeserializeOwned>(&self, file: &str) -> io::Result<T> {
-        let Some(content) = self.shelf.read(file)? else {
-            return Ok(T::default());
-        };
-        if let Some(value) = shelf::open(&content) {
-            return Ok(value);
-        }
-        self.shelf.set_aside(file)?;
-        self.events.emit(&TlsEvent::MemoryDamaged {
-            file: file.to_owned(),
-        });
-        Ok(T::default())
+        restore(&*self.shelf, &*self.events, file)
     }
 
     /// Goes by other settings from now on.
@@ -215,18 +223,33 @@ impl Book {
         self.settings.read().mta_sts
     }
 
-    /// The day it is.
+    /// The day it is, by which evidence is kept.
     pub fn today(&self) -> Day {
-        Day::of(self.clock.now())
+        self.day_of_pages(&mut self.state.lock())
+    }
+
+    fn day_of_pages(&self, state: &mut State) -> Day {
+        page_day(self.clock.now(), self.moment(state))
+    }
+
+    /// The time that counts. Where it was moved, what was noted moves with it.
+    fn moment(&self, state: &mut State) -> UnixMs {
+        let (now, moved) = state.timeline.look(self.clock.now(), self.clock.monotonic());
+        if let Some(moved) = moved {
+            state.sts.moved(&moved);
+            state.unwritten.policies = true;
+        }
+        now
     }
 
     /// What the list says of a domain at a host.
     pub fn listed(&self, domain: &str, host: &str) -> Listed {
-        let state = self.state.lock();
-        self.known(&state, domain, |known| list::listed(known, host))
+        let mut state = self.state.lock();
+        let now = self.moment(&mut state);
+        self.known(&state, domain, now, |known| list::listed(known, host))
     }
 
-    fn known<T>(&self, state: &State, domain: &str, tell: impl FnOnce(Known<'_>) -> T) -> T {
+    fn known<T>(&self, state: &State, domain: &str, now: UnixMs, tell: impl FnOnce(Known<'_>) -> T) -> T {
         let settings = self.settings.read();
         let by_settings = Entry::Require {
             any_certificate: false,
@@ -236,19 +259,25 @@ impl Book {
         let named = settings.required.iter().any(|name| name == domain);
         tell(Known {
             entry: noted.or(named.then_some(&by_settings)),
-            shipped: self.starter.power(domain, settings.shipped, self.today()),
+            shipped: self.starter.power(domain, settings.shipped, Day::of(now)),
             seen: state.learned.get(domain),
             thresholds: &settings.learning,
         })
     }
 
-    /// Does something with what is remembered of a domain's policy.
-    pub fn with_policy<T>(&self, domain: &str, work: impl FnOnce(&mut Remembered) -> T) -> T {
-        let now = self.clock.now();
+    /// Does something with what is remembered of a domain's policy, at the time that counts. The memory is locked meanwhile.
+    pub fn with_policy<T>(&self, domain: &str, work: impl FnOnce(&mut Remembered, UnixMs) -> T) -> T {
         let mut state = self.state.lock();
-        let (told, changed) = state.sts.change(domain, now, work);
-        state.unwritten.policies |= changed;
+        let now = self.moment(&mut state);
+        let (told, change) = state.sts.change(domain, now, |known| work(known, now));
+        state.unwritten.policies |= change != Change::Nothing;
+        state.unwritten.soon |= change == Change::Policy;
         told
+    }
+
+    /// Mail went as the domain's `enforce` policy asks.
+    pub fn saw_kept_to(&self, domain: &str) {
+        self.with_policy(domain, Remembered::proved);
     }
 
     /// Why there is no policy of a domain that says it has one.
@@ -259,10 +288,12 @@ impl Book {
 
     /// What MTA-STS says of a domain at a host.
     pub fn sts(&self, domain: &str, host: &str) -> Sts {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        let now = self.moment(&mut state);
         let known = state.sts.get(domain);
-        let Some(kept) = known.and_then(|known| known.live(self.clock.now())) else {
-            return Sts::None;
+        let Some(kept) = known.and_then(|known| known.live(now)) else {
+            let awaited = known.is_some_and(|known| known.is_awaited(now));
+            return if awaited { Sts::Awaited } else { Sts::None };
         };
         let told = StsHost {
             fits: kept.policy.covers(host),
@@ -278,19 +309,17 @@ impl Book {
 
     /// Whether a domain may have a policy that could not be had now.
     pub fn is_unsure(&self, domain: &str) -> bool {
-        let now = self.clock.now();
-        self.state
-            .lock()
-            .sts
-            .get(domain)
-            .is_some_and(|known| known.is_unsure(now))
+        let mut state = self.state.lock();
+        let now = self.moment(&mut state);
+        let known = state.sts.get(domain);
+        known.is_some_and(|known| known.is_unsure(now))
     }
 
     /// Domains whose policies are to be fetched anew, with the id that was known, at most so many. Those that were tried longest ago come
     /// first: strangers whose policies last for minutes would else take every place, until the others' are over.
     pub fn to_refresh(&self, most: usize) -> Vec<(String, String)> {
-        let now = self.clock.now();
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        let now = self.moment(&mut state);
         let due = state.sts.iter().filter(|(_, known)| known.refreshes(now));
         let mut due: Vec<_> = due
             .filter_map(|(domain, known)| Some((known.tried_at(), domain, &known.kept.as_ref()?.id)))
@@ -315,11 +344,10 @@ impl Book {
     /// Another day begins another page; the one before is written with the next round. A clock that was set back by a few hours changes
     /// nothing; one that had run ahead by more than a day goes back to the page of the day that it is.
     fn turn_the_day(&self, state: &mut State) {
-        let today = self.today();
+        let today = self.day_of_pages(state);
         if today == state.page.day || (today < state.page.day && state.page.day.since(today) <= 1) {
             return;
         }
-        state.withheld.retain(|_, day| *day == today);
         let begun = Page {
             day: today,
             ..Page::default()
@@ -366,14 +394,16 @@ impl Book {
 
     /// Learns from a session with a certificate that verified.
     pub fn saw_good(&self, domain: &str, host: &str) {
-        let today = self.today();
         let thresholds = self.settings.read().learning;
         let mut state = self.state.lock();
+        let today = Day::of(self.moment(&mut state));
         if thresholds.most == Power::Off {
             return;
         }
         if !state.learned.contains_key(domain) && state.learned.len() >= LEARN_DOMAINS {
-            make_room(&mut state.learned, |seen| (seen.required, seen.last));
+            make_room(&mut state.learned, |seen| {
+                (seen.required, seen.stage(&thresholds), seen.last)
+            });
         }
         let seen = state.learned.entry(domain.to_owned()).or_default();
         let climbed = seen.good(host, today, &thresholds);
@@ -389,9 +419,10 @@ impl Book {
     /// Learns from a session without, and tells of it where that matters.
     pub fn saw_bad(&self, domain: &str, host: &str, what: &str) {
         let reason = shortened(what);
-        let today = self.today();
         let thresholds = self.settings.read().learning;
         let mut state = self.state.lock();
+        let now = self.moment(&mut state);
+        let today = Day::of(now);
         let loss = match state.learned.get_mut(domain) {
             Some(seen) => {
                 let loss = seen.bad(host, &reason, today, &thresholds);
@@ -400,7 +431,7 @@ impl Book {
             }
             None => None,
         };
-        let verdict = self.known(&state, domain, list::decide);
+        let verdict = self.known(&state, domain, now, list::decide);
         let withheld = verdict.filter(|verdict| verdict.power == Power::Require);
         let warned = loss.map(|loss| loss.after_days).or_else(|| {
             // The shipped list that only warns has no days.
@@ -408,8 +439,7 @@ impl Book {
                 .is_some_and(|verdict| (verdict.power, verdict.by) == (Power::Warn, ListedBy::Shipped));
             only_warns.then_some(0)
         });
-        let first_today = (withheld.is_some() || warned.is_some())
-            && state.withheld.insert(domain.to_owned(), today) != Some(today);
+        let first_today = (withheld.is_some() || warned.is_some()) && state.withheld.is_first(domain, today);
         drop(state);
         let (domain, host) = (domain.to_owned(), host.to_owned());
         match (withheld, warned) {
@@ -484,16 +514,16 @@ impl Book {
 
     /// All that is known of one domain.
     pub fn told(&self, domain: &str) -> Told {
-        let state = self.state.lock();
-        self.tell(&state, domain)
+        let mut state = self.state.lock();
+        let now = self.moment(&mut state);
+        self.tell(&state, domain, now)
     }
 
-    fn tell(&self, state: &State, domain: &str) -> Told {
-        let now = self.clock.now();
+    fn tell(&self, state: &State, domain: &str, now: UnixMs) -> Told {
         let known = state.sts.get(domain);
         Told {
             domain: domain.to_owned(),
-            verdict: self.known(state, domain, list::decide),
+            verdict: self.known(state, domain, now, list::decide),
             noted: state.entries.get(domain).cloned(),
             in_settings: self.settings.read().required.iter().any(|name| name == domain),
             sources: self.sources(domain),
@@ -518,7 +548,8 @@ impl Book {
 
     /// Every domain that the operator, the shipped list or learning says something about, by name, behind `after`, at most so many.
     pub fn all(&self, after: &str, most: usize) -> Vec<Told> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        let now = self.moment(&mut state);
         let settings = self.settings.read().required.clone();
         let mut names: Vec<&str> = state.entries.keys().map(String::as_str).collect();
         names.extend(settings.iter().map(String::as_str));
@@ -527,7 +558,7 @@ impl Book {
         names.retain(|name| *name > after);
         names.sort_unstable();
         names.dedup();
-        let told = names.into_iter().map(|name| self.tell(&state, name));
+        let told = names.into_iter().map(|name| self.tell(&state, name, now));
         told.filter(|told| told.verdict.is_some() || told.noted.is_some())
             .take(most)
             .collect()
@@ -552,9 +583,9 @@ impl Book {
         }
     }
 
-    /// Whether policies changed since they were written.
+    /// Whether there are other policies than those that were written. A moment that was noted can wait for a round.
     pub fn has_other_policies(&self) -> bool {
-        self.state.lock().unwritten.policies
+        self.state.lock().unwritten.soon
     }
 
     /// Writes policies, if they changed. May block.
@@ -565,10 +596,12 @@ impl Book {
             if !std::mem::take(&mut state.unwritten.policies) {
                 return;
             }
+            state.unwritten.soon = false;
             state.sts.snapshot()
         };
         if !self.put(POLICIES, &shelf::seal(&policies)) {
-            self.state.lock().unwritten.policies = true;
+            let unwritten = &mut self.state.lock().unwritten;
+            (unwritten.policies, unwritten.soon) = (true, true);
         }
         drop(one);
     }
@@ -605,7 +638,7 @@ impl Book {
     fn take_unsaved(&self) -> Unsaved {
         let mut state = self.state.lock();
         let mut unwritten = std::mem::take(&mut state.unwritten);
-        state.unwritten.policies = unwritten.policies;
+        (state.unwritten.policies, state.unwritten.soon) = (unwritten.policies, unwritten.soon);
         if !state.page.whole {
             state.unwritten.evidence = std::mem::take(&mut unwritten.evidence);
         }
@@ -628,9 +661,17 @@ impl Book {
     }
 
     fn forget_old_days(&self) {
+        let today = {
+            let mut state = self.state.lock();
+            let today = self.day_of_pages(&mut state);
+            if state.timeline.is_in_doubt() {
+                return;
+            }
+            today
+        };
         let names = self.shelf.names().unwrap_or_default();
         let days = names.iter().filter_map(|name| day_of(name)).collect();
-        let gone = pages::to_remove(days, self.today());
+        let gone = pages::to_remove(days, today);
         let old = |name: &&String| day_of(name).is_some_and(|day| gone.contains(&day));
         for name in names.iter().filter(old) {
             let _ = self.shelf.remove(name); // the next round tries again
@@ -667,15 +708,56 @@ impl Book {
         self.events.emit(&TlsEvent::MemoryRefused { file, reason });
     }
 
-    /// The moment it is.
+    /// The time by which policies grow old.
     pub fn now(&self) -> UnixMs {
-        self.clock.now()
+        self.moment(&mut self.state.lock())
     }
 
     /// The log.
     pub fn tell_log(&self, event: &TlsEvent) {
         self.events.emit(event);
     }
+}
+
+impl Withheld {
+    /// Whether a domain was not told of yet on this day.
+    fn is_first(&mut self, domain: &str, today: Day) -> bool {
+        if self.day != today {
+            (self.day, self.domains) = (today, HashSet::new());
+        }
+        self.domains.insert(domain.to_owned())
+    }
+}
+
+/// What a file holds. A damaged one is put aside.
+fn restore<T: Default + serde::de::DeserializeOwned>(
+    shelf: &dyn Shelf,
+    events: &dyn Events,
+    file: &str,
+) -> io::Result<T> {
+    let Some(content) = shelf.read(file)? else {
+        return Ok(T::default());
+    };
+    if let Some(value) = shelf::open(&content) {
+        return Ok(value);
+    }
+    shelf.set_aside(file)?;
+    events.emit(&TlsEvent::MemoryDamaged {
+        file: file.to_owned(),
+    });
+    Ok(T::default())
+}
+
+/// The latest moment that was noted.
+fn latest(sts: &HashMap<String, Remembered>, learned: &HashMap<String, Seen>) -> UnixMs {
+    let policies = sts.values().map(Remembered::latest);
+    let days = learned.values().map(|seen| seen.last.begins().0);
+    UnixMs(policies.chain(days).max().unwrap_or(0))
+}
+
+/// The day of a page: what the clock shows, unless that cannot be.
+fn page_day(wall: UnixMs, counts: UnixMs) -> Day {
+    Day::of(if wall.0 < CLOCK_FLOOR_MS { counts } else { wall })
 }
 
 /// Who put a domain on the list, in one word.

@@ -363,8 +363,7 @@ fn q_7_no_number_of_domains_grows_the_memory_without_end() {
         book.saw_good(&format!("d{number}.test"), "mx");
     }
     assert!(book.state.lock().learned.len() <= LEARN_DOMAINS);
-    let now = book.now();
-    book.with_policy("nothing.test", |known| known.used(now));
+    book.with_policy("nothing.test", Remembered::used);
     assert!(book.state.lock().sts.get("nothing.test").is_none());
 }
 
@@ -376,28 +375,136 @@ fn enforced() -> StsPolicy {
     }
 }
 
+/// Ten years, in milliseconds.
+const TEN_YEARS: i64 = 3_650 * 86_400_000;
+
+fn fetch(book: &Book, domain: &str) {
+    book.with_policy(domain, |known, now| {
+        known.fetched("1".to_owned(), enforced(), now);
+    });
+}
+
+fn is_enforced(book: &Book, domain: &str) -> bool {
+    matches!(book.sts(domain, "mx"), Sts::Enforce(_))
+}
+
+fn fetched_at(book: &Book, domain: &str) -> u64 {
+    book.told(domain).sts.unwrap().fetched_at
+}
+
 #[test]
-fn tls_5_a_clock_that_runs_ahead_for_a_moment_costs_no_policy() {
+fn q_12_a_clock_ten_years_ahead_for_an_hour_costs_no_policy_and_ages_none() {
     let desk = Desk::new();
     let book = desk.open().unwrap();
-    let fetch = |domain: &str| {
-        let now = book.now();
-        book.with_policy(domain, |known| known.fetched("1".to_owned(), enforced(), now));
-    };
-    fetch("there.test");
-    let ahead = 1_500 * 86_400_000;
-    desk.clock.set_wall_clock(ahead);
-    assert_eq!(
-        book.sts("there.test", "mx"),
-        Sts::None,
-        "its age is over, as far as anybody knows"
-    );
-    fetch("other.test");
+    fetch(&book, "there.test");
+    let (then, hour) = (fetched_at(&book, "there.test"), Duration::from_secs(3600));
+    desk.clock.set_wall_clock(TEN_YEARS);
+    assert!(is_enforced(&book, "there.test"), "while the clock is ahead");
+    assert!(is_required(&book, "gmail.com"), "nor is the shipped list old");
+    fetch(&book, "other.test");
+    desk.clock.jump(hour);
+    book.saw_good("there.test", "mx.there.test");
     book.save();
-    desk.clock.set_wall_clock(-ahead);
+    desk.clock.set_wall_clock(-TEN_YEARS);
     for book in [&book, &desk.open().unwrap()] {
-        assert!(matches!(book.sts("there.test", "mx"), Sts::Enforce(_)));
+        assert!(is_enforced(book, "there.test") && is_enforced(book, "other.test"));
+        assert_eq!(
+            (fetched_at(book, "there.test"), fetched_at(book, "other.test")),
+            (then, then)
+        );
+        assert_eq!(
+            book.told("there.test").seen.map(|seen| seen.last),
+            Some(book.today())
+        );
     }
+    desk.clock.jump(DAY - hour);
+    assert!(!is_enforced(&book, "there.test"), "its age is over");
+}
+
+#[test]
+fn q_12_a_clock_at_1970_at_the_start_deletes_and_ages_nothing_and_all_goes_on_when_it_is_right() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    desk.good_days(&book, "there.test", 30);
+    for _ in 0..40 {
+        see(&book, "mx");
+        book.save();
+        desk.clock.jump(DAY);
+    }
+    fetch(&book, "there.test");
+    book.save();
+    let (then, today) = (fetched_at(&book, "there.test"), book.today());
+    let before = desk.shelf.files.lock().clone();
+    let learned = book.told("there.test").seen;
+
+    let year_1970 = i64::try_from(book.now().0).unwrap();
+    desk.clock.set_wall_clock(-year_1970);
+    let book = desk.open().unwrap();
+    assert!(is_enforced(&book, "there.test"));
+    assert_eq!(book.today(), today, "1970 is no day for evidence");
+    for _ in 0..3 {
+        desk.clock.jump(Duration::from_secs(1800));
+        see(&book, "mx");
+        fetch(&book, "new.test");
+        book.saw_bad("there.test", "mx.there.test", "no STARTTLS");
+        book.save();
+    }
+    assert_eq!(fetched_at(&book, "there.test"), then);
+    assert_eq!(
+        book.told("there.test").seen.map(|seen| seen.first),
+        learned.map(|seen| seen.first)
+    );
+    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    let mut expected = names(&before);
+    expected.push(file_of(today));
+    expected.sort();
+    assert_eq!(
+        names(&desk.shelf.files.lock()),
+        expected,
+        "no page went, and none is of 1970"
+    );
+
+    desk.clock.set_wall_clock(year_1970 + 3_600_000);
+    for book in [&book, &desk.open().unwrap()] {
+        assert!(is_enforced(book, "there.test") && is_enforced(book, "new.test"));
+        assert_eq!(fetched_at(book, "there.test"), then);
+        assert_eq!(book.now(), desk.clock.now());
+        assert_eq!(counted(book, today), 3);
+    }
+    desk.clock.jump(DAY);
+    assert!(
+        !is_enforced(&book, "there.test") && !is_enforced(&book, "new.test"),
+        "they grow old again"
+    );
+}
+
+#[test]
+fn q_12_what_a_clock_that_was_ahead_left_behind_is_mended_within_a_day() {
+    let desk = Desk::new();
+    desk.clock.set_wall_clock(TEN_YEARS);
+    let book = desk.open().unwrap();
+    fetch(&book, "there.test");
+    book.save();
+    desk.clock.set_wall_clock(-TEN_YEARS);
+    let book = desk.open().unwrap();
+    assert!(is_enforced(&book, "there.test"));
+    desk.clock.jump(DAY);
+    assert_eq!(book.now(), desk.clock.now());
+    assert!(!is_enforced(&book, "there.test"), "it counted for its day");
+    fetch(&book, "there.test");
+    assert_eq!(fetched_at(&book, "there.test"), desk.clock.now().0);
+}
+
+#[test]
+fn q_7_strangers_with_good_certificates_push_out_nobody_who_has_shown_them_for_days() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    desk.good_days(&book, "there.test", 7);
+    for number in 0..2 * LEARN_DOMAINS {
+        book.saw_good(&format!("d{number}.test"), "mx");
+    }
+    let seen = book.told("there.test").seen;
+    assert_eq!(seen.map(|seen| seen.good_days), Some(7));
 }
 
 #[test]
@@ -409,7 +516,7 @@ fn tls_5_many_policies_that_last_for_minutes_do_not_keep_another_from_being_fetc
             max_age_s,
             ..enforced()
         };
-        book.with_policy(domain, |known| known.fetched("1".to_owned(), policy, book.now()));
+        book.with_policy(domain, |known, now| known.fetched("1".to_owned(), policy, now));
     };
     fetch("real.test", 7 * 86_400);
     desk.clock.jump(DAY);
@@ -417,8 +524,8 @@ fn tls_5_many_policies_that_last_for_minutes_do_not_keep_another_from_being_fetc
     desk.clock.jump(Duration::from_secs(301));
     assert_eq!(book.to_refresh(1_000).len(), 401);
     assert_eq!(book.to_refresh(1), [("real.test".to_owned(), "1".to_owned())]);
-    let failed = |known: &mut Remembered| {
-        known.failed("no".to_owned(), ResultType::StsPolicyFetchError, book.now());
+    let failed = |known: &mut Remembered, now| {
+        known.failed("no".to_owned(), ResultType::StsPolicyFetchError, now);
     };
     book.with_policy("real.test", failed);
     assert_ne!(
@@ -466,7 +573,15 @@ fn tls_5_a_clock_that_runs_ahead_or_back_deletes_no_evidence_and_puts_none_under
             .rows()
             .map(|(row, count)| (row.host.clone(), count))
             .collect();
-        assert_eq!(counts, [("after".to_owned(), 4), ("before".to_owned(), 1)]);
+        assert_eq!(
+            counts,
+            [
+                ("after".to_owned(), 4),
+                ("before".to_owned(), 1),
+                ("wrong".to_owned(), 2)
+            ],
+            "a clock at 1972 is not asked for the day"
+        );
         let kept = |before: &u32| !book.evidence(today.before(*before)).unwrap().is_empty();
         assert_eq!((1..40).filter(kept).count(), 20);
     }

@@ -4,11 +4,14 @@
 //! 2. [`Keeper::attempted`] counts each attempt as evidence, and learns from it ([`session_of`], [`lesson`]: pure);
 //! 3. [`Keeper::run`] writes what changed and fetches policies anew in good time.
 //!
-//! Bounded: 15 s for DNS, a minute for a place among those who fetch, a minute for fetching.
+//! Bounded: 15 s for DNS, a minute for a place among those who fetch, a minute for fetching. A web server that takes its time gives its
+//! place up after ten seconds, so that strangers with slow ones do not keep others from being asked; and a fetch that found no place counts
+//! against nobody.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
@@ -20,14 +23,17 @@ use super::attempt::{PolicyKind, ResultType, TlsAttempt, Went};
 use super::book::Book;
 use super::policy::{Demand, Reason, Sts};
 use super::rpt::evidence::{Grade, Session, Terms};
-use super::sts::cache::Trouble;
+use super::sts::cache::{Remembered, Trouble};
 use super::sts::fetch::{self, Doors, FetchError, Place};
 use super::sts::policy::StsPolicy;
 use super::sts::record::{self, NoRecord, StsRecord};
 use super::{DomainPolicies, OfDomain};
 use crate::desk::{Desk, Reply};
 use crate::events::TlsEvent;
-use crate::limits::{MEMORY_ROUND, POLICIES_WRITTEN, STS_FETCH, STS_FETCHES, STS_RECORD_TIME, STS_REFRESHES};
+use crate::limits::{
+    MEMORY_ROUND, POLICIES_WRITTEN, STS_FETCHES, STS_PLACE, STS_QUICK, STS_RECORD_TIME, STS_REFRESHES,
+    STS_SLOW_FETCHES,
+};
 
 /// Who answers.
 pub struct Keeper {
@@ -35,7 +41,10 @@ pub struct Keeper {
     doors: Doors,
     /// whether an address belongs to the Internet
     is_public: fn(IpAddr) -> bool,
+    /// for fetches that began a moment ago
     places: Semaphore,
+    /// for those that take long
+    slow_places: Semaphore,
     /// one question at a time for each domain
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -48,6 +57,7 @@ impl Keeper {
             doors,
             is_public,
             places: Semaphore::new(STS_FETCHES),
+            slow_places: Semaphore::new(STS_SLOW_FETCHES),
             turns: Mutex::default(),
         })
     }
@@ -87,14 +97,14 @@ impl Keeper {
     }
 
     /// Waits; false when it is time to stop.
-    async fn has_time(&self, stop: &mut watch::Receiver<bool>, pause: std::time::Duration) -> bool {
+    async fn has_time(&self, stop: &mut watch::Receiver<bool>, pause: Duration) -> bool {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => false,
             () = self.doors.clock.sleep_until(self.after(pause)) => true,
         }
     }
 
-    fn after(&self, wait: std::time::Duration) -> Monotonic {
+    fn after(&self, wait: Duration) -> Monotonic {
         Monotonic(self.doors.clock.monotonic().0 + wait)
     }
 
@@ -146,9 +156,7 @@ impl Keeper {
 
     /// Whether DNS is to be asked, and whether a policy counts meanwhile.
     fn is_due(&self, domain: &str) -> (bool, bool) {
-        let now = self.book.now();
-        self.book.with_policy(domain, |known| {
-            known.settle(now);
+        self.book.with_policy(domain, |known, now| {
             known.used(now);
             (known.asks_record(now), known.live(now).is_some())
         })
@@ -156,8 +164,7 @@ impl Keeper {
 
     async fn look_anew(&self, domain: &str) {
         let answer = self.ask_record(domain).await;
-        let now = self.book.now();
-        let fetches = self.book.with_policy(domain, |known| {
+        let fetches = self.book.with_policy(domain, |known, now| {
             known.checked(answer.as_ref(), now);
             matches!(&answer, Some(Ok(record)) if known.fetches(&record.id, now))
         });
@@ -182,8 +189,10 @@ impl Keeper {
 
     async fn fetch(&self, domain: &str, id: String) {
         let fetched = self.fetch_in_turn(domain).await;
-        let now = self.book.now();
-        let event = self.book.with_policy(domain, |known| match fetched {
+        let Some(fetched) = fetched else {
+            return self.book.with_policy(domain, Remembered::found_no_place);
+        };
+        let event = self.book.with_policy(domain, |known, now| match fetched {
             Ok(policy) => {
                 let new = known.live(now).is_none_or(|kept| kept.policy != policy);
                 let event = new.then(|| found(domain, &id, &policy));
@@ -205,25 +214,35 @@ impl Keeper {
         }
     }
 
-    async fn fetch_in_turn(&self, domain: &str) -> Result<StsPolicy, FetchError> {
-        let place = tokio::select! {
-            place = self.places.acquire() => place.ok(),
-            () = self.doors.clock.sleep_until(self.after(STS_FETCH)) => None,
-        };
-        let Some(_place) = place else {
-            return Err(FetchError::TimedOut);
-        };
+    /// Fetches; nothing when there was no place, which is not the domain's doing.
+    async fn fetch_in_turn(&self, domain: &str) -> Option<Result<StsPolicy, FetchError>> {
+        let place = self.in_time(STS_PLACE, self.places.acquire()).await?.ok()?;
+        let mut fetching = Box::pin(fetch::fetch(&self.doors, self.where_to_fetch(), domain));
+        if let Some(done) = self.in_time(STS_QUICK, fetching.as_mut()).await {
+            return Some(done);
+        }
+        let _slow = self.slow_places.try_acquire().ok()?;
+        drop(place);
+        Some(fetching.await)
+    }
+
+    fn where_to_fetch(&self) -> Place {
         let settings = self.book.settings();
-        let may_reach: fn(IpAddr) -> bool = if settings.allow_private {
-            |_| true
-        } else {
-            self.is_public
-        };
-        let place = Place {
+        Place {
             port: settings.mta_sts_port,
-            may_reach,
-        };
-        fetch::fetch(&self.doors, place, domain).await
+            may_reach: match settings.allow_private {
+                true => |_| true,
+                false => self.is_public,
+            },
+        }
+    }
+
+    async fn in_time<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.doors.clock.sleep_until(self.after(time)) => None,
+        }
     }
 }
 
@@ -244,6 +263,10 @@ impl DomainPolicies for Keeper {
     }
 
     fn attempted(&self, attempt: &TlsAttempt) {
+        // Nothing was tried: what the domain asks is not known yet.
+        if attempt.rule.reason == Reason::StsAwaited {
+            return;
+        }
         let sts = self.book.sts(&attempt.domain, &attempt.mx_host);
         let trouble = self.book.trouble(&attempt.domain);
         let session = session_of(attempt, &sts, trouble.as_ref());
@@ -255,6 +278,9 @@ impl DomainPolicies for Keeper {
         };
         let lines = lines();
         self.book.count(session, || lines);
+        if attempt.rule.reason == Reason::Sts && attempt.went == (Went::Secured { verified: Ok(()) }) {
+            self.book.saw_kept_to(&attempt.domain);
+        }
         match lesson(attempt) {
             Lesson::Good => self.book.saw_good(&attempt.domain, &attempt.mx_host),
             Lesson::Bad(what) => self.book.saw_bad(&attempt.domain, &attempt.mx_host, &what),

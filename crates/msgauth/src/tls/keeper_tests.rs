@@ -17,6 +17,7 @@ use super::super::policy::{ListedBy, Refusal, Rule, StsHost};
 use super::super::settings::Settings;
 use super::super::shelf::tests::MemoryShelf;
 use super::*;
+use crate::limits::{STS_AWAITED, STS_NO_PLACE};
 
 const WEB: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 80)), 443);
 const ZONE: &str = "
@@ -121,7 +122,7 @@ impl House {
     fn trouble(&self) -> Option<Trouble> {
         self.keeper
             .book
-            .with_policy("there.test", |known| known.trouble.clone())
+            .with_policy("there.test", |known, _| known.trouble.clone())
     }
 }
 
@@ -465,8 +466,7 @@ async fn a_slow_web_server_delays_neither_what_is_written_nor_mail_under_a_polic
     let began = house.clock.monotonic().0;
     assert!(is_enforced(&house.sts().await));
     assert_eq!(house.clock.monotonic().0, began, "the message did not wait");
-    let now = house.keeper.book.now();
-    house.keeper.book.with_policy("other.test", |known| {
+    house.keeper.book.with_policy("other.test", |known, now| {
         known.failed("no".to_owned(), ResultType::StsPolicyFetchError, now);
     });
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -480,6 +480,148 @@ async fn a_slow_web_server_delays_neither_what_is_written_nor_mail_under_a_polic
         began,
         "and stopping does not wait either"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn q_7_web_servers_that_take_their_time_keep_no_place_from_others() {
+    let house = House::new();
+    // Each holds a place for 10 s, and a slow one for 30 s more: four addresses that do not answer.
+    let addresses = ["192.0.2.81", "192.0.2.82", "192.0.2.83", "192.0.2.84"];
+    let strangers = STS_FETCHES + STS_SLOW_FETCHES;
+    let mut zone = ZONE.to_owned();
+    for number in 0..strangers {
+        zone += &format!("_mta-sts.d{number}.test TXT \"v=STSv1; id=1;\"\n");
+        for address in addresses {
+            zone += &format!("mta-sts.d{number}.test A {address}\n");
+        }
+    }
+    house.dns.replace(&zone).unwrap();
+    for address in addresses {
+        let address = SocketAddr::new(address.parse().unwrap(), 443);
+        house.network.break_at(address, Fault::BlackHole);
+    }
+    let began = house.clock.monotonic().0;
+    for number in 0..strangers {
+        let keeper = house.keeper.clone();
+        tokio::spawn(async move { keeper.of(&format!("d{number}.test"), &["mx".to_owned()]).await });
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(is_enforced(&house.sts().await));
+    let waited = house.clock.monotonic().0 - began;
+    assert!(waited < STS_PLACE, "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tls_5_a_fetch_that_finds_no_place_is_no_failure_of_the_domain_and_its_first_mail_waits() {
+    let house = House::new();
+    let taken = house
+        .keeper
+        .places
+        .acquire_many(u32::try_from(STS_FETCHES).unwrap())
+        .await;
+    let began = house.clock.monotonic().0;
+    let hosts = ["mx.there.test".to_owned()];
+    for _ in 0..3 {
+        let told = house.keeper.of("there.test", &hosts).await.remove(0);
+        assert_eq!((told.sts, told.sts_unsure), (Sts::Awaited, true));
+    }
+    assert_eq!(house.clock.monotonic().0 - began, STS_PLACE, "one of them waited");
+    assert_eq!((house.trouble(), house.events.names().len()), (None, 0));
+    let refused = Demand::Refuse(Refusal::Later);
+    house.keeper.attempted(&attempt(
+        PolicyKind::NoPolicy,
+        Reason::StsAwaited,
+        refused,
+        stripped(false),
+    ));
+    let evidence = house.keeper.book.evidence(house.keeper.book.today()).unwrap();
+    assert!(evidence.is_empty(), "nothing was tried");
+    advance(STS_NO_PLACE).await;
+    drop(taken);
+    assert!(is_enforced(&house.sts().await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tls_5_a_slow_fetch_that_is_broken_off_for_others_is_no_failure_of_the_domain() {
+    let house = House::new();
+    *house.web.lock() = Web::Silent;
+    let taken = house
+        .keeper
+        .slow_places
+        .acquire_many(u32::try_from(STS_SLOW_FETCHES).unwrap())
+        .await;
+    let began = house.clock.monotonic().0;
+    assert_eq!(house.sts().await, Sts::Awaited);
+    assert_eq!(house.clock.monotonic().0 - began, STS_QUICK);
+    assert_eq!(house.trouble(), None);
+    drop(taken);
+    advance(STS_NO_PLACE).await;
+    assert_eq!(house.sts().await, Sts::None);
+    assert!(
+        house.trouble().unwrap().why.contains("within a minute"),
+        "now it is"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn tls_5_first_mail_waits_for_a_place_for_an_hour_and_a_policy_that_counts_waits_for_none() {
+    let house = House::new();
+    assert!(is_enforced(&house.sts().await));
+    let _taken = house
+        .keeper
+        .places
+        .acquire_many(u32::try_from(STS_FETCHES).unwrap())
+        .await;
+    house
+        .dns
+        .replace(&ZONE.replace("id=1", "id=2").replace("there", "new"))
+        .unwrap();
+    let began = house.clock.monotonic().0;
+    let of_new = || async {
+        house
+            .keeper
+            .of("new.test", &["mx.new.test".to_owned()])
+            .await
+            .remove(0)
+    };
+    while house.clock.monotonic().0 - began < STS_AWAITED {
+        assert_eq!(of_new().await.sts, Sts::Awaited);
+        advance(Duration::from_secs(300)).await;
+    }
+    let told = of_new().await;
+    assert_eq!(
+        (told.sts, told.sts_unsure),
+        (Sts::None, true),
+        "as if there were none"
+    );
+    assert!(is_enforced(&house.sts().await), "the old one counts all the time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn q_7_mail_under_a_policy_proves_it() {
+    let house = House::new();
+    house.sts().await;
+    let proved = || {
+        house
+            .keeper
+            .book
+            .with_policy("there.test", |known, _| known.proved_days)
+    };
+    let sts = |went| attempt(PolicyKind::Sts, Reason::Sts, Demand::WebPki, went);
+    house.keeper.attempted(&sts(stripped(false)));
+    house
+        .keeper
+        .attempted(&sts(unverified(CertificateFaultKind::Expired)));
+    let by_list = Reason::Listed(ListedBy::Operator);
+    house.keeper.attempted(&attempt(
+        PolicyKind::NoPolicy,
+        by_list,
+        Demand::WebPki,
+        verified(),
+    ));
+    assert_eq!(proved(), 0);
+    house.keeper.attempted(&sts(verified()));
+    assert_eq!(proved(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,7 @@ pub mod settings;
 pub mod shelf;
 pub mod sts;
 mod text;
+pub mod timeline;
 
 /// What is known of recipients' domains, kept by somebody who asks in time and remembers.
 pub trait DomainPolicies: Send + Sync + 'static {

@@ -95,6 +95,8 @@ pub enum Sts {
     /// none is known, or its mode is `none`
     #[default]
     None,
+    /// its record says that there is one, and there was no place to fetch it yet: too many others were fetched
+    Awaited,
     /// mode `testing`: nothing is refused for its sake
     Testing(StsHost),
     /// mode `enforce`
@@ -223,6 +225,8 @@ pub enum Reason {
     Sts,
     /// MTA-STS, mode `enforce`, and the policy does not name the host
     StsHost,
+    /// MTA-STS, and what the policy says is not known yet
+    StsAwaited,
     /// the list
     Listed(ListedBy),
     /// the list, and the entry's host names do not fit
@@ -281,6 +285,7 @@ fn by_recipient(dane: &Dane, sts: &Sts) -> Rule {
         }
         (_, Sts::Enforce(host)) if host.fits => Rule::new(Demand::WebPki, Reason::Sts),
         (_, Sts::Enforce(_)) => Rule::new(Demand::Refuse(Refusal::Later), Reason::StsHost),
+        (_, Sts::Awaited) => Rule::new(Demand::Refuse(Refusal::Later), Reason::StsAwaited),
         (Dane::Unusable { .. }, _) => Rule::new(Demand::Encrypted, Reason::DaneUnusable),
         (Dane::Insecure | Dane::Absent, _) => Rule::new(Demand::Opportunistic, Reason::Nobody),
     }
@@ -291,6 +296,7 @@ fn by_recipient(dane: &Dane, sts: &Sts) -> Rule {
 fn by_unvouched_host(dane: &Dane, sts: &Sts) -> Rule {
     match (dane, sts) {
         (Dane::Usable { .. }, Sts::Enforce(host)) if !host.fits => by_recipient(&Dane::Absent, sts),
+        (Dane::Usable { .. }, Sts::Awaited) => by_recipient(&Dane::Absent, sts),
         (Dane::Usable { records, names, .. }, Sts::None | Sts::Testing(_)) => {
             let (records, names) = (records.clone(), names.clone());
             Rule::new(Demand::Dane { records, names }, Reason::DaneOfHost)
@@ -417,6 +423,9 @@ impl fmt::Display for Reason {
             }
             Self::Sts => "the recipient's domain says so (MTA-STS)",
             Self::StsHost => "the recipient's domain does not name this host in its policy (MTA-STS)",
+            Self::StsAwaited => {
+                "the recipient's domain has a policy (MTA-STS) that is not fetched yet: too many others are being fetched"
+            }
             Self::Listed(ListedBy::Operator) => {
                 "the domain is on this server's list of domains that must have TLS"
             }

@@ -240,6 +240,52 @@ fn tls_4_the_rule_is_the_strictest_of_those_who_may_ask() {
             "webpki",
             Reason::Sts,
         ),
+        // MTA-STS, and there was no place to fetch the policy
+        (
+            insecure,
+            unsigned(),
+            Sts::Awaited,
+            list(encrypted),
+            any,
+            "later",
+            Reason::StsAwaited,
+        ),
+        (
+            secure,
+            unusable(),
+            Sts::Awaited,
+            Listed::No,
+            Wish::RequireTls,
+            "later",
+            Reason::StsAwaited,
+        ),
+        (
+            secure,
+            usable(),
+            Sts::Awaited,
+            Listed::No,
+            any,
+            "dane",
+            Reason::Dane,
+        ),
+        (
+            insecure,
+            usable(),
+            Sts::Awaited,
+            Listed::No,
+            any,
+            "later",
+            Reason::StsAwaited,
+        ),
+        (
+            insecure,
+            unsigned(),
+            Sts::Awaited,
+            Listed::No,
+            Wish::NotRequired,
+            "opportunistic",
+            Reason::NotRequired,
+        ),
         // both: RFC 8461 §2
         (
             secure,
@@ -602,6 +648,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
     ];
     let sts = prop_oneof![
         Just(Sts::None),
+        Just(Sts::Awaited),
         any::<bool>().prop_map(|fits| Sts::Testing(host(fits))),
         any::<bool>().prop_map(|fits| Sts::Enforce(host(fits))),
     ];
@@ -639,7 +686,7 @@ proptest! {
         let rule = decide(&evidence);
         let by_mx = !matches!(evidence.found, Found::Route(_));
         let asked = matches!(evidence.dane, Dane::Usable { .. } | Dane::Unusable { .. } | Dane::Failed { .. })
-            || matches!(evidence.sts, Sts::Enforce(_));
+            || matches!(evidence.sts, Sts::Enforce(_) | Sts::Awaited);
         if by_mx && asked && evidence.wish != Wish::NotRequired {
             prop_assert!(!rule.demand.may_be_clear());
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{EVIDENCE_POLICIES, EVIDENCE_POLICY_LINES, EVIDENCE_ROWS};
+use crate::limits::{EVIDENCE_DOMAIN_ROWS, EVIDENCE_POLICIES, EVIDENCE_POLICY_LINES, EVIDENCE_ROWS};
 use crate::tls::attempt::{PolicyKind, ResultType};
 use crate::tls::text::shortened;
 
@@ -101,6 +101,8 @@ impl Evidence {
         session.text = text;
         if self.rows.len() >= EVIDENCE_ROWS {
             session = coarse(session);
+        } else if self.of(&session.domain).count() >= EVIDENCE_DOMAIN_ROWS {
+            session = without_host(session);
         }
         match self.row(&Session {
             text: String::new(),
@@ -163,7 +165,9 @@ impl Evidence {
 
     /// The rows of one domain.
     pub fn of<'a>(&'a self, domain: &'a str) -> impl Iterator<Item = (&'a Session, u64)> {
-        self.rows().filter(move |(session, _)| session.domain == domain)
+        let rows = self.rows.range(least_of(domain)..);
+        rows.map(|(session, count)| (session, *count))
+            .take_while(move |(session, _)| session.domain == domain)
     }
 
     /// Whether nothing was seen.
@@ -199,6 +203,32 @@ impl Evidence {
                 .map(|(kind, domain, terms)| ((kind, domain), terms))
                 .collect(),
         }
+    }
+}
+
+/// Stands before all sessions with a domain: each value is the first of its order.
+fn least_of(domain: &str) -> Session {
+    Session {
+        domain: domain.to_owned(),
+        kind: PolicyKind::Tlsa,
+        policy_domain: String::new(),
+        host: String::new(),
+        address: None,
+        ours: None,
+        result: None,
+        grade: Grade::Verified,
+        text: String::new(),
+    }
+}
+
+/// What is left of a session when its domain has more hosts and addresses than are told apart.
+fn without_host(session: Session) -> Session {
+    Session {
+        policy_domain: session.domain.clone(),
+        host: String::new(),
+        address: None,
+        ours: None,
+        ..session
     }
 }
 
@@ -288,6 +318,31 @@ pub(in crate::tls) mod tests {
             two.terms(PolicyKind::Sts, "a.example"),
             day.terms(PolicyKind::Sts, "a.example")
         );
+    }
+
+    #[test]
+    fn q_7_one_domain_with_hosts_without_end_leaves_room_for_others() {
+        let mut day = Evidence::default();
+        for number in 0..EVIDENCE_ROWS {
+            let host = format!("mx{number}.a.example");
+            let own = Session {
+                policy_domain: host.clone(),
+                kind: PolicyKind::Tlsa,
+                ..session("a.example", &host, None, Grade::Verified)
+            };
+            day.count(own);
+        }
+        day.count(session("b.example", "mx.b.example", None, Grade::Verified));
+        let rows: Vec<_> = day.of("a.example").collect();
+        assert_eq!(rows.len(), EVIDENCE_DOMAIN_ROWS + 1);
+        let counted: u64 = rows.iter().map(|(_, count)| count).sum();
+        assert_eq!(counted, EVIDENCE_ROWS as u64, "none is lost");
+        let (rest, count) = rows.iter().find(|(row, _)| row.host.is_empty()).unwrap();
+        assert_eq!(rest.policy_domain, "a.example");
+        assert_eq!(*count, (EVIDENCE_ROWS - EVIDENCE_DOMAIN_ROWS) as u64);
+        assert_eq!(day.of("b.example").count(), 1);
+        assert_eq!((day.of("").count(), day.of("a").count()), (0, 0));
+        assert_eq!(Evidence::restored(day.stored()), day);
     }
 
     #[test]

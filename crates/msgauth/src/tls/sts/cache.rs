@@ -6,6 +6,7 @@
 //! | | the record names another id | the new one; if that cannot be fetched, still the old one |
 //! | | no record, several, or no answer | it: whoever blocks DNS gains nothing |
 //! | none, or one that is too old | a record | what is fetched; if that fails, nothing, and it is tried again later |
+//! | | a record, and no place to fetch it | mail waits for an hour at most, and the domain is not held to blame |
 //! | | no record | nothing |
 //!
 //! A record that comes and goes, or names ids in turns, resets no pause, and nobody is asked more than [`STS_FETCHES_AN_HOUR`] times an hour.
@@ -13,14 +14,17 @@
 use serde::{Deserialize, Serialize};
 use world::clock::UnixMs;
 
-use super::policy::StsPolicy;
+use super::policy::{StsMode, StsPolicy};
 use super::record::{NoRecord, StsRecord};
 use crate::limits::{
-    STS_BACK_OFF_FIRST, STS_BACK_OFF_LONGEST, STS_FAILS_FOR_GOOD, STS_FETCHES_AN_HOUR, STS_LEAST_AGE,
-    STS_RECHECK, STS_REFRESH, STS_REFRESHED_FOR, STS_TROUBLE_KEPT, STS_UNANSWERED, STS_USE_NOTED,
+    STS_AWAITED, STS_BACK_OFF_FIRST, STS_BACK_OFF_LONGEST, STS_FAILS_FOR_GOOD, STS_FETCHES_AN_HOUR,
+    STS_LEAST_AGE, STS_NO_PLACE, STS_RECHECK, STS_REFRESH, STS_REFRESHED_FOR, STS_TROUBLE_KEPT,
+    STS_UNANSWERED, STS_USE_NOTED,
 };
 use crate::tls::attempt::ResultType;
+use crate::tls::day::Day;
 use crate::tls::text::shortened;
+use crate::tls::timeline::Moved;
 
 /// Milliseconds of an hour.
 const HOUR_MS: u128 = 3_600_000;
@@ -42,12 +46,30 @@ pub struct Remembered {
     pub trouble: Option<Trouble>,
     /// when mail was last sent there, in milliseconds since 1970
     pub used_at: u64,
+    /// when mail last went as an `enforce` policy asks, in milliseconds since 1970; 0: never
+    #[serde(skip_serializing_if = "is_zero")]
+    pub proved_at: u64,
+    /// on how many days it did
+    #[serde(skip_serializing_if = "is_zero")]
+    pub proved_days: u32,
     /// DNS said last that there is no record; a policy, or trouble, from before is remembered all the same
     #[serde(skip)]
     pub unannounced: bool,
     /// fetches of this hour; a restart begins another one
     #[serde(skip)]
     pub fetches: Fetches,
+    /// there was no place to fetch the policy
+    #[serde(skip)]
+    pub turned_away: Option<TurnedAway>,
+}
+
+/// A fetch found no place among others. That says nothing about the domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// since when, in milliseconds since 1970
+    since: u64,
+    /// when last, in milliseconds since 1970
+    at: u64,
 }
 
 /// How often a policy was fetched within an hour, whatever came of it.
@@ -88,10 +110,27 @@ impl Remembered {
         self.kept.as_ref().filter(|kept| !kept.is_over(now))
     }
 
-    /// Whether there may be a policy that could not be had now: DNS is silent, or fetching failed a few times only.
+    /// Whether there may be a policy that could not be had now: DNS is silent, fetching failed a few times only, or was not begun.
     pub fn is_unsure(&self, now: UnixMs) -> bool {
         let fails = |trouble: &Trouble| trouble.failures < STS_FAILS_FOR_GOOD;
-        self.live(now).is_none() && (self.waits_for_dns(now) || self.announced_trouble().is_some_and(fails))
+        let missing = self.waits_for_dns(now)
+            || self.announced_trouble().is_some_and(fails)
+            || self.turned_away.is_some();
+        self.live(now).is_none() && missing
+    }
+
+    /// Whether mail waits for a first fetch that found no place. RFC 8461 §3.3 has mail go on where a policy *cannot* be fetched; whether
+    /// it can is not known yet. One that failed before is not waited for.
+    pub fn is_awaited(&self, now: UnixMs) -> bool {
+        let waits = |turned: TurnedAway| since(turned.since, now) < STS_AWAITED.as_millis();
+        self.live(now).is_none() && self.trouble.is_none() && self.turned_away.is_some_and(waits)
+    }
+
+    /// Whether mail went as the policy asks, which is in force, within its `max_age`.
+    pub fn is_proved(&self, now: UnixMs) -> bool {
+        let enforced = self.live(now).filter(|kept| kept.policy.mode == StsMode::Enforce);
+        let recent = |kept: &Kept| since(self.proved_at, now) < u128::from(kept.policy.max_age_s) * 1000;
+        self.proved_at != 0 && enforced.is_some_and(recent)
     }
 
     /// Why there is no policy though the record says that there is one.
@@ -101,7 +140,7 @@ impl Remembered {
 
     /// Whether DNS is to be asked for the record before mail is sent.
     pub fn asks_record(&self, now: UnixMs) -> bool {
-        if self.waits_for_dns(now) {
+        if self.waits_for_dns(now) || self.waits_for_place(now) {
             return false;
         }
         self.live(now).is_none() || since(self.checked_at, now) >= STS_RECHECK.as_millis()
@@ -110,7 +149,7 @@ impl Remembered {
     /// Whether the policy is to be fetched, now that DNS said this.
     pub fn fetches(&self, id: &str, now: UnixMs) -> bool {
         let known = self.live(now).is_some_and(|kept| kept.id == id);
-        !known && !self.backs_off(now) && !self.fetches.are_spent(now)
+        !known && !self.backs_off(now) && !self.waits_for_place(now) && !self.fetches.are_spent(now)
     }
 
     /// Whether a policy that counts is to be fetched anew, so that it does not end while somebody blocks HTTPS (RFC 8461 §10.2).
@@ -122,6 +161,7 @@ impl Remembered {
         since(kept.fetched_at, now) >= half.clamp(STS_LEAST_AGE.as_millis(), STS_REFRESH.as_millis())
             && since(self.used_at, now) < STS_REFRESHED_FOR.as_millis()
             && !self.backs_off(now)
+            && !self.waits_for_place(now)
             && !self.fetches.are_spent(now)
     }
 
@@ -147,15 +187,37 @@ impl Remembered {
         }
     }
 
-    /// Puts what lies ahead of now at now: a clock that ran ahead for a while would else leave a policy, or a pause, that lasts for years.
-    pub fn settle(&mut self, now: UnixMs) {
+    /// The time that counts was moved. Nothing lies ahead of it afterwards: a clock that ran ahead would else leave a policy, or a
+    /// pause, that lasts for years.
+    pub fn moved(&mut self, moved: &Moved) {
+        for moment in self.moments() {
+            *moment = moved.moment(*moment);
+        }
+    }
+
+    /// The latest moment that is noted, in milliseconds since 1970; 0: none.
+    pub fn latest(&self) -> u64 {
+        let mut known = self.clone();
+        known
+            .moments()
+            .into_iter()
+            .map(|moment| *moment)
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn moments(&mut self) -> Vec<&mut u64> {
         let mut moments = vec![&mut self.checked_at, &mut self.unanswered_at, &mut self.used_at];
-        moments.push(&mut self.fetches.since);
+        moments.extend([&mut self.proved_at, &mut self.fetches.since]);
         moments.extend(self.kept.as_mut().map(|kept| &mut kept.fetched_at));
         moments.extend(self.trouble.as_mut().map(|trouble| &mut trouble.at));
-        for moment in moments {
-            *moment = now.0.min(*moment);
-        }
+        let turned = self.turned_away.as_mut();
+        moments.extend(
+            turned
+                .into_iter()
+                .flat_map(|turned| [&mut turned.since, &mut turned.at]),
+        );
+        moments
     }
 
     /// Mail is sent there. Within an hour the moment does not matter.
@@ -165,13 +227,37 @@ impl Remembered {
         }
     }
 
+    /// Mail went as an `enforce` policy asks, to a host that it names and under the host's certificate. Within an hour the moment does not
+    /// matter.
+    pub fn proved(&mut self, now: UnixMs) {
+        let (day, last) = (Day::of(now), Day::of(UnixMs(self.proved_at)));
+        if self.kept.is_none() || (day == last && since(self.proved_at, now) < STS_USE_NOTED.as_millis()) {
+            return;
+        }
+        if day > last {
+            self.proved_days = self.proved_days.saturating_add(1);
+        }
+        self.proved_at = now.0;
+    }
+
+    /// There was no place to fetch the policy. What is known stays, and it is no trouble of the domain's.
+    pub fn found_no_place(&mut self, now: UnixMs) {
+        let recent = self
+            .turned_away
+            .filter(|turned| since(turned.at, now) < STS_TROUBLE_KEPT.as_millis());
+        self.turned_away = Some(TurnedAway {
+            since: recent.map_or(now.0, |turned| turned.since),
+            at: now.0,
+        });
+    }
+
     /// A policy came.
     pub fn fetched(&mut self, id: String, policy: StsPolicy, now: UnixMs) {
         if self.kept.is_none() {
             self.used_at = now.0;
         }
         self.checked_at = now.0;
-        self.trouble = None;
+        (self.trouble, self.turned_away) = (None, None);
         self.fetches.one_more(now);
         self.kept = Some(Kept {
             id,
@@ -186,6 +272,7 @@ impl Remembered {
             .trouble
             .as_ref()
             .filter(|trouble| since(trouble.at, now) < STS_TROUBLE_KEPT.as_millis());
+        self.turned_away = None;
         self.fetches.one_more(now);
         self.trouble = Some(Trouble {
             failures: recent.map_or(0, |trouble| trouble.failures).saturating_add(1),
@@ -197,6 +284,11 @@ impl Remembered {
 
     fn waits_for_dns(&self, now: UnixMs) -> bool {
         self.unanswered_at != 0 && since(self.unanswered_at, now) < STS_UNANSWERED.as_millis()
+    }
+
+    fn waits_for_place(&self, now: UnixMs) -> bool {
+        let waits = |turned: TurnedAway| since(turned.at, now) < STS_NO_PLACE.as_millis();
+        self.turned_away.is_some_and(waits)
     }
 
     fn backs_off(&self, now: UnixMs) -> bool {
@@ -239,9 +331,8 @@ impl Kept {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 /// Milliseconds from `then` to `now`. A clock that was set back makes nothing older.
@@ -251,7 +342,6 @@ fn since(then: u64, now: UnixMs) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::policy::StsMode;
     use super::*;
 
     const DAY_MS: u64 = 86_400_000;
@@ -410,6 +500,82 @@ mod tests {
     }
 
     #[test]
+    fn tls_5_a_fetch_that_found_no_place_is_no_failure_and_holds_mail_for_an_hour() {
+        let minute = 60_000;
+        let mut new = Remembered::default();
+        new.found_no_place(at(0));
+        assert!(new.is_awaited(at(0)) && new.is_unsure(at(0)));
+        assert!(
+            !new.asks_record(at(minute - 1)) && !new.fetches("1", at(minute - 1)),
+            "not at once again"
+        );
+        for again in 1..60 {
+            assert!(
+                new.asks_record(at(again * minute)) && new.fetches("1", at(again * minute)),
+                "{again}"
+            );
+            assert!(new.is_awaited(at(again * minute)), "{again}");
+            new.found_no_place(at(again * minute));
+        }
+        assert!(!new.is_awaited(at(60 * minute)), "an hour is enough");
+        new.found_no_place(at(60 * minute));
+        assert!(!new.is_awaited(at(60 * minute)) && new.is_unsure(at(60 * minute)));
+        assert_eq!((new.trouble.clone(), new.announced_trouble()), (None, None));
+        new.found_no_place(at(3 * DAY_MS));
+        assert!(new.is_awaited(at(3 * DAY_MS)), "another time");
+        new.failed("no".to_owned(), ResultType::StsPolicyFetchError, at(3 * DAY_MS));
+        new.found_no_place(at(3 * DAY_MS + 600_000));
+        assert!(!new.is_awaited(at(3 * DAY_MS + 600_000)), "it cannot be fetched");
+        let mut known = known(86_400);
+        known.found_no_place(at(1));
+        assert!(
+            !known.is_awaited(at(1)) && known.live(at(1)).is_some(),
+            "what is known counts"
+        );
+        known.fetched("2".to_owned(), policy(1), at(2));
+        assert_eq!(known.turned_away, None);
+    }
+
+    #[test]
+    fn a_domain_that_takes_its_record_away_is_not_waited_for() {
+        let mut new = Remembered::default();
+        new.found_no_place(at(0));
+        new.checked(Some(&Err(NoRecord::None)), at(60_000));
+        assert_eq!(new, Remembered::default());
+    }
+
+    #[test]
+    fn q_7_a_policy_is_proved_by_mail_under_it_within_its_age_and_by_the_day() {
+        let mut known = known(2 * 86_400);
+        assert!(!known.is_proved(at(0)));
+        for hour in 0..48 {
+            known.proved(at(hour * 3_600_000));
+            known.proved(at(hour * 3_600_000 + 1));
+        }
+        let last = 47 * 3_600_000;
+        assert_eq!((known.proved_at, known.proved_days), (START + last, 3));
+        assert!(
+            known.is_proved(at(2 * DAY_MS - 1)) && !known.is_proved(at(2 * DAY_MS)),
+            "it is over"
+        );
+        known.fetched("2".to_owned(), policy(86_400), at(2 * DAY_MS));
+        assert!(
+            known.is_proved(at(last + DAY_MS - 1)),
+            "the new one is the domain's as well"
+        );
+        assert!(!known.is_proved(at(last + DAY_MS)));
+        let testing = StsPolicy {
+            mode: StsMode::Testing,
+            ..policy(86_400)
+        };
+        known.fetched("3".to_owned(), testing, at(2 * DAY_MS));
+        assert!(!known.is_proved(at(2 * DAY_MS)));
+        let mut nothing = Remembered::default();
+        nothing.proved(at(0));
+        assert_eq!(nothing, Remembered::default());
+    }
+
+    #[test]
     fn a_policy_in_use_is_fetched_again_in_good_time() {
         let week = known(7 * 86_400);
         assert!(!week.refreshes(at(DAY_MS - 1)));
@@ -442,11 +608,17 @@ mod tests {
         known.failed("no".to_owned(), ResultType::StsPolicyFetchError, ahead);
         known.checked(None, ahead);
         assert!(!known.asks_record(at(DAY_MS)) && known.live(at(DAY_MS)).is_some());
-        known.settle(at(0));
+        let mended = |to| Moved {
+            since: ahead,
+            from: ahead,
+            to,
+        };
+        known.moved(&mended(at(0)));
         assert!(known.asks_record(at(600_000)) && known.fetches("2", at(600_000)));
         assert!(known.live(at(DAY_MS - 1)).is_some() && known.live(at(DAY_MS)).is_none());
+        assert_eq!(known.latest(), at(0).0);
         let before = known.clone();
-        known.settle(at(DAY_MS));
+        known.moved(&mended(at(DAY_MS)));
         assert_eq!(known, before, "what lies behind stays where it is");
     }
 

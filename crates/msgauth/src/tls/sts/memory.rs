@@ -1,10 +1,11 @@
 //! All that is remembered of policies, within two bounds: how many domains, and how many octets. Pure.
 //!
-//! When there is no room, those go first whose policy is over or never came, then those that were written to longest ago; what protects
-//! at an ordinary price ([`STS_ORDINARY_BYTES`]) stays longest, so that strangers with many long policies push out each other.
+//! When there is no room, what is worth least goes first ([`Worth`]): what strangers can have many of at will (policies that are over, that
+//! enforce nothing, that nobody has kept to, that are long) goes before what takes mail under verified TLS, on several days, to get.
 //!
 //! Age alone removes nothing: a clock that runs ahead for an hour would else leave everybody without the policy that counts.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use world::clock::UnixMs;
 
 use super::cache::Remembered;
 use super::policy::StsMode;
-use crate::limits::{STS_DOMAINS, STS_MEMORY_BYTES, STS_ORDINARY_BYTES};
+use crate::limits::{STS_DOMAINS, STS_MEMORY_BYTES, STS_PROVED_DAYS, STS_SMALL_BYTES};
+use crate::tls::timeline::Moved;
 
 /// What an entry takes beside its texts: numbers, pointers, its place in the table.
 const ENTRY_BYTES: usize = 256;
@@ -27,6 +29,17 @@ pub struct Memory {
     octets: usize,
 }
 
+/// What a change was worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// there was none
+    Nothing,
+    /// moments: losing them costs next to nothing
+    Moments,
+    /// another policy, or other trouble
+    Policy,
+}
+
 /// All of it at one moment, to be written while the memory goes on changing.
 #[derive(Debug)]
 pub struct Snapshot(Vec<(String, Arc<Remembered>)>);
@@ -35,7 +48,10 @@ impl Memory {
     /// From what was kept. An older version may have kept more than there is room for.
     pub fn restored(kept: HashMap<String, Remembered>, now: UnixMs) -> Self {
         let mut memory = Self::default();
-        for (domain, known) in kept {
+        for (domain, known) in kept
+            .into_iter()
+            .filter(|(_, known)| *known != Remembered::default())
+        {
             memory.put(domain, Arc::new(known));
         }
         memory.make_room("", now);
@@ -53,19 +69,26 @@ impl Memory {
         domain: &str,
         now: UnixMs,
         work: impl FnOnce(&mut Remembered) -> T,
-    ) -> (T, bool) {
+    ) -> (T, Change) {
         let before = self.get(domain).cloned().unwrap_or_default();
         let mut known = before.clone();
         let told = work(&mut known);
-        let changed = known != before;
-        if changed {
+        let change = change(&before, &known);
+        if change != Change::Nothing {
             self.take(domain);
             if known != Remembered::default() {
                 self.put(domain.to_owned(), Arc::new(known));
                 self.make_room(domain, now);
             }
         }
-        (told, changed)
+        (told, change)
+    }
+
+    /// The time that counts was moved, and everything noted meanwhile with it.
+    pub fn moved(&mut self, moved: &Moved) {
+        for known in self.all.values_mut() {
+            Arc::make_mut(known).moved(moved);
+        }
     }
 
     /// Every domain.
@@ -114,12 +137,54 @@ impl Memory {
     }
 }
 
-/// What counts for least comes first.
-fn worth(domain: &str, known: &Remembered, now: UnixMs) -> (bool, bool, u64) {
+/// What an entry is worth; what is least in the first respect in which two differ goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Worth {
+    /// a policy counts: it came, and is not over
+    counts: bool,
+    /// how much it asks: nothing, evidence, TLS
+    asks: u8,
+    /// mail went under it, to a host that it names and that had the certificate, within its `max_age`
+    proved: bool,
+    /// on so many days, up to [`STS_PROVED_DAYS`]
+    days: u32,
+    /// how often [`STS_SMALL_BYTES`] must be doubled to hold it
+    doublings: Reverse<u32>,
+    /// when mail was last sent there
+    used_at: u64,
+}
+
+fn worth(domain: &str, known: &Remembered, now: UnixMs) -> Worth {
     let live = known.live(now);
-    let protects = live.is_some_and(|kept| kept.policy.mode == StsMode::Enforce);
-    let ordinary = octets(domain, known) <= STS_ORDINARY_BYTES;
-    (live.is_some(), protects && ordinary, known.used_at)
+    let size = octets(domain, known).div_ceil(STS_SMALL_BYTES);
+    Worth {
+        counts: live.is_some(),
+        asks: live.map_or(0, |kept| match kept.policy.mode {
+            StsMode::None => 0,
+            StsMode::Testing => 1,
+            StsMode::Enforce => 2,
+        }),
+        proved: known.is_proved(now),
+        days: known.proved_days.min(STS_PROVED_DAYS),
+        doublings: Reverse(size.next_power_of_two().ilog2()),
+        used_at: known.used_at,
+    }
+}
+
+fn change(before: &Remembered, after: &Remembered) -> Change {
+    let policy = |known: &Remembered| {
+        known
+            .kept
+            .as_ref()
+            .map(|kept| (kept.id.clone(), kept.policy.clone()))
+    };
+    if before == after {
+        Change::Nothing
+    } else if before.trouble == after.trouble && policy(before) == policy(after) {
+        Change::Moments
+    } else {
+        Change::Policy
+    }
 }
 
 /// Octets of memory that an entry takes, near enough.
@@ -193,6 +258,113 @@ mod tests {
         assert_eq!(counted, memory.octets, "the sum is kept in step");
     }
 
+    /// What a domain has, in the order in which it goes.
+    #[test]
+    fn q_7_what_is_worth_least_goes_first() {
+        const DAY_MS: u64 = 86_400_000;
+        let week = |mode, hosts, letters| StsPolicy {
+            max_age_s: 7 * 86_400,
+            ..policy(mode, hosts, letters)
+        };
+        // policy, when it was fetched and used, days with mail under it up to now, all in days before now
+        let table = [
+            ("failed", None, 0, 0),
+            ("over", Some(week(StsMode::Enforce, 1, 9)), 8, 0),
+            ("none", Some(week(StsMode::None, 0, 0)), 0, 0),
+            ("testing", Some(week(StsMode::Testing, 1, 9)), 0, 0),
+            ("the longest", Some(week(StsMode::Enforce, 100, 253)), 0, 0),
+            ("four KiB", Some(week(StsMode::Enforce, 16, 200)), 0, 0),
+            ("two KiB", Some(week(StsMode::Enforce, 8, 150)), 0, 0),
+            ("long ago", Some(week(StsMode::Enforce, 1, 9)), 6, 0),
+            ("of late, small", Some(week(StsMode::Enforce, 10, 30)), 3, 0),
+            ("one day, long", Some(week(StsMode::Enforce, 16, 200)), 0, 1),
+            ("one day", Some(week(StsMode::Enforce, 1, 9)), 3, 1),
+            ("two days, long", Some(week(StsMode::Enforce, 100, 253)), 3, 2),
+            ("many days", Some(week(StsMode::Enforce, 1, 9)), 6, 7),
+        ];
+        let now = after(30 * DAY_MS);
+        let worth_of = |(name, policy, used, days): &(&'static str, Option<StsPolicy>, u64, u64)| {
+            let then = UnixMs(now.0 - used * DAY_MS);
+            let mut known = Remembered::default();
+            match policy {
+                Some(policy) => known.fetched("1".to_owned(), policy.clone(), then),
+                None => known.failed(
+                    "no".to_owned(),
+                    crate::tls::attempt::ResultType::StsPolicyFetchError,
+                    then,
+                ),
+            }
+            (0..*days).for_each(|day| known.proved(UnixMs(now.0 - (days - 1 - day) * DAY_MS)));
+            (worth(name, &known, now), *name)
+        };
+        let mut order: Vec<_> = table.iter().map(worth_of).collect();
+        order.sort_unstable();
+        let order: Vec<&str> = order.into_iter().map(|(_, name)| name).collect();
+        assert_eq!(order, table.map(|(name, ..)| name));
+    }
+
+    #[test]
+    fn q_7_thousands_of_policies_of_four_kib_push_out_each_other_and_nobody_else() {
+        let mut memory = Memory::default();
+        let real = |number: usize| format!("real{number}.test");
+        for number in 0..50 {
+            fetch(&mut memory, &real(number), policy(StsMode::Enforce, 4, 30), NOW);
+        }
+        fetch(&mut memory, "proved.test", policy(StsMode::Enforce, 16, 200), NOW);
+        memory.change("proved.test", NOW, |known| known.proved(NOW));
+        for number in 0..8_200_u64 {
+            let name = format!("d{number}.test");
+            let moment = after(1 + number);
+            fetch(&mut memory, &name, policy(StsMode::Enforce, 16, 200), moment);
+            assert!(
+                octets(&name, memory.get(&name).unwrap()) <= 4 * 1024,
+                "an ordinary one, by its length"
+            );
+        }
+        assert!(memory.all.len() < 8_000, "there was no room for all");
+        for number in 0..50 {
+            assert!(memory.get(&real(number)).is_some(), "{number}");
+        }
+        assert!(memory.get("proved.test").is_some());
+    }
+
+    #[test]
+    fn a_moment_that_is_noted_makes_no_haste() {
+        let mut memory = Memory::default();
+        let (later, hour) = (after(1), after(3_600_000));
+        let trouble = |known: &mut Remembered| {
+            known.failed(
+                "no".to_owned(),
+                crate::tls::attempt::ResultType::StsPolicyFetchError,
+                later,
+            );
+        };
+        let first = policy(StsMode::Enforce, 1, 9);
+        let (second, same) = (policy(StsMode::Testing, 1, 9), policy(StsMode::Testing, 1, 9));
+        let changes = [
+            memory
+                .change("a.test", NOW, |known| known.fetched("1".to_owned(), first, NOW))
+                .1,
+            memory.change("a.test", NOW, |known| known.used(hour)).1,
+            memory.change("a.test", NOW, |known| known.proved(hour)).1,
+            memory.change("a.test", NOW, |known| known.used(hour)).1,
+            memory.change("a.test", NOW, trouble).1,
+            memory
+                .change("a.test", NOW, |known| known.fetched("1".to_owned(), second, hour))
+                .1,
+            memory
+                .change("a.test", NOW, |known| {
+                    known.fetched("1".to_owned(), same, after(9))
+                })
+                .1,
+        ];
+        use Change::{Moments, Nothing, Policy};
+        assert_eq!(
+            changes,
+            [Policy, Moments, Moments, Nothing, Policy, Policy, Moments]
+        );
+    }
+
     #[test]
     fn who_was_written_to_longest_ago_goes_first() {
         let mut memory = Memory::default();
@@ -251,6 +423,6 @@ mod tests {
     fn what_is_nothing_is_not_kept() {
         let mut memory = Memory::default();
         let ((), changed) = memory.change("a.test", NOW, |known| known.used(NOW));
-        assert!(!changed && memory.iter().next().is_none() && memory.octets == 0);
+        assert!(changed == Change::Nothing && memory.iter().next().is_none() && memory.octets == 0);
     }
 }

@@ -1,0 +1,285 @@
+//! The time by which what is remembered of others' TLS grows old: it goes on steadily, and is slow to believe a clock that jumps (threat
+//! case Q-12). Pure: told what the wall clock and the steady one show.
+//!
+//! | the wall clock | what counts |
+//! |---|---|
+//! | shows what passed, up to [`CLOCK_STEP`] | it |
+//! | shows a moment before any build of this program ([`CLOCK_FLOOR_MS`]) | what passed; it is never believed |
+//! | at the start is behind what was noted last | what was noted last, and what passed since; the clock is believed when it has caught up |
+//! | has jumped | what passed; the clock is believed after [`CLOCK_DOUBTED`], if it has not come back until then |
+//!
+//! So a clock that is wrong for less than a day makes nothing older and nothing younger. When a clock is believed after all, what was
+//! noted in the meantime moves with it ([`Moved`]): a policy that was fetched an hour ago is an hour old on either reckoning.
+//!
+//! A machine that slept looks like one whose clock jumped: for a day everything there is younger than it is, and then as old as it is.
+
+use std::time::Duration;
+
+use world::clock::{Monotonic, UnixMs};
+
+use crate::limits::{CLOCK_DOUBTED, CLOCK_FLOOR_MS, CLOCK_STEP};
+
+/// The time that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeline {
+    /// the time at `steady`
+    line: UnixMs,
+    steady: Monotonic,
+    doubt: Option<Doubt>,
+}
+
+/// The wall clock is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Doubt {
+    /// since this time of the line
+    since: UnixMs,
+    /// since this steady time
+    steady: Monotonic,
+    /// No clock was believed since the start: the line may be behind, by as long as the program did not run.
+    from_the_start: bool,
+}
+
+/// The line was put where the clock is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// what was noted at this time or later moves along
+    pub since: UnixMs,
+    /// where the line was
+    pub from: UnixMs,
+    /// where it is
+    pub to: UnixMs,
+}
+
+impl Timeline {
+    /// Begins; `noted` is the latest moment that was noted before the program started.
+    pub fn begin(noted: UnixMs, wall: UnixMs, steady: Monotonic) -> Self {
+        let least = UnixMs(noted.0.max(CLOCK_FLOOR_MS));
+        let line = least.max(wall);
+        let doubt = (wall < least).then_some(Doubt {
+            since: line,
+            steady,
+            from_the_start: true,
+        });
+        Self { line, steady, doubt }
+    }
+
+    /// The time now, and whether the line was moved to it.
+    pub fn look(&mut self, wall: UnixMs, steady: Monotonic) -> (UnixMs, Option<Moved>) {
+        let passed = ms(steady.0.saturating_sub(self.steady.0));
+        let expected = UnixMs(self.line.0.saturating_add(passed));
+        self.steady = self.steady.max(steady);
+        let moved = match self.judge(wall, expected) {
+            Judged::Right => {
+                (self.line, self.doubt) = (wall, None);
+                None
+            }
+            Judged::Doubtful => {
+                self.line = expected;
+                self.doubt.get_or_insert(Doubt {
+                    since: expected,
+                    steady,
+                    from_the_start: false,
+                });
+                None
+            }
+            Judged::RightAfterAll(since) => {
+                (self.line, self.doubt) = (wall, None);
+                Some(Moved {
+                    since,
+                    from: expected,
+                    to: wall,
+                })
+            }
+        };
+        (self.line, moved)
+    }
+
+    /// Whether the wall clock is not believed.
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    fn judge(&self, wall: UnixMs, expected: UnixMs) -> Judged {
+        if wall.0 < CLOCK_FLOOR_MS {
+            return Judged::Doubtful;
+        }
+        if wall.0.abs_diff(expected.0) <= ms(CLOCK_STEP) {
+            return Judged::Right;
+        }
+        match self.doubt {
+            Some(doubt) if doubt.from_the_start && wall > expected => Judged::RightAfterAll(doubt.since),
+            Some(doubt) if self.steady.0.saturating_sub(doubt.steady.0) >= CLOCK_DOUBTED => {
+                Judged::RightAfterAll(doubt.since)
+            }
+            _ => Judged::Doubtful,
+        }
+    }
+}
+
+/// What is thought of the wall clock.
+enum Judged {
+    Right,
+    Doubtful,
+    /// it was in doubt since this time of the line
+    RightAfterAll(UnixMs),
+}
+
+impl Moved {
+    /// Where a moment that was noted is now. None lies ahead of the line.
+    pub fn moment(&self, noted: u64) -> u64 {
+        let along = match (noted >= self.since.0, self.to >= self.from) {
+            (false, _) => noted,
+            (true, true) => noted.saturating_add(self.to.0 - self.from.0),
+            (true, false) => noted.saturating_sub(self.from.0 - self.to.0),
+        };
+        along.min(self.to.0)
+    }
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR: u64 = 3_600_000;
+    const DAY: u64 = 24 * HOUR;
+    const YEAR: u64 = 365 * DAY;
+    /// A right clock at the start.
+    const NOW: u64 = CLOCK_FLOOR_MS + 100 * DAY;
+
+    fn at(steady: u64) -> Monotonic {
+        Monotonic(Duration::from_millis(steady))
+    }
+
+    /// The line at each look (wall clock and steady time, in milliseconds) of a program that starts with the first of them.
+    fn line(noted: u64, looks: &[(u64, u64)]) -> Vec<u64> {
+        let mut line = Timeline::begin(UnixMs(noted), UnixMs(looks[0].0), at(looks[0].1));
+        let look = |(wall, steady): &(u64, u64)| line.look(UnixMs(*wall), at(*steady)).0.0;
+        looks.iter().map(look).collect()
+    }
+
+    #[test]
+    fn q_12_the_line_goes_on_steadily_whatever_a_clock_shows_that_comes_back() {
+        let (before, floor) = (NOW - DAY, CLOCK_FLOOR_MS);
+        let table = [
+            ("right", before, vec![(NOW, 0), (NOW + 5, 5)], vec![NOW, NOW + 5]),
+            (
+                "small steps",
+                before,
+                vec![(NOW, 0), (NOW + HOUR, 0), (NOW, 0)],
+                vec![NOW, NOW + HOUR, NOW],
+            ),
+            (
+                "ten years ahead for an hour",
+                before,
+                vec![
+                    (NOW, 0),
+                    (NOW + 10 * YEAR, 9),
+                    (NOW + 10 * YEAR + HOUR, HOUR),
+                    (NOW + HOUR, HOUR),
+                ],
+                vec![NOW, NOW + 9, NOW + HOUR, NOW + HOUR],
+            ),
+            (
+                "1970 for an hour",
+                before,
+                vec![(NOW, 0), (9, 9), (HOUR, HOUR), (NOW + HOUR, HOUR)],
+                vec![NOW, NOW + 9, NOW + HOUR, NOW + HOUR],
+            ),
+            (
+                "1970 at the start, then right",
+                before,
+                vec![(0, 0), (HOUR, HOUR), (NOW, 2 * HOUR)],
+                vec![before, before + HOUR, NOW],
+            ),
+            (
+                "1970 at the first start of all, then right",
+                0,
+                vec![(0, 0), (HOUR, HOUR), (NOW, 2 * HOUR)],
+                vec![floor, floor + HOUR, NOW],
+            ),
+            (
+                "1970 for a year",
+                before,
+                vec![(0, 0), (YEAR, YEAR)],
+                vec![before, before + YEAR],
+            ),
+            (
+                "behind what was noted, for a day",
+                NOW,
+                vec![(before, 0), (before + DAY - 1, DAY - 1), (before + DAY, DAY)],
+                vec![NOW, NOW + DAY - 1, before + DAY],
+            ),
+            (
+                "ahead for a day",
+                before,
+                vec![(NOW, 0), (NOW + YEAR, 0), (NOW + YEAR + DAY, DAY)],
+                vec![NOW, NOW, NOW + YEAR + DAY],
+            ),
+            (
+                "back for good",
+                before,
+                vec![(NOW, 0), (NOW - 50 * DAY, 0), (NOW - 49 * DAY, DAY)],
+                vec![NOW, NOW, NOW - 49 * DAY],
+            ),
+        ];
+        for (name, noted, looks, expected) in table {
+            assert_eq!(line(noted, &looks), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn q_12_what_was_noted_in_doubt_moves_with_the_clock_and_what_was_noted_before_stays() {
+        let mut line = Timeline::begin(UnixMs(NOW), UnixMs(0), at(0));
+        assert!(line.is_in_doubt());
+        let (now, moved) = line.look(UnixMs(NOW + 30 * DAY), at(HOUR));
+        let moved = moved.expect("the clock is right");
+        assert!(!line.is_in_doubt());
+        assert_eq!(now.0, NOW + 30 * DAY);
+        assert_eq!(moved.moment(NOW - 1), NOW - 1);
+        assert_eq!(
+            moved.moment(NOW + HOUR / 2),
+            now.0 - HOUR / 2,
+            "half an hour old, still"
+        );
+        let mut line = Timeline::begin(UnixMs(NOW), UnixMs(NOW), at(0));
+        line.look(UnixMs(NOW - 50 * DAY), at(HOUR));
+        let (now, moved) = line.look(UnixMs(NOW - 49 * DAY), at(HOUR + DAY));
+        let moved = moved.expect("for a day");
+        assert_eq!(moved.moment(NOW + HOUR), now.0 - DAY, "a day old, still");
+        assert_eq!(moved.moment(NOW), now.0, "nothing lies ahead");
+        assert_eq!(moved.moment(NOW - YEAR), NOW - YEAR);
+    }
+
+    #[test]
+    fn the_floor_is_a_day_before_which_no_build_was_made_and_not_years_old() {
+        let shipped = crate::tls::list::starter::Starter::shipped().as_of.begins().0;
+        assert!(
+            CLOCK_FLOOR_MS <= shipped && shipped - CLOCK_FLOOR_MS < YEAR,
+            "raise CLOCK_FLOOR_MS"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn q_12_no_clock_moves_the_line_within_a_day_by_more_than_what_passed_and_small_steps(
+            looks in proptest::collection::vec((0u64..4_000_000_000_000, 0u64..HOUR), 1..20),
+        ) {
+            let mut line = Timeline::begin(UnixMs(NOW), UnixMs(NOW), at(0));
+            let (mut last, mut steady, mut steps) = (NOW, 0, 0);
+            for (wall, passed) in looks {
+                steady += passed;
+                let (now, moved) = line.look(UnixMs(wall), at(steady));
+                prop_assert!(now.0.abs_diff(last + passed) <= HOUR);
+                steps += u64::from(now.0 != last + passed);
+                prop_assert!(moved.is_none() && now.0.abs_diff(NOW + steady) <= steps * HOUR);
+                last = now.0;
+            }
+        }
+    }
+}
