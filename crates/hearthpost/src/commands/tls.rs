@@ -29,17 +29,7 @@ pub fn run(command: TlsCommand) -> Outcome<()> {
                 any_certificate,
             };
             let required = one(&common, request)?;
-            show(&common, &required, || {
-                let what = if required.any_certificate {
-                    "TLS"
-                } else {
-                    "TLS with a certificate that verifies"
-                };
-                vec![format!(
-                    "Mail for {} goes only under {what} from now on.",
-                    required.domain
-                )]
-            })
+            show(&common, &required, || vec![now_required(&required)])
         }
         TlsCommand::Remove { domain, common } => {
             let removed = one(&common, TlsRequest::Remove { domain })?;
@@ -62,6 +52,18 @@ pub fn run(command: TlsCommand) -> Outcome<()> {
             };
             print(&text.expect("plain values are always JSON"))
         }
+    }
+}
+
+fn now_required(required: &OfDomain) -> String {
+    let domain = &required.domain;
+    let what = match required.any_certificate {
+        true => "TLS",
+        false => "TLS with a certificate that verifies",
+    };
+    match required.unchanged {
+        true => format!("Nothing to change: mail for {domain} goes only under {what} already."),
+        false => format!("Mail for {domain} goes only under {what} from now on."),
     }
 }
 

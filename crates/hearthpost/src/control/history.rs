@@ -15,6 +15,7 @@ use mail::ids::{ChangeId, Id};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::contract::{AuditRow, Store, StoreError};
+use tokio::sync::MutexGuard;
 
 use super::{Answer, Request as AnyRequest, account, alias, domain};
 use crate::limits::HISTORY_ENTRIES;
@@ -355,9 +356,34 @@ pub struct About<'a> {
     pub undoes: Option<ChangeId>,
 }
 
+/// The turn to change something. Whatever a change is decided from is looked at while one has it: two who ask at once would else both find
+/// the state that only one of them changes.
+pub struct Turn<'a> {
+    _held: MutexGuard<'a, ()>,
+}
+
+impl<'a> Turn<'a> {
+    /// Waits for it.
+    pub async fn of(services: &'a Services) -> Self {
+        Self {
+            _held: services.changing.lock().await,
+        }
+    }
+}
+
 /// Does `work` and writes down what it changes.
 pub async fn around(services: &Services, about: About<'_>, work: impl Future<Output = Answer>) -> Answer {
-    let _turn = services.changing.lock().await;
+    let turn = Turn::of(services).await;
+    during(&turn, services, about, work).await
+}
+
+/// The same for who has the turn already.
+pub async fn during(
+    _turn: &Turn<'_>,
+    services: &Services,
+    about: About<'_>,
+    work: impl Future<Output = Answer>,
+) -> Answer {
     // How much mail an account has: what a removal would lose. When that cannot be read, what was known last is told.
     if let [only] = about.subjects.as_slice()
         && only.noun == Noun::Account

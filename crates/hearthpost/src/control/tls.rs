@@ -16,7 +16,7 @@ use world::clock::UnixMs;
 use world::dns::{Lookup, RecordType};
 
 use super::Answer;
-use super::history::{By, Record};
+use super::history::{By, Record, Turn};
 use crate::limits::{TLS_LIST_HOSTS, TLS_LISTED};
 use crate::services::Services;
 
@@ -80,6 +80,9 @@ pub struct Page {
 pub struct OfDomain {
     /// its name
     pub domain: String,
+    /// what was asked for was so already: nothing was changed, and the history has no entry
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
     /// `require`, `warn`, `observe`, `exempt`, `nothing`
     pub stage: String,
     /// who says so: `operator`, `settings`, `shipped`, `learned`
@@ -252,16 +255,18 @@ async fn require(
         any_certificate,
         hosts,
     };
-    note(services, by, &domain, (Some(entry), None)).await
+    let turn = Turn::of(services).await;
+    note(&turn, services, by, &domain, (Some(entry), None)).await
 }
 
 async fn remove(services: &Services, by: &By, domain: &str) -> Answered {
     let domain = name(domain)?;
+    let turn = Turn::of(services).await;
     let entry = services
         .tls
         .to_remove(&domain)
         .map_err(|why| refused(&domain, &why))?;
-    note(services, by, &domain, (entry, None)).await
+    note(&turn, services, by, &domain, (entry, None)).await
 }
 
 /// What the operator said of a domain, as the history has it.
@@ -272,10 +277,10 @@ pub fn state(services: &Services, domain: &str) -> Option<Value> {
 
 /// Says of a domain again what was said before a change, `None`: nothing.
 pub async fn restore(
+    turn: &Turn<'_>,
     services: &Services,
     by: &By,
-    (domain, before): (&str, Option<&Value>),
-    undoes: ChangeId,
+    (domain, before, undoes): (&str, Option<&Value>, ChangeId),
 ) -> Answer {
     let entry = before.map(|before| serde_json::from_value::<Entry>(before.clone()));
     let Ok(entry) = entry.transpose() else {
@@ -283,41 +288,32 @@ pub async fn restore(
             "what was said of {domain} before cannot be read. See it with: hearthpost history --noun tls"
         ));
     };
-    match note(services, by, domain, (entry, Some(undoes))).await {
+    match note(turn, services, by, domain, (entry, Some(undoes))).await {
         Ok(Answer::Done(_)) => Answer::done(serde_json::json!({ "noun": "tls", "name": domain })),
         Ok(answer) | Err(answer) => answer,
     }
 }
 
-/// The history first: there is no change without its record, whenever the machine stops.
+/// The history first: there is no change without its record, whenever the machine stops. What is so already is no change.
 async fn note(
+    _turn: &Turn<'_>,
     services: &Services,
     by: &By,
     domain: &str,
     (entry, undoes): (Option<Entry>, Option<ChangeId>),
 ) -> Answered {
-    let _turn = services.changing.lock().await;
     let book: &Book = &services.tls;
     if entry.is_some() && !book.has_room_for(domain) {
         return Err(refused(domain, &NoEntry::Full));
     }
     let before = book.told(domain).noted.map(|noted| noted.entry);
-    let text = |entry: &Entry| serde_json::to_value(entry).unwrap_or_default();
-    let record = Record {
-        by: by.text().to_owned(),
-        noun: "tls".to_owned(),
-        verb: match (&before, &entry) {
-            (None, _) => "added",
-            (Some(_), Some(_)) => "set",
-            (Some(_), None) => "removed",
-        }
-        .to_owned(),
-        name: domain.to_owned(),
-        before: before.as_ref().map(text),
-        after: entry.as_ref().map(text),
-        undoes: undoes.map(|id| id.to_string()),
-        ..Record::default()
-    };
+    if before == entry {
+        return Ok(Answer::done(OfDomain {
+            unchanged: true,
+            ..of_told(book.told(domain))
+        }));
+    }
+    let record = record(by, domain, (before.as_ref(), entry.as_ref()), undoes);
     let text = serde_json::to_string(&record).expect("plain values are always JSON");
     let batch = Batch {
         ops: vec![Op::Audit { text }],
@@ -333,6 +329,30 @@ async fn note(
         noted.map_err(|_| Answer::Failed("the list could not be written. Look at the log.".to_owned()))?;
     noted.map_err(|why| refused(domain, &why))?;
     Ok(Answer::done(of_told(book.told(domain))))
+}
+
+fn record(
+    by: &By,
+    domain: &str,
+    (before, after): (Option<&Entry>, Option<&Entry>),
+    undoes: Option<ChangeId>,
+) -> Record {
+    let text = |entry: &Entry| serde_json::to_value(entry).unwrap_or_default();
+    Record {
+        by: by.text().to_owned(),
+        noun: "tls".to_owned(),
+        verb: match (before, after) {
+            (None, _) => "added",
+            (Some(_), Some(_)) => "set",
+            (Some(_), None) => "removed",
+        }
+        .to_owned(),
+        name: domain.to_owned(),
+        before: before.map(text),
+        after: after.map(text),
+        undoes: undoes.map(|id| id.to_string()),
+        ..Record::default()
+    }
 }
 
 fn refused(domain: &str, why: &NoEntry) -> Answer {
@@ -438,6 +458,7 @@ fn of_told(told: Told) -> OfDomain {
     let by_settings = noted.is_none() && told.in_settings;
     OfDomain {
         domain: told.domain,
+        unchanged: false,
         stage: match told.verdict.map(|verdict| verdict.power) {
             Some(Power::Require) => "require",
             Some(Power::Warn) => "warn",

@@ -1,6 +1,6 @@
 //! Taking a recorded change back: the former state is restored, when nothing newer conflicts.
 //!
-//! 1. [`undo`] finds the record and the present state.
+//! 1. [`undo`] waits for its turn, then finds the record and the present state.
 //! 2. [`may`] decides, from these alone.
 //! 3. [`restore`] makes the former state, and that is a recorded change again, which can be taken back too.
 
@@ -9,12 +9,13 @@ use directory::{AccountSpec, AdminError, Credential, DomainSettings, Password};
 use mail::ids::ChangeId;
 use serde_json::{Value, json};
 
-use super::history::{About, By, Noun, Record, Subject, around, find, newer};
+use super::history::{About, By, Noun, Record, Subject, Turn, during, find, newer};
 use super::{Answer, tls};
 use crate::services::Services;
 
 /// Takes the change back.
 pub async fn undo(services: &Services, by: &By, id: ChangeId) -> Answer {
+    let turn = Turn::of(services).await;
     let store = services.store.as_ref();
     let record = match find(store, id).await {
         Ok(Some(record)) => record,
@@ -26,7 +27,7 @@ pub async fn undo(services: &Services, by: &By, id: ChangeId) -> Answer {
         Err(error) => return Answer::Failed(error.to_string()),
     };
     if record.noun == "tls" {
-        return undo_tls(services, by, id, &record).await;
+        return undo_tls(&turn, services, by, (id, &record)).await;
     }
     let Some(mut subject) = record.subject() else {
         return Answer::Refused(Refused::NoStates.text(&record, id, None));
@@ -41,16 +42,27 @@ pub async fn undo(services: &Services, by: &By, id: ChangeId) -> Answer {
         subjects: vec![subject.clone()],
         undoes: Some(id),
     };
-    around(services, about, restore(services, &subject, now, record.before)).await
+    during(
+        &turn,
+        services,
+        about,
+        restore(services, &subject, now, record.before),
+    )
+    .await
 }
 
-async fn undo_tls(services: &Services, by: &By, id: ChangeId, record: &Record) -> Answer {
+async fn undo_tls(
+    turn: &Turn<'_>,
+    services: &Services,
+    by: &By,
+    (id, record): (ChangeId, &Record),
+) -> Answer {
     let now = tls::state(services, &record.name);
     if let Err(refused) = may(record, now.as_ref(), 0) {
         let newer = newer(services.store.as_ref(), id, record).await.ok().flatten();
         return Answer::Refused(refused.text(record, id, newer));
     }
-    tls::restore(services, by, (&record.name, record.before.as_ref()), id).await
+    tls::restore(turn, services, by, (&record.name, record.before.as_ref(), id)).await
 }
 
 async fn used_bytes(services: &Services, subject: &Subject) -> u64 {
@@ -234,6 +246,13 @@ async fn account(services: &Services, name: &str, now: Option<Value>, to: Option
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use testkit::clock::SimClock;
+    use testkit::events::CollectEvents;
+
+    use super::super::history::{Request as HistoryRequest, Shown};
+    use super::super::{Request, alias};
     use super::*;
 
     fn record(noun: &str, before: Option<Value>, after: Option<Value>) -> Record {
@@ -299,5 +318,81 @@ mod tests {
                 "{record:?} {now:?} {used_bytes}"
             );
         }
+    }
+
+    async fn ask(services: &Services, request: Request) -> Answer {
+        super::super::answer(services, &By::user(0), request).await
+    }
+
+    async fn history(services: &Services) -> Vec<Shown> {
+        let request = HistoryRequest::List {
+            noun: None,
+            name: None,
+            limit: 50,
+        };
+        match ask(services, Request::History(request)).await {
+            Answer::Done(entries) => serde_json::from_value(entries).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn leads_to(target: &str) -> Request {
+        Request::Alias(alias::Request::Set {
+            alias: alias::New {
+                address: "info@example.org".to_owned(),
+                targets: vec![target.to_owned()],
+            },
+        })
+    }
+
+    fn requires(host: &str) -> Request {
+        Request::Tls(tls::Request::Require {
+            domain: "example.net".to_owned(),
+            hosts: vec![host.to_owned()],
+            any_certificate: false,
+        })
+    }
+
+    #[tokio::test]
+    async fn of_two_undos_at_once_one_is_told_that_the_other_was_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let events = Arc::new(CollectEvents::new());
+        let opened = Services::open(dir.path(), SimClock::new().door(), events).await;
+        let services = opened.unwrap_or_else(|failure| panic!("{failure}"));
+        let directory = &services.directory;
+        directory
+            .add_domain("example.org", DomainSettings::default())
+            .await
+            .unwrap();
+        let alias = AliasSpec {
+            address: "info@example.org".to_owned(),
+            targets: vec!["far@example.com".to_owned()],
+        };
+        directory.add_alias(alias).await.unwrap();
+        for (once, then) in [
+            (leads_to("ann@example.com"), leads_to("ben@example.com")),
+            (requires("mx.example.net"), requires("mx2.example.net")),
+        ] {
+            for request in [once, then] {
+                assert!(matches!(ask(&services, request).await, Answer::Done(_)));
+            }
+            let before = history(&services).await;
+            let id = before[0].id.clone();
+            let undo = || {
+                ask(
+                    &services,
+                    Request::History(HistoryRequest::Undo { id: id.clone() }),
+                )
+            };
+            let answers = tokio::join!(undo(), undo());
+            let after = history(&services).await;
+            let newest = &after[0].id;
+            assert!(
+                matches!(&answers, (Answer::Done(_), Answer::Refused(text)) if text.ends_with(newest)),
+                "{answers:?}"
+            );
+            assert_eq!(after.len(), before.len() + 1, "{after:#?}");
+        }
+        services.embedded.close();
     }
 }

@@ -34,6 +34,16 @@ fn tls_4_an_operator_requires_tls_of_a_domain_and_takes_it_back() {
     );
     assert_eq!(all["running"], false);
 
+    let again = done(
+        data,
+        &["tls", "require", "example.org", "--mx", "*.mail.EXAMPLE.org"],
+    );
+    assert_eq!(
+        (again["stage"].as_str(), again["unchanged"].as_bool()),
+        (Some("require"), Some(true))
+    );
+    assert!(required.get("unchanged").is_none(), "{required}");
+
     assert_eq!(done(data, &["tls", "remove", "example.org"])["stage"], "nothing");
     let (code, said) = refused(data, &["tls", "remove", "example.org"]);
     assert_eq!(code, 1);
