@@ -12,7 +12,7 @@ use store::contract::{Batch, Conflict, GrantRow, Op, StoreError, Urgency};
 use store::rights::{Grant, Grantee, Rights, RightsChange, Side};
 
 use super::Answer;
-use super::history::{By, Record};
+use super::history::{By, Record, Turn};
 use crate::services::Services;
 
 /// Stands for every account of this server.
@@ -113,7 +113,7 @@ async fn set(
     (address, mailbox): (&str, &str),
     (who, rights): (&str, &str),
 ) -> Result<Vec<Shown>, Refused> {
-    let _turn = services.changing.lock().await;
+    let _turn = Turn::of(services).await;
     let owner = account_of(services, address)?;
     let tree = Tree::of(services.store.mailboxes(owner).await?);
     let entry = find(&tree, address, mailbox)?;
@@ -136,6 +136,15 @@ async fn set(
         (who, side),
         (&before, grantee, rights),
     );
+    match (&note.before, &note.after) {
+        (None, None) => {
+            return Err(Refused::Said(format!(
+                "{mailbox} of {address} has no entry about {who}. See all with: hearthpost mailbox acl list {address}"
+            )));
+        }
+        (was, is) if was == is => return Ok(shown(services, address, &tree, &before)),
+        _ => {}
+    }
     let text = serde_json::to_string(&note).expect("plain values are always JSON");
     let batch = Batch {
         urgency: Urgency::Urgent,

@@ -32,7 +32,7 @@ fn rights_are_set_by_operators_and_owners_and_hold_at_once() {
     let his = format!("#shared/{ALICE}/Team");
     let lines = bob.imap("a", &format!("SELECT {his}"));
     assert!(last(&lines).starts_with("a OK [READ-WRITE]"), "{lines:?}");
-    let entry = done(&data, &["history", "--limit", "1"])[0].clone();
+    let entry = done(&data, &["history", "--noun", "mailbox", "--limit", "1"])[0].clone();
     assert_eq!(entry["noun"], "mailbox");
     assert_eq!(entry["name"], format!("{ALICE} Team"));
     assert_eq!(entry["after"], json!({ BOB: "lrs" }));
@@ -59,11 +59,23 @@ fn rights_are_set_by_operators_and_owners_and_hold_at_once() {
         begun.iter().any(|line| line.contains("[PERMANENTFLAGS ()]")),
         "{begun:?}"
     );
+    let before = done(&data, &["history", "--noun", "mailbox", "--limit", "1"]);
+    assert_eq!(done(&data, &[&set[..], &[BOB, "lrs"]].concat()), all);
+    assert_eq!(
+        done(&data, &["history", "--noun", "mailbox", "--limit", "1"]),
+        before,
+        "what is so already is no change"
+    );
     let remove = ["mailbox", "acl", "remove", ALICE, "Team"];
     done(&data, &[&remove[..], &["anyone"]].concat());
     done(&data, &[&remove[..], &[BOB]].concat());
-    let taken = done(&data, &["history", "--limit", "1"])[0].clone();
+    let taken = done(&data, &["history", "--noun", "mailbox", "--limit", "1"])[0].clone();
     assert_eq!(taken["note"], format!("({BOB} lrs)"));
+    let (code, said) = refused(&data, &[&remove[..], &["anyone"]].concat());
+    assert!(
+        code == 1 && said.contains(&format!("Team of {ALICE} has no entry about anyone.")),
+        "{code} {said}"
+    );
     let (code, said) = refused(&data, &["undo", taken["id"].as_str().unwrap()]);
     assert!(
         code == 1 && said.contains("undo does not take back rights"),
