@@ -158,6 +158,11 @@ pub fn size_text(bytes: u64) -> String {
     }
 }
 
+/// How many of a thing whose many end in s.
+pub fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Columns of equal width.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use world::clock::UnixMs;
 
-use super::{ask, parse, show, size_text, table};
+use super::{ask, counted, parse, show, size_text, table};
 use crate::cli::Common;
 use crate::control::Request;
 use crate::control::status::{Request as StatusRequest, Status, Waiting};
@@ -161,10 +161,6 @@ fn time(time: Duration) -> String {
         (0, _, _) => format!("{hours} h {minutes} min"),
         _ => format!("{} {hours} h", counted(days, "day")),
     }
-}
-
-fn counted(count: u64, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
