@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use config::{Checked, Config, Problem, Takes};
-use receive::Genuine;
+use receive::{Genuine, GenuineMode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
 use world::clock::UnixMs;
@@ -112,6 +112,16 @@ impl Reload {
     /// The hash of the key of the certificate that comes next.
     pub fn next_tlsa(&self) -> Option<KeyHash> {
         *self.next_tlsa.lock()
+    }
+
+    /// What is done now about mail that is not from whom it says.
+    pub fn genuine_mode(&self) -> GenuineMode {
+        self.serving.genuine_mode()
+    }
+
+    /// Whether there is a settings file: a demo has none.
+    pub fn has_file(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Ends when the settings and the certificate were read again.

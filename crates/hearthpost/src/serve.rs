@@ -222,7 +222,7 @@ fn local_users(config: &Config) -> Outcome<Vec<(u32, Mailbox)>> {
 }
 
 /// About a server that takes mail from others and asks nothing about it.
-const UNEXAMINED: &str = "smtp.authenticity is off: mail from other servers is taken whoever it claims to be from, your own domains included. Write \
+pub const UNEXAMINED: &str = "smtp.authenticity is off: mail from other servers is taken whoever it claims to be from, your own domains included. Write \
                           smtp.authenticity = \"note\" to see what would be refused, then \"enforce\".";
 
 /// For whoever checks: what is no problem, but less than it could be.

@@ -13,6 +13,7 @@ use index::Index;
 use mailbox::Mailboxes;
 use receive::{
     Context as ReceiveContext, Door as ReceiveDoor, DoorKind, DoorSettings, Examinations, Genuine,
+    GenuineMode,
 };
 use smtp::{BareBytes, TextRules};
 use tokio::sync::watch;
@@ -103,6 +104,11 @@ impl Serving {
             next.own.append_limit_bytes = message_bytes;
             *context = Arc::new(next);
         });
+    }
+
+    /// What new connections do about mail that is not from whom it says.
+    pub fn genuine_mode(&self) -> GenuineMode {
+        self.settings.borrow().genuine.mode
     }
 
     /// How a door of this kind serves, and what it says when it cannot.

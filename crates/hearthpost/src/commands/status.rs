@@ -62,6 +62,7 @@ fn lines(status: &Status) -> Vec<String> {
             .flat_map(|state| super::index::lines(state).into_iter().take(1)),
     );
     lines.extend(certificate(status));
+    lines.extend(status.notes.iter().map(|note| format!("Note: {note}")));
     if !status.troubles.is_empty() {
         lines.push("What somebody should look at, newest first:".to_owned());
     }

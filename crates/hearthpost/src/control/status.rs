@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use queue::lanes;
+use receive::{DoorKind, GenuineMode};
 use serde::{Deserialize, Serialize};
 use store::contract::{Admission, Store, StoreError, WaitingRow};
 use world::clock::UnixMs;
@@ -11,7 +12,11 @@ use world::clock::UnixMs;
 use super::Answer;
 use crate::limits::{STATUS_DESTINATIONS, STATUS_DESTINATIONS_SEEN, STATUS_REASON_LETTERS, STATUS_ROWS};
 use crate::recent::Trouble;
-use crate::services::Services;
+use crate::serve::UNEXAMINED;
+use crate::services::{Live, Services};
+
+/// The same as [`UNEXAMINED`] of a demo, which has no settings.
+const UNEXAMINED_DEMO: &str = "mail from other servers is taken whoever it claims to be from: a demo asks for that only with --dns HOST:PORT.";
 
 /// What can be asked of the whole.
 #[derive(Serialize, Deserialize)]
@@ -63,6 +68,12 @@ pub struct Status {
     pub index: Option<super::index::State>,
     /// when our certificate ends (RFC 3339)
     pub certificate_until: Option<String>,
+    /// what is done about mail that is not from whom it says: a word of `smtp.authenticity`; `None` when no server runs
+    #[serde(default)]
+    pub authenticity: Option<String>,
+    /// what is no trouble, but less than it could be, with the next step
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// the last warnings and alerts since the start, newest first
     pub troubles: Vec<Trouble>,
 }
@@ -161,7 +172,28 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
         certificate_until: live
             .and_then(|live| live.reload.certificate_until())
             .map(UnixMs::rfc3339),
+        authenticity: live.map(|live| authenticity(live.reload.genuine_mode()).to_owned()),
+        notes: live.and_then(unexamined).into_iter().collect(),
         troubles: services.recent.troubles(),
+    })
+}
+
+fn authenticity(mode: GenuineMode) -> &'static str {
+    match mode {
+        GenuineMode::Off => "off",
+        GenuineMode::Note => "note",
+        GenuineMode::Enforce => "enforce",
+    }
+}
+
+/// Said where strangers bring mail and nobody asks whom it is from.
+fn unexamined(live: &Live) -> Option<String> {
+    let strangers = DoorKind::Mx.name();
+    let open = live.doors.iter().any(|(name, _)| *name == strangers);
+    let off = live.reload.genuine_mode() == GenuineMode::Off;
+    (open && off).then_some(match live.reload.has_file() {
+        true => format!("{UNEXAMINED} Each takes: hearthpost reload"),
+        false => UNEXAMINED_DEMO.to_owned(),
     })
 }
 

@@ -265,6 +265,35 @@ fn status_tells_what_somebody_should_look_at() {
 }
 
 #[test]
+fn status_says_that_nobody_asks_whom_mail_is_from_until_the_settings_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), "[smtp]\nauthenticity = \"off\"\n");
+    let told = || {
+        let status = done(&served.data, &["status"]);
+        let text = run(&["status", "--data", served.data.to_str().unwrap()]).stdout;
+        (status, String::from_utf8(text).unwrap())
+    };
+    let (status, text) = told();
+    assert_eq!(status["authenticity"], "off", "{status}");
+    let note = status["notes"][0].as_str().unwrap();
+    assert!(
+        note.starts_with("smtp.authenticity is off: ") && text.contains(&format!("\nNote: {note}\n")),
+        "{note}: {text}"
+    );
+    let file = dir.path().join("hearthpost.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, settings.replace("\"off\"", "\"note\"")).unwrap();
+    done(&served.data, &["reload"]);
+    let (status, text) = told();
+    assert_eq!(
+        (&status["authenticity"], &status["notes"]),
+        (&"note".into(), &Value::Array(vec![])),
+        "{status}"
+    );
+    assert!(!text.contains("Note: "), "{text}");
+}
+
+#[test]
 fn settings_are_checked_and_shown_for_people_and_for_scripts() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("hearthpost.toml");
