@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
 /// What the program prints below its help.
@@ -65,7 +66,7 @@ pub enum Command {
     /// Accepted messages that still wait.
     #[command(subcommand)]
     Queue(QueueCommand),
-    /// Who changed domains, accounts, aliases, rights in mailboxes and the queue, newest first.
+    /// Who changed domains, accounts, aliases, rights in mailboxes, the queue, keys that sign, and which domains must have TLS, newest first.
     History(HistoryArgs),
     /// Take one change back, when nothing newer conflicts.
     Undo {
@@ -78,12 +79,13 @@ pub enum Command {
     Reload(Common),
     /// What the server is doing.
     Status(Common),
-    /// The life of one message, from its queue id (q…), in order; or the newest messages to and from an address.
+    /// The life of one message, from its queue id (q…), in order; or the newest messages to and from an address. With --json the life of
+    /// one message is a line for each thing that happened.
     Trace {
         /// The queue id, as in Received and in the reply to the sender, or an address.
         what: String,
         /// Of an address, at most so many messages.
-        #[arg(long, default_value_t = crate::limits::TRACED, value_name = "NUMBER")]
+        #[arg(long, default_value_t = crate::limits::TRACED, value_name = "NUMBER", value_parser = at_least_one())]
         limit: usize,
         #[command(flatten)]
         common: Common,
@@ -106,6 +108,10 @@ pub enum Command {
     /// Try on this machine what the server relies on.
     #[command(subcommand, name = "self-test")]
     SelfTest(SelfTestCommand),
+}
+
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 /// Where settings are when nothing else is said.
@@ -135,7 +141,7 @@ pub struct HistoryArgs {
     #[arg(long)]
     pub name: Option<String>,
     /// At most so many.
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one())]
     pub limit: usize,
     #[command(flatten)]
     pub common: Common,
@@ -627,7 +633,7 @@ pub struct ChangeArgs {
 pub enum CheckCommand {
     /// Who a message is really from: SPF, DKIM, DMARC, ARC and the client's name, each with its evidence, and the verdict.
     Message(CheckMessageArgs),
-    /// The keys that sign what users submit, and the DNS records that other servers need to verify it.
+    /// The keys that the settings name (dkim.keys), and the DNS records that other servers need of them. Those that the server made: dkim show.
     Keys {
         /// The server's settings.
         #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]

@@ -53,6 +53,8 @@ pub const STATUS_DESTINATIONS_SEEN: usize = 10_000;
 pub const STATUS_DESTINATIONS: usize = 10;
 /// Longest reason it shows, in letters.
 pub const STATUS_REASON_LETTERS: usize = 200;
+/// Names that are looked at in a directory without a store, to see whether it is a server's.
+pub const DIRECTORY_NAMES: usize = 1000;
 /// Most entries of the history in one answer.
 pub const HISTORY_ENTRIES: usize = 10_000;
 /// Largest message `sendmail` reads, in bytes; the server's own limit is the smaller one.

@@ -82,8 +82,12 @@ pub fn read(file: &Path) -> Outcome<Checked> {
 /// Reads and checks a settings file, but not the files it names.
 pub fn check(file: &Path, shelf: &Shelf) -> Result<Checked, Unread> {
     let unreadable = |error: std::io::Error| {
+        let next = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => "Run this as a user who may read them, or with sudo.",
+            _ => "Say where they are with --config FILE.",
+        };
         Unread::File(format!(
-            "the settings in {} cannot be read: {error}. Say where they are with --config FILE.",
+            "the settings in {} cannot be read: {error}. {next}",
             file.display()
         ))
     };

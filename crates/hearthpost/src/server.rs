@@ -215,8 +215,14 @@ fn settle_down(plan: &Plan) -> Outcome<Confined> {
 pub fn make_private(dir: &Path) -> Outcome<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|error| {
+        let next = match error.kind() {
+            std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+                "A file is in its place: name another directory."
+            }
+            _ => "Check who owns the one above it.",
+        };
         Failure::Disk(format!(
-            "the directory {} cannot be made: {error}. Check who owns the one above it.",
+            "the directory {} cannot be made: {error}. {next}",
             dir.display()
         ))
     })?;

@@ -66,7 +66,9 @@ pub fn keys(file: &Path, as_json: bool) -> Outcome<()> {
         return print(&Value::from(records).to_string());
     }
     if named.signers.is_empty() {
-        return print("No keys: dkim.keys names none, so nothing is signed.");
+        return print(
+            "The settings name no keys (dkim.keys). Those that the server makes with its domains: hearthpost dkim list",
+        );
     }
     let lines: Vec<String> = named
         .signers

@@ -42,8 +42,17 @@ use crate::serve;
 pub fn data_dir(common: &Common) -> Outcome<PathBuf> {
     match &common.data {
         Some(data) => Ok(data.clone()),
+        None if is_missing(&common.config) => Err(Failure::Usage(format!(
+            "which server is meant? There are no settings in {}. Name its settings with --config FILE, or its data directory (a demo's --dir) with \
+             --data DIR.",
+            common.config.display()
+        ))),
         None => Ok(serve::read(&common.config)?.config.data_dir),
     }
+}
+
+fn is_missing(file: &Path) -> bool {
+    file.try_exists().is_ok_and(|exists| !exists)
 }
 
 /// Asks once.

@@ -1,5 +1,6 @@
 //! `hearthpost queue …`
 
+use mail::address::{Domain, Mailbox, Utf8};
 use queue::attempt::{AttemptResult, Talk};
 use queue::operate::Act;
 use queue::params::TlsWish;
@@ -46,16 +47,42 @@ pub fn run(command: QueueCommand) -> Outcome<()> {
 }
 
 fn selected(args: SelectionArgs) -> Outcome<Selection> {
+    let from = args.from.map(|from| match from.as_str() {
+        "<>" | "" => Ok(from),
+        _ => address("--from", from),
+    });
     Ok(Selection {
         id: args.id,
-        from: args.from,
-        to: args.to,
-        domain: args.domain,
+        from: from.transpose()?,
+        to: args.to.map(|to| address("--to", to)).transpose()?,
+        domain: args.domain.map(domain).transpose()?,
         older_than_s: args.older_than.as_deref().map(age).transpose()?,
         error: args.error,
         account: args.account,
         held: None,
         text: None,
+    })
+}
+
+/// What can be nobody's address would mean nobody, and look as if nobody waited.
+fn address(option: &str, text: String) -> Outcome<String> {
+    let is_one = match text.strip_prefix('@') {
+        Some(domain) => Domain::parse(domain).is_ok(),
+        None => Mailbox::parse(&text, Utf8::Allowed).is_ok(),
+    };
+    is_one.then_some(text.clone()).ok_or_else(|| {
+        Failure::Usage(format!(
+            "{option} {text:?} is no address. Write name@example.org, or @example.org for all of a domain."
+        ))
+    })
+}
+
+fn domain(text: String) -> Outcome<String> {
+    let read = Domain::parse(text.strip_prefix('@').unwrap_or(&text));
+    read.is_ok().then_some(text.clone()).ok_or_else(|| {
+        Failure::Usage(format!(
+            "--domain {text:?} is no domain. Write it as example.org."
+        ))
     })
 }
 
@@ -82,6 +109,7 @@ fn age(text: &str) -> Outcome<u64> {
 
 fn list(common: &Common, selection: Selection) -> Outcome<()> {
     let data = data_dir(common)?;
+    let everybody = is_everybody(&selection) && selection.held.is_none();
     let all = block_on(async {
         let mut link = connect(&data).await?;
         let (mut all, mut after): (Vec<Waiting>, _) = (Vec::new(), None);
@@ -96,7 +124,8 @@ fn list(common: &Common, selection: Selection) -> Outcome<()> {
         }
     })?;
     show(common, &all, || match all.as_slice() {
-        [] => vec!["Nothing waits.".to_owned()],
+        [] if everybody => vec!["Nothing waits.".to_owned()],
+        [] => vec!["Nobody who waits is meant by that.".to_owned()],
         all => rows(all),
     })
 }
@@ -169,6 +198,7 @@ fn is_everybody(selection: &Selection) -> bool {
         &selection.domain,
         &selection.error,
         &selection.account,
+        &selection.text,
     ];
     selection.older_than_s.is_none() && given.iter().all(|part| part.is_none())
 }

@@ -41,7 +41,7 @@ pub fn run(dir: &Path, address: &str, most: usize, json: bool) -> Outcome<()> {
         .flat_map(|(id, lines)| summary(*id, lines, address))
         .collect();
     if json {
-        let text = serde_json::to_string_pretty(&rows).expect("plain values are always JSON");
+        let text = serde_json::to_string(&rows).expect("plain values are always JSON");
         return print(&text);
     }
     if rows.is_empty() {

@@ -1,5 +1,6 @@
 //! The asking side of the control socket, and what the command line does when the server is stopped.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,9 +11,14 @@ use world_real::unix;
 
 use super::{Answer, By, Envelope, Reply, Request, SOCKET, VERSION, answer};
 use crate::exit::{Failure, Outcome};
-use crate::limits::{CONTROL_LINE_BYTES, SOCKET_PATH_BYTES};
+use crate::limits::{CONTROL_LINE_BYTES, DIRECTORY_NAMES, SOCKET_PATH_BYTES};
 use crate::privileges;
 use crate::services::Services;
+
+/// The store's first file.
+const STORE_FILE: &str = "mail.db";
+/// What else may be in a data directory before there is a store: beginnings of one, and what a file system makes.
+const BEFORE_STORE: [&str; 5] = ["LOCK", "log", "packs", "demo.json", "lost+found"];
 
 /// Somebody to ask: the running server, or the store itself.
 pub enum Link {
@@ -24,6 +30,9 @@ pub enum Link {
 
 /// Finds whom to ask about the data in `data`.
 pub async fn connect(data: &Path) -> Outcome<Link> {
+    if data.is_file() {
+        return Err(no_data(data, &io::ErrorKind::NotADirectory.into()));
+    }
     let socket = SocketPath::of(data).map_err(|error| no_data(data, &error))?;
     match unix::connect(&socket.path).await {
         Ok(wire) => Ok(Link::Server(Box::new(BufReader::new(wire)))),
@@ -32,17 +41,49 @@ pub async fn connect(data: &Path) -> Outcome<Link> {
             data.display()
         ))),
         Err(_) => {
+            refuse_strange(data)?;
             privileges::become_owner(data)?;
             Services::open_stopped(data).await.map(Link::Own)
         }
     }
 }
 
+/// Whether a server, or a command, has ever made its store in `data`. Where that cannot be seen it may have: whoever asks there is told why not.
+pub fn has_store(data: &Path) -> bool {
+    data.join(STORE_FILE).try_exists().unwrap_or(true)
+}
+
 fn no_data(data: &Path, error: &io::Error) -> Failure {
+    let next = match error.kind() {
+        io::ErrorKind::PermissionDenied => "Run this as the server's user, or with sudo.",
+        _ => "Say which server is meant with --data DIR or --config FILE.",
+    };
     Failure::Unreachable(format!(
-        "the data directory {} cannot be opened: {error}. Say which server is meant with --data DIR or --config FILE.",
+        "the data directory {} cannot be opened: {error}. {next}",
         data.display()
     ))
+}
+
+/// A store is made in an empty directory, so that a server can be set up before its first start; not in one that is full of other things.
+fn refuse_strange(data: &Path) -> Outcome<()> {
+    let entries = std::fs::read_dir(data).map_err(|error| no_data(data, &error))?;
+    let names: Vec<_> = entries
+        .flatten()
+        .take(DIRECTORY_NAMES)
+        .map(|entry| entry.file_name())
+        .collect();
+    let ours = |name: &OsString| {
+        BEFORE_STORE.iter().any(|known| *known == name)
+            || Path::new(name).extension() == Some("toml".as_ref())
+    };
+    if names.is_empty() || has_store(data) || names.iter().any(ours) {
+        return Ok(());
+    }
+    Err(Failure::Unreachable(format!(
+        "{} is no server's data directory: there are other things in it, and no store ({STORE_FILE}). Say which server is meant with --data DIR \
+         or --config FILE.",
+        data.display()
+    )))
 }
 
 /// Asks a running server to write its log out. Without one there is nothing to write.

@@ -16,7 +16,7 @@ use super::DOMAIN;
 use crate::exit::{Failure, Outcome};
 
 /// The file's name.
-const FILE: &str = "demo.json";
+pub const FILE: &str = "demo.json";
 /// Who there is beside the bulk users.
 pub const PEOPLE: [&str; 2] = ["alice", "bob"];
 
@@ -71,7 +71,7 @@ impl State {
             }
             Err(error) => {
                 return Err(Failure::Disk(format!(
-                    "{} cannot be read: {error}.",
+                    "{} cannot be read: {error}. Check who owns the directory, or name another --dir.",
                     path.display()
                 )));
             }

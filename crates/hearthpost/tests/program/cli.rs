@@ -345,12 +345,47 @@ fn refusals_name_the_next_step_and_have_their_exit_codes() {
             "x.org is no domain of ours. See all with: hearthpost domain list",
         ),
         (&["account", "fetch", "x"], 2, "unrecognized subcommand"),
+        (&["history", "--limit", "0"], 2, "0 is not in 1.."),
+        (
+            &["queue", "list", "--from", "a b"],
+            2,
+            "--from \"a b\" is no address. Write name@example.org",
+        ),
+        (
+            &["queue", "hold", "--to", "@a..b"],
+            2,
+            "--to \"@a..b\" is no address",
+        ),
+        (
+            &["queue", "purge", "--domain", "ann@x.org"],
+            2,
+            "--domain \"ann@x.org\" is no domain",
+        ),
     ];
     for (args, code, sentence) in gallery {
         let (found, said) = refused(data, args);
         assert!(said.contains(sentence), "{args:?}: {said}");
         assert_eq!(found, *code, "{args:?}");
     }
+    let other = dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("letter.txt"), "x").unwrap();
+    let (code, said) = refused(&other, &["status"]);
+    assert!(said.contains("is no server's data directory"), "{said}");
+    assert_eq!((code, std::fs::read_dir(&other).unwrap().count()), (3, 1));
+    let (code, said) = refused(&other.join("letter.txt"), &["status"]);
+    assert!(
+        said.contains("cannot be opened: not a directory. Say which server is meant with --data DIR"),
+        "{said}"
+    );
+    assert_eq!(code, 3);
+    let nobody = run(&["status", "--config", other.join("missing.toml").to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&nobody.stderr);
+    assert!(
+        said.contains("which server is meant?") && said.contains("--data DIR"),
+        "{said}"
+    );
+    assert_eq!(nobody.status.code(), Some(2));
     let (code, said) = refused(&data.join("missing"), &["status"]);
     assert!(
         said.contains("Say which server is meant with --data DIR"),
