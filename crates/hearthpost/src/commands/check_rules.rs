@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{block_on, parse};
 use crate::cli::{CheckMessageArgs, DEFAULT_CONFIG};
 use crate::control::Request;
-use crate::control::client::connect;
+use crate::control::client::{connect, has_store};
 use crate::control::domain::Request as DomainRequest;
 use crate::exit::{Failure, Outcome};
 use crate::files::{self, Shelf};
@@ -190,15 +190,16 @@ fn of_server(file: &Path) -> Outcome<Rules> {
     let config = settings.config;
     Ok(Rules {
         genuine: serve::genuine(&config, list),
-        own: own_domains(&config)?,
+        own: own_domains(&config, file)?,
         server: Some((file.to_owned(), config)),
     })
 }
 
 /// Those of the settings come into the directory at the next start; before the first one there is no directory, and asking would make it.
-fn own_domains(config: &Config) -> Outcome<Vec<String>> {
+fn own_domains(config: &Config, file: &Path) -> Outcome<Vec<String>> {
     let mut own = config.domains.clone();
-    if config.data_dir.exists() && !is_empty(&config.data_dir) {
+    if has_store(&config.data_dir) {
+        std::fs::File::open(&config.data_dir).map_err(|error| closed(config, file, &error))?;
         let asked = block_on(async {
             let mut link = connect(&config.data_dir).await?;
             link.ask(Request::Domain(DomainRequest::List)).await
@@ -211,9 +212,14 @@ fn own_domains(config: &Config) -> Outcome<Vec<String>> {
     Ok(own)
 }
 
-/// A directory that cannot be read is not: whoever asks is told why.
-fn is_empty(dir: &Path) -> bool {
-    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
+/// [`connect`] would name options that this command has not.
+fn closed(config: &Config, file: &Path, error: &std::io::Error) -> Failure {
+    Failure::Unreachable(format!(
+        "the data directory {} of {} cannot be opened: {error}. Run this as the server's user, or with sudo. Without --config it is judged \
+         by no server's domains; --own names some.",
+        config.data_dir.display(),
+        file.display()
+    ))
 }
 
 fn suffixes(file: &Path) -> Outcome<PublicSuffixes> {

@@ -233,6 +233,27 @@ fn domains_of_the_servers_directory_are_ours_and_the_settings_are_named() {
     assert!(String::from_utf8_lossy(&gone.stderr).contains("/nowhere"));
 }
 
+#[test]
+fn a_data_directory_that_is_closed_is_told_with_options_that_the_command_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = settings(dir.path(), "");
+    // One that nobody can open, root included.
+    std::os::unix::fs::symlink("data", dir.path().join("data")).unwrap();
+    let message = dir.path().join("message");
+    std::fs::write(&message, "From: ann@plain.example\n\nbody\n").unwrap();
+    let told = program()
+        .args(["check", "message", message.to_str().unwrap(), "--ip", "192.0.2.1"])
+        .args(["--helo", "x", "--mail-from", "", "--config", &file])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("cannot be opened") && said.contains("--own names some") && !said.contains("--data"),
+        "{said}"
+    );
+}
+
 /// The demo goes by a name server, so mail from outside must be from whom it says.
 #[test]
 fn aut_14_a_demo_with_a_dns_takes_no_false_authors() {
