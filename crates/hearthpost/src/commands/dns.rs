@@ -4,14 +4,17 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use mail::address::Domain;
 use serde_json::{Value, json};
 use world_real::clock::RealClock;
 use world_real::tlsa;
 
-use super::{ask, block_on, check, parse, print, table};
+use super::{ask, block_on, check, data_dir, parse, print, table};
 use crate::cli::{Common, DnsCommand};
 use crate::control::Request;
+use crate::control::client::has_store;
 use crate::control::dns::{Facts, Request as DnsRequest, Server, hex};
+use crate::demo;
 use crate::dns::gather;
 use crate::dns::judge::{Finding, Level, findings};
 use crate::dns::leaving;
@@ -74,19 +77,59 @@ fn check(domain: &str, dns: Option<&str>, common: &Common, clock: &RealClock) ->
 
 /// What the running server says, or the settings when none runs.
 fn facts(domain: &str, common: &Common) -> Outcome<(Facts, Server)> {
+    let data = data_dir(common)?;
+    // Asking would make a store; the keys, which stand among the records, come with a server's first start.
+    if !has_store(&data) {
+        return Err(Failure::Unreachable(format!(
+            "no server has run in {} yet. Start it once, its keys are made then; or say which server is meant with --data DIR or --config FILE.",
+            data.display()
+        )));
+    }
     let request = DnsRequest::Facts {
         domain: domain.to_owned(),
     };
-    let facts: Facts = parse(ask(common, Request::Dns(request))?)?;
+    let asked = ask(common, Request::Dns(request));
+    let facts: Facts = parse(asked.map_err(|failure| not_started_with(domain, common, failure))?)?;
     let server = match &facts.server {
         Some(server) => server.clone(),
-        None => of_settings(common, &facts.domain)?,
+        None => of_settings(common, (&data, &facts.domain))?,
     };
     Ok((facts, server))
 }
 
-fn of_settings(common: &Common, domain: &str) -> Outcome<Server> {
-    let config = serve::read(&common.config)?.config;
+/// A domain that the settings name comes with the next start or reload.
+fn not_started_with(domain: &str, common: &Common, refused: Failure) -> Failure {
+    let named = || {
+        let settings = serve::read(&common.config).ok()?;
+        let domain = Domain::parse(domain).ok()?;
+        let mut named = settings.config.domains.iter();
+        named.any(|name| name == domain.as_str()).then_some(domain)
+    };
+    match (refused, named()) {
+        (Failure::Refused(_), Some(domain)) => Failure::Refused(format!(
+            "the settings in {} name {domain}, but no server has read them since. Start it once (or where it runs: hearthpost reload), the \
+             domain's keys are made then.",
+            common.config.display()
+        )),
+        (failure, _) => failure,
+    }
+}
+
+fn of_settings(common: &Common, (data, domain): (&Path, &str)) -> Outcome<Server> {
+    if demo::is_in(data) {
+        return Err(Failure::Unreachable(format!(
+            "the demo in {dir} is stopped, and only a running one knows its doors. Start it: hearthpost demo --dir {dir}",
+            dir = data.display()
+        )));
+    }
+    let settings = serve::read(&common.config).map_err(|failure| match failure {
+        Failure::Usage(text) => Failure::Usage(format!(
+            "no server runs in {}, so its settings have to say what it is like: {text}",
+            data.display()
+        )),
+        other => other,
+    });
+    let config = settings?.config;
     let doors = Kind::ALL.into_iter().flat_map(|kind| {
         let addresses = serve::addresses(&config, kind).iter();
         addresses.map(move |address| (kind.name().to_owned(), address.port()))

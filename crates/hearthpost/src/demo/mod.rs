@@ -102,6 +102,11 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
     server::run(plan, clock, Box::new(prepare), Box::new(ready))
 }
 
+/// Whether `dir` is a demo's: it has no settings that could be asked while it is stopped.
+pub fn is_in(dir: &Path) -> bool {
+    dir.join(state::FILE).exists()
+}
+
 /// The way out, and what is asked of names on the way in, read from the same settings that a server would have.
 fn settings(elsewhere: &Elsewhere) -> Outcome<(Outward, Genuine)> {
     let text = format!(

@@ -8,6 +8,7 @@
 mod check;
 mod cli;
 mod demo;
+mod dns;
 mod forwards;
 mod guard;
 mod help;
