@@ -22,6 +22,7 @@
 //!   (`kept.rs`), within [`limits::KEPT_VIEW_BYTES`].
 //! - Reading a message holds at most 1 MiB of it, unless its structure is wanted: then the whole, within a budget
 //!   shared by everybody ([`limits::HEAVY_READ_BYTES`]).
+//! - What is held of messages for clients that take their time has a bound over all sessions ([`memory`]).
 //!
 //! # Absences
 //!
@@ -36,6 +37,7 @@ mod indexed;
 mod kept;
 pub mod lent;
 pub mod limits;
+pub mod memory;
 pub mod message;
 pub mod name;
 pub mod permission;
@@ -53,6 +55,7 @@ pub mod watch;
 
 pub use changes::{Copied, Expunged, FlagsSet, Moved, NewMessage};
 pub use error::{Error, Result};
+pub use memory::{Memory, Room};
 pub use message::Message;
 pub use name::MailboxName;
 pub use permission::Act;

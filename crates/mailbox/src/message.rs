@@ -11,7 +11,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use world::clock::BoxFuture;
 
 use crate::error::{Error, Result};
-use crate::limits::{HEADER_BYTES, HEAVY_READ_BYTES, READ_AHEAD_BODY_BYTES, READ_AHEAD_BYTES, READ_BYTES};
+use crate::limits::{
+    HEADER_BYTES, HEAVY_READ_BYTES, READ_AHEAD_BODY_BYTES, READ_AHEAD_BYTES, READ_BYTES, SHARE_BYTES,
+};
+use crate::memory::{Memory, Taken};
 use crate::person::{Mailboxes, Person};
 
 /// A message that can be read.
@@ -30,11 +33,19 @@ pub struct Asked<'p> {
     answer: BoxFuture<'p, store::contract::Result<Vec<store::contract::Result<Option<ReadMessage>>>>>,
 }
 
-/// The whole bytes of a message. A large one holds its part of the memory budget until it is dropped.
+/// The whole bytes of a message. One above [`SHARE_BYTES`] holds its part of a budget until it is dropped, which must not wait for a
+/// client.
 pub struct Whole {
     /// the message
     pub bytes: Bytes,
-    _budget: Option<OwnedSemaphorePermit>,
+    _held: Held,
+}
+
+/// What a whole message holds beside its bytes.
+#[derive(Default)]
+struct Held {
+    _taken: Option<Taken>,
+    _heavy: Option<OwnedSemaphorePermit>,
 }
 
 impl Person {
@@ -57,6 +68,7 @@ impl Person {
 
     /// Asks for at most 256 messages, and for their octets where these are few ([`READ_AHEAD_BODY_BYTES`], [`READ_AHEAD_BYTES`]) and
     /// `octets` says so: in one question, which is on its way when this returns. What was not read so is read when it is needed.
+    /// Whoever asks for octets has taken their room ([`Person::memory`]).
     pub fn ask_for(&self, ids: Vec<MessageId>, octets: bool) -> Asked<'_> {
         let (body_bytes, all_bytes) = match octets {
             true => (READ_AHEAD_BODY_BYTES, READ_AHEAD_BYTES),
@@ -71,6 +83,11 @@ impl Person {
             false => self.shared.store.read_messages(ids, together),
         };
         Asked { person: self, answer }
+    }
+
+    /// What all sessions together may hold of messages for their clients.
+    pub fn memory(&self) -> &Memory {
+        &self.shared.memory
     }
 
     fn own(&self, read: ReadMessage) -> Option<Message> {
@@ -130,20 +147,17 @@ impl Message {
         Ok([&prefix[start..], &rest[..]].concat().into())
     }
 
-    /// The whole message. Above 1 MiB it waits for its part of the budget that everybody shares.
+    /// The whole message. Above 1 MiB, or above [`SHARE_BYTES`] where clients hold everything that there is for them, it waits for its
+    /// part of the budget of [`HEAVY_READ_BYTES`]: for others who read, not for clients.
     pub async fn whole(&self) -> Result<Whole> {
         let size = self.size_bytes();
+        let held = self.hold(size).await;
         if size <= READ_BYTES {
             return Ok(Whole {
                 bytes: self.range(0, size).await?,
-                _budget: None,
+                _held: held,
             });
         }
-        let permits = size.min(HEAVY_READ_BYTES).div_ceil(READ_BYTES) as u32;
-        let budget = Arc::clone(&self.shared.heavy)
-            .acquire_many_owned(permits)
-            .await
-            .ok();
         let mut all = Vec::new();
         while (all.len() as u64) < size {
             let part = self.range(all.len() as u64, READ_BYTES).await?;
@@ -154,8 +168,28 @@ impl Message {
         }
         Ok(Whole {
             bytes: all.into(),
-            _budget: budget,
+            _held: held,
         })
+    }
+
+    async fn hold(&self, size: u64) -> Held {
+        if self.ready.is_some() || size <= SHARE_BYTES {
+            return Held::default();
+        }
+        if size <= READ_BYTES
+            && let Some(taken) = self.shared.memory.take(size)
+        {
+            return Held {
+                _taken: Some(taken),
+                _heavy: None,
+            };
+        }
+        let permits = size.min(HEAVY_READ_BYTES).div_ceil(READ_BYTES) as u32;
+        let heavy = Arc::clone(&self.shared.heavy).acquire_many_owned(permits);
+        Held {
+            _taken: None,
+            _heavy: heavy.await.ok(),
+        }
     }
 
     /// The header section with the empty line that ends it; at most 256 KiB.

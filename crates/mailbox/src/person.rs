@@ -12,6 +12,7 @@ use world::ids::IdSource;
 
 use crate::error::{Error, Result};
 use crate::limits::{HEAVY_READ_BYTES, READ_BYTES};
+use crate::memory::Memory;
 use crate::name::MailboxName;
 use crate::permission::Act;
 use crate::session::Opened;
@@ -33,6 +34,8 @@ pub struct Mailboxes {
     pub(crate) bells: Bells,
     /// one permit is 1 MiB of a large message in memory
     pub(crate) heavy: Arc<Semaphore>,
+    /// of messages that are on their way to clients
+    pub(crate) memory: Memory,
     /// what is known of messages without reading them
     pub(crate) index: Option<Arc<Index>>,
 }
@@ -61,6 +64,7 @@ impl Mailboxes {
             of_others: Trees::default(),
             bells: Bells::default(),
             heavy,
+            memory: Memory::default(),
             index,
         });
         let weak = Arc::downgrade(&mailboxes);
@@ -76,6 +80,11 @@ impl Mailboxes {
             shared: Arc::clone(self),
             account: who.account(),
         }
+    }
+
+    /// What all sessions together may hold of messages for their clients.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// How many mailboxes are open in some session; for tests and for operators.

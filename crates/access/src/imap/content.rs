@@ -2,7 +2,8 @@
 //!
 //! 1. [`Needs::of`] says from the items how much of a message must be read.
 //! 2. [`Content::load`] reads it: nothing, the row, the header, or the whole (a large one within the budget of all).
-//! 3. [`Content::write`] writes the items that are in memory; of a large message it leaves ranges to be streamed.
+//! 3. [`Content::write`] writes the items that are in memory, as far as there is room for them ([`Room`]); what is large, or has no room,
+//!    it leaves as a range to be streamed. What can only be made as a whole, and has no room, is [`NoRoom`].
 
 use std::borrow::Cow;
 
@@ -14,8 +15,9 @@ use imap::section::{self, Decoded};
 use mail::limits::PREVIEW_MESSAGE_BYTES;
 use mail::mime::Structure;
 use mail::preview::preview;
-use mailbox::Message;
+use mailbox::limits::READ_BYTES;
 use mailbox::message::{Bytes, Whole};
+use mailbox::{Message, Room};
 use world::clock::UnixMs;
 
 /// How much of each message a FETCH reads.
@@ -36,6 +38,11 @@ pub(crate) struct Needs {
 impl Needs {
     pub(crate) fn of(items: &[FetchItem]) -> Self {
         items.iter().fold(Self::default(), |needs, item| needs.and(item))
+    }
+
+    /// Whether octets are sent as they stand.
+    pub(crate) fn octets(self) -> bool {
+        self.octets || self.structure
     }
 
     /// Whether octets of messages are read.
@@ -148,10 +155,14 @@ pub(crate) struct Rest<'i> {
     pub(crate) end: u64,
 }
 
+/// An item can only be made as a whole, and all sessions together hold as much as they may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoRoom;
+
 impl Content {
-    pub(crate) async fn load(message: Message, needs: Needs) -> mailbox::Result<Self> {
-        let small = message.size_bytes() <= mailbox::limits::READ_BYTES;
-        let whole = if needs.structure || (needs.octets && small) {
+    /// Reads what is needed. `at_once`: there is room for all octets of the message; otherwise they are left to be streamed.
+    pub(crate) async fn load(message: Message, needs: Needs, at_once: bool) -> mailbox::Result<Self> {
+        let whole = if needs.structure || (needs.octets && at_once) {
             Some(message.whole().await?)
         } else {
             None
@@ -188,7 +199,25 @@ impl Content {
     }
 
     /// Writes what is in memory of an item; or says what is to be streamed.
-    pub(crate) fn write<'i>(&mut self, line: &mut FetchLine<'_>, item: &'i FetchItem) -> Option<Rest<'i>> {
+    pub(crate) fn write<'i>(
+        &mut self,
+        line: &mut FetchLine<'_>,
+        item: &'i FetchItem,
+        room: &mut Room,
+    ) -> Result<Option<Rest<'i>>, NoRoom> {
+        let rest = self.write_item(line, item, room);
+        match room.has(line.untaken_bytes() as u64) {
+            true => Ok(rest),
+            false => Err(NoRoom),
+        }
+    }
+
+    fn write_item<'i>(
+        &mut self,
+        line: &mut FetchLine<'_>,
+        item: &'i FetchItem,
+        room: &mut Room,
+    ) -> Option<Rest<'i>> {
         match item {
             FetchItem::InternalDate => line.internal_date(internal_date(&self.message)),
             FetchItem::Envelope => line.envelope(&describe::envelope(self.header_octets())),
@@ -203,7 +232,7 @@ impl Content {
                 let size = self.decoded(section).map_or(0, |octets| octets.len() as u64);
                 line.binary_size(section, size);
             }
-            _ => return self.write_octets(line, item),
+            _ => return self.write_octets(line, item, room),
         }
         None
     }
@@ -235,7 +264,7 @@ impl Content {
 
     /// Whether writing an item of it may take the processor for long.
     pub(crate) fn is_large(&self) -> bool {
-        self.message.size_bytes() > mailbox::limits::READ_BYTES
+        self.message.size_bytes() > READ_BYTES
     }
 
     /// Lets go of a large message's bytes before the slow part: sending.
@@ -243,66 +272,65 @@ impl Content {
         self.message
     }
 
-    fn write_octets<'i>(&self, line: &mut FetchLine<'_>, item: &'i FetchItem) -> Option<Rest<'i>> {
+    fn write_octets<'i>(
+        &self,
+        line: &mut FetchLine<'_>,
+        item: &'i FetchItem,
+        room: &mut Room,
+    ) -> Option<Rest<'i>> {
         let (section, partial) = section::section_of(item)?;
         let size = self.message.size_bytes();
-        let (start, end) = match Reach::of(&section) {
-            Reach::Everything => (0, size),
-            Reach::BehindHeader => ((self.header_octets().len() as u64).min(size), size),
+        let start = match Reach::of(&section) {
+            Reach::Everything => 0,
+            Reach::BehindHeader => (self.header_octets().len() as u64).min(size),
             Reach::Header => {
                 let (header, structure) = self.header.as_ref()?;
                 section::with_octets(header, structure, item, |octets| line.octets(item, octets));
                 return None;
             }
-            Reach::Part => return self.write_part(line, item, &section),
+            Reach::Part => return self.write_part(line, item, room),
         };
         let (start, end) = match partial {
             Some(partial) => {
-                let start = (start + u64::from(partial.offset)).min(end);
-                (start, (start + u64::from(partial.length.get())).min(end))
+                let start = (start + u64::from(partial.offset)).min(size);
+                (start, (start + u64::from(partial.length.get())).min(size))
             }
-            None => (start, end),
+            None => (start, size),
         };
-        let Some(whole) = self
+        let whole = self
             .whole
             .as_ref()
-            .filter(|whole| whole.bytes.len() as u64 == size)
-        else {
-            return Some(Rest { item, start, end });
-        };
-        line.octets(item, Octets::Of(&whole.bytes[start as usize..end as usize]));
-        None
+            .filter(|whole| whole.bytes.len() as u64 == size);
+        match whole {
+            Some(whole) if fits(line, end - start, room) => {
+                line.octets(item, Octets::Of(&whole.bytes[start as usize..end as usize]));
+                None
+            }
+            _ => Some(Rest { item, start, end }),
+        }
     }
 
-    /// A part of a large message is streamed from where it was found.
+    /// A part for which there is no room at once is streamed from where it was found, if it stands somewhere.
     fn write_part<'i>(
         &self,
         line: &mut FetchLine<'_>,
         item: &'i FetchItem,
-        section: &Section,
+        room: &mut Room,
     ) -> Option<Rest<'i>> {
         let (whole, structure) = (self.whole.as_ref()?, self.structure.as_ref()?);
-        let message: &[u8] = &whole.bytes;
-        if (message.len() as u64) <= mailbox::limits::READ_BYTES {
-            section::with_octets(message, structure, item, |octets| line.octets(item, octets));
-            return None;
-        }
-        let found = section::resolve(message, structure, section);
-        let place = found.as_deref().and_then(|octets| place_of(message, octets));
-        let Some((start, end)) = place else {
-            section::with_octets(message, structure, item, |octets| line.octets(item, octets));
-            return None;
-        };
-        let (_, partial) = section::section_of(item)?;
-        let Some(partial) = partial else {
-            return Some(Rest { item, start, end });
-        };
-        let start = (start + u64::from(partial.offset)).min(end);
-        Some(Rest {
-            item,
-            start,
-            end: (start + u64::from(partial.length.get())).min(end),
-        })
+        section::with_octets(&whole.bytes, structure, item, |octets| {
+            let place = match octets {
+                Octets::Of(octets) if !fits(line, octets.len() as u64, room) => {
+                    place_of(&whole.bytes, octets)
+                }
+                Octets::Of(_) | Octets::Nil => None,
+            };
+            let Some((start, end)) = place else {
+                line.octets(item, octets);
+                return None;
+            };
+            Some(Rest { item, start, end })
+        })?
     }
 
     fn header_octets(&self) -> &[u8] {
@@ -315,6 +343,11 @@ impl Content {
             self.structure.as_ref()?,
         ))
     }
+}
+
+/// Whether so many octets of a message may be added to a response at once.
+fn fits(line: &FetchLine<'_>, octets: u64, room: &mut Room) -> bool {
+    octets <= READ_BYTES && room.has(line.untaken_bytes() as u64 + octets)
 }
 
 /// Where `octets` stand in `message`, if they are a part of it and not a copy.

@@ -230,7 +230,8 @@ impl<'d> Io<'d> {
         self.put(responses);
     }
 
-    fn waiting(&self) -> usize {
+    /// Octets that are made and not sent.
+    pub(crate) fn waiting(&self) -> usize {
         let compressed = self.compression.as_ref().map_or(0, |deflate| deflate.unsent());
         self.out.len() + compressed + self.wire.unsent()
     }

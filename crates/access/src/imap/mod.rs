@@ -14,7 +14,9 @@
 //!
 //! - Before sign-in a client makes the server hold at most 64 KiB and has 60 seconds, 10 commands a second (IMP-1).
 //! - Nothing is held by an idle connection but its future (below 4 KiB; a test measures it) and its place in the view.
-//! - Output never piles up beyond 64 KiB: commands wait for the client to read, and no read transaction waits with them.
+//! - Commands wait for the client to read when more than 64 KiB of output wait, and no read transaction waits with them. What a session
+//!   holds of messages meanwhile is 64 KiB more, and beyond that a part of a budget that all sessions share (OPS-11, `pages.rs`,
+//!   `response.rs`).
 //! - A refused command's octets are never parsed as a command (IMP-9).
 //! - A message that cannot be read costs a `NO` that names it; the rest of the mailbox works (DSK-5).
 
@@ -30,9 +32,11 @@ mod filters;
 mod find;
 mod io;
 mod notices;
+mod pages;
 mod part;
 mod ranks;
 mod refusal;
+mod response;
 mod results;
 mod rights;
 pub(crate) mod search;

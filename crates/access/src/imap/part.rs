@@ -5,8 +5,11 @@ use imap::section;
 use imap::url::{Url, UrlPartial};
 use mail::ids::{AccountId, MailboxId};
 use mail::mime::Structure;
+use mailbox::limits::SHARE_BYTES;
+use mailbox::memory::Taken;
 use mailbox::message::Bytes;
-use mailbox::{Act, Message, Opened, Person};
+use mailbox::{Act, Memory, Message, Opened, Person};
+use store::contract::StoreError;
 use store::uids::UidSet;
 
 use super::content::place_of;
@@ -17,26 +20,30 @@ use crate::limits::URL_SEARCHED_BYTES;
 pub(crate) enum Part {
     /// in the message, from here to there
     Range(Message, u64, u64),
-    /// apart: lines of a header that were picked out
-    Copy(Bytes),
+    /// apart: lines of a header that were picked out, with what is taken for them beyond the share of the session
+    Copy { octets: Bytes, _taken: Option<Taken> },
 }
 
 impl Part {
     pub(crate) fn size_bytes(&self) -> u64 {
         match self {
             Self::Range(_, start, end) => end - start,
-            Self::Copy(octets) => octets.len() as u64,
+            Self::Copy { octets, .. } => octets.len() as u64,
         }
     }
 
-    /// At most 1 MiB from `offset` of the part; empty at its end.
-    pub(crate) async fn read(&self, offset: u64) -> mailbox::Result<Bytes> {
+    /// At most `most_bytes`, and 1 MiB, from `offset` of the part; empty at its end.
+    pub(crate) async fn read(&self, offset: u64, most_bytes: u64) -> mailbox::Result<Bytes> {
         match self {
             Self::Range(message, start, end) => {
                 let from = start.saturating_add(offset).min(*end);
-                message.range(from, end - from).await
+                message.range(from, most_bytes.min(end - from)).await
             }
-            Self::Copy(octets) => Ok(octets.slice(octets.len().min(offset as usize)..)),
+            Self::Copy { octets, .. } => {
+                let from = offset.min(octets.len() as u64);
+                let to = from.saturating_add(most_bytes).min(octets.len() as u64);
+                Ok(octets.slice(from as usize..to as usize))
+            }
         }
     }
 }
@@ -107,7 +114,8 @@ impl Finder {
         let id = opened.select(&uids).next().map(|(_, row)| row.message);
         let owner = person.at(opened);
         let message = owner.message(id.ok_or(NoPart::NotThere)?).await?;
-        self.part(message, &url.section, url.partial).await
+        self.part(owner.memory(), message, (&url.section, url.partial))
+            .await
     }
 
     async fn mailbox(&mut self, person: &Person, name: &imap::name::MailboxName) -> Result<&Opened, NoPart> {
@@ -124,9 +132,9 @@ impl Finder {
 
     async fn part(
         &mut self,
+        memory: &Memory,
         message: Message,
-        section: &Section,
-        partial: Option<UrlPartial>,
+        (section, partial): (&Section, Option<UrlPartial>),
     ) -> Result<Part, NoPart> {
         let size = message.size_bytes();
         if section.part.is_empty() && section.text == SectionText::All {
@@ -139,19 +147,16 @@ impl Finder {
             }
             let structure = Structure::parse(&header);
             let octets = section::resolve(&header, &structure, section).ok_or(NoPart::NotThere)?;
-            return Ok(copy(&octets, partial));
+            return copy(memory, &octets, partial);
         }
         self.left_bytes = self.left_bytes.checked_sub(size).ok_or(NoPart::TooMuch)?;
         let whole = message.whole().await?;
         let structure = Structure::parse(&whole.bytes);
         let octets = section::resolve(&whole.bytes, &structure, section).ok_or(NoPart::NotThere)?;
-        Ok(match place_of(&whole.bytes, &octets) {
-            Some(place) => {
-                drop(whole);
-                range(message, place, partial)
-            }
-            None => copy(&octets, partial),
-        })
+        match place_of(&whole.bytes, &octets) {
+            Some(place) => Ok(range(message, place, partial)),
+            None => copy(memory, &octets, partial),
+        }
     }
 }
 
@@ -162,8 +167,16 @@ fn range(message: Message, (start, end): (u64, u64), partial: Option<UrlPartial>
     }
 }
 
-fn copy(octets: &[u8], partial: Option<UrlPartial>) -> Part {
+/// What is longer than a share must have room, as it is held until the client has it.
+fn copy(memory: &Memory, octets: &[u8], partial: Option<UrlPartial>) -> Result<Part, NoPart> {
     let size = octets.len() as u64;
     let (from, to) = partial.map_or((0, size), |partial| partial.within(size));
-    Part::Copy(octets[from as usize..to as usize].to_vec().into())
+    let taken = memory.take(to - from);
+    if taken.is_none() && to - from > SHARE_BYTES {
+        return Err(NoPart::Failed(StoreError::Busy.into()));
+    }
+    Ok(Part::Copy {
+        octets: octets[from as usize..to as usize].to_vec().into(),
+        _taken: taken,
+    })
 }

@@ -49,9 +49,14 @@ impl<'d> Io<'d> {
         self.wire.line(limit_bytes, deadline).await
     }
 
+    /// Octets that are made and not sent.
+    pub(crate) fn waiting(&self) -> usize {
+        self.out.len() + self.wire.unsent()
+    }
+
     /// Hands replies on; sends when much waits.
     pub(crate) async fn send(&mut self) -> Result<(), Stop> {
-        if self.out.len() + self.wire.unsent() > OUTPUT_BYTES {
+        if self.waiting() > OUTPUT_BYTES {
             self.flush().await
         } else {
             Ok(())

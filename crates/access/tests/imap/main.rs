@@ -27,6 +27,7 @@ mod search;
 mod sharing;
 mod sign_in;
 mod sort_thread;
+mod stalled;
 mod support;
 mod threats;
 mod uid_batches;

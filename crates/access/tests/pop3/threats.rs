@@ -1,6 +1,7 @@
 //! Abuse, damage and the end of the server, seen by a client.
 
 use access::Security;
+use mailbox::limits::ANSWERS_BYTES;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::client::Pop;
@@ -110,4 +111,31 @@ async fn dur_7_the_stop_removes_nothing_and_says_so() {
         tokio::task::yield_now().await;
         imap = pop.world.mailboxes.open_views();
     }
+}
+
+/// A message whose client does not read is held within the bound of all sessions, and comes whole where nothing is left.
+#[tokio::test]
+async fn ops_11_a_large_message_is_sent_with_a_share() {
+    let message = format!(
+        "Subject: large\r\n\r\n{}",
+        ".a line with a dot\r\n".repeat(40_000)
+    );
+    let pop = Pop::with(&[message.as_bytes()]).await;
+    let memory = pop.world.mailboxes.memory().clone();
+    let mut client = pop.user("alice").await;
+    client.send(b"RETR 1\r\n").await;
+    assert!(client.line().await.starts_with("+OK"));
+    assert!(
+        memory.left_bytes() < ANSWERS_BYTES,
+        "what is above its share is counted"
+    );
+    let all = memory.take(memory.left_bytes()).unwrap();
+    for line in message.lines() {
+        let stuffed = if line.starts_with('.') { "." } else { "" };
+        assert_eq!(client.line().await, format!("{stuffed}{line}"));
+    }
+    assert_eq!(client.line().await, ".");
+    client.ok("NOOP").await;
+    drop(all);
+    assert_eq!(memory.left_bytes(), ANSWERS_BYTES);
 }

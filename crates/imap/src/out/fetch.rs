@@ -12,6 +12,8 @@ pub struct FetchLine<'o> {
     empty: bool,
     /// octets of a streamed item that are still owed
     owed: u64,
+    /// where it begins, while nothing of it was taken
+    begun: Option<usize>,
 }
 
 /// The octets of a message item.
@@ -35,6 +37,7 @@ impl Out {
     }
 
     fn fetch_of(&mut self, number: u32, what: &[u8]) -> FetchLine<'_> {
+        let begun = Some(self.bytes.len());
         self.raw(b"* ");
         self.number(u64::from(number));
         self.raw(what);
@@ -42,6 +45,7 @@ impl Out {
             out: self,
             empty: true,
             owed: 0,
+            begun,
         }
     }
 }
@@ -187,7 +191,17 @@ impl FetchLine<'_> {
 
     /// What was written so far, to be sent while the rest is still to come; empties the buffer.
     pub fn take(&mut self) -> Vec<u8> {
+        self.begun = None;
         self.out.take()
+    }
+
+    /// Takes the response back, and the memory it was made in. False when something of it is gone already: then only closing is left.
+    #[must_use = "a response that cannot be taken back must end the session"]
+    pub fn undo(self) -> bool {
+        let Some(begun) = self.begun else { return false };
+        self.out.bytes.truncate(begun);
+        self.out.bytes.shrink_to_fit();
+        true
     }
 
     /// Octets still owed after `octets_streamed`. If they cannot be had (the store failed), the connection must be closed.

@@ -419,3 +419,19 @@ fn quota_language_and_metadata_are_told() {
         "* METADATA INBOX (/private/comment \"mine\")\r\n"
     );
 }
+
+#[test]
+fn a_response_can_be_taken_back_while_it_is_whole() {
+    let mut out = Out::new();
+    out.ok(None, "before");
+    let before = out.bytes().to_vec();
+    let mut line = out.fetch(1);
+    line.preview(&"x".repeat(5000));
+    assert!(line.undo());
+    assert_eq!(out.bytes(), before);
+    let mut line = out.fetch(2);
+    line.uid(7);
+    let gone = line.take();
+    assert!(gone.ends_with(b"* 2 FETCH (UID 7"));
+    assert!(!line.undo(), "something of it is gone");
+}

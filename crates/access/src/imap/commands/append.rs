@@ -6,6 +6,7 @@ use imap::frame::{Progress, Recovery};
 use imap::out::Code;
 use imap::parse::Fault;
 use imap::url::Url;
+use mailbox::limits::{READ_BYTES, SHARE_BYTES};
 use mailbox::{Act, Error, Expunges, NewMessage, Opened, Place};
 use store::contract::{Body, BodyPlace, BodyStage, Conflict, StoreError};
 use store::uids::UidSet;
@@ -249,9 +250,11 @@ impl Taking {
         let Some(current) = &mut self.current else {
             return Err(Halt::Bad(MISPLACED));
         };
+        let mut room = user.person.memory().room(SHARE_BYTES);
         let mut copied = 0;
         while copied < part.size_bytes() {
-            let octets = match part.read(copied).await {
+            let piece = room.piece(0, (part.size_bytes() - copied).min(READ_BYTES));
+            let octets = match part.read(copied, piece).await {
                 Ok(octets) if !octets.is_empty() => octets,
                 // It went while it was copied.
                 Ok(_) => return Err(bad_url()),
@@ -262,6 +265,9 @@ impl Taking {
             };
             current.stage.write(&octets).await?;
             copied += octets.len() as u64;
+            // The client may have to hear that it takes long, and may take its time.
+            drop(octets);
+            room.give_back();
             cx.io.breathe().await?;
         }
         current.bytes += copied;

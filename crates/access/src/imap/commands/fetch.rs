@@ -1,8 +1,8 @@
 //! FETCH and UID FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4).
 //!
 //! 1. The rows come from the shared view; with CHANGEDSINCE only the newer ones.
-//! 2. What the index keeps is told without reading ([`ahead`]). If more is asked, messages are read page by page ([`PAGE_MESSAGES`]): the
-//!    next page while this one is sent.
+//! 2. What the index keeps is told without reading ([`ahead`]). If more is asked, messages are read page by page ([`Pages`]): the
+//!    next page while this one is sent. A response is made as far as there is room for it, and the rest streamed ([`response`]).
 //! 3. Items that set `\Seen` do so in one commit for so many messages; the new flags are told at the end, before the `OK`.
 //! 4. A message that cannot be read costs a `NO` that names it; the others are sent (DSK-5).
 
@@ -10,11 +10,10 @@ use std::collections::HashMap;
 
 use imap::capability::MessageLimit;
 use imap::command::{Fetch, FetchItem, Numbers, PartialRange};
-use imap::out::{Code, FetchLine};
+use imap::out::Code;
 use index::Digest;
-use mailbox::limits::{READ_AHEAD_BODY_BYTES, READ_AHEAD_BYTES};
 use mailbox::message::Asked;
-use mailbox::{Expunges, Message, Opened, Person, Row};
+use mailbox::{Expunges, Message, Opened, Row};
 use store::contract::StoreError;
 use store::flags::{FlagEdit, Flags, SEEN};
 use store::uids::UidSet;
@@ -24,11 +23,13 @@ use super::message_limit::{self, Cut};
 use super::{enable, numbers};
 use crate::events::AccessEvent;
 use crate::imap::ahead;
-use crate::imap::content::{Content, Needs, date_time};
+use crate::imap::content::Needs;
 use crate::imap::io::Stop;
+use crate::imap::pages::{Asking, Found, Page, Pages};
+use crate::imap::response::{self, Told, row_item};
 use crate::imap::session::{Cx, Reading, User};
-use crate::imap::updates::{fetch_line, flag_names, vanished};
-use crate::limits::{FETCH_AT_ONCE_BYTES, PAGE_MESSAGES};
+use crate::imap::updates::{fetch_line, vanished};
+use crate::limits::PAGE_MESSAGES;
 
 pub(crate) async fn run(
     cx: &mut Cx<'_, '_>,
@@ -38,68 +39,33 @@ pub(crate) async fn run(
     answer: Reading,
 ) -> Result<(), Stop> {
     opened.look();
-    let Some(uids) = numbers::uids(opened, fetch.numbers, &fetch.set) else {
-        answer.bad(&mut cx.io.out, None, "There is no message of that number");
-        return Ok(());
-    };
-    if fetch.vanished && !user.qresync {
-        answer.bad(&mut cx.io.out, None, "ENABLE QRESYNC first");
-        return Ok(());
-    }
-    if let Some(limit) = cx.ctx.own.message_limit.and_then(MessageLimit::of_all)
-        && fetch
-            .partial
-            .is_some_and(|range| range.last.get().abs_diff(range.first.get()) >= limit)
-    {
-        let (code, text) = message_limit::too_many(limit);
-        answer.no(&mut cx.io.out, Some(code), &text);
-        return Ok(());
-    }
-    let uids = match fetch.partial {
-        Some(range) => some_of(opened, &uids, range),
-        None => uids,
+    let uids = match chosen(cx, user, opened, fetch) {
+        Ok(uids) => uids,
+        Err(Refused::Bad(text)) => {
+            answer.bad(&mut cx.io.out, None, text);
+            return Ok(());
+        }
+        Err(Refused::TooMany(limit)) => {
+            let (code, text) = message_limit::too_many(limit);
+            answer.no(&mut cx.io.out, Some(code), &text);
+            return Ok(());
+        }
     };
     let since = fetch.changed_since.unwrap_or(0);
     let (uids, cut) = match message_limit::newest(cx, opened, &uids, |row| row.modseq > since) {
         Some((newest, cut)) => (newest, Some(cut)),
         None => (uids, None),
     };
-    if fetch.vanished {
-        // What went last is beyond what `*` means for messages that are there.
-        let asked = match fetch.set.is_saved() {
-            true => opened.saved().as_ref().clone(),
-            false => UidSet::from_ranges(fetch.set.resolve(opened.uidnext() - 1)),
-        };
-        match user.person.vanished(opened, &asked, since).await {
-            Ok(gone) => vanished(&mut cx.io.out, true, &gone),
-            Err(error) => {
-                cx.no_reading(user, answer, &error);
-                return Ok(());
-            }
-        }
+    if fetch.vanished
+        && let Err(error) = tell_vanished(cx, user, opened, fetch).await
+    {
+        cx.no_reading(user, answer, &error);
+        return Ok(());
     }
-    let items = items(fetch, user.uid_only);
-    if items.contains(&FetchItem::ModSeq) {
-        enable::condstore(cx, user, Some(opened));
-    }
-    let needs = Needs::of(&items);
-    let asking = Asking {
-        uids: &uids,
-        since,
-        items: &items,
-        needs,
-        sets_seen: fetch.sets_seen(),
-    };
-    let failed = if needs.message {
-        contents(cx, user, opened, asking).await?
-    } else {
-        rows(cx, user, opened, asking).await?;
-        Failed::default()
-    };
-    let expunges = if fetch.numbers == Numbers::Uid {
-        Expunges::Tell
-    } else {
-        Expunges::Hold
+    let failed = tell_messages(cx, user, opened, fetch, &uids).await?;
+    let expunges = match fetch.numbers {
+        Numbers::Uid => Expunges::Tell,
+        Numbers::Sequence => Expunges::Hold,
     };
     cx.tell(user, opened, expunges)?;
     match failed.sentence() {
@@ -107,6 +73,74 @@ pub(crate) async fn run(
         Some((code, sentence)) => answer.no(&mut cx.io.out, Some(code), &sentence),
     }
     Ok(())
+}
+
+/// Why nothing is fetched.
+enum Refused {
+    Bad(&'static str),
+    /// more than so many messages
+    TooMany(u32),
+}
+
+/// The messages that are asked for, if all of this may be asked.
+fn chosen(cx: &Cx<'_, '_>, user: &User, opened: &Opened, fetch: &Fetch) -> Result<UidSet, Refused> {
+    let uids = numbers::uids(opened, fetch.numbers, &fetch.set);
+    let uids = uids.ok_or(Refused::Bad("There is no message of that number"))?;
+    if fetch.vanished && !user.qresync {
+        return Err(Refused::Bad("ENABLE QRESYNC first"));
+    }
+    let Some(range) = fetch.partial else {
+        return Ok(uids);
+    };
+    let limit = cx.ctx.own.message_limit.and_then(MessageLimit::of_all);
+    match limit.filter(|&limit| range.last.get().abs_diff(range.first.get()) >= limit) {
+        Some(limit) => Err(Refused::TooMany(limit)),
+        None => Ok(some_of(opened, &uids, range)),
+    }
+}
+
+/// What went of the messages that are asked for (RFC 7162 §3.2.6).
+async fn tell_vanished(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &Opened,
+    fetch: &Fetch,
+) -> mailbox::Result<()> {
+    // What went last is beyond what `*` means for messages that are there.
+    let asked = match fetch.set.is_saved() {
+        true => opened.saved().as_ref().clone(),
+        false => UidSet::from_ranges(fetch.set.resolve(opened.uidnext() - 1)),
+    };
+    let since = fetch.changed_since.unwrap_or(0);
+    let gone = user.person.vanished(opened, &asked, since).await?;
+    vanished(&mut cx.io.out, true, &gone);
+    Ok(())
+}
+
+/// A response for each message.
+async fn tell_messages(
+    cx: &mut Cx<'_, '_>,
+    user: &mut User,
+    opened: &mut Opened,
+    fetch: &Fetch,
+    uids: &UidSet,
+) -> Result<Failed, Stop> {
+    let items = items(fetch, user.uid_only);
+    if items.contains(&FetchItem::ModSeq) {
+        enable::condstore(cx, user, Some(opened));
+    }
+    let asking = Asking {
+        uids,
+        since: fetch.changed_since.unwrap_or(0),
+        items: &items,
+        needs: Needs::of(&items),
+        sets_seen: fetch.sets_seen(),
+    };
+    if asking.needs.message {
+        return contents(cx, user, opened, asking).await;
+    }
+    rows(cx, user, opened, asking).await?;
+    Ok(Failed::default())
 }
 
 /// Tells items of messages that the client wants to see without asking each time (RFC 5465 §5.2): nothing becomes `\Seen` by that.
@@ -173,20 +207,6 @@ async fn rows(cx: &mut Cx<'_, '_>, user: &User, opened: &Opened, asking: Asking<
     Ok(())
 }
 
-/// False if the item is not about the row.
-fn row_item(line: &mut FetchLine<'_>, opened: &Opened, row: &Row, item: &FetchItem) -> bool {
-    match item {
-        FetchItem::Uid => line.uid(row.uid),
-        FetchItem::Flags => line.flags(flag_names(opened, row)),
-        FetchItem::ModSeq => line.modseq(row.modseq),
-        FetchItem::Rfc822Size => line.size(u64::from(row.size_bytes)),
-        FetchItem::EmailId => line.email_id(&row.message.to_string()),
-        FetchItem::ThreadId => line.thread_id(None),
-        _ => return false,
-    }
-    true
-}
-
 /// Messages that could not be read.
 #[derive(Default)]
 struct Failed {
@@ -210,6 +230,12 @@ impl Failed {
         self.first.get_or_insert(error);
     }
 
+    /// The message is well, but there is no room for it now.
+    fn no_room(&mut self, row: &Row) {
+        self.messages.push(row.message.to_string());
+        self.first.get_or_insert(StoreError::Busy.into());
+    }
+
     fn sentence(&self) -> Option<(Code<'static>, String)> {
         let Some(first) = self.messages.first() else {
             let text = "A part has a transfer encoding that does not exist; fetch it with BODY instead";
@@ -231,25 +257,6 @@ impl Failed {
     }
 }
 
-/// What messages are asked for, and what of each.
-#[derive(Clone, Copy)]
-struct Asking<'f> {
-    uids: &'f UidSet,
-    /// only messages that changed after this modseq
-    since: u64,
-    items: &'f [FetchItem],
-    needs: Needs,
-    sets_seen: bool,
-}
-
-/// Messages that are asked for together: the store reads a page while the one before it is sent.
-struct Page<'p> {
-    rows: Vec<(u32, Row)>,
-    digests: Vec<Option<Digest>>,
-    /// those without a digest
-    asked: Asked<'p>,
-}
-
 async fn contents(
     cx: &mut Cx<'_, '_>,
     user: &User,
@@ -259,60 +266,24 @@ async fn contents(
     let owner = user.person.at(opened);
     let mut failed = Failed::default();
     let mut unmarked = Vec::new();
-    let mut next = Page::ask(&owner, opened, asking, 0).await;
-    while let Some(Page { rows, digests, asked }) = next {
-        let from = rows.last().map_or(u32::MAX, |(_, row)| row.uid.saturating_add(1));
-        let unknown = digests.iter().filter(|digest| digest.is_none()).count();
+    let mut pages = Pages::new(&owner, opened, asking);
+    while let Some(Page { found, asked, taken }) = pages.next().await {
+        let unknown = found.iter().filter(|found| found.digest.is_none()).count();
         let messages = read(cx, user, asked, unknown).await;
-        next = Page::ask(&owner, opened, asking, from).await;
-        let sent = send_page(cx, (user, opened), asking, (rows, digests, messages), &mut failed).await?;
+        pages.read_ahead().await;
+        let sent = send_page(cx, (user, opened), asking, (found, messages), &mut failed).await?;
+        drop(taken);
         unmarked.extend(sent);
-        if asking.sets_seen && (unmarked.len() >= PAGE_MESSAGES || next.is_none()) {
+        if asking.sets_seen && unmarked.len() >= PAGE_MESSAGES {
             mark_seen(cx, user, opened, &std::mem::take(&mut unmarked)).await;
         }
         // Where the next page is there already and the client takes everything at once, nothing else would let others have a turn.
         tokio::task::yield_now().await;
     }
-    Ok(failed)
-}
-
-impl<'p> Page<'p> {
-    /// Asks for the messages from UID `from` on, as many as go together; `None` when there are no more.
-    async fn ask(owner: &'p Person, opened: &Opened, asking: Asking<'_>, from: u32) -> Option<Self> {
-        let rows = page_rows(opened, asking, from);
-        if rows.is_empty() {
-            return None;
-        }
-        let digests = known_ahead(owner, asking.items, &rows).await;
-        let unknown = rows.iter().zip(&digests).filter(|(_, digest)| digest.is_none());
-        let unknown = unknown.map(|((_, row), _)| row.message).collect();
-        Some(Self {
-            rows,
-            digests,
-            asked: owner.ask_for(unknown, asking.needs.content()),
-        })
+    if asking.sets_seen {
+        mark_seen(cx, user, opened, &unmarked).await;
     }
-}
-
-/// The next rows, up to [`PAGE_MESSAGES`], whose octets are read together: no more than that takes.
-fn page_rows(opened: &Opened, asking: Asking<'_>, from: u32) -> Vec<(u32, Row)> {
-    let weighs = asking.needs.content() && ahead::wanted(asking.items).is_none();
-    let weight = |row: &Row| match u64::from(row.size_bytes) {
-        size if weighs && size <= READ_AHEAD_BODY_BYTES => size,
-        _ => 0,
-    };
-    let mut bytes = 0;
-    let fits = |(_, row): &(u32, &Row)| {
-        bytes += weight(row);
-        bytes <= READ_AHEAD_BYTES
-    };
-    opened
-        .select_from(asking.uids, from)
-        .filter(|(_, row)| row.modseq > asking.since)
-        .take(PAGE_MESSAGES)
-        .take_while(fits)
-        .map(|(seq, row)| (seq, *row))
-        .collect()
+    Ok(failed)
 }
 
 /// What the store read, an answer for each message that was asked for. If it could not read at all, every message of the page failed.
@@ -331,57 +302,46 @@ async fn read(
     }
 }
 
-type ReadPage = (
-    Vec<(u32, Row)>,
-    Vec<Option<Digest>>,
-    Vec<mailbox::Result<Option<Message>>>,
-);
-
 /// A response for each message that can be read. Returns whose octets were sent.
 async fn send_page(
     cx: &mut Cx<'_, '_>,
     (user, opened): (&User, &Opened),
     asking: Asking<'_>,
-    (rows, digests, messages): ReadPage,
+    (found, messages): (Vec<Found>, Vec<mailbox::Result<Option<Message>>>),
     failed: &mut Failed,
 ) -> Result<Vec<Row>, Stop> {
     let Asking { items, needs, .. } = asking;
-    let dates = save_dates(cx, user, opened, &rows, needs).await;
+    let dates = save_dates(cx, user, opened, &found, needs).await;
     let mut messages = messages.into_iter();
-    let mut sent = Vec::with_capacity(rows.len());
-    for ((seq, row), digest) in rows.into_iter().zip(digests) {
+    let mut sent = Vec::with_capacity(found.len());
+    for Found { seq, row, digest } in found {
         if let Some(digest) = digest {
             send_ahead(cx, (user, opened), (seq, &row), items, &digest).await?;
             continue;
         }
-        let loaded = match messages.next() {
+        let telling = response::Telling {
+            user,
+            opened,
+            items,
+            needs,
+            seq,
+            row: &row,
+            saved: dates.get(&row.uid).copied(),
+        };
+        let told = match messages.next() {
             // A message that went meanwhile is told as EXPUNGE, in its time.
             None | Some(Ok(None)) => continue,
-            Some(Ok(Some(message))) => Content::load(message, needs).await,
-            Some(Err(error)) => Err(error),
+            Some(Ok(Some(message))) => response::send(cx.io, &telling, message).await?,
+            Some(Err(error)) => Told::Failed(error),
         };
-        match loaded {
-            Ok(content) if content.has_unknown_encoding(items) => failed.unknown_encoding = true,
-            Ok(content) => {
-                let about = (seq, &row, dates.get(&row.uid).copied());
-                send(cx, (user, opened), about, (items, needs), content).await?;
-                sent.push(row);
-            }
-            Err(error) => failed.add(cx, user, &row, error),
+        match told {
+            Told::Yes => sent.push(row),
+            Told::NoRoom => failed.no_room(&row),
+            Told::UnknownEncoding => failed.unknown_encoding = true,
+            Told::Failed(error) => failed.add(cx, user, &row, error),
         }
     }
     Ok(sent)
-}
-
-/// Digests of a page, if they are all that these items need.
-async fn known_ahead(owner: &Person, items: &[FetchItem], page: &[(u32, Row)]) -> Vec<Option<Digest>> {
-    match ahead::wanted(items) {
-        Some(wanted) => {
-            let ids = page.iter().map(|(_, row)| row.message).collect();
-            owner.digests(ids, wanted).await
-        }
-        None => vec![None; page.len()],
-    }
 }
 
 /// One response without reading the message.
@@ -407,13 +367,13 @@ async fn save_dates(
     cx: &mut Cx<'_, '_>,
     user: &User,
     opened: &Opened,
-    page: &[(u32, Row)],
+    page: &[Found],
     needs: Needs,
 ) -> HashMap<u32, UnixMs> {
     if !needs.save_date {
         return HashMap::new();
     }
-    let uids = UidSet::from_uids(page.iter().map(|(_, row)| row.uid));
+    let uids = UidSet::from_uids(page.iter().map(|found| found.row.uid));
     match user.person.save_dates(opened, uids).await {
         Ok(dates) => dates,
         Err(error) => {
@@ -421,55 +381,6 @@ async fn save_dates(
             HashMap::new()
         }
     }
-}
-
-/// One response. What is large is read and sent piece by piece, after the rest.
-async fn send(
-    cx: &mut Cx<'_, '_>,
-    (user, opened): (&User, &Opened),
-    (seq, row, saved): (u32, &Row, Option<UnixMs>),
-    (items, needs): (&[FetchItem], Needs),
-    mut content: Content,
-) -> Result<(), Stop> {
-    // Taken, so that it can be written to while pieces of it go out.
-    let mut out = std::mem::take(&mut cx.io.out);
-    let mut line = fetch_line(&mut out, user, seq, row.uid);
-    let mut rest = Vec::new();
-    for item in items {
-        // Many items of one message can be far larger than it is: what piles up goes out, and nothing is held meanwhile.
-        if line.untaken_bytes() > FETCH_AT_ONCE_BYTES {
-            let message = content.into_message();
-            cx.io.write(line.take()).await?;
-            cx.io.flush().await?;
-            content = Content::load(message, needs).await.map_err(|_| Stop::Gone)?;
-        }
-        if *item == FetchItem::SaveDate {
-            line.save_date(saved.map(date_time));
-        } else if !row_item(&mut line, opened, row, item) {
-            rest.extend(content.write(&mut line, item));
-            if content.is_large() || matches!(item, FetchItem::Binary(_) | FetchItem::BinarySize(_)) {
-                tokio::task::yield_now().await;
-            }
-        }
-    }
-    let message = content.into_message();
-    for rest in rest {
-        line.octets_streamed(rest.item, rest.end - rest.start);
-        let mut at = rest.start;
-        while at < rest.end {
-            // What is announced must follow: if it cannot be read any more, only closing is left.
-            let octets = message.range(at, rest.end - at).await.map_err(|_| Stop::Gone)?;
-            if octets.is_empty() {
-                return Err(Stop::Gone);
-            }
-            at += octets.len() as u64;
-            line.stream(&octets);
-            cx.io.write(line.take()).await?;
-        }
-    }
-    line.finish();
-    cx.io.out = out;
-    cx.io.send().await
 }
 
 /// Sets `\Seen` durably on what was sent without it. A failure is not the client's: it has the messages, and they stay unseen.

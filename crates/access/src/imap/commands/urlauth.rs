@@ -9,12 +9,15 @@ use directory::url_keys::UrlProof;
 use imap::command::{ResetKey, UrlRump};
 use imap::out::Code;
 use imap::url::{Access, Url, UrlAccess};
-use mailbox::{Error, Person};
+use mailbox::limits::READ_BYTES;
+use mailbox::message::Bytes;
+use mailbox::{Error, Person, Room};
 
 use crate::imap::Context;
 use crate::imap::io::Stop;
 use crate::imap::part::{Finder, NoPart, Part};
 use crate::imap::refusal;
+use crate::imap::response::OWN_BYTES;
 use crate::imap::session::{Change, Cx, Reading, User};
 
 /// The one mechanism (RFC 4467 §3).
@@ -120,7 +123,7 @@ pub(crate) async fn fetch(
     let mut finder = Finder::new();
     for url in urls {
         match fetched(cx.ctx, user, url, &mut finder).await {
-            Ok(part) => send(cx, url, &part).await?,
+            Ok(part) => send(cx, user, url, &part).await?,
             Err(NoPart::NotThere) => cx.io.out.url_fetch_nil(url),
             Err(NoPart::TooMuch) => {
                 let text = "The URLs of this command look through too much mail; use fewer";
@@ -189,9 +192,10 @@ async fn proved(
 }
 
 /// What is announced must follow: if it cannot be read any more, only closing is left.
-async fn send(cx: &mut Cx<'_, '_>, url: &[u8], part: &Part) -> Result<(), Stop> {
+async fn send(cx: &mut Cx<'_, '_>, user: &User, url: &[u8], part: &Part) -> Result<(), Stop> {
     let size = part.size_bytes();
-    let mut next = match part.read(0).await {
+    let mut room = user.person.memory().room(OWN_BYTES);
+    let mut next = match read(part, 0, cx.io.waiting(), &mut room).await {
         Ok(octets) => octets,
         Err(_) => {
             cx.io.out.url_fetch_nil(url);
@@ -206,10 +210,19 @@ async fn send(cx: &mut Cx<'_, '_>, url: &[u8], part: &Part) -> Result<(), Stop> 
         }
         sent += next.len() as u64;
         cx.io.write(std::mem::take(&mut next).into()).await?;
+        room.give_back();
         if sent < size {
-            next = part.read(sent).await.map_err(|_| Stop::Gone)?;
+            let read = read(part, sent, cx.io.waiting(), &mut room).await;
+            next = read.map_err(|_| Stop::Gone)?;
         }
     }
     cx.io.out.url_fetch_end();
     Ok(())
+}
+
+/// As much as there is room for beside what waits.
+async fn read(part: &Part, from: u64, waiting: usize, room: &mut Room) -> mailbox::Result<Bytes> {
+    let wanted = (part.size_bytes() - from).min(READ_BYTES);
+    let piece = room.piece(waiting as u64, wanted);
+    part.read(from, piece).await
 }

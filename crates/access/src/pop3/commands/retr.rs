@@ -1,15 +1,22 @@
 //! RETR (RFC 1939 §5) and TOP (RFC 1939 §7): a message, or its beginning, as lines.
 //!
+//! What is read of a message is no more than there is room for ([`mailbox::memory`]); the rest waits for the client.
 //! What can go wrong before the first octet is answered `-ERR`; after it the connection ends, since an answer that was begun has no
 //! other way to say that it is not whole.
 
+use mailbox::limits::SHARE_BYTES;
+use mailbox::message::Bytes;
+use mailbox::{Message, Room};
 use pop3::Lines;
 
-use crate::limits::POP3_READ_BYTES;
+use crate::limits::{OUTPUT_BYTES, POP3_READ_BYTES};
 use crate::pop3::Context;
 use crate::pop3::io::{Io, Stop};
 use crate::pop3::refusal::{refuse, tell_operator};
 use crate::pop3::session::Inbox;
+
+/// What may wait to be sent without anything taken: what waits of earlier answers, and the share of this one.
+const OWN_BYTES: u64 = OUTPUT_BYTES as u64 + SHARE_BYTES;
 
 /// Sends a message, or the first `lines` lines of its body.
 pub(crate) async fn run(
@@ -31,9 +38,11 @@ pub(crate) async fn run(
         io.out.err(None, pop3::marks::Missing::NoSuch.text());
         return Ok(());
     };
+    let mut room = maildrop.person.memory().room(OWN_BYTES);
+    let waiting = io.waiting();
     let begun = async {
         let message = maildrop.person.message(row.message).await?;
-        let first = message.range(0, POP3_READ_BYTES).await?;
+        let first = next(&message, 0, waiting, &mut room).await?;
         Ok((message, first))
     };
     let (message, mut piece) = match begun.await {
@@ -60,8 +69,10 @@ pub(crate) async fn run(
         if sent >= message.size_bytes() {
             break;
         }
+        drop(piece);
         io.breathe().await?;
-        piece = match message.range(sent, POP3_READ_BYTES).await {
+        room.give_back();
+        piece = match next(&message, sent, io.waiting(), &mut room).await {
             Ok(piece) => piece,
             Err(error) => {
                 tell_operator(ctx, maildrop, &error);
@@ -70,5 +81,12 @@ pub(crate) async fn run(
         };
     }
     answer.finish(io.out.octets());
-    Ok(())
+    io.send().await
+}
+
+/// As many octets as there is room for beside those that wait.
+async fn next(message: &Message, from: u64, waiting: usize, room: &mut Room) -> mailbox::Result<Bytes> {
+    let wanted = message.size_bytes().saturating_sub(from).min(POP3_READ_BYTES);
+    let piece = room.piece(waiting as u64, wanted);
+    message.range(from, piece).await
 }
