@@ -29,6 +29,9 @@ async fn look_twice(store: Arc<Embedded>, done: Arc<AtomicBool>) -> u64 {
             }
             assert_eq!(kept, seen, "kept by a count that has not moved");
             believed += 1;
+            if done.load(Ordering::Relaxed) {
+                break;
+            }
         }
     }
     believed
