@@ -464,7 +464,7 @@ fn q_12_a_clock_at_1970_at_the_start_deletes_and_ages_nothing_and_all_goes_on_wh
         "no page went, and none is of 1970"
     );
 
-    desk.clock.set_wall_clock(year_1970 + 3_600_000);
+    desk.clock.set_wall_clock(year_1970 + 5 * 3_600_000);
     for book in [&book, &desk.open().unwrap()] {
         assert!(is_enforced(book, "there.test") && is_enforced(book, "new.test"));
         assert_eq!(fetched_at(book, "there.test"), then);
@@ -479,7 +479,24 @@ fn q_12_a_clock_at_1970_at_the_start_deletes_and_ages_nothing_and_all_goes_on_wh
 }
 
 #[test]
-fn q_12_what_a_clock_that_was_ahead_left_behind_is_mended_within_a_day() {
+fn q_12_a_clock_that_was_ahead_at_the_start_costs_no_policy_once_it_is_right() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    fetch(&book, "before.test");
+    book.save();
+    desk.clock.set_wall_clock(TEN_YEARS);
+    let book = desk.open().unwrap();
+    fetch(&book, "ahead.test");
+    book.save();
+    desk.clock.set_wall_clock(-TEN_YEARS);
+    for book in [&book, &desk.open().unwrap()] {
+        assert!(is_enforced(book, "before.test") && is_enforced(book, "ahead.test"));
+        assert_eq!(book.now(), desk.clock.now());
+    }
+}
+
+#[test]
+fn q_12_what_a_clock_that_was_ahead_left_behind_is_put_right_within_a_day() {
     let desk = Desk::new();
     desk.clock.set_wall_clock(TEN_YEARS);
     let book = desk.open().unwrap();
@@ -487,12 +504,29 @@ fn q_12_what_a_clock_that_was_ahead_left_behind_is_mended_within_a_day() {
     book.save();
     desk.clock.set_wall_clock(-TEN_YEARS);
     let book = desk.open().unwrap();
-    assert!(is_enforced(&book, "there.test"));
     desk.clock.jump(DAY);
-    assert_eq!(book.now(), desk.clock.now());
-    assert!(!is_enforced(&book, "there.test"), "it counted for its day");
-    fetch(&book, "there.test");
+    assert!(is_enforced(&book, "there.test"));
     assert_eq!(fetched_at(&book, "there.test"), desk.clock.now().0);
+    desk.clock.jump(DAY);
+    assert!(!is_enforced(&book, "there.test"), "it counted for its day");
+}
+
+#[test]
+fn q_12_a_clock_that_is_behind_what_was_noted_makes_nothing_older() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    desk.clock.jump(DAY * 100);
+    fetch(&book, "there.test");
+    book.save();
+    let then = fetched_at(&book, "there.test");
+    desk.clock.set_wall_clock(-50 * 86_400_000);
+    let book = desk.open().unwrap();
+    assert!(is_enforced(&book, "there.test"));
+    fetch(&book, "new.test");
+    desk.clock.jump(Duration::from_secs(3600));
+    desk.clock.set_wall_clock(50 * 86_400_000);
+    assert_eq!(fetched_at(&book, "there.test"), then);
+    assert_eq!(fetched_at(&book, "new.test"), then);
 }
 
 #[test]
