@@ -45,6 +45,14 @@ fn enforce(fits: bool) -> OfDomain {
     }
 }
 
+fn awaited() -> OfDomain {
+    OfDomain {
+        sts: Sts::Awaited,
+        sts_unsure: true,
+        ..OfDomain::default()
+    }
+}
+
 fn testing() -> OfDomain {
     OfDomain {
         sts: Sts::Testing(StsHost {
@@ -240,6 +248,20 @@ async fn tls_4_nothing_goes_in_the_clear_or_to_a_stranger_where_a_policy_forbids
             TlsWish::Nothing,
             never,
         ),
+        (
+            "MTA-STS, not fetched",
+            unsigned(),
+            awaited(),
+            TlsWish::Nothing,
+            never,
+        ),
+        (
+            "DANE, MTA-STS not fetched",
+            dane(),
+            awaited(),
+            TlsWish::Nothing,
+            Server::has_the_key,
+        ),
         ("MTA-STS testing", unsigned(), testing(), TlsWish::Nothing, any),
         (
             "list",
@@ -311,6 +333,31 @@ async fn tls_4_nothing_goes_in_the_clear_or_to_a_stranger_where_a_policy_forbids
             );
         }
     }
+}
+
+#[tokio::test]
+async fn tls_5_mail_waits_for_a_policy_that_found_no_place_and_goes_by_it_when_it_is_there() {
+    let house = House::new().await;
+    *house.policies.of.lock() = awaited();
+    let peer = Server::GoodCertificate.at(&house, MX, Script::default());
+    house.start();
+    let to = ["bob@there.test"];
+    let wish = wanting(TlsWish::Nothing);
+    let id = house.send_with("alice@home.test", &to, wish, BODY).await;
+    house
+        .until(Duration::from_secs(1), async |house| {
+            !house.attempts(id).await.is_empty()
+        })
+        .await;
+    let attempt = house.attempts(id).await.remove(0);
+    assert_eq!((attempt.status.as_str(), peer.connections()), ("4.7.5", 0));
+    *house.policies.of.lock() = enforce(true);
+    house
+        .until(Duration::from_secs(60), async |house| {
+            house.attempts(id).await.len() > 1
+        })
+        .await;
+    assert!(peer.taken.lock()[0].tls);
 }
 
 #[tokio::test]

@@ -288,23 +288,30 @@ impl Book {
 
     /// What MTA-STS says of a domain at a host.
     pub fn sts(&self, domain: &str, host: &str) -> Sts {
+        self.sts_of(domain, &[host]).pop().unwrap_or_default()
+    }
+
+    /// The same at each of its hosts. They share the policy's patterns: a stranger's may be long.
+    pub fn sts_of(&self, domain: &str, hosts: &[impl AsRef<str>]) -> Vec<Sts> {
         let mut state = self.state.lock();
         let now = self.moment(&mut state);
         let known = state.sts.get(domain);
         let Some(kept) = known.and_then(|known| known.live(now)) else {
             let awaited = known.is_some_and(|known| known.is_awaited(now));
-            return if awaited { Sts::Awaited } else { Sts::None };
+            return vec![if awaited { Sts::Awaited } else { Sts::None }; hosts.len()];
         };
-        let told = StsHost {
+        let patterns: Arc<[String]> = kept.policy.mx.clone().into();
+        let told = |host: &str| StsHost {
             fits: kept.policy.covers(host),
             id: kept.id.clone(),
-            patterns: kept.policy.mx.clone().into(),
+            patterns: patterns.clone(),
         };
-        match kept.policy.mode {
-            StsMode::Enforce => Sts::Enforce(told),
-            StsMode::Testing => Sts::Testing(told),
+        let said = |host: &str| match kept.policy.mode {
+            StsMode::Enforce => Sts::Enforce(told(host)),
+            StsMode::Testing => Sts::Testing(told(host)),
             StsMode::None => Sts::None,
-        }
+        };
+        hosts.iter().map(|host| said(host.as_ref())).collect()
     }
 
     /// Whether a domain may have a policy that could not be had now.

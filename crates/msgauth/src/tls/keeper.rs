@@ -250,15 +250,18 @@ impl DomainPolicies for Keeper {
     fn of<'a>(&'a self, domain: &'a str, hosts: &'a [String]) -> BoxFuture<'a, Vec<OfDomain>> {
         Box::pin(async move {
             self.look(domain).await;
-            let told = |host: &String| OfDomain {
-                sts: match self.book.looks_for_policies() {
-                    true => self.book.sts(domain, host),
-                    false => Sts::None,
-                },
-                sts_unsure: self.book.looks_for_policies() && self.book.is_unsure(domain),
+            let looks = self.book.looks_for_policies();
+            let policies = match looks {
+                true => self.book.sts_of(domain, hosts),
+                false => vec![Sts::None; hosts.len()],
+            };
+            let sts_unsure = looks && self.book.is_unsure(domain);
+            let told = |(host, sts): (&String, Sts)| OfDomain {
+                sts,
+                sts_unsure,
                 listed: self.book.listed(domain, host),
             };
-            hosts.iter().map(told).collect()
+            hosts.iter().zip(policies).map(told).collect()
         })
     }
 
