@@ -1,7 +1,7 @@
 //! The beginning of a connection, whatever is spoken behind its door: TLS first, or plaintext until STARTTLS or STLS.
 //!
-//! 1. [`open`] takes a wire; the protocol then greets.
-//! 2. [`start_tls`] follows a session that ended with [`End::StartTls`]. The session behind the handshake is a new one, which knows
+//! 1. [`serve`] takes a wire, and a function that makes the protocol's [`Conversation`], which greets.
+//! 2. [`start_tls`] follows one that ended with [`End::StartTls`]. The conversation behind the handshake is a new one, which knows
 //!    nothing of what was said before (TLS-1, TLS-3).
 
 use std::ops::{Deref, DerefMut};
@@ -13,7 +13,7 @@ use mailbox::Mailboxes;
 use tokio::sync::watch;
 use world::clock::{Clock, Monotonic};
 use world::events::Events;
-use world::line::{Connection, IntoTlsError, Plain, Secured};
+use world::line::{Connection, Driver, IntoTlsError, Plain, Secured};
 use world::net::{BoxWire, Peer, TlsServer};
 
 use crate::events::AccessEvent;
@@ -104,58 +104,65 @@ impl Start {
     }
 }
 
-/// A connection at its beginning.
-pub(crate) enum Opened {
-    /// TLS was first.
-    Secured(Connection<Secured>, Start),
-    /// Nothing was said yet.
-    Plain(Connection<Plain>, Start),
+/// What is said over a connection, in the open or under TLS: a protocol's session.
+pub(crate) trait Conversation {
+    /// Greets, then serves.
+    fn greet(&mut self, driver: &mut Driver) -> impl Future<Output = End> + Send;
+
+    /// Serves commands until the end.
+    fn serve(&mut self, driver: &mut Driver) -> impl Future<Output = End> + Send;
 }
 
-/// Opens a connection: with TLS where that comes first.
-pub(crate) async fn open(doors: &Doors, wire: BoxWire, peer: Peer, security: Security) -> Option<Opened> {
-    let clock = Arc::clone(&doors.clock);
+/// Serves one client until it leaves, is sent away, or the server stops.
+pub(crate) async fn serve<C: Conversation>(
+    doors: &Doors,
+    (wire, peer): (BoxWire, Peer),
+    security: Security,
+    conversation: impl Fn(Start) -> C,
+) {
     let start = Start {
         peer,
-        begun: clock.monotonic(),
+        begun: doors.clock.monotonic(),
         private: true,
         can_start_tls: false,
     };
-    if security != Security::ImplicitTls {
-        let in_the_open = Start {
-            private: doors.insecure_auth,
-            can_start_tls: security == Security::StartTls && doors.tls.is_some(),
-            ..start
-        };
-        return Some(Opened::Plain(
-            Connection::<Plain>::new(wire, peer, clock),
-            in_the_open,
-        ));
+    if security == Security::ImplicitTls {
+        if let Some(mut secured) = accept_tls(doors, wire, start).await {
+            conversation(start).greet(&mut secured).await;
+        }
+        return;
     }
+    let in_the_open = Start {
+        private: doors.insecure_auth,
+        can_start_tls: security == Security::StartTls && doors.tls.is_some(),
+        ..start
+    };
+    let mut plain = Connection::<Plain>::new(wire, peer, Arc::clone(&doors.clock));
+    if conversation(in_the_open).greet(&mut plain).await == End::Closed {
+        return;
+    }
+    // No second greeting (RFC 3501 §6.2.1, RFC 2595 §4).
+    if let Some(mut secured) = start_tls(doors, plain, start).await {
+        conversation(start).serve(&mut secured).await;
+    }
+}
+
+/// TLS from the first octet (RFC 8314).
+async fn accept_tls(doors: &Doors, wire: BoxWire, start: Start) -> Option<Connection<Secured>> {
     let tls = doors.tls.as_ref()?;
-    let handshake = Connection::accept_tls(wire, peer, clock, tls.as_ref(), start.sign_in_until());
+    let clock = Arc::clone(&doors.clock);
+    let handshake = Connection::accept_tls(wire, start.peer, clock, tls.as_ref(), start.sign_in_until());
     match Box::pin(handshake).await {
-        Ok(secured) => Some(Opened::Secured(secured, start)),
-        Err(error) => tls_failed(doors, peer, &error),
+        Ok(secured) => Some(secured),
+        Err(error) => tls_failed(doors, start.peer, &error),
     }
 }
 
 /// Goes over to TLS, when the session in the open said so. It is over: `into_tls` consumes the plaintext connection.
-pub(crate) async fn start_tls(
-    doors: &Doors,
-    plain: Connection<Plain>,
-    start: Start,
-) -> Option<(Connection<Secured>, Start)> {
+async fn start_tls(doors: &Doors, plain: Connection<Plain>, start: Start) -> Option<Connection<Secured>> {
     let tls = doors.tls.as_ref()?;
     match Box::pin(plain.into_tls(tls.as_ref(), start.sign_in_until())).await {
-        Ok(secured) => {
-            let secure = Start {
-                private: true,
-                can_start_tls: false,
-                ..start
-            };
-            Some((secured, secure))
-        }
+        Ok(secured) => Some(secured),
         Err(error) => tls_failed(doors, start.peer, &error),
     }
 }

@@ -48,7 +48,7 @@ use std::sync::Arc;
 
 use world::net::{BoxWire, Peer};
 
-use crate::door::{self, End, Opened};
+use crate::door;
 use session::Session;
 
 pub use crate::{Doors, Security, With};
@@ -69,19 +69,5 @@ pub struct Terms {
 
 /// Serves one client until it leaves, is sent away, or the server stops: then it says BYE.
 pub async fn serve_connection(ctx: &Arc<Context>, wire: BoxWire, peer: Peer, security: Security) {
-    match door::open(ctx, wire, peer, security).await {
-        None => {}
-        Some(Opened::Secured(mut secured, start)) => {
-            Session::new(ctx, start).greet(&mut secured).await;
-        }
-        Some(Opened::Plain(mut plain, start)) => {
-            let End::StartTls = Session::new(ctx, start).greet(&mut plain).await else {
-                return;
-            };
-            // RFC 3501 §6.2.1: no second greeting.
-            if let Some((mut secured, start)) = door::start_tls(ctx, plain, start).await {
-                Session::new(ctx, start).serve(&mut secured).await;
-            }
-        }
-    }
+    door::serve(ctx, (wire, peer), security, |start| Session::new(ctx, start)).await;
 }

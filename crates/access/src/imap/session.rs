@@ -27,7 +27,7 @@ use super::refusal::Refusal;
 use super::rights;
 use super::updates::tell;
 use crate::conduct::Conduct;
-use crate::door::{End, Start};
+use crate::door::{Conversation, End, Start};
 use crate::events::AccessEvent;
 use crate::limits::IDLE;
 use crate::other_protocol::is_other_protocol;
@@ -107,9 +107,11 @@ impl<'c> Session<'c> {
             can_start_tls: start.can_start_tls,
         }
     }
+}
 
+impl Conversation for Session<'_> {
     /// Greets, then serves.
-    pub(crate) async fn greet(&mut self, driver: &mut Driver) -> End {
+    async fn greet(&mut self, driver: &mut Driver) -> End {
         let mut out = imap::out::Out::new();
         out.ok(Some(&Code::Capability(&self.capabilities())), "Hearthpost ready");
         driver.write(out.bytes());
@@ -118,7 +120,7 @@ impl<'c> Session<'c> {
     }
 
     /// Serves commands until the end. Between commands nothing but this future is held.
-    pub(crate) async fn serve(&mut self, driver: &mut Driver) -> End {
+    async fn serve(&mut self, driver: &mut Driver) -> End {
         let mut io = Io::new(driver, self.ctx.shutdown.clone());
         let mut deadline = self.deadline(&io);
         loop {
@@ -153,7 +155,9 @@ impl<'c> Session<'c> {
             }
         }
     }
+}
 
+impl Session<'_> {
     /// Waits until there is something to tell between commands.
     async fn news(&mut self) {
         match &mut self.state {

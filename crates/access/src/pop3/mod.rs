@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use world::net::{BoxWire, Peer};
 
-use crate::door::{self, End, Opened};
+use crate::door;
 use crate::{Security, With};
 use session::Session;
 
@@ -38,19 +38,5 @@ pub type Context = With<Arc<Taken>>;
 
 /// Serves one client until it leaves, is sent away, or the server stops.
 pub async fn serve_connection(ctx: &Arc<Context>, wire: BoxWire, peer: Peer, security: Security) {
-    match door::open(ctx, wire, peer, security).await {
-        None => {}
-        Some(Opened::Secured(mut secured, start)) => {
-            Session::new(ctx, start).greet(&mut secured).await;
-        }
-        Some(Opened::Plain(mut plain, start)) => {
-            let End::StartTls = Session::new(ctx, start).greet(&mut plain).await else {
-                return;
-            };
-            // RFC 2595 §4: no second greeting.
-            if let Some((mut secured, start)) = door::start_tls(ctx, plain, start).await {
-                Session::new(ctx, start).serve(&mut secured).await;
-            }
-        }
-    }
+    door::serve(ctx, (wire, peer), security, |start| Session::new(ctx, start)).await;
 }

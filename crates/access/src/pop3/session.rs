@@ -17,7 +17,7 @@ use super::io::{Io, Stop};
 use super::maildrop::{Maildrop, octets};
 use super::refusal;
 use crate::conduct::Conduct;
-use crate::door::{End, Start};
+use crate::door::{Conversation, End, Start};
 use crate::limits::POP3_IDLE;
 use crate::other_protocol::is_other_protocol;
 use crate::sign_in::Outcome;
@@ -72,9 +72,11 @@ impl<'c> Session<'c> {
             plaintext: start.can_start_tls,
         }
     }
+}
 
+impl Conversation for Session<'_> {
     /// Greets, then serves. No `<timestamp>` stands in the greeting, since there is no APOP.
-    pub(crate) async fn greet(&mut self, driver: &mut Driver) -> End {
+    async fn greet(&mut self, driver: &mut Driver) -> End {
         let mut out = Out::default();
         out.ok("Hearthpost ready");
         driver.write(&out.take());
@@ -82,7 +84,7 @@ impl<'c> Session<'c> {
     }
 
     /// Serves commands until the end. Between commands nothing but this future is held.
-    pub(crate) async fn serve(&mut self, driver: &mut Driver) -> End {
+    async fn serve(&mut self, driver: &mut Driver) -> End {
         let mut io = Io::new(driver, self.ctx.shutdown.clone());
         loop {
             let deadline = self.deadline(&io);
@@ -113,7 +115,9 @@ impl<'c> Session<'c> {
             }
         }
     }
+}
 
+impl Session<'_> {
     /// Before sign-in one deadline for everything, after it one for each wait.
     fn deadline(&self, io: &Io<'_>) -> Monotonic {
         match self.state {
