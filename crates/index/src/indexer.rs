@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mail::ids::{AccountId, Id as _, MailboxId, MessageId};
-use store::contract::{Admission, Conflict, MessageRow, Notice, PAGE_ROWS, StoreError};
+use store::contract::{Admission, Conflict, MailboxRow, MessageRow, Notice, PAGE_ROWS, StoreError};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::watch;
@@ -135,31 +135,54 @@ impl Work {
 
     /// Brings everybody up to date who is behind.
     async fn round(&mut self, notices: &mut Receiver<Notice>, stop: &watch::Receiver<bool>) {
+        self.failed = self.find_behind().await.is_err();
+        if self.failed {
+            return;
+        }
+        let (together, alone) = self.take_behind();
+        let mut looked_at: BTreeSet<AccountId> = together.iter().map(|(account, _)| *account).collect();
+        looked_at.extend(&alone);
+        let Some(mut again) = self.catch_everybody_up((together, alone), notices, stop).await else {
+            return;
+        };
+        again.extend(self.write_due().await);
+        again.extend(self.merge(stop).await);
+        again.extend(self.check_next(&looked_at).await);
+        self.failed = !again.is_empty();
+        self.look_at(again);
+        self.tell_progress();
+    }
+
+    /// Finds who is behind beside those whom notices named: who has a damaged segment; everybody, at the start and when notices
+    /// were lost. Forgets accounts that are gone, now and then.
+    async fn find_behind(&mut self) -> Result<(), Later> {
         let index = Arc::clone(&self.index);
-        self.failed = false;
-        let preparing = Arc::clone(&index);
-        let prepared = index.worker.run(move || (preparing.prepare(), preparing.mend()));
+        let prepared = self.index.worker.run(move || (index.prepare(), index.mend()));
         let (anew, mended) = prepared.await.unwrap_or_default();
         self.all |= anew;
         self.look_at(mended);
-        let looked = if self.all {
+        if self.all {
             self.everybody().await
         } else if self.sweep_is_due() {
             self.sweep().await.map(drop)
         } else {
             Ok(())
-        };
-        if looked.is_err() {
-            self.failed = true;
-            return;
         }
+    }
+
+    /// Takes in what is new, and hears notices meanwhile. Gives the accounts that are to be looked at again because something
+    /// failed; `None` when the server stops.
+    async fn catch_everybody_up(
+        &mut self,
+        (together, mut alone): (Vec<(AccountId, MailboxId)>, BTreeSet<AccountId>),
+        notices: &mut Receiver<Notice>,
+        stop: &watch::Receiver<bool>,
+    ) -> Option<BTreeSet<AccountId>> {
+        let index = Arc::clone(&self.index);
         let mut again = BTreeSet::new();
-        let (together, mut alone) = self.take_behind();
-        let mut looked_at: BTreeSet<AccountId> = together.iter().map(|(account, _)| *account).collect();
-        looked_at.extend(&alone);
         for (chunk, mailboxes) in together.chunks(TOGETHER_MAILBOXES).enumerate() {
             if *stop.borrow() {
-                return;
+                return None;
             }
             // Not only at the end: a round may be over all mail there is.
             if chunk > 0 {
@@ -172,7 +195,7 @@ impl Work {
             let left = alone.len() as u64 + 1;
             index.progress.accounts_behind.store(left, Ordering::Relaxed);
             if *stop.borrow() {
-                return;
+                return None;
             }
             if left.is_multiple_of(FRESH_LOOK_ACCOUNTS) {
                 again.extend(self.write_due().await);
@@ -183,19 +206,21 @@ impl Work {
             }
             self.note(notices);
         }
-        again.extend(self.write_due().await);
-        again.extend(self.merge(stop).await);
-        again.extend(self.check_next(&looked_at).await);
-        self.failed |= !again.is_empty();
-        self.look_at(again);
+        Some(again)
+    }
+
+    /// Tells how many are behind; and when nobody is, that all was done that the notices heard so far told.
+    fn tell_progress(&mut self) {
+        let progress = &self.index.progress;
         let left = self.behind.len() as u64;
-        index.progress.accounts_behind.store(left, Ordering::Relaxed);
-        if !self.failed && !self.all {
-            if self.behind.is_empty() {
-                index.progress.notices_done.store(self.heard, Ordering::Relaxed);
-            }
-            self.completed();
+        progress.accounts_behind.store(left, Ordering::Relaxed);
+        if self.failed || self.all {
+            return;
         }
+        if self.behind.is_empty() {
+            progress.notices_done.store(self.heard, Ordering::Relaxed);
+        }
+        self.completed();
     }
 
     /// These accounts are to be looked at, all of each.
@@ -467,17 +492,7 @@ async fn catch_up(
         return forgotten.ok_or(Later);
     }
     marks.retain(|marked, _| mailboxes.iter().any(|mailbox| mailbox.id == *marked));
-    let mut behind = Vec::new();
-    for mailbox in &mailboxes {
-        let mark = marks.get(&mailbox.id).copied().unwrap_or(0);
-        // A store brought back from a copy may be older than the index.
-        let mark = if mark > mailbox.modseq { 0 } else { mark };
-        if mark > 0 && reached.get(&mailbox.id) == Some(&(mark, mailbox.uidnext)) {
-            marks.insert(mailbox.id, mailbox.modseq);
-        } else if mark < mailbox.modseq {
-            behind.push((mailbox.id, mark, mailbox.modseq));
-        }
-    }
+    let mut behind = behind(&mailboxes, &mut marks, reached);
     loop {
         let looked = pages(index, account, &mut behind).await?;
         let messages = looked.messages.into_iter().map(|message| (account, message));
@@ -491,6 +506,29 @@ async fn catch_up(
             return Err(Later);
         }
     }
+    remember(reached, &mailboxes, &marks);
+    Ok(())
+}
+
+/// The mailboxes with something to read: from which mark to which modseq. The marks of those where only flags changed and messages
+/// went are moved.
+fn behind(mailboxes: &[MailboxRow], marks: &mut Marks, reached: &Reached) -> Vec<(MailboxId, u64, u64)> {
+    let mut behind = Vec::new();
+    for mailbox in mailboxes {
+        let mark = marks.get(&mailbox.id).copied().unwrap_or(0);
+        // A store brought back from a copy may be older than the index.
+        let mark = if mark > mailbox.modseq { 0 } else { mark };
+        if mark > 0 && reached.get(&mailbox.id) == Some(&(mark, mailbox.uidnext)) {
+            marks.insert(mailbox.id, mailbox.modseq);
+        } else if mark < mailbox.modseq {
+            behind.push((mailbox.id, mark, mailbox.modseq));
+        }
+    }
+    behind
+}
+
+/// Keeps the UIDNEXT of the mailboxes that were looked at to their end.
+fn remember(reached: &mut Reached, mailboxes: &[MailboxRow], marks: &Marks) {
     if reached.len() + mailboxes.len() > REACHED_MAILBOXES {
         reached.clear();
     }
@@ -499,7 +537,6 @@ async fn catch_up(
         let done = mark.filter(|mark| *mark >= mailbox.modseq);
         reached.extend(done.map(|mark| (mailbox.id, (mark, mailbox.uidnext))));
     }
-    Ok(())
 }
 
 /// What changed in some mailboxes, and up to where they have been looked at with that.
