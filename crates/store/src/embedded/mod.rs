@@ -3,10 +3,8 @@
 //!
 //! Opening:
 //! 1. `Layout::prepare` makes directories and takes the lock,
-//! 2. `inspect_log` looks for rot in the log and counts what recovery takes over,
-//! 3. `schema::open_writer` lets SQLite recover, checks the format,
-//! 4. `Layout::clear_staging` removes what a crash left unfinished,
-//! 5. the threads start: one writer, one checkpointer, two readers, one for upkeep.
+//! 2. `recovery::recover` looks for rot in the log, lets SQLite recover, checks the format, removes what a crash left unfinished,
+//! 3. `Embedded::start` starts the threads: one writer, one checkpointer, two readers, one for upkeep.
 //!
 //! Nothing at opening depends on how much mail there is.
 
@@ -27,6 +25,7 @@ mod pack;
 mod plants;
 mod questions;
 mod readers;
+mod recovery;
 mod rows;
 mod schema;
 mod scrub;
@@ -42,7 +41,7 @@ mod writer;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -51,7 +50,6 @@ use mail::ids::{AccountId, BlobId, MailboxId, MessageId, QueueId};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use world::clock::{BoxFuture, UnixMs};
-use world::ids::IdSource;
 
 use crate::contract::{
     AcceptedMessage, AccountRow, Admission, AttemptRow, AuditRow, Batch, BodyStage, Changes, Claim, GrantRow,
@@ -60,22 +58,19 @@ use crate::contract::{
 };
 use crate::durable::Durable;
 use crate::events::StoreEvent;
-use crate::limits::{NOTICES, QUICK_MS};
+use crate::limits::QUICK_MS;
 use crate::uids::UidSet;
 
 pub use line::is_writing_here;
 pub use options::Options;
 pub use upkeep::{Collected, Scrubbed, Settled};
 
-use blanks::Blanks;
 use bodies::Stage;
 use checkpoint::CheckpointCall;
-use claims::Claims;
 use layout::Layout;
 use line::{CommitLine, Committer, Job, Manner, Queued, Turn};
 use readers::Readers;
-use shared::{Shared, Staged};
-use space::Space;
+use shared::Shared;
 use upkeep::Upkeep;
 use writer::Writer;
 
@@ -106,55 +101,33 @@ impl Embedded {
         let began = options.clock.monotonic();
         let layout = Layout::new(dir);
         let lock = layout.prepare()?;
-        let (wal_frames_recovered, log_was_damaged) = inspect_log(&layout, &options)?;
-        let (conn, created) = schema::open_writer(&layout.db, options.clock.now())?;
-        if log_was_damaged {
-            refuse_contradictions(&conn)?;
-        }
-        if created {
-            layout::sync_dir(&layout.dir)?;
-        }
-        let staging_files_removed = layout.clear_staging()?;
-        let floor = schema::id_floor(&conn)?;
-        let shared = Arc::new(Shared {
-            ids: IdSource::new(Arc::clone(&options.clock), STORE_NODE, floor),
-            claims: Claims::default(),
-            staged: Staged::default(),
-            blanks: Blanks::default(),
-            space: Space::new(),
-            notices: broadcast::channel(NOTICES).0,
-            last_notice: AtomicU64::new(0),
-            commits: AtomicU64::new(0),
-            largest_id: AtomicU64::new(floor),
-            layout,
-            options,
+        let recovered = recovery::recover(&layout, &options)?;
+        let shared = Arc::new(Shared::new(layout, options, recovered.id_floor));
+        let store = Self::start(Arc::clone(&shared), recovered.conn, lock)?;
+        let duration = shared.options.clock.monotonic().0.saturating_sub(began.0);
+        shared.emit(&StoreEvent::Opened {
+            created: recovered.created,
+            wal_frames_recovered: recovered.wal_frames,
+            staging_files_removed: recovered.staging_files_removed,
+            duration_ms: duration.as_millis() as u64,
         });
+        Ok(Arc::new(store))
+    }
+
+    /// Starts the threads.
+    fn start(shared: Arc<Shared>, conn: rusqlite::Connection, lock: File) -> Result<Self> {
         let line = Arc::new(CommitLine::new());
         let checkpoint = CheckpointCall::new();
         let mut threads = vec![checkpoint.start(&shared, Arc::clone(&line))?];
         let writer = Writer::new(Arc::clone(&shared), conn, checkpoint.clone());
         let writer = Arc::new(Mutex::new(Some(writer)));
-        let (writer_line, its_writer) = (Arc::clone(&line), Arc::clone(&writer));
-        let thread = std::thread::Builder::new().name("store-write".to_owned());
-        let spawned = thread.spawn(move || {
-            let line = AbandonAtEnd(writer_line);
-            Writer::work(&its_writer, &line.0);
-            *its_writer.lock() = None;
-        });
-        threads.push(spawned.map_err(|error| StoreError::Fatal(format!("cannot start a thread: {error}")))?);
+        threads.push(start_writer(Arc::clone(&writer), Arc::clone(&line))?);
         let readers = Arc::new(Readers::start(&shared)?);
         let upkeep = Upkeep::new(Arc::clone(&shared), Arc::clone(&line));
         if shared.options.upkeep {
             threads.push(upkeep.start()?);
         }
-        let duration = shared.options.clock.monotonic().0.saturating_sub(began.0);
-        shared.emit(&StoreEvent::Opened {
-            created,
-            wal_frames_recovered,
-            staging_files_removed,
-            duration_ms: duration.as_millis() as u64,
-        });
-        Ok(Arc::new(Self {
+        Ok(Self {
             shared,
             line,
             writer,
@@ -163,7 +136,7 @@ impl Embedded {
             upkeep,
             threads: Mutex::new(threads),
             _lock: lock,
-        }))
+        })
     }
 
     /// Finishes what is queued and ends the threads. Later calls are answered with `Busy`. Blocks for a moment.
@@ -218,6 +191,18 @@ impl Drop for Embedded {
     }
 }
 
+/// The thread of the writer, which works until the line is closed.
+fn start_writer(writer: Arc<Mutex<Option<Writer>>>, line: Arc<CommitLine>) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("store-write".to_owned())
+        .spawn(move || {
+            let line = AbandonAtEnd(line);
+            Writer::work(&writer, &line.0);
+            *writer.lock() = None;
+        })
+        .map_err(|error| StoreError::Fatal(format!("cannot start a thread: {error}")))
+}
+
 /// However the writer ends, also by a panic, whoever waits for it is told.
 struct AbandonAtEnd(Arc<CommitLine>);
 
@@ -225,37 +210,6 @@ impl Drop for AbandonAtEnd {
     fn drop(&mut self) {
         self.0.abandon();
     }
-}
-
-/// Reads the log before SQLite does. Rot in its middle (row C21) is reported and a copy is kept, because recovery silently
-/// stops at the first bad frame. Returns the number of pages recovery will take over, and whether there was rot.
-fn inspect_log(layout: &Layout, options: &Options) -> Result<(u64, bool)> {
-    let facts = wal::scan(&layout.wal).map_err(faults::io_at("mail.db-wal"))?;
-    let damaged = facts.commits_behind_damage > 0;
-    if damaged {
-        let copy = layout
-            .dir
-            .join(format!("mail.db-wal.damaged-{}", options.clock.now().0));
-        std::fs::copy(&layout.wal, &copy).map_err(faults::io_at("mail.db-wal"))?;
-        let commits_lost = facts.commits_behind_damage;
-        options.events.emit(&StoreEvent::LogDamaged {
-            commits_lost,
-            copy: copy.display().to_string(),
-        });
-    }
-    Ok((facts.frames, damaged))
-}
-
-/// Pages copied into the database before the log was damaged may be newer than what the log still proves. Mixed pages that
-/// contradict each other are not served.
-fn refuse_contradictions(conn: &rusqlite::Connection) -> Result<()> {
-    let verdict: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" {
-        return Ok(());
-    }
-    Err(StoreError::Fatal(format!(
-        "the log was damaged and the database contradicts itself without it ({verdict}): restore mail.db from a backup"
-    )))
 }
 
 /// Frames of whole commits in a log, for the tests of the crash table.

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -12,6 +12,7 @@ use world::clock::UnixMs;
 use world::ids::IdSource;
 
 use crate::contract::{Notice, Result, StoreError};
+use crate::embedded::STORE_NODE;
 use crate::embedded::blanks::Blanks;
 use crate::embedded::claims::Claims;
 use crate::embedded::layout::Layout;
@@ -19,6 +20,7 @@ use crate::embedded::options::Options;
 use crate::embedded::schema;
 use crate::embedded::space::Space;
 use crate::events::StoreEvent;
+use crate::limits::NOTICES;
 
 /// What the threads of one store share.
 pub(crate) struct Shared {
@@ -39,6 +41,23 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// At the opening. New identifiers are larger than this one.
+    pub fn new(layout: Layout, options: Options, id_floor: u64) -> Self {
+        Self {
+            ids: IdSource::new(Arc::clone(&options.clock), STORE_NODE, id_floor),
+            claims: Claims::default(),
+            staged: Staged::default(),
+            blanks: Blanks::default(),
+            space: Space::new(),
+            notices: broadcast::channel(NOTICES).0,
+            last_notice: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            largest_id: AtomicU64::new(id_floor),
+            layout,
+            options,
+        }
+    }
+
     /// Wall time.
     pub fn now(&self) -> UnixMs {
         self.options.clock.now()
