@@ -216,63 +216,45 @@ impl Reader {
         Ok(())
     }
 
-    /// What belongs to a connection; `None` for everything else and for `not:`, which is remembered.
+    /// What belongs to a connection; `None` for everything else.
     fn read_in_dialogue(&mut self, line: &str) -> Result<Option<What>, String> {
-        let of_dialogue = ["C:", "C-raw:", "S:", "S*:", "not:"]
-            .iter()
-            .any(|word| line.starts_with(word))
-            || matches!(line.trim_end(), "starttls" | "closed")
-            || line.starts_with("login ");
-        if !of_dialogue {
+        let said = ["C:", "C-raw:", "S:", "S*:", "not:"]
+            .into_iter()
+            .find_map(|mark| Some((mark, line.strip_prefix(mark)?)));
+        let done = matches!(line.trim_end(), "starttls" | "closed") || line.starts_with("login ");
+        if said.is_none() && !done {
             return Ok(None);
         }
         let dialogue = self.dialogue.clone().ok_or("this belongs to a dialogue")?;
-        if let Some(said) = line.strip_prefix("C:") {
-            let text = said.strip_prefix(' ').unwrap_or(said).to_owned();
-            return Ok(Some(What::Say {
-                dialogue,
-                bytes: Say::Line(text),
-            }));
+        match said {
+            Some((mark, text)) => self.read_said(dialogue, mark, text).map(Some),
+            None => read_done(dialogue, line).map(Some),
         }
-        if let Some(raw) = line.strip_prefix("C-raw:") {
-            let bytes = Say::Bytes(unescape(raw.strip_prefix(' ').unwrap_or(raw))?);
-            return Ok(Some(What::Say { dialogue, bytes }));
-        }
-        if let Some(pattern) = line.strip_prefix("S*:") {
-            let not = std::mem::take(&mut self.not);
-            return Ok(Some(What::HearUntil {
-                dialogue,
-                pattern: pattern.trim().to_owned(),
-                not,
-            }));
-        }
-        if let Some(pattern) = line.strip_prefix("not:") {
-            self.not.push(pattern.trim().to_owned());
-            return Ok(Some(What::Say {
-                dialogue,
-                bytes: Say::Bytes(Vec::new()),
-            }));
-        }
-        if let Some(pattern) = line.strip_prefix("S:") {
-            if !self.not.is_empty() {
-                return Err("after `not:` an `S*:` is expected".into());
+    }
+
+    /// What one side says. A `not:` waits for the `S*:` behind it, and says nothing itself.
+    fn read_said(&mut self, dialogue: String, mark: &str, text: &str) -> Result<What, String> {
+        let said = text.strip_prefix(' ').unwrap_or(text);
+        let pattern = text.trim().to_owned();
+        let bytes = match mark {
+            "C:" => Say::Line(said.to_owned()),
+            "C-raw:" => Say::Bytes(unescape(said)?),
+            "not:" => {
+                self.not.push(pattern);
+                Say::Bytes(Vec::new())
             }
-            return Ok(Some(What::Hear {
-                dialogue,
-                pattern: pattern.trim().to_owned(),
-            }));
-        }
-        Ok(Some(
-            match line.split_whitespace().collect::<Vec<_>>().as_slice() {
-                ["starttls"] => What::StartTls { dialogue },
-                ["closed"] => What::Closed { dialogue },
-                ["login", user] => What::LogIn {
+            "S*:" => {
+                let not = std::mem::take(&mut self.not);
+                return Ok(What::HearUntil {
                     dialogue,
-                    user: (*user).to_owned(),
-                },
-                _ => return Err("this is not understood".into()),
-            },
-        ))
+                    pattern,
+                    not,
+                });
+            }
+            _ if self.not.is_empty() => return Ok(What::Hear { dialogue, pattern }),
+            _ => return Err("after `not:` an `S*:` is expected".into()),
+        };
+        Ok(What::Say { dialogue, bytes })
     }
 
     fn read_outside(&mut self, line: &str) -> Result<Option<What>, String> {
@@ -331,6 +313,19 @@ impl Reader {
         self.dialogue = Some(name.to_owned());
         Ok(())
     }
+}
+
+/// What is done over a connection beside saying and hearing.
+fn read_done(dialogue: String, line: &str) -> Result<What, String> {
+    Ok(match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+        ["starttls"] => What::StartTls { dialogue },
+        ["closed"] => What::Closed { dialogue },
+        ["login", user] => What::LogIn {
+            dialogue,
+            user: (*user).to_owned(),
+        },
+        _ => return Err("this is not understood".into()),
+    })
 }
 
 /// `USER MAILBOX NUMBER has: LINE`, after the word `message`.

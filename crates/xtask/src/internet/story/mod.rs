@@ -1,12 +1,16 @@
 //! Stories of several hosts: what they are made of. Decision 0023 has the language on half a page.
 //!
-//! 1. [`Story::read`] (in `read`, over the blocks that `lines` makes) turns a text into hosts, names and steps;
+//! 1. [`Story::read`] (in `read`, over the blocks that `lines` makes) turns a text into hosts (`cast`), names and steps (`happens`,
+//!    `letters`, `expects`);
 //! 2. [`play::play`] puts the hosts up and performs the steps;
 //! 3. [`look`] waits for what is expected, [`check`] holds each message against the lines below the expectation.
 //!
 //! Whoever is not declared cannot be named: the reader says so with the line, before anything runs.
 
+mod cast;
 mod check;
+mod expects;
+mod happens;
 mod letters;
 mod lines;
 mod look;
@@ -226,32 +230,16 @@ pub enum What {
         letter: Letter,
         passing: Passing,
     },
-    /// SIGKILL and a new start on the same directory
-    Kill { host: String },
-    /// SIGTERM, and nobody listens any more
-    Stop { host: String },
-    /// a start on the same directory
-    Start { host: String },
-    /// everything that waits becomes due
-    TryAgain { host: String },
+    /// somebody does something to a Hearthpost
+    Act { host: String, act: Act },
     /// another setting, which it reads while it runs
     Set { host: String, setting: Setting },
-    /// the records of its own keys are put into DNS, and it sees them
-    Publish { host: String },
-    /// it makes other keys
-    Rotate { host: String },
-    /// keys that wait sign at once
-    SignNow { host: String },
     /// packets from these hosts are lost
     CutOff {
         host: String,
         from: Vec<String>,
         over: Option<Family>,
     },
-    /// packets from the name server are lost
-    CutOffNames { host: String },
-    /// all packets arrive again
-    Reconnect { host: String },
     /// a sink has other rules
     Behave { sink: String, rules: Vec<Rule> },
     /// a Postfix puts nobody off any more
@@ -275,6 +263,29 @@ pub enum What {
         bound: Bound,
         checks: Vec<Check>,
     },
+}
+
+/// What somebody does to a Hearthpost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// SIGKILL and a new start on the same directory
+    Kill,
+    /// SIGTERM, and nobody listens any more
+    Stop,
+    /// a start on the same directory
+    Start,
+    /// everything that waits becomes due
+    TryAgain,
+    /// the records of its own keys are put into DNS, and it sees them
+    Publish,
+    /// it makes other keys
+    Rotate,
+    /// keys that wait sign at once
+    SignNow,
+    /// packets from the name server are lost
+    CutOffNames,
+    /// all packets arrive again
+    Reconnect,
 }
 
 /// What must be so.

@@ -1,6 +1,8 @@
 //! The steps of a story, performed one after another.
 
-use super::{Bound, Check, Expectation, Family, HostPlan, Kind, Letter, Passing, Step, Story, What, look};
+use super::{
+    Act, Bound, Check, Expectation, Family, HostPlan, Kind, Letter, Passing, Step, Story, What, look,
+};
 use crate::campaign::mailer::{self, Person};
 use crate::internet::hosts::{Hosts, in_dns};
 use crate::internet::net;
@@ -108,26 +110,10 @@ impl Play<'_> {
                 let text = self.passed_on(sink, subject, passing)?;
                 self.hand_over(sink, host, letter, &text)
             }
-            What::Kill { host } => {
-                let mut server = self.hosts.hearthpost(host)?.server.borrow_mut();
-                server.kill();
-                server.launch()
-            }
-            What::Stop { host } => self.hosts.hearthpost(host)?.server.borrow_mut().stop().map(drop),
-            What::Start { host } => self.hosts.hearthpost(host)?.server.borrow_mut().launch(),
-            What::TryAgain { host } => self.hosts.hearthpost(host)?.server.borrow().retry_all(),
+            What::Act { host, act } => self.act(host, *act),
             What::Set { host, setting } => {
                 let plan = self.story.host(host).ok_or("no such host")?;
                 self.hosts.set_and_reload(plan, setting)
-            }
-            What::Publish { host } => self.hosts.publish_keys(host),
-            What::Rotate { host } => {
-                let server = self.hosts.hearthpost(host)?.server.borrow();
-                server.tell(&["dkim", "rotate", host]).map(drop)
-            }
-            What::SignNow { host } => {
-                let server = self.hosts.hearthpost(host)?.server.borrow();
-                server.tell(&["dkim", "sign-now", host]).map(drop)
             }
             What::CutOff { host, from, over } => {
                 let others = from.iter().filter_map(|other| self.story.host(other));
@@ -135,8 +121,6 @@ impl Play<'_> {
                 addresses.retain(|address| over.is_none_or(|family| family == Family::of(*address)));
                 self.hosts.hearthpost(host)?.host.cut_off(&addresses)
             }
-            What::CutOffNames { host } => self.hosts.hearthpost(host)?.host.cut_off(&net::DNS),
-            What::Reconnect { host } => self.hosts.hearthpost(host)?.host.heal(),
             What::Behave { sink, rules } => {
                 let doors = self.hosts.sink(sink)?;
                 self.marks.insert(sink.clone(), doors.count());
@@ -160,6 +144,26 @@ impl Play<'_> {
             What::Expect { what, bound, checks } => self.expect(what, *bound, checks),
             // Unrolled by the caller.
             What::Times { .. } => Ok(()),
+        }
+    }
+
+    fn act(&self, host: &str, act: Act) -> Result<(), String> {
+        let hearthpost = self.hosts.hearthpost(host)?;
+        let server = &hearthpost.server;
+        match act {
+            Act::Kill => {
+                let mut server = server.borrow_mut();
+                server.kill();
+                server.launch()
+            }
+            Act::Stop => server.borrow_mut().stop().map(drop),
+            Act::Start => server.borrow_mut().launch(),
+            Act::TryAgain => server.borrow().retry_all(),
+            Act::Publish => self.hosts.publish_keys(host),
+            Act::Rotate => server.borrow().tell(&["dkim", "rotate", host]).map(drop),
+            Act::SignNow => server.borrow().tell(&["dkim", "sign-now", host]).map(drop),
+            Act::CutOffNames => hearthpost.host.cut_off(&net::DNS),
+            Act::Reconnect => hearthpost.host.heal(),
         }
     }
 

@@ -1,11 +1,9 @@
-//! From blocks to a story. Every error names its line.
+//! From blocks to a story. Every error names its line. The sentences are in `cast`, `happens`, `letters` and `expects`.
 
+use super::cast::read_host;
 use super::lines::{Block, blocks, words};
-use super::{
-    Bound, Check, Expectation, Family, HearthpostPlan, HostPlan, Kind, PostfixPlan, RoutePlan, Rule, Setting,
-    SinkPlan, Slow, Step, Story, WebPlan, What,
-};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use super::{Family, HostPlan, Kind, Rule, Setting, Slow, Step, Story, What};
+use std::net::IpAddr;
 use std::time::Duration;
 use testkit::sink::Script;
 
@@ -70,7 +68,7 @@ impl Story {
         })
     }
 
-    fn step(&self, block: &Block<'_>) -> Result<Step, String> {
+    pub(super) fn step(&self, block: &Block<'_>) -> Result<Step, String> {
         let what = match self.happens(block)? {
             Some(what) => what,
             None => self.expected(block)?,
@@ -88,246 +86,7 @@ impl Story {
         })
     }
 
-    /// What happens; `None` for everything else.
-    fn happens(&self, block: &Block<'_>) -> Result<Option<What>, String> {
-        if let Some((sink, rules)) = block.text.split_once(" from now on: ") {
-            let rules: Result<Vec<Rule>, String> = rules.split("; ").map(read_rule).collect();
-            return Ok(Some(What::Behave {
-                sink: self.sink(sink)?,
-                rules: rules?,
-            }));
-        }
-        if let Some(what) = self.handed_over(block)? {
-            return Ok(Some(what));
-        }
-        if let Some((host, setting)) = block.text.split_once(" reloads with ") {
-            return Ok(Some(What::Set {
-                host: self.hearthpost(host)?,
-                setting: read_setting(setting)?,
-            }));
-        }
-        let words = words(block.text)?;
-        Ok(Some(match words.as_slice() {
-            [from, "sends", count, "messages", subject, "to", domain] => What::SendMany {
-                from: self.person(from)?,
-                count: number(count)?,
-                subject: quoted(subject)?,
-                domain: (*domain).to_owned(),
-            },
-            [from, "sends", subject, "to", rest @ ..] => {
-                let (rest, asking) = cut(rest, "asking");
-                let (to, header) = cut(rest, "with");
-                What::Send {
-                    from: self.person(from)?,
-                    to: owned(to),
-                    subject: quoted(subject)?,
-                    header: header
-                        .iter()
-                        .map(|field| read_field(field))
-                        .collect::<Result<_, _>>()?,
-                    asking: owned(asking),
-                }
-            }
-            [host, "is", "killed", "and", "starts", "again"] => What::Kill {
-                host: self.hearthpost(host)?,
-            },
-            [host, "is", "stopped"] => What::Stop {
-                host: self.hearthpost(host)?,
-            },
-            [host, "starts", "again"] => What::Start {
-                host: self.hearthpost(host)?,
-            },
-            [host, "tries", "everything", "again"] => What::TryAgain {
-                host: self.hearthpost(host)?,
-            },
-            [host, "publishes", "its", "records"] => What::Publish {
-                host: self.hearthpost(host)?,
-            },
-            [host, "makes", "other", "keys"] => What::Rotate {
-                host: self.hearthpost(host)?,
-            },
-            [host, "signs", "with", "its", "new", "keys"] => What::SignNow {
-                host: self.hearthpost(host)?,
-            },
-            [host, "is", "cut", "off", "from", "the", "name", "server"] => What::CutOffNames {
-                host: self.hearthpost(host)?,
-            },
-            [host, "is", "cut", "off", "from", others @ .., "over", family] => {
-                self.cut_off(host, others, Some(read_family(family)?))?
-            }
-            [host, "is", "cut", "off", "from", others @ ..] => self.cut_off(host, others, None)?,
-            [host, "is", "reconnected"] => What::Reconnect {
-                host: self.hearthpost(host)?,
-            },
-            [host, "puts", "nobody", "off", "any", "more"] => What::TakeFromNowOn {
-                host: self.postfix(host)?,
-            },
-            [who, "has", "room", "for", size] => What::Room {
-                who: self.reader(who)?,
-                host: self
-                    .home_of(who)
-                    .map_or_else(String::new, |host| host.domains[0].clone()),
-                size: (*size).to_owned(),
-            },
-            [sink, "behaves", "well", "from", "now", "on"] => What::Behave {
-                sink: self.sink(sink)?,
-                rules: Vec::new(),
-            },
-            [seconds, "s", "pass"] => What::Pass(secs(seconds)?),
-            [count, "times:"] => What::Times {
-                count: number(count)?,
-                steps: block
-                    .below
-                    .iter()
-                    .map(|inner| at(inner, self.step(inner)))
-                    .collect::<Result<_, _>>()?,
-            },
-            [
-                network,
-                "opens",
-                count,
-                "connection" | "connections",
-                "to",
-                host,
-                let_in,
-                "is" | "are",
-                "let",
-                "in",
-            ] => What::Knock {
-                network: read_network(network)?,
-                count: number(count)?,
-                host: self.hearthpost(host.trim_end_matches(':'))?,
-                let_in: number(let_in)?,
-            },
-            _ => return Ok(None),
-        }))
-    }
-
-    fn expected(&self, block: &Block<'_>) -> Result<What, String> {
-        let words = words(block.text)?;
-        let (words, bound) = read_bound(&words)?;
-        let what = self.expectation(words)?;
-        let mut checks = Vec::new();
-        for line in &block.below {
-            checks.extend(at(line, read_checks(line.text, &what))?);
-        }
-        Ok(What::Expect { what, bound, checks })
-    }
-
-    fn expectation(&self, words: &[&str]) -> Result<Expectation, String> {
-        let action = |word: &str| match word {
-            "failed" | "delayed" | "relayed" | "delivered" => Ok(match word {
-                "failed" => "failed",
-                "delayed" => "delayed",
-                "relayed" => "relayed",
-                _ => "delivered",
-            }),
-            _ => Err("`failed`, `was delayed`, `was relayed` or `was delivered` is expected".to_owned()),
-        };
-        Ok(match words {
-            [who, "receives", subject] => Expectation::Receives {
-                who: self.person(who)?,
-                subject: quoted(subject)?,
-                mailbox: None,
-            },
-            [who, "receives", subject, "in", mailbox] => Expectation::Receives {
-                who: self.reader(who)?,
-                subject: quoted(subject)?,
-                mailbox: Some((*mailbox).to_owned()),
-            },
-            [who, "gets", "a", "report", "that", about, "was", word]
-            | [who, "gets", "a", "report", "that", about, word] => Expectation::Report {
-                who: self.reader(who)?,
-                about: (*about).to_owned(),
-                action: action(word)?,
-            },
-            [who, "gets", "a", "report", "on", subject] => Expectation::ReportOn {
-                who: self.reader(who)?,
-                subject: quoted(subject)?,
-            },
-            [who, "has", "no", "report", "about", about] => Expectation::NoReport {
-                who: self.reader(who)?,
-                about: (*about).to_owned(),
-            },
-            ["nothing", "waits", "at", host] => Expectation::NothingWaits {
-                host: self.hearthpost(host)?,
-            },
-            [who, "waits", "at", host] => Expectation::Waits {
-                who: (*who).to_owned(),
-                host: self.hearthpost(host)?,
-            },
-            [host, "tells", "of", about] => Expectation::Tells {
-                host: self.hearthpost(host)?,
-                about: (*about).to_owned(),
-            },
-            [host, "reports", "on", domain] => Expectation::Reports {
-                host: self.hearthpost(host)?,
-                domain: (*domain).to_owned(),
-            },
-            [sink, "takes", "at", "least", count, "message" | "messages"] => Expectation::Takes {
-                sink: self.sink(sink)?,
-                count: number(count)?,
-                or_more: true,
-            },
-            [sink, "takes", count, "message" | "messages"] => Expectation::Takes {
-                sink: self.sink(sink)?,
-                count: number(count)?,
-                or_more: false,
-            },
-            [sink, "has", "taken", count, "different", "messages"] => Expectation::Different {
-                sink: self.sink(sink)?,
-                count: number(count)?,
-            },
-            [sink, "has", "taken", "no", "message", "twice"] => Expectation::NothingTwice {
-                sink: self.sink(sink)?,
-            },
-            [
-                sink,
-                "has",
-                "taken",
-                "at",
-                "most",
-                count,
-                "message" | "messages",
-                "of",
-                "a",
-                "connection",
-                "twice",
-            ] => Expectation::TwiceAtMost {
-                sink: self.sink(sink)?,
-                count: number(count)?,
-            },
-            [
-                sink,
-                "has",
-                "had",
-                "at",
-                "most",
-                count,
-                "connections",
-                "at",
-                "a",
-                "time",
-            ] => Expectation::Connections {
-                sink: self.sink(sink)?,
-                count: number(count)?,
-            },
-            _ => return Err("this is not understood".into()),
-        })
-    }
-
-    fn cut_off(&self, host: &str, others: &[&str], over: Option<Family>) -> Result<What, String> {
-        Ok(What::CutOff {
-            host: self.hearthpost(host)?,
-            from: others
-                .iter()
-                .map(|other| self.any(other))
-                .collect::<Result<_, _>>()?,
-            over,
-        })
-    }
-
-    fn person(&self, who: &str) -> Result<String, String> {
+    pub(super) fn person(&self, who: &str) -> Result<String, String> {
         match self.home_of(who) {
             Some(_) => Ok(who.to_owned()),
             None => Err(format!("nobody is called {who}")),
@@ -335,14 +94,14 @@ impl Story {
     }
 
     /// A person who reads by IMAP.
-    fn reader(&self, who: &str) -> Result<String, String> {
+    pub(super) fn reader(&self, who: &str) -> Result<String, String> {
         match self.home_of(who).map(|host| &host.kind) {
             Some(Kind::Hearthpost(_)) => Ok(who.to_owned()),
             _ => Err(format!("no Hearthpost has somebody called {who}")),
         }
     }
 
-    fn any(&self, name: &str) -> Result<String, String> {
+    pub(super) fn any(&self, name: &str) -> Result<String, String> {
         match self.host(name) {
             Some(_) => Ok(name.to_owned()),
             None => Err(format!("no host is called {name}")),
@@ -356,11 +115,11 @@ impl Story {
         }
     }
 
-    fn hearthpost(&self, name: &str) -> Result<String, String> {
+    pub(super) fn hearthpost(&self, name: &str) -> Result<String, String> {
         self.of_kind(name, "Hearthpost", |kind| matches!(kind, Kind::Hearthpost(_)))
     }
 
-    fn postfix(&self, name: &str) -> Result<String, String> {
+    pub(super) fn postfix(&self, name: &str) -> Result<String, String> {
         self.of_kind(name, "Postfix", |kind| matches!(kind, Kind::Postfix(_)))
     }
 
@@ -383,7 +142,7 @@ fn expects(steps: &[Step]) -> bool {
 }
 
 /// An error with its line; an inner one has its own already.
-fn at<T>(block: &Block<'_>, result: Result<T, String>) -> Result<T, String> {
+pub(super) fn at<T>(block: &Block<'_>, result: Result<T, String>) -> Result<T, String> {
     result.map_err(|why| {
         if why.starts_with("line ") {
             why
@@ -391,114 +150,6 @@ fn at<T>(block: &Block<'_>, result: Result<T, String>) -> Result<T, String> {
             format!("line {}: {why}: {}", block.line, block.text)
         }
     })
-}
-
-/// `a.test[, b.test] [at ADDRESS, …]: Hearthpost|Postfix|sink …`, after the word `host`.
-fn read_host(text: &str, below: &[Block<'_>], place: usize) -> Result<HostPlan, String> {
-    let (head, what) = text.split_once(": ").ok_or("`host NAME: WHAT` is expected")?;
-    let (domains, addresses) = match head.split_once(" at ") {
-        Some((domains, addresses)) => (domains, list(addresses, address)?),
-        None => (head, usual_addresses(place)),
-    };
-    let domains: Vec<String> = domains.split(", ").map(str::to_owned).collect();
-    let words = words(what)?;
-    let (signing, own): (Vec<_>, Vec<_>) = below.iter().partition(|line| line.text == "signs");
-    let kind = match words.as_slice() {
-        ["Hearthpost", "with", people @ ..] => {
-            let mut plan = HearthpostPlan {
-                people: whole(people, &domains[0]),
-                ..Default::default()
-            };
-            for line in own {
-                at(line, hearthpost_line(&mut plan, line.text))?;
-            }
-            Kind::Hearthpost(plan)
-        }
-        ["Postfix", "with", people @ ..] => {
-            let mut plan = PostfixPlan {
-                people: whole(people, &domains[0]),
-                ..Default::default()
-            };
-            for line in own {
-                at(line, postfix_line(&mut plan, line.text))?;
-            }
-            Kind::Postfix(plan)
-        }
-        ["sink"] => Kind::Sink(read_sink(25, &own)?),
-        ["web", "server"] => Kind::Web(read_web(&own)),
-        ["sink", "on", "port", port] => Kind::Sink(read_sink(number(port)?, &own)?),
-        _ => {
-            return Err(
-                "`Hearthpost with PEOPLE`, `Postfix with PEOPLE`, `sink` or `web server` is expected".into(),
-            );
-        }
-    };
-    Ok(HostPlan {
-        domains,
-        addresses,
-        kind,
-        signs: !signing.is_empty(),
-    })
-}
-
-/// `certificate FAULT`, and the lines of the policy.
-fn read_web(own: &[&Block<'_>]) -> WebPlan {
-    let mut plan = WebPlan::default();
-    for line in own {
-        match line.text.strip_prefix("certificate ") {
-            Some(fault) => plan.fault = Some(fault.to_owned()),
-            None => plan.policy.push(line.text.to_owned()),
-        }
-    }
-    plan
-}
-
-/// Both families, for a host that does not say where it is.
-fn usual_addresses(place: usize) -> Vec<IpAddr> {
-    let last = 100 + u8::try_from(place).unwrap_or(u8::MAX - 100);
-    vec![
-        Ipv4Addr::new(203, 0, 113, last).into(),
-        Ipv6Addr::new(0x2001, 0xdb8, 0x113, 0, 0, 0, 0, u16::from(last)).into(),
-    ]
-}
-
-fn hearthpost_line(plan: &mut HearthpostPlan, text: &str) -> Result<(), String> {
-    if let Some(setting) = text.strip_prefix("set ") {
-        plan.settings.push(read_setting(setting)?);
-        return Ok(());
-    }
-    match words(text)?.as_slice() {
-        ["listens", "everywhere"] => plan.everywhere = true,
-        ["alias", address, "leads", "to", targets @ ..] if !targets.is_empty() => {
-            plan.aliases.push(((*address).to_owned(), owned(targets)));
-        }
-        ["mail", "to", to, "goes", "through", host, "port", port, rest @ ..] => {
-            let (rest, else_mx_after) = read_second_way(rest)?;
-            let user = match rest {
-                [] => None,
-                ["as", user] => Some((*user).to_owned()),
-                _ => return Err("`as USER` is expected".into()),
-            };
-            plan.routes.push(RoutePlan {
-                to: (*to).to_owned(),
-                host: (*host).to_owned(),
-                port: number(port)?,
-                user,
-                else_mx_after,
-            });
-        }
-        _ => return Err("this is not understood".into()),
-    }
-    Ok(())
-}
-
-/// `TABLE.KEY = VALUE`.
-fn read_setting(text: &str) -> Result<Setting, String> {
-    let parts = text
-        .split_once(" = ")
-        .and_then(|(name, value)| Some((name.rsplit_once('.')?, value)));
-    let ((table, key), value) = parts.ok_or("`TABLE.KEY = VALUE` is expected")?;
-    Ok((table.to_owned(), key.to_owned(), value.to_owned()))
 }
 
 /// `DOMAIN take N s`, after `names of`.
@@ -512,51 +163,17 @@ fn read_slow(text: &str) -> Result<Slow, String> {
     }
 }
 
-/// A field of a header, in quotes.
-fn read_field(word: &str) -> Result<String, String> {
-    let field = quoted(word).ok().filter(|field| field.contains(": "));
-    field.ok_or_else(|| "a field like \"Name: value\" is expected".to_owned())
-}
-
-/// The words in front of `word`, and those behind it and the word that follows it (`asking for`, `with header`).
-fn cut<'a, 'b>(words: &'a [&'b str], word: &str) -> (&'a [&'b str], &'a [&'b str]) {
-    match words.iter().position(|other| *other == word) {
-        Some(at) => (&words[..at], words.get(at + 2..).unwrap_or_default()),
-        None => (words, &[]),
-    }
-}
-
-/// Takes `after N attempts by MX` off the end.
-fn read_second_way<'a, 'b>(words: &'a [&'b str]) -> Result<(&'a [&'b str], Option<u32>), String> {
-    match words {
-        [rest @ .., "after", count, "attempt" | "attempts", "by", "MX"] => Ok((rest, Some(number(count)?))),
-        _ => Ok((words, None)),
-    }
-}
-
-fn postfix_line(plan: &mut PostfixPlan, text: &str) -> Result<(), String> {
-    match words(text)?.as_slice() {
-        ["checks"] => plan.checks = true,
-        ["goes", "by", "DANE"] => plan.dane = true,
-        ["puts", address, "off"] => plan.put_off.push((*address).to_owned()),
-        ["passes", address, "on", "to", target] => {
-            plan.passed_on.push(((*address).to_owned(), (*target).to_owned()));
-        }
-        _ => return Err("this is not understood".into()),
-    }
-    Ok(())
-}
-
-fn read_sink(port: u16, below: &[&Block<'_>]) -> Result<SinkPlan, String> {
-    let rules = below.iter().map(|line| at(line, read_rule(line.text)));
-    Ok(SinkPlan {
-        port,
-        rules: rules.collect::<Result<_, _>>()?,
-    })
+/// `TABLE.KEY = VALUE`.
+pub(super) fn read_setting(text: &str) -> Result<Setting, String> {
+    let parts = text
+        .split_once(" = ")
+        .and_then(|(name, value)| Some((name.rsplit_once('.')?, value)));
+    let ((table, key), value) = parts.ok_or("`TABLE.KEY = VALUE` is expected")?;
+    Ok((table.to_owned(), key.to_owned(), value.to_owned()))
 }
 
 /// `[over IPv4: |over IPv6: ]RULE`, the rule as a sink's script has it.
-fn read_rule(text: &str) -> Result<Rule, String> {
+pub(super) fn read_rule(text: &str) -> Result<Rule, String> {
     let (family, text) = if let Some(rest) = text.strip_prefix("over IPv4: ") {
         (Some(Family::V4), rest)
     } else if let Some(rest) = text.strip_prefix("over IPv6: ") {
@@ -571,62 +188,7 @@ fn read_rule(text: &str) -> Result<Rule, String> {
     })
 }
 
-/// Takes the bound off the end: `within N s`, or `A to B s after sending`.
-fn read_bound<'a, 'b>(words: &'a [&'b str]) -> Result<(&'a [&'b str], Bound), String> {
-    Ok(match words {
-        [rest @ .., from, "to", to, "s", "after", "sending"] => (
-            rest,
-            Bound::AfterSending {
-                from: secs(from)?,
-                to: secs(to)?,
-            },
-        ),
-        [rest @ .., "within", seconds, "s"] => (rest, Bound::Within(secs(seconds)?)),
-        _ => (words, Bound::Now),
-    })
-}
-
-/// `has: LINE`, `lacks: LINE`, or for what a sink took several of `over IPv6, under TLS, from ADDRESS, …`.
-fn read_checks(text: &str, what: &Expectation) -> Result<Vec<Check>, String> {
-    let of_sink = matches!(what, Expectation::Takes { .. });
-    let has_text = of_sink
-        || matches!(
-            what,
-            Expectation::Receives { .. }
-                | Expectation::Report { .. }
-                | Expectation::ReportOn { .. }
-                | Expectation::Waits { .. }
-                | Expectation::Tells { .. }
-                | Expectation::Reports { .. }
-        );
-    if !has_text {
-        return Err("nothing stands below this expectation".into());
-    }
-    if let Some(pattern) = text.strip_prefix("has: ") {
-        return Ok(vec![Check::Has(pattern.to_owned())]);
-    }
-    if let Some(pattern) = text.strip_prefix("lacks: ") {
-        return Ok(vec![Check::Lacks(pattern.to_owned())]);
-    }
-    if !of_sink {
-        return Err("`has: LINE` or `lacks: LINE` is expected".into());
-    }
-    text.split(", ").map(read_property).collect()
-}
-
-fn read_property(text: &str) -> Result<Check, String> {
-    Ok(match words(text)?.as_slice() {
-        ["over", family] => Check::Over(read_family(family)?),
-        ["under", "TLS"] => Check::Tls(true),
-        ["in", "the", "clear"] => Check::Tls(false),
-        ["from", from] => Check::From(address(from)?),
-        ["greeted", "as", name] => Check::Greeted((*name).to_owned()),
-        ["signed", "in", "as", user] => Check::SignedIn((*user).to_owned()),
-        _ => return Err("this is not understood".into()),
-    })
-}
-
-fn read_family(word: &str) -> Result<Family, String> {
+pub(super) fn read_family(word: &str) -> Result<Family, String> {
     match word {
         "IPv4" => Ok(Family::V4),
         "IPv6" => Ok(Family::V6),
@@ -634,45 +196,20 @@ fn read_family(word: &str) -> Result<Family, String> {
     }
 }
 
-fn read_network(text: &str) -> Result<String, String> {
-    let network = text
-        .strip_suffix("::/64")
-        .ok_or("a network like 2001:db8:113:7::/64 is expected")?;
-    address(&format!("{network}::"))?;
-    Ok(network.to_owned())
-}
-
-fn whole(people: &[&str], domain: &str) -> Vec<String> {
-    people
-        .iter()
-        .map(|name| {
-            if name.contains('@') {
-                (*name).to_owned()
-            } else {
-                format!("{name}@{domain}")
-            }
-        })
-        .collect()
-}
-
-fn list<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
-    text.split(", ").map(read).collect()
-}
-
-fn owned(words: &[&str]) -> Vec<String> {
+pub(super) fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn address(text: &str) -> Result<IpAddr, String> {
+pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| format!("{text} is not an address"))
 }
 
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+pub(super) fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse()
         .map_err(|_| format!("a number is expected, not {text}"))
 }
 
-fn secs(text: &str) -> Result<Duration, String> {
+pub(super) fn secs(text: &str) -> Result<Duration, String> {
     number(text).map(Duration::from_secs)
 }
 
@@ -685,6 +222,7 @@ pub(super) fn quoted(word: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Bound, Check, Expectation};
     use super::*;
 
     const CAST: &str = "host a.test, c.test: Hearthpost with alice, we@c.test\n\
