@@ -19,7 +19,7 @@ use crate::limits::{OPERATE_PAGES, OPERATE_SAMPLE, RELEASE_GRACE};
 use crate::list::{Entry, entry};
 use crate::params::EnvelopeParams;
 use crate::queue::Queue;
-use crate::schedule::{later, sane_due};
+use crate::schedule::{Schedule, later, sane_due};
 use crate::select::Selection;
 
 /// What is done.
@@ -267,29 +267,10 @@ pub async fn pull_in(queue: &Queue, lane: &str) -> Result<u64> {
         .store
         .claim_lane(lane, never, store::contract::PAGE_ROWS)
         .await?;
-    let mut ops = Vec::new();
-    for (_, row) in &claimed {
-        let not_before = EnvelopeParams::read(&row.envelope)
-            .hold_until_unix_ms
-            .unwrap_or(0);
-        if not_before >= row.due.0 {
-            continue;
-        }
-        let due = sane_due(now, row.due, schedule.longest_wait());
-        let latest = later(
-            UnixMs(now.0.max(not_before)),
-            schedule.give_up.saturating_add(Duration::from_secs(86_400)),
-        );
-        let deadline = row.deadline.min(latest);
-        if (due, deadline) != (row.due, row.deadline) {
-            ops.push(Op::Reschedule {
-                queue_id: row.queue_id,
-                recipient: row.recipient,
-                due,
-                deadline: Some(deadline),
-            });
-        }
-    }
+    let ops: Vec<Op> = claimed
+        .iter()
+        .filter_map(|(_, row)| nearer(&schedule, now, row))
+        .collect();
     let moved = ops.len() as u64;
     let done = if ops.is_empty() {
         Ok(())
@@ -304,4 +285,25 @@ pub async fn pull_in(queue: &Queue, lane: &str) -> Result<u64> {
         Err(StoreError::Conflict(Conflict::NotWaiting)) => Ok(0),
         Err(error) => Err(error),
     }
+}
+
+/// What pulls a row in, where it is further ahead than it can be. `None` where it is not, or where the sender wished it so.
+fn nearer(schedule: &Schedule, now: UnixMs, row: &WaitingRow) -> Option<Op> {
+    let hold = EnvelopeParams::read(&row.envelope).hold_until_unix_ms;
+    let not_before = hold.unwrap_or(0);
+    if not_before >= row.due.0 {
+        return None;
+    }
+    let due = sane_due(now, row.due, schedule.longest_wait());
+    let latest = later(
+        UnixMs(now.0.max(not_before)),
+        schedule.give_up.saturating_add(Duration::from_secs(86_400)),
+    );
+    let deadline = row.deadline.min(latest);
+    ((due, deadline) != (row.due, row.deadline)).then_some(Op::Reschedule {
+        queue_id: row.queue_id,
+        recipient: row.recipient,
+        due,
+        deadline: Some(deadline),
+    })
 }

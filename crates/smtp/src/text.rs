@@ -188,13 +188,7 @@ impl Decoder {
                 };
             };
             let piece = match (self.state, byte) {
-                (State::End, _) => {
-                    return Piece {
-                        consumed: skipped,
-                        text: &[],
-                        end: true,
-                    };
-                }
+                (State::End, _) => return Piece::end(skipped),
                 (State::LineStart, b'.') if self.dots => {
                     self.state = State::Dot;
                     skipped += 1;
@@ -224,30 +218,18 @@ impl Decoder {
     fn line_end(&mut self, consumed: usize) -> Piece<'static> {
         if self.state == State::DotCr {
             self.state = State::End;
-            return Piece {
-                consumed,
-                text: &[],
-                end: true,
-            };
+            return Piece::end(consumed);
         }
         self.state = State::LineStart;
         self.line_bytes = 0;
-        Piece {
-            consumed,
-            text: CRLF,
-            end: false,
-        }
+        Piece::of(consumed, CRLF)
     }
 
     /// A normalised line end: what follows is text, not the start of a line in DATA's sense.
     fn text_after_break(&mut self, consumed: usize) -> Piece<'static> {
         self.state = State::Line;
         self.line_bytes = 0;
-        Piece {
-            consumed,
-            text: CRLF,
-            end: false,
-        }
+        Piece::of(consumed, CRLF)
     }
 
     /// As many whole lines as stand there unchanged, and the start of the next.
@@ -257,11 +239,7 @@ impl Decoder {
         while let Some(found) = position_of_special(&input[at..]) {
             let special = at + found;
             self.count(found);
-            let until_special = |consumed| Piece {
-                consumed,
-                text: &input[..special],
-                end: false,
-            };
+            let until_special = |consumed| Piece::of(consumed, &input[..special]);
             match (input[special], input.get(special + 1)) {
                 (b'\r', Some(b'\n')) => {
                     at = special + 2;
@@ -269,11 +247,7 @@ impl Decoder {
                     let dot_follows = self.dots && input.get(at) == Some(&b'.');
                     if dot_follows || at == input.len() {
                         self.state = State::LineStart;
-                        return Piece {
-                            consumed: at,
-                            text: &input[..at],
-                            end: false,
-                        };
+                        return Piece::of(at, &input[..at]);
                     }
                 }
                 (b'\r', None) => {
@@ -296,11 +270,7 @@ impl Decoder {
             }
         }
         self.count(input.len() - at);
-        Piece {
-            consumed: input.len(),
-            text: input,
-            end: false,
-        }
+        Piece::of(input.len(), input)
     }
 
     fn count(&mut self, bytes: usize) {
@@ -308,6 +278,20 @@ impl Decoder {
         if self.line_bytes > self.rules.line_limit_bytes {
             self.found(Fault::LongLine);
         }
+    }
+}
+
+impl<'a> Piece<'a> {
+    /// Text, and more may come.
+    fn of(consumed: usize, text: &'a [u8]) -> Self {
+        let end = false;
+        Self { consumed, text, end }
+    }
+
+    /// The end of DATA.
+    fn end(consumed: usize) -> Self {
+        let (text, end) = (&[], true);
+        Self { consumed, text, end }
     }
 }
 

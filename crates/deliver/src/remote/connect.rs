@@ -24,7 +24,7 @@ use smtp::client::{
 };
 use world::clock::{Clock, Monotonic};
 use world::line::{Connection, Plain};
-use world::net::{Network, OutwardTls, TlsClient, TlsFailure, TlsFailureKind, TlsPolicy};
+use world::net::{BoxWire, Network, OutwardTls, Peer, TlsClient, TlsFailure, TlsFailureKind, TlsPolicy};
 
 use super::outcome::{self, Broken, Judgement};
 use super::talk::{Notes, Pulse, Wire, flush, in_time, reply, tls_text};
@@ -124,51 +124,37 @@ pub enum NotOpen {
 /// # Errors
 /// See [`NotOpen`]. The connection is closed.
 pub async fn open(doors: &Doors, target: &Target, notes: &mut Notes, pulse: &Pulse) -> Result<Open, NotOpen> {
-    let clock = &*doors.clock;
-    let deadline = in_time(clock, target.patience);
-    let connecting = doors.network.connect(target.address, target.source);
-    let connected = tokio::select! {
-        connected = connecting => connected,
-        () = clock.sleep_until(deadline) => Err(std::io::ErrorKind::TimedOut.into()),
-    };
-    let (wire, peer) = match connected {
-        Ok(connected) => connected,
-        Err(error) => {
-            let judged = outcome::unreachable(&target.host, &why_unreachable(target.address, &error));
-            return Err(match (error.kind(), told(notes, judged)) {
-                (std::io::ErrorKind::TimedOut, NotOpen::Judged(judged)) => NotOpen::Silent(judged),
-                (_, not_open) => not_open,
-            });
-        }
-    };
-    notes.source(peer.local.ip().to_string());
-    pulse.beat(clock.monotonic());
+    let connected = connect(doors, target, notes).await?;
+    notes.source(connected.1.local.ip().to_string());
+    pulse.beat(doors.clock.monotonic());
     if target.begin == Begin::Implicit {
-        let policy = policy_of(&target.rule.demand);
-        let deadline = in_time(clock, HANDSHAKE);
-        let shaken = Connection::connect_tls(
-            wire,
-            peer,
-            doors.clock.clone(),
-            &*doors.tls,
-            server_name(target),
-            policy,
-            deadline,
-        );
-        let (connection, tls) = shaken
-            .await
-            .map_err(|failure| handshake_failed(target, notes, &failure))?;
-        let (text, grade) = shaken_hands(target, notes, &tls);
-        let mut opening = Opening::new(doors, target, notes, Wire::Secured(connection), pulse);
-        (opening.tls, opening.grade) = (Some(text), grade);
+        let mut opening = Opening::inside_tls(doors, target, notes, connected, pulse).await?;
         let ready = opening.greet().await?;
         return opening.sign_in(ready).await;
     }
+    let (wire, peer) = connected;
     let connection = Connection::new(wire, peer, doors.clock.clone());
     let mut opening = Opening::new(doors, target, notes, Wire::Plain(connection), pulse);
     let ready = opening.greet().await?;
     let (opening, ready) = opening.secure(ready).await?;
     opening.sign_in(ready).await
+}
+
+/// A connection on which nothing was said.
+async fn connect(doors: &Doors, target: &Target, notes: &mut Notes) -> Result<(BoxWire, Peer), NotOpen> {
+    let deadline = in_time(&*doors.clock, target.patience);
+    let connecting = doors.network.connect(target.address, target.source);
+    let connected = tokio::select! {
+        connected = connecting => connected,
+        () = doors.clock.sleep_until(deadline) => Err(std::io::ErrorKind::TimedOut.into()),
+    };
+    connected.map_err(|error| {
+        let judged = outcome::unreachable(&target.host, &why_unreachable(target.address, &error));
+        match (error.kind(), told(notes, judged)) {
+            (std::io::ErrorKind::TimedOut, NotOpen::Judged(judged)) => NotOpen::Silent(judged),
+            (_, not_open) => not_open,
+        }
+    })
 }
 
 /// Which of our names the answer to EHLO or HELO begins with (RFC 5321 §4.1.1.1), if it does: an address leads back to us that no setting
@@ -203,6 +189,35 @@ impl<'a> Opening<'a> {
             tls: None,
             grade: Grade::Clear,
         }
+    }
+
+    /// TLS with the first byte (RFC 8314).
+    async fn inside_tls(
+        doors: &'a Doors,
+        target: &'a Target,
+        notes: &'a mut Notes,
+        (wire, peer): (BoxWire, Peer),
+        pulse: &'a Pulse,
+    ) -> Result<Self, NotOpen> {
+        let shaken = Connection::connect_tls(
+            wire,
+            peer,
+            doors.clock.clone(),
+            &*doors.tls,
+            server_name(target),
+            policy_of(&target.rule.demand),
+            in_time(&*doors.clock, HANDSHAKE),
+        );
+        let (connection, tls) = shaken
+            .await
+            .map_err(|failure| handshake_failed(target, notes, &failure))?;
+        let (text, grade) = shaken_hands(target, notes, &tls);
+        let opening = Self::new(doors, target, notes, Wire::Secured(connection), pulse);
+        Ok(Self {
+            tls: Some(text),
+            grade,
+            ..opening
+        })
     }
 
     async fn greet(&mut self) -> Result<Ready, NotOpen> {

@@ -90,31 +90,12 @@ fn read_message(
     believes: Believes,
     mut path: Path,
 ) -> Step {
-    let mut name = asked.clone();
     let before = path.chain.len();
-    loop {
-        let of_name = || message.answers.iter().filter(|record| record.name == name);
-        let fitting: Vec<&Wire> = of_name()
-            .filter(|record| record.record_type() == wire(kind))
-            .collect();
-        if !fitting.is_empty() {
-            return found(&fitting, message, believes, path);
-        }
-        let alias = of_name().find_map(|record| match &record.data {
-            RData::CNAME(target) => Some((record, target.0.clone())),
-            _ => None,
-        });
-        let Some((record, target)) = alias else {
-            break;
-        };
-        if path.walk(record, &target, message, believes).is_err() {
-            return failed(Failure::Bogus);
-        }
-        if path.chain.len() > DNS_CHAIN_MAX {
-            return failed(Failure::ServFail);
-        }
-        name = target;
-    }
+    let name = match end_of_aliases(message, asked, kind, believes, &mut path) {
+        Ok(End::Records(fitting)) => return found(&fitting, message, believes, path),
+        Ok(End::Nothing(name)) => name,
+        Err(failure) => return failed(failure),
+    };
     let moved = path.chain.len() > before;
     let about_others = !moved && !message.answers.is_empty() && negative_ttl(message).is_none();
     match message.metadata.response_code {
@@ -130,6 +111,47 @@ fn read_message(
         }
         ResponseCode::Refused => failed(Failure::Refused),
         _ => failed(Failure::ServFail),
+    }
+}
+
+/// What stands at the last name that a reply leads to.
+enum End<'m> {
+    Records(Vec<&'m Wire>),
+    /// no record of the type asked for, and no alias
+    Nothing(Name),
+}
+
+/// Follows the aliases of a reply from the name that was asked.
+fn end_of_aliases<'m>(
+    message: &'m Message,
+    asked: &Name,
+    kind: RecordType,
+    believes: Believes,
+    path: &mut Path,
+) -> Result<End<'m>, Failure> {
+    let mut name = asked.clone();
+    loop {
+        let of_name = || message.answers.iter().filter(|record| record.name == name);
+        let fitting: Vec<&Wire> = of_name()
+            .filter(|record| record.record_type() == wire(kind))
+            .collect();
+        if !fitting.is_empty() {
+            return Ok(End::Records(fitting));
+        }
+        let alias = of_name().find_map(|record| match &record.data {
+            RData::CNAME(target) => Some((record, target.0.clone())),
+            _ => None,
+        });
+        let Some((record, target)) = alias else {
+            return Ok(End::Nothing(name));
+        };
+        if path.walk(record, &target, message, believes).is_err() {
+            return Err(Failure::Bogus);
+        }
+        if path.chain.len() > DNS_CHAIN_MAX {
+            return Err(Failure::ServFail);
+        }
+        name = target;
     }
 }
 

@@ -13,7 +13,7 @@ use store::uids::UidSet;
 use world::clock::UnixMs;
 
 use crate::imap::io::{Io, Stop};
-use crate::imap::part::{Finder, NoPart};
+use crate::imap::part::{Finder, NoPart, Part};
 use crate::imap::refusal;
 use crate::imap::session::{Change, Cx, Next, User};
 use crate::imap::updates::stored_flags;
@@ -87,6 +87,16 @@ pub(crate) enum Halt {
 impl Halt {
     fn no(code: Code<'static>, text: &str) -> Self {
         Self::No(Some(code), text.to_owned())
+    }
+
+    fn bad_url(text: &[u8]) -> Self {
+        let code = Code::BadUrl(text.to_vec().into());
+        Self::No(Some(code), "The URL names nothing that is there".to_owned())
+    }
+
+    fn failed(cx: &Cx<'_, '_>, user: &User, error: &Error) -> Self {
+        let refusal = cx.refusal(user, error);
+        Self::No(refusal.code, refusal.text)
     }
 }
 
@@ -227,25 +237,7 @@ impl Taking {
         if self.urls > CATENATE_URLS {
             return Err(Halt::no(Code::Limit, "Too many URLs in one command"));
         }
-        let bad_url = || {
-            let code = Code::BadUrl(text.to_vec().into());
-            Halt::No(Some(code), "The URL names nothing that is there".to_owned())
-        };
-        // RFC 4469 §3: other servers, and people other than the one who asks, are beyond CATENATE.
-        let url = Url::parse(text).filter(|url| url.server.is_none() && url.access.is_none());
-        let url = url.ok_or_else(bad_url)?;
-        let part = match self.finder.find(&user.person, opened, &url, None).await {
-            Ok(part) => part,
-            Err(NoPart::NotThere) => return Err(bad_url()),
-            Err(NoPart::TooMuch) => {
-                let text = "The URLs of this command look through too much mail; use fewer";
-                return Err(Halt::no(Code::Limit, text));
-            }
-            Err(NoPart::Failed(error)) => {
-                let refusal = cx.refusal(user, &error);
-                return Err(Halt::No(refusal.code, refusal.text));
-            }
-        };
+        let part = self.part(cx, user, opened, text).await?;
         self.may_grow(cx, user, part.size_bytes()).await?;
         let Some(current) = &mut self.current else {
             return Err(Halt::Bad(MISPLACED));
@@ -257,11 +249,8 @@ impl Taking {
             let octets = match part.read(copied, piece).await {
                 Ok(octets) if !octets.is_empty() => octets,
                 // It went while it was copied.
-                Ok(_) => return Err(bad_url()),
-                Err(error) => {
-                    let refusal = cx.refusal(user, &error);
-                    return Err(Halt::No(refusal.code, refusal.text));
-                }
+                Ok(_) => return Err(Halt::bad_url(text)),
+                Err(error) => return Err(Halt::failed(cx, user, &error)),
             };
             current.stage.write(&octets).await?;
             copied += octets.len() as u64;
@@ -272,6 +261,28 @@ impl Taking {
         }
         current.bytes += copied;
         Ok(())
+    }
+
+    /// What a URL names.
+    async fn part(
+        &mut self,
+        cx: &mut Cx<'_, '_>,
+        user: &User,
+        opened: Option<&Opened>,
+        text: &[u8],
+    ) -> Result<Part, Halt> {
+        // RFC 4469 §3: other servers, and people other than the one who asks, are beyond CATENATE.
+        let url = Url::parse(text).filter(|url| url.server.is_none() && url.access.is_none());
+        let url = url.ok_or_else(|| Halt::bad_url(text))?;
+        let found = self.finder.find(&user.person, opened, &url, None).await;
+        found.map_err(|none| match none {
+            NoPart::NotThere => Halt::bad_url(text),
+            NoPart::TooMuch => {
+                let text = "The URLs of this command look through too much mail; use fewer";
+                Halt::no(Code::Limit, text)
+            }
+            NoPart::Failed(error) => Halt::failed(cx, user, &error),
+        })
     }
 
     /// The message under way is whole.

@@ -4,6 +4,8 @@
 use imap::command::Replace;
 use imap::out::Code;
 use mailbox::{Act, Error, Opened};
+use store::contract::Placed;
+use store::durable::Durable;
 use store::uids::UidSet;
 
 use super::append::{Collected, Wanted, collect, not_placed, turn_away};
@@ -54,20 +56,34 @@ pub(crate) async fn run(
         Err(error) => Err(error),
     };
     match replaced {
-        Ok(placed) => {
-            let (validity, new) = (placed.committed().uidvalidity, placed.committed().uid);
-            // RFC 8508 §3.4: the client learns of the new message before the old one goes.
-            let code = Code::AppendUid(validity, &[(new, new)]);
-            cx.io.out.ok(Some(&code), "The new message is there");
-            if to.mailbox == opened.id() {
-                opened.brought(&UidSet::from_uids([new]));
-            }
-            cx.tell_gone(user, opened)?;
-            answer.ok(&mut cx.io.out, placed.narrow(|_| ()), None);
-        }
+        Ok(placed) => done(cx, user, opened, placed, answer)?,
         Err(error) => not_placed(cx, user, answer, &error),
     }
     Ok(Next::Go)
+}
+
+/// RFC 8508 §3.4: the client learns of the new message before the old one goes.
+fn done(
+    cx: &mut Cx<'_, '_>,
+    user: &User,
+    opened: &mut Opened,
+    placed: Durable<Placed>,
+    answer: Change,
+) -> Result<(), Stop> {
+    let Placed {
+        mailbox,
+        uidvalidity,
+        uid,
+        ..
+    } = *placed.committed();
+    let code = Code::AppendUid(uidvalidity, &[(uid, uid)]);
+    cx.io.out.ok(Some(&code), "The new message is there");
+    if mailbox == opened.id() {
+        opened.brought(&UidSet::from_uids([uid]));
+    }
+    cx.tell_gone(user, opened)?;
+    answer.ok(&mut cx.io.out, placed.narrow(|_| ()), None);
+    Ok(())
 }
 
 /// The UID and the size of the message that goes. `Err(None)`: there is no such sequence number.

@@ -6,6 +6,7 @@ use imap::command::{Numbers, Store, StoreAction};
 use imap::out::Code;
 use imap::set::ranges_of;
 use mailbox::{Expunges, FlagsSet, Opened};
+use store::durable::Durable;
 use store::flags::FlagEdit;
 use store::uids::UidSet;
 
@@ -42,11 +43,10 @@ pub(crate) async fn run(
     }
     let edit = edit(command);
     let before = Arc::clone(opened.snapshot());
-    let set = match user
+    let setting = user
         .person
-        .set_flags(opened, uids.clone(), edit.clone(), command.unchanged_since)
-        .await
-    {
+        .set_flags(opened, uids.clone(), edit.clone(), command.unchanged_since);
+    let set = match setting.await {
         Ok(set) => set,
         Err(error) => {
             cx.no_change(user, answer, &error);
@@ -61,19 +61,26 @@ pub(crate) async fn run(
     }
     let modified = modified(opened, command.numbers, set.committed());
     cx.tell(user, opened, expunges(command.numbers))?;
-    if modified.is_empty() {
-        answer.ok(&mut cx.io.out, set.narrow(|_| ()), cut.map(Cut::code));
-    } else {
-        if let Some(cut) = cut {
-            cut.beside(cx);
-        }
-        answer.partly(
-            &mut cx.io.out,
-            Some(set.narrow(|_| ())),
-            Some(Code::Modified(&modified)),
-        );
-    }
+    finish(cx, answer, (set, cut), &modified);
     Ok(())
+}
+
+/// OK, or what was left alone because it had changed (RFC 7162 §3.1.3).
+fn finish(
+    cx: &mut Cx<'_, '_>,
+    answer: Change,
+    (set, cut): (Durable<FlagsSet>, Option<Cut>),
+    modified: &[(u32, u32)],
+) {
+    let proof = set.narrow(|_| ());
+    if modified.is_empty() {
+        answer.ok(&mut cx.io.out, proof, cut.map(Cut::code));
+        return;
+    }
+    if let Some(cut) = cut {
+        cut.beside(cx);
+    }
+    answer.partly(&mut cx.io.out, Some(proof), Some(Code::Modified(modified)));
 }
 
 /// The new flags; with `.SILENT` only the new mod-sequences, to a client that knows them.

@@ -227,19 +227,7 @@ impl Work<'_> {
         if parent.is_none() && name.eq_ignore_ascii_case("INBOX") {
             return refuse(Conflict::MailboxExists);
         }
-        let mut above = parent;
-        let mut depth = 0;
-        while let Some(id) = above {
-            let row = &self.ledger.known_mailbox(self.conn, id)?.row;
-            depth += 1;
-            if row.account != account {
-                return refuse(Conflict::NoSuchMailbox);
-            }
-            if Some(id) == moved || depth >= MAILBOX_DEPTH {
-                return refuse(Conflict::NotAllowed);
-            }
-            above = row.parent;
-        }
+        self.check_above(account, moved, parent)?;
         let taken = self
             .conn
             .prepare_cached("SELECT id FROM mailboxes WHERE account=? AND parent=? AND name=?")?
@@ -257,6 +245,29 @@ impl Work<'_> {
             .query_row(params![int(account.raw())], |row| row.get(0))?;
         if moved.is_none() && uint(count) >= MAILBOXES_PER_ACCOUNT as u64 {
             return refuse(Conflict::TooManyMailboxes);
+        }
+        Ok(())
+    }
+
+    /// Whether all above is the account's, is not what is moved, and is not too deep.
+    fn check_above(
+        &mut self,
+        account: AccountId,
+        moved: Option<MailboxId>,
+        parent: Option<MailboxId>,
+    ) -> Result<()> {
+        let mut above = parent;
+        let mut depth = 0;
+        while let Some(id) = above {
+            let row = &self.ledger.known_mailbox(self.conn, id)?.row;
+            depth += 1;
+            if row.account != account {
+                return refuse(Conflict::NoSuchMailbox);
+            }
+            if Some(id) == moved || depth >= MAILBOX_DEPTH {
+                return refuse(Conflict::NotAllowed);
+            }
+            above = row.parent;
         }
         Ok(())
     }
