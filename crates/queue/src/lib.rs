@@ -2,8 +2,9 @@
 //!
 //! The way of a message through here:
 //! 1. Its direction is a type: [`Envelope`] of a [`Stranger`], a [`Submitted`], a [`LocalUser`], a [`LocalProgram`] or a [`Generated`] origin.
-//!    Only the second and the last have [`Envelope::add_remote`], and it asks for a [`RelayGrant`], which only somebody
-//!    who signed in ([`RelayGrant::for_submitter`]) or the system itself ([`RelayGrant::for_generated`]) has.
+//!    The first and the fourth have no [`Envelope::add_remote`]; it asks for a [`RelayGrant`], which only somebody who signed in
+//!    ([`RelayGrant::for_submitter`]), root and the server's own user ([`RelayGrant::for_local_user`]), or the system itself
+//!    ([`RelayGrant::for_generated`]) has.
 //! 2. [`accept()`] makes a plan for every local recipient ([`Plan`], a function that the program wires in), and commits
 //!    body, placements and waiting recipients **in one commit**. That is the moment of responsibility: before it every
 //!    failure is a reply to the sender; after it every failure is ours. The [`store::durable::Durable`] it returns is what a
@@ -13,7 +14,7 @@
 //!    records what became of them. [`news`] tells it which lanes have new work.
 //! 4. [`list::page`] shows who waits, and why; [`operate::page`] holds, releases, retries and purges whom a
 //!    [`select::Selection`] means, with an audit entry in the same transaction.
-//! 5. What an account submits and what the system writes is signed ([`signing`]); nothing else can be.
+//! 5. What these three send is signed ([`signing`]); nothing else can be.
 //!
 //! What a crash leaves: before the commit nothing (the sender was not answered and sends again); after it everything.
 //! A recipient is either placed or waiting, because both are one transaction; a replay cannot double a placement, because
