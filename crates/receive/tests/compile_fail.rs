@@ -2,5 +2,7 @@
 
 #[test]
 fn unsafe_states_do_not_compile() {
-    trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
+    testkit::uncompiled::with_flags("unsafe_states_do_not_compile", || {
+        trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
+    });
 }

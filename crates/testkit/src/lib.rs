@@ -11,7 +11,8 @@
 //! 6. [`disk::SimDisk`] knows what a disk may show after a power cut, and [`powercut`] replays a recorded program on it;
 //! 7. [`talk::Talk`] is a client without manners for black-box tests;
 //! 8. [`sink`] is a mail server without manners, on real sockets;
-//! 9. [`story`] plays dialogues written as text against the real program.
+//! 9. [`story`] plays dialogues written as text against the real program;
+//! 10. [`uncompiled`] runs cases that must not compile, building what they need once.
 //!
 //! A failure is a seed or a line number. Nothing here sleeps for a fixed time except [`story`], which polls a real process, and [`sink`], which
 //! may be told to be slow.
@@ -28,3 +29,4 @@ pub mod sink;
 pub mod story;
 pub mod talk;
 pub mod tls;
+pub mod uncompiled;
