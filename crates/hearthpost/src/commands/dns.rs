@@ -118,8 +118,9 @@ fn not_started_with(domain: &str, common: &Common, refused: Failure) -> Failure 
 fn of_settings(common: &Common, (data, domain): (&Path, &str)) -> Outcome<Server> {
     if demo::is_in(data) {
         return Err(Failure::Unreachable(format!(
-            "the demo in {dir} is stopped, and only a running one knows its doors. Start it: hearthpost demo --dir {dir}",
-            dir = data.display()
+            "the demo in {} is stopped, and only a running one knows its doors. Start it: {}",
+            data.display(),
+            demo::start_of(data)
         )));
     }
     let settings = serve::read(&common.config).map_err(|failure| match failure {

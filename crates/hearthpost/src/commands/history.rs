@@ -106,6 +106,12 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(list) if list.is_empty() => "none".to_owned(),
         Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(" "),
+        Value::Object(parts) => {
+            let parts = parts
+                .iter()
+                .map(|(name, value)| format!("{name} {}", plain(value)));
+            format!("({})", parts.collect::<Vec<_>>().join(", "))
+        }
         other => other.to_string(),
     }
 }
@@ -153,6 +159,12 @@ mod tests {
         assert_eq!(
             entry(None, Some(json!("exempt")), false),
             "now  c  uid 0: account ann@example.org set: exempt"
+        );
+        let require = |any| Some(json!({"require": {"any_certificate": any, "hosts": ["mx.example.net"]}}));
+        assert_eq!(
+            entry(require(false), require(true), false),
+            "now  c  uid 0: account ann@example.org set: require (any_certificate false, hosts mx.example.net) → \
+             (any_certificate true, hosts mx.example.net)"
         );
     }
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use world::clock::UnixMs;
 
-use super::{ask, counted, parse, show, size_text, table};
+use super::{ask, counted, data_dir, parse, show, size_text, table};
 use crate::cli::Common;
 use crate::control::Request;
 use crate::control::status::{Request as StatusRequest, Status, Waiting};
+use crate::demo;
 use crate::exit::Outcome;
 
 /// Days before the end of a certificate from which on it is said that a new one is due.
@@ -16,10 +17,12 @@ const CERTIFICATE_DAYS: u64 = crate::limits::CERTIFICATE_DAYS[0];
 /// Runs the command.
 pub fn run(common: &Common) -> Outcome<()> {
     let status: Status = parse(ask(common, Request::Status(StatusRequest::Show))?)?;
-    show(common, &status, || lines(&status))
+    let start = demo::start_of(&data_dir(common)?);
+    show(common, &status, || lines(&status, &start))
 }
 
-fn lines(status: &Status) -> Vec<String> {
+/// `start`: the command that starts it.
+fn lines(status: &Status, start: &str) -> Vec<String> {
     let mut lines = Vec::new();
     match (status.pid, status.uptime_s, &status.since) {
         (Some(pid), Some(uptime), Some(since)) => lines.push(format!(
@@ -28,7 +31,7 @@ fn lines(status: &Status) -> Vec<String> {
             short(since),
             time(Duration::from_secs(uptime))
         )),
-        _ => lines.push("Stopped. Start it with: hearthpost serve --config FILE".to_owned()),
+        _ => lines.push(format!("Stopped. Start it with: {start}")),
     }
     for (door, addresses) in &status.doors {
         lines.push(format!("  {door:<12} {}", addresses.join(", ")));

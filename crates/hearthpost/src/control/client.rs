@@ -17,8 +17,15 @@ use crate::services::Services;
 
 /// The store's first file.
 const STORE_FILE: &str = "mail.db";
-/// What else may be in a data directory before there is a store: beginnings of one, and what a file system makes.
-const BEFORE_STORE: [&str; 5] = ["LOCK", "log", "packs", "demo.json", "lost+found"];
+/// What else may be in a data directory before there is a store: beginnings of one, settings, what a file system makes.
+const BEFORE_STORE: [&str; 6] = [
+    "LOCK",
+    "log",
+    "packs",
+    "demo.json",
+    "hearthpost.toml",
+    "lost+found",
+];
 
 /// Somebody to ask: the running server, or the store itself.
 pub enum Link {
@@ -72,10 +79,7 @@ fn refuse_strange(data: &Path) -> Outcome<()> {
         .take(DIRECTORY_NAMES)
         .map(|entry| entry.file_name())
         .collect();
-    let ours = |name: &OsString| {
-        BEFORE_STORE.iter().any(|known| *known == name)
-            || Path::new(name).extension() == Some("toml".as_ref())
-    };
+    let ours = |name: &OsString| BEFORE_STORE.iter().any(|known| *known == name);
     if names.is_empty() || has_store(data) || names.iter().any(ours) {
         return Ok(());
     }

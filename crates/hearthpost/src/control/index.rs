@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
+use crate::demo;
 use crate::services::Services;
 
 /// What can be asked of the index.
@@ -65,9 +66,10 @@ pub async fn answer(services: &Services, request: Request) -> Answer {
     let live = services.live.get();
     match (request, live) {
         (Request::Status, Some(live)) => Answer::done(State::from(live.index.status())),
-        (Request::Status, None) => Answer::Refused(
-            "no server runs, and nobody else looks after the index. Start it: hearthpost serve".to_owned(),
-        ),
+        (Request::Status, None) => Answer::Refused(format!(
+            "no server runs, and nobody else looks after the index. Start it: {}",
+            demo::start_of(&services.data)
+        )),
         (Request::Rebuild, Some(live)) => {
             live.index.rebuild("an operator wished it");
             Answer::done(Rebuilt { running: true })

@@ -107,6 +107,14 @@ pub fn is_in(dir: &Path) -> bool {
     dir.join(state::FILE).exists()
 }
 
+/// The command that starts the server of `dir`, a demo or another.
+pub fn start_of(dir: &Path) -> String {
+    match is_in(dir) {
+        true => format!("hearthpost demo --dir {}", dir.display()),
+        false => "hearthpost serve --config FILE".to_owned(),
+    }
+}
+
 /// The way out, and what is asked of names on the way in, read from the same settings that a server would have.
 fn settings(elsewhere: &Elsewhere) -> Outcome<(Outward, Genuine)> {
     let text = format!(

@@ -1,4 +1,4 @@
-use crate::help::{Demo, done, refused};
+use crate::help::{Demo, done, refused, run};
 
 #[test]
 fn records_wait_for_the_first_start_and_asking_for_them_makes_nothing() {
@@ -55,4 +55,10 @@ fn a_stopped_demo_is_not_asked_for_settings_that_it_has_not() {
     assert_eq!(code, 3, "{said}");
     let start = format!("Start it: hearthpost demo --dir {}", data.display());
     assert!(said.contains(&start) && !said.contains("/etc/"), "{said}");
+    let (_, said) = refused(&data, &["index", "status"]);
+    assert!(said.contains(&start), "{said}");
+    let status = run(&["status", "--data", data.to_str().unwrap()]);
+    let said = String::from_utf8(status.stdout).unwrap();
+    let start = start.replace("Start it: ", "Stopped. Start it with: ");
+    assert!(said.starts_with(&format!("{start}\n")), "{said}");
 }
