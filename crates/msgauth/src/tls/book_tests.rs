@@ -479,6 +479,32 @@ fn q_12_a_clock_at_1970_at_the_start_deletes_and_ages_nothing_and_all_goes_on_wh
 }
 
 #[test]
+fn q_12_a_clock_that_is_behind_most_pages_of_evidence_removes_none() {
+    let desk = Desk::new();
+    let book = desk.open().unwrap();
+    for _ in 0..12 {
+        for _ in 0..3 {
+            see(&book, "mx");
+            book.save();
+            desk.clock.jump(DAY);
+        }
+        desk.clock.jump(DAY * 47);
+    }
+    book.saw_good("there.test", "mx.there.test");
+    book.save();
+    let pages = || {
+        let files = desk.shelf.files.lock();
+        files.keys().filter(|name| day_of(name).is_some()).count()
+    };
+    assert_eq!(pages(), 36, "pauses keep old pages");
+    desk.clock.set_wall_clock(-590 * 86_400_000);
+    for book in [&book, &desk.open().unwrap()] {
+        book.save();
+        assert_eq!(pages(), 36);
+    }
+}
+
+#[test]
 fn q_12_a_clock_that_was_ahead_at_the_start_costs_no_policy_once_it_is_right() {
     let desk = Desk::new();
     let book = desk.open().unwrap();

@@ -126,10 +126,14 @@ impl Remembered {
         self.live(now).is_none() && self.trouble.is_none() && self.turned_away.is_some_and(waits)
     }
 
-    /// Whether mail went as the policy asks, which is in force, within its `max_age`.
+    /// Whether mail went as the policy asks, which is in force, within its `max_age`, or a month where that is shorter: many say a day, and
+    /// are written to once a week.
     pub fn is_proved(&self, now: UnixMs) -> bool {
         let enforced = self.live(now).filter(|kept| kept.policy.mode == StsMode::Enforce);
-        let recent = |kept: &Kept| since(self.proved_at, now) < u128::from(kept.policy.max_age_s) * 1000;
+        let recent = |kept: &Kept| {
+            let age = u128::from(kept.policy.max_age_s) * 1000;
+            since(self.proved_at, now) < age.max(STS_REFRESHED_FOR.as_millis())
+        };
         self.proved_at != 0 && enforced.is_some_and(recent)
     }
 
@@ -558,17 +562,26 @@ mod tests {
             known.is_proved(at(2 * DAY_MS - 1)) && !known.is_proved(at(2 * DAY_MS)),
             "it is over"
         );
-        known.fetched("2".to_owned(), policy(86_400), at(2 * DAY_MS));
+        known.fetched("2".to_owned(), policy(90 * 86_400), at(2 * DAY_MS));
+        let age = 90 * DAY_MS;
         assert!(
-            known.is_proved(at(last + DAY_MS - 1)),
+            known.is_proved(at(last + age - 1)),
             "the new one is the domain's as well"
         );
-        assert!(!known.is_proved(at(last + DAY_MS)));
+        assert!(!known.is_proved(at(last + age)) && known.live(at(last + age)).is_some());
+        for (day, proved) in [(20, true), (40, false)] {
+            known.fetched("3".to_owned(), policy(86_400), at(day * DAY_MS));
+            assert_eq!(
+                known.is_proved(at(day * DAY_MS)),
+                proved,
+                "a short age, day {day}"
+            );
+        }
         let testing = StsPolicy {
             mode: StsMode::Testing,
             ..policy(86_400)
         };
-        known.fetched("3".to_owned(), testing, at(2 * DAY_MS));
+        known.fetched("4".to_owned(), testing, at(2 * DAY_MS));
         assert!(!known.is_proved(at(2 * DAY_MS)));
         let mut nothing = Remembered::default();
         nothing.proved(at(0));

@@ -144,7 +144,7 @@ struct Worth {
     counts: bool,
     /// how much it asks: nothing, evidence, TLS
     asks: u8,
-    /// mail went under it, to a host that it names and that had the certificate, within its `max_age`
+    /// mail went under it, to a host that it names and that had the certificate, of late
     proved: bool,
     /// on so many days, up to [`STS_PROVED_DAYS`]
     days: u32,
@@ -266,37 +266,46 @@ mod tests {
             max_age_s: 7 * 86_400,
             ..policy(mode, hosts, letters)
         };
-        // policy, when it was fetched and used, days with mail under it up to now, all in days before now
+        // policy, how many days ago it was fetched and used, on how many days mail went under it, how many days ago the last time
         let table = [
-            ("failed", None, 0, 0),
-            ("over", Some(week(StsMode::Enforce, 1, 9)), 8, 0),
-            ("none", Some(week(StsMode::None, 0, 0)), 0, 0),
-            ("testing", Some(week(StsMode::Testing, 1, 9)), 0, 0),
-            ("the longest", Some(week(StsMode::Enforce, 100, 253)), 0, 0),
-            ("four KiB", Some(week(StsMode::Enforce, 16, 200)), 0, 0),
-            ("two KiB", Some(week(StsMode::Enforce, 8, 150)), 0, 0),
-            ("long ago", Some(week(StsMode::Enforce, 1, 9)), 6, 0),
-            ("of late, small", Some(week(StsMode::Enforce, 10, 30)), 3, 0),
-            ("one day, long", Some(week(StsMode::Enforce, 16, 200)), 0, 1),
-            ("one day", Some(week(StsMode::Enforce, 1, 9)), 3, 1),
-            ("two days, long", Some(week(StsMode::Enforce, 100, 253)), 3, 2),
-            ("many days", Some(week(StsMode::Enforce, 1, 9)), 6, 7),
+            ("failed", None, 0, 0, 0),
+            ("over", Some(week(StsMode::Enforce, 1, 9)), 8, 0, 0),
+            ("none", Some(week(StsMode::None, 0, 0)), 0, 0, 0),
+            ("testing", Some(week(StsMode::Testing, 1, 9)), 0, 0, 0),
+            ("the longest", Some(week(StsMode::Enforce, 100, 253)), 0, 0, 0),
+            ("four KiB", Some(week(StsMode::Enforce, 16, 200)), 0, 0, 0),
+            ("two KiB", Some(week(StsMode::Enforce, 8, 150)), 0, 0, 0),
+            ("long ago", Some(week(StsMode::Enforce, 1, 9)), 6, 0, 0),
+            ("of late, small", Some(week(StsMode::Enforce, 10, 30)), 3, 0, 0),
+            (
+                "many days, months ago",
+                Some(week(StsMode::Enforce, 1, 9)),
+                0,
+                7,
+                31,
+            ),
+            ("one day, long", Some(week(StsMode::Enforce, 16, 200)), 0, 1, 0),
+            ("one day", Some(week(StsMode::Enforce, 1, 9)), 3, 1, 0),
+            ("two days, long", Some(week(StsMode::Enforce, 100, 253)), 3, 2, 0),
+            ("many days", Some(week(StsMode::Enforce, 1, 9)), 6, 7, 0),
         ];
-        let now = after(30 * DAY_MS);
-        let worth_of = |(name, policy, used, days): &(&'static str, Option<StsPolicy>, u64, u64)| {
-            let then = UnixMs(now.0 - used * DAY_MS);
-            let mut known = Remembered::default();
-            match policy {
-                Some(policy) => known.fetched("1".to_owned(), policy.clone(), then),
-                None => known.failed(
-                    "no".to_owned(),
-                    crate::tls::attempt::ResultType::StsPolicyFetchError,
-                    then,
-                ),
-            }
-            (0..*days).for_each(|day| known.proved(UnixMs(now.0 - (days - 1 - day) * DAY_MS)));
-            (worth(name, &known, now), *name)
-        };
+        let now = after(90 * DAY_MS);
+        let worth_of =
+            |(name, policy, used, days, last): &(&'static str, Option<StsPolicy>, u64, u64, u64)| {
+                let before = |days: u64| UnixMs(now.0 - days * DAY_MS);
+                let then = before(*used);
+                let mut known = Remembered::default();
+                match policy {
+                    Some(policy) => known.fetched("1".to_owned(), policy.clone(), then),
+                    None => known.failed(
+                        "no".to_owned(),
+                        crate::tls::attempt::ResultType::StsPolicyFetchError,
+                        then,
+                    ),
+                }
+                (0..*days).rev().for_each(|day| known.proved(before(last + day)));
+                (worth(name, &known, now), *name)
+            };
         let mut order: Vec<_> = table.iter().map(worth_of).collect();
         order.sort_unstable();
         let order: Vec<&str> = order.into_iter().map(|(_, name)| name).collect();
