@@ -620,8 +620,13 @@ async fn q_7_mail_under_a_policy_proves_it() {
         verified(),
     ));
     assert_eq!(proved(), 0);
+    house.keeper.book.save_policies();
     house.keeper.attempted(&sts(verified()));
     assert_eq!(proved(), 1);
+    assert!(
+        !house.keeper.book.has_other_policies(),
+        "it need not be written at once"
+    );
 }
 
 #[tokio::test(start_paused = true)]
