@@ -12,13 +12,14 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 
 use mail::ids::{BlobId, Id};
 use parking_lot::Mutex;
 
 use crate::contract::{Admission, Result};
 use crate::embedded::faults::io_at;
-use crate::embedded::layout::{Layout, open_private, sync_dir};
+use crate::embedded::layout::{Layout, make_private, sync_dir};
 use crate::embedded::shared::Shared;
 use crate::limits::{BLANK_PACKS, BLANK_PACKS_LOW};
 
@@ -95,8 +96,10 @@ impl Blanks {
             let pack = shared.ids.next::<BlobId>().raw();
             // Known first: upkeep may be looking for leftovers.
             self.state.lock().known.insert(pack);
-            match open_private(&shared.layout.pack(pack)) {
+            match make_private(&shared.layout.pack(pack)) {
                 Ok(file) => made.push(Blank { pack, file }),
+                // A leftover of a crash: no row knows it, so a clock that went back may give its number again. It stays one.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.forget(pack),
                 Err(error) => {
                     self.forget(pack);
                     return Err(io_at("packs")(error));

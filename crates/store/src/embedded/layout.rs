@@ -142,11 +142,16 @@ pub(crate) fn sync_dir(path: &Path) -> Result<()> {
 
 /// Opens (and makes) a file only the owner may read.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+    private().create(true).truncate(false).open(path)
+}
+
+/// Makes a file only the owner may read; an error if there is one of that name.
+pub(crate) fn make_private(path: &Path) -> io::Result<File> {
+    private().create_new(true).open(path)
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    options
 }

@@ -272,6 +272,47 @@ async fn row_c27_blank_packs_hold_what_was_committed_and_are_no_leftovers() {
     assert_eq!(files(&home.path("packs")), 2, "who closes takes the blanks along");
 }
 
+/// A clock that went back gives numbers again that no row knows: those of blanks, and of bodies that lie half written in them.
+#[tokio::test]
+async fn row_c27_a_number_that_a_crash_left_is_not_taken_again() {
+    let home = Home::new();
+    let store = home.open();
+    commit(store.as_ref(), alice()).await.expect("an account");
+    store.close();
+    let (first, second) = (home.copy(), home.copy());
+    let store = first.open();
+    deliver(store.as_ref(), 1, &[b'a'; 200_000])
+        .await
+        .expect("accepted");
+    while store.blanks() < BLANK_PACKS {
+        tokio::task::yield_now().await;
+    }
+    let torn = [b'x'; 500_000];
+    let mut left = Vec::new();
+    for entry in fs::read_dir(first.path("packs")).expect("a directory") {
+        let entry = entry.expect("an entry");
+        if entry.metadata().expect("its length").len() == 0 {
+            let path = second.path("packs").join(entry.file_name());
+            fs::write(&path, torn).expect("a leftover");
+            left.push(path);
+        }
+    }
+    assert_eq!(left.len(), BLANK_PACKS);
+    let again = second.open();
+    let mut delivered = 0;
+    while delivered < 4 || again.blanks() == 0 {
+        delivered += 1;
+        deliver(again.as_ref(), delivered, &[b'b'; 200_000])
+            .await
+            .expect("accepted");
+    }
+    for path in left {
+        assert!(fs::read(&path).expect("it is still there") == torn, "{path:?}");
+    }
+    assert_eq!(large_bodies(again.as_ref()).await as u64, delivered);
+    sound(&again).await;
+}
+
 #[tokio::test]
 async fn row_c4_c5_a_torn_commit_is_there_wholly_or_not_at_all() {
     let home = Home::new();
