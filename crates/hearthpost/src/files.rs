@@ -56,8 +56,10 @@ impl Shelf {
 /// What is in a file, up to one octet more than `limit`, so that it can be seen to be too long.
 pub fn read_at_most(path: &Path, limit: u64) -> io::Result<Contents> {
     let file = File::open(path)?;
-    let mode = file.metadata()?.mode();
-    let mut bytes = Vec::new();
+    let found = file.metadata()?;
+    let mode = found.mode();
+    // One read where the size is true; nothing is believed of it beyond the limit.
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len().min(limit) + 1).unwrap_or_default());
     file.take(limit + 1).read_to_end(&mut bytes)?;
     Ok(Contents { bytes, mode })
 }
@@ -228,15 +230,19 @@ fn address_of(server: &NameServer, hosts: &str) -> Result<SocketAddr, Wrong> {
 /// # Errors
 /// The one that they name cannot be used.
 pub fn suffixes(config: &Config, shelf: &Shelf) -> Result<Option<Arc<PublicSuffixes>>, Wrong> {
-    let read = |bytes: &[u8]| PublicSuffixes::parse(&String::from_utf8_lossy(bytes));
+    let text = |bytes: Vec<u8>| match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    };
+    let list = |text: String| Some(Arc::new(PublicSuffixes::later(text)));
     let Some(path) = &config.public_suffixes else {
         let usual = shelf.contents(Path::new(USUAL_SUFFIXES), NAMED_FILE_BYTES);
-        return Ok(usual.ok().map(|contents| Arc::new(read(&contents.bytes))));
+        return Ok(usual.ok().and_then(|contents| list(text(contents.bytes))));
     };
-    let list = read(&any(shelf, path)?);
-    match list.is_empty() {
-        false => Ok(Some(Arc::new(list))),
-        true => wrong(
+    let text = text(any(shelf, path)?);
+    match PublicSuffixes::are_in(&text) {
+        true => Ok(list(text)),
+        false => wrong(
             format!("{} has no public suffix in it", path.display()),
             "Name a list like that of publicsuffix.org: a name on each line.",
         ),

@@ -17,6 +17,8 @@ pub const STACK_BYTES: usize = 1024 * 1024;
 pub const BLOCKING_THREADS: usize = 16;
 /// Connections at once in the demo, over all doors.
 pub const DEMO_CONNECTIONS: u64 = 50_000;
+/// Accounts to be made from which on the demo says why its doors are not open yet.
+pub const DEMO_ACCOUNTS_TOLD: usize = 1000;
 /// Largest message in the demo, in bytes.
 pub const DEMO_MESSAGE_BYTES: u64 = 50 * 1024 * 1024;
 /// File descriptors wanted beside those of connections: store, log, listeners.

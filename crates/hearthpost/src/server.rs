@@ -213,6 +213,16 @@ fn settle_down(plan: &Plan) -> Outcome<Confined> {
 /// Makes the data directory for its owner alone, before the log makes it for everybody, and its entry durable. An existing
 /// one is left as it is.
 pub fn make_private(dir: &Path) -> Outcome<()> {
+    make_private_unsynced(dir)?;
+    // The store syncs it too, where it may still open the directory above.
+    if let Some(above) = dir.parent().and_then(|above| std::fs::File::open(above).ok()) {
+        let _ = above.sync_all();
+    }
+    Ok(())
+}
+
+/// [`make_private`] for who knows that it comes before anything in the directory has to last: [`run`] does it at its start.
+pub fn make_private_unsynced(dir: &Path) -> Outcome<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|error| {
         let next = match error.kind() {
@@ -225,12 +235,7 @@ pub fn make_private(dir: &Path) -> Outcome<()> {
             "the directory {} cannot be made: {error}. {next}",
             dir.display()
         ))
-    })?;
-    // The store syncs it too, where it may still open the directory above.
-    if let Some(above) = dir.parent().and_then(|above| std::fs::File::open(above).ok()) {
-        let _ = above.sync_all();
-    }
-    Ok(())
+    })
 }
 
 /// File descriptors wanted: for connections in, for those out (slow ones come on top of `out`), and the rest.
@@ -598,7 +603,7 @@ impl Running {
     }
 }
 
-/// What can be computed again; a file that is not there or damaged is made anew while the server serves.
+/// What can be computed again: the doors need not wait for its file. One that is not there or damaged is made anew while the server serves.
 fn open_index(plan: &Plan, services: &Services) -> Outcome<Arc<Index>> {
     let doors = index::Doors {
         store: services.store.clone(),
@@ -606,7 +611,7 @@ fn open_index(plan: &Plan, services: &Services) -> Outcome<Arc<Index>> {
         events: services.events.clone(),
         describe: Arc::new(access::imap::Ahead),
     };
-    Index::open(&plan.data, doors)
+    Index::open_beside(&plan.data, doors)
         .map_err(|error| Failure::Disk(format!("the index cannot start its thread: {error}.")))
 }
 

@@ -163,8 +163,28 @@ impl Index {
     /// # Errors
     /// When no thread can be started.
     pub fn open(dir: &Path, doors: Doors) -> std::io::Result<Arc<Self>> {
+        let index = Self::closed(dir, doors)?;
+        index.open_files(file::Place::open);
+        Ok(index)
+    }
+
+    /// [`Index::open`] for who must not wait: the file is opened on the index's own thread, before anything else is done there. Until
+    /// then it is like a file that knows nothing.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn open_beside(dir: &Path, doors: Doors) -> std::io::Result<Arc<Self>> {
+        let index = Self::closed(dir, doors)?;
+        let opening = Arc::clone(&index);
+        index.worker.begin(move || {
+            opening.open_files(file::Place::open);
+        });
+        Ok(index)
+    }
+
+    fn closed(dir: &Path, doors: Doors) -> std::io::Result<Arc<Self>> {
         let place = file::Place::new(dir, doors.describe.version());
-        let index = Self {
+        Ok(Arc::new(Self {
             place,
             worker: Worker::start()?,
             writer: Mutex::default(),
@@ -182,9 +202,7 @@ impl Index {
             wake: Notify::new(),
             progress: Progress::default(),
             doors,
-        };
-        index.open_files(file::Place::open);
-        Ok(Arc::new(index))
+        }))
     }
 
     /// Indexes what is new, until `stop` becomes true.

@@ -904,3 +904,34 @@ async fn mail_that_comes_without_a_pause_is_indexed_after_some_seconds() {
     stopping.send_replace(true);
     running.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_file_that_is_opened_beside_is_there_before_anything_else_is_done_with_it() {
+    let world = World::new().await;
+    mailbox_of(&world, 3).await;
+    once(&world.index()).await;
+    for damage in [false, true] {
+        if damage {
+            std::fs::write(
+                world.dir.path().join(FILE),
+                b"not a database, and longer than its header",
+            )
+            .unwrap();
+        }
+        let doors = Doors {
+            store: world.store.clone(),
+            clock: world.clock.door(),
+            events: world.events.clone(),
+            describe: Arc::new(Plain),
+        };
+        let index = Index::open_beside(world.dir.path(), doors).unwrap();
+        index.worker.run(|| ()).await.unwrap();
+        let status = index.status();
+        assert_eq!(
+            (status.usable, status.messages),
+            (true, if damage { 0 } else { 3 })
+        );
+        once(&index).await;
+        assert_eq!(index.status().messages, 3);
+    }
+}

@@ -30,6 +30,12 @@ impl Worker {
         Ok(Self { jobs })
     }
 
+    /// Begins a job for which nobody waits.
+    pub(crate) fn begin(&self, job: impl FnOnce() + Send + 'static) {
+        // The thread ends no sooner than this end.
+        let _ = self.jobs.send(Box::new(job));
+    }
+
     /// Waits for a job; `None` when it panicked.
     pub(crate) async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (reply, answer) = oneshot::channel();

@@ -1,14 +1,20 @@
 //! The public suffix list as a value (publicsuffix.org/list): where registries end and customers begin. Pure; the list is given.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use mail::address::Domain;
 
 use crate::limits::SUFFIX_LIST_BYTES;
 
-/// A list that was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A list that was read, or is read when the first name is held against it.
+#[derive(Debug)]
 pub struct PublicSuffixes {
+    rules: LazyLock<Rules, Box<dyn FnOnce() -> Rules + Send>>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Rules {
     plain: HashSet<String>,
     /// without their `*.`
     wild: HashSet<String>,
@@ -19,30 +25,24 @@ pub struct PublicSuffixes {
 impl PublicSuffixes {
     /// Reads a list: a rule a line, `//` comments, U-labels or A-labels. Lines that are no rule are left out.
     pub fn parse(text: &str) -> Self {
-        let mut list = Self::default();
-        if text.len() > SUFFIX_LIST_BYTES {
-            return list;
-        }
-        for line in text.lines() {
-            let rule = line.split_whitespace().next().unwrap_or_default();
-            if rule.is_empty() || rule.starts_with("//") {
-                continue;
-            }
-            let (set, name) = match (rule.strip_prefix("*."), rule.strip_prefix('!')) {
-                (Some(name), _) => (&mut list.wild, name),
-                (_, Some(name)) => (&mut list.except, name),
-                _ => (&mut list.plain, rule),
-            };
-            if let Ok(domain) = Domain::parse(name) {
-                set.insert(domain.as_str().to_owned());
-            }
-        }
+        let rules = Rules::of(text);
+        let list = Self {
+            rules: LazyLock::new(Box::new(|| rules)),
+        };
+        LazyLock::force(&list.rules);
         list
     }
 
-    /// Whether it has no rule at all.
-    pub fn is_empty(&self) -> bool {
-        self.plain.is_empty() && self.wild.is_empty()
+    /// [`PublicSuffixes::parse`] when it is needed first, which takes some milliseconds then: many who have the list never look into it.
+    pub fn later(text: String) -> Self {
+        Self {
+            rules: LazyLock::new(Box::new(move || Rules::of(&text))),
+        }
+    }
+
+    /// Whether a text has a rule that names a suffix at all; quick where it has many.
+    pub fn are_in(text: &str) -> bool {
+        lines(text).any(|line| !matches!(line, Line::Except(_)) && line.domain().is_some())
     }
 
     /// The public suffix of a canonical name: by the longest rule, or its last label.
@@ -50,15 +50,15 @@ impl PublicSuffixes {
         let mut parent = name;
         let mut below: Option<&str> = None;
         loop {
-            if self.except.contains(parent) {
+            if self.rules.except.contains(parent) {
                 return parent.split_once('.').map_or(parent, |(_, rest)| rest);
             }
-            if let (Some(below), true) = (below, self.wild.contains(parent))
-                && !self.except.contains(below)
+            if let (Some(below), true) = (below, self.rules.wild.contains(parent))
+                && !self.rules.except.contains(below)
             {
                 return below;
             }
-            if self.plain.contains(parent) {
+            if self.rules.plain.contains(parent) {
                 return parent;
             }
             match parent.split_once('.') {
@@ -80,6 +80,58 @@ impl PublicSuffixes {
     pub fn is_suffix(&self, name: &str) -> bool {
         self.suffix_of(name) == name
     }
+}
+
+impl PartialEq for PublicSuffixes {
+    fn eq(&self, other: &Self) -> bool {
+        *self.rules == *other.rules
+    }
+}
+
+impl Eq for PublicSuffixes {}
+
+impl Rules {
+    fn of(text: &str) -> Self {
+        let mut rules = Self::default();
+        for line in lines(text) {
+            let Some(name) = line.domain() else { continue };
+            match line {
+                Line::Plain(_) => rules.plain.insert(name),
+                Line::Wild(_) => rules.wild.insert(name),
+                Line::Except(_) => rules.except.insert(name),
+            };
+        }
+        rules
+    }
+}
+
+/// A line that may be a rule: its name without what stands before it.
+enum Line<'t> {
+    Plain(&'t str),
+    Wild(&'t str),
+    Except(&'t str),
+}
+
+impl Line<'_> {
+    /// The name in its canonical form, if it is one.
+    fn domain(&self) -> Option<String> {
+        let (Self::Plain(name) | Self::Wild(name) | Self::Except(name)) = self;
+        Some(Domain::parse(name).ok()?.as_str().to_owned())
+    }
+}
+
+/// Nothing of a text that is too long.
+fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    let text = if text.len() > SUFFIX_LIST_BYTES { "" } else { text };
+    let rules = text
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap_or_default())
+        .filter(|rule| !rule.is_empty() && !rule.starts_with("//"));
+    rules.map(|rule| match (rule.strip_prefix("*."), rule.strip_prefix('!')) {
+        (Some(name), _) => Line::Wild(name),
+        (_, Some(name)) => Line::Except(name),
+        _ => Line::Plain(rule),
+    })
 }
 
 #[cfg(test)]
@@ -107,6 +159,34 @@ mod tests {
             ("x.co.uk", Some("x.co.uk")),
         ] {
             assert_eq!(list.registrable(name), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_read_later_says_the_same() {
+        let text = "// a comment\ncom\n*.ck\n!www.ck\n";
+        let (now, later) = (
+            PublicSuffixes::parse(text),
+            PublicSuffixes::later(text.to_owned()),
+        );
+        assert_eq!(later.registrable("a.b.com"), Some("b.com"));
+        assert_eq!(now, later);
+        assert_ne!(now, PublicSuffixes::later("com".to_owned()));
+    }
+
+    #[test]
+    fn a_text_without_a_suffix_is_no_list() {
+        let long = "com\n".repeat(SUFFIX_LIST_BYTES / 4 + 1);
+        for (text, want) in [
+            ("", false),
+            ("// com", false),
+            ("!www.ck", false),
+            ("..\n", false),
+            ("*.ck", true),
+            ("..\n// a comment\n com x", true),
+            (&long, false),
+        ] {
+            assert_eq!(PublicSuffixes::are_in(text), want, "{:.20}", text);
         }
     }
 }

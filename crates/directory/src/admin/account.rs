@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mail::address::{AddressKey, Mailbox};
 use mail::ids::{AccountId, MailboxId};
+use ring::digest;
 use serde::Serialize;
 use store::contract::{AccountRow, NewAccount, Op, SpecialUse};
 
@@ -167,6 +168,13 @@ impl Directory {
         checked.await.map_err(|_| AdminError::Busy)
     }
 
+    /// Another text whenever a password is set for the account, the same one too: a hash of what is stored, salt included. Who kept it
+    /// when they knew the password knows later, without hashing that, that it is still the same. `None` without a password.
+    pub fn password_mark(&self, address: &str) -> Result<Option<String>> {
+        let account = self.found(&parse_address(address)?)?;
+        Ok(account.credential.as_deref().map(mark))
+    }
+
     /// What is stored of a password: its verifier, and behind it the keys for SCRAM if we generated it.
     async fn credential(&self, password: &Password) -> Result<String> {
         let verifier = self.verifier(password).await?;
@@ -289,6 +297,11 @@ impl Directory {
             .cloned()
             .ok_or_else(missing)
     }
+}
+
+fn mark(credential: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, credential.as_bytes());
+    hash.as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 fn view(account: &Account) -> AccountView {

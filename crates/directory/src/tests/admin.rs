@@ -268,3 +268,41 @@ async fn aliases_of_one_file_may_lead_to_each_other_and_removal_ends_them() {
         Some("removed")
     );
 }
+
+#[tokio::test]
+async fn the_mark_of_a_password_changes_whenever_one_is_set_and_only_then() {
+    let place = Place::new();
+    let directory = place.with_people().await;
+    let mark = || directory.password_mark("alice@example.test").unwrap();
+    assert_eq!(mark(), None);
+    let set = |text: &str| AccountChange {
+        password: Some(password(text)),
+        ..AccountChange::default()
+    };
+    let mut marks = Vec::new();
+    for text in ["alice's secret", "alice's secret", "another secret"] {
+        directory
+            .set_account("alice@example.test", set(text))
+            .await
+            .unwrap();
+        marks.extend(mark());
+    }
+    marks.sort();
+    marks.dedup();
+    assert_eq!(
+        marks.len(),
+        3,
+        "a new salt makes another mark of the same password"
+    );
+    let before = mark();
+    let rename = AccountChange {
+        name: Some("Alice Liddell".to_owned()),
+        ..AccountChange::default()
+    };
+    directory.set_account("alice@example.test", rename).await.unwrap();
+    assert_eq!(mark(), before);
+    drop(directory);
+    let again = place.open().await;
+    assert_eq!(again.password_mark("alice@example.test").unwrap(), before);
+    assert!(again.password_mark("nobody@example.test").is_err());
+}

@@ -88,7 +88,7 @@ pub fn run(args: DemoArgs, clock: Arc<RealClock>) -> Outcome<()> {
     };
     let json = args.json;
     let ready = move |doors: &[(&'static str, SocketAddr)]| {
-        state.remember_ports(&dir, doors)?;
+        state.remember(&dir, doors)?;
         let facts = card::Facts {
             dir: &dir,
             ca: &certificates.ca_file,
@@ -141,7 +141,7 @@ fn loopback(port: u16) -> SocketAddr {
 
 /// The directory with its full path, so that what is printed holds wherever it is read.
 fn make_dir(dir: &Path) -> Outcome<PathBuf> {
-    server::make_private(dir)?;
+    server::make_private_unsynced(dir)?;
     dir.canonicalize().map_err(|error| {
         Failure::Disk(format!(
             "the directory {} cannot be entered: {error}.",

@@ -1,4 +1,5 @@
-//! What the demo remembers beside the store: passwords, so that it can print them again, and the ports it had.
+//! What the demo remembers beside the store: passwords, so that it can print them again, whether they were still right at the last start,
+//! and the ports it had.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -21,7 +22,7 @@ pub const FILE: &str = "demo.json";
 pub const PEOPLE: [&str; 2] = ["alice", "bob"];
 
 /// The file's content. Never printed by `Debug`.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct State {
     /// in the order of [`PEOPLE`]
     pub users: Vec<User>,
@@ -30,13 +31,16 @@ pub struct State {
     /// ports of the last start; the next one tries them again, so that mail programs need not be told anew
     #[serde(default)]
     ports: BTreeMap<String, u16>,
-    /// users who have another password by now
+    /// of each user, what the last start found
+    #[serde(default)]
+    found: BTreeMap<String, Found>,
+    /// what this start found
     #[serde(skip)]
-    changed: OnceLock<Vec<String>>,
+    now: OnceLock<BTreeMap<String, Found>>,
 }
 
 /// Somebody who can sign in.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct User {
     /// main address
     pub address: String,
@@ -44,8 +48,17 @@ pub struct User {
     pub password: String,
 }
 
+/// What was found out about the remembered password of a user: good for as long as the mark is the same, so that a start need not hash it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// of what the account had then: [`directory::Directory::password_mark`]
+    pub mark: Option<String>,
+    /// whether the remembered one was right
+    pub right: bool,
+}
+
 /// What the bulk users share.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Bulk {
     /// in the clear
     pub password: String,
@@ -99,19 +112,26 @@ impl State {
             users: PEOPLE.into_iter().map(user).collect(),
             bulk: None,
             ports: BTreeMap::new(),
-            changed: OnceLock::new(),
+            found: BTreeMap::new(),
+            now: OnceLock::new(),
         }
     }
 
-    /// These users have another password than the one that is remembered.
-    pub fn passwords_changed(&self, of: Vec<String>) {
-        let _ = self.changed.set(of); // once, at the start
+    /// What the last start found about a user's password.
+    pub fn found(&self, user: &User) -> Option<&Found> {
+        self.found.get(&user.address)
+    }
+
+    /// What this start finds about the passwords, by address. Of whom it says nothing, the remembered one is printed.
+    pub fn find(&self, now: BTreeMap<String, Found>) {
+        let _ = self.now.set(now); // once, at the start
     }
 
     /// A user's password, unless somebody set another one: that is known to nobody here.
     pub fn password_of<'a>(&self, user: &'a User) -> Option<&'a str> {
-        let changed = self.changed.get().is_some_and(|of| of.contains(&user.address));
-        (!changed).then_some(&*user.password)
+        let now = self.now.get().and_then(|now| now.get(&user.address));
+        let is_right = now.is_none_or(|found| found.right);
+        is_right.then_some(&*user.password)
     }
 
     /// The port a door had last time, else 0.
@@ -119,30 +139,22 @@ impl State {
         self.ports.get(door).copied().unwrap_or(0)
     }
 
-    /// Remembers where the doors are now, if that is news.
-    pub fn remember_ports(&self, dir: &Path, doors: &[(&'static str, SocketAddr)]) -> Outcome<()> {
-        let ports: BTreeMap<String, u16> = doors
+    /// Remembers where the doors are now, and what was found about the passwords, if any of it is news.
+    pub fn remember(&self, dir: &Path, doors: &[(&'static str, SocketAddr)]) -> Outcome<()> {
+        let ports = doors
             .iter()
             .map(|(name, address)| ((*name).to_owned(), address.port()))
             .collect();
-        if ports == self.ports {
+        let found = self.now.get().unwrap_or(&self.found);
+        if ports == self.ports && *found == self.found {
             return Ok(());
         }
-        let users = self.users.iter().map(|user| User {
-            address: user.address.clone(),
-            password: user.password.clone(),
-        });
-        let bulk = self.bulk.as_ref().map(|bulk| Bulk {
-            password: bulk.password.clone(),
-            verifier: bulk.verifier.clone(),
-        });
-        Self {
-            users: users.collect(),
-            bulk,
+        let next = Self {
             ports,
-            changed: OnceLock::new(),
-        }
-        .write(dir)
+            found: found.clone(),
+            ..self.clone()
+        };
+        next.write(dir)
     }
 
     /// Whole or not at all, only for our eyes.

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use testkit::talk::Talk;
 
-use crate::help::{Demo, Server, done, program, run};
+use crate::help::{Demo, Server, done, program, run, with_input};
 
 #[test]
 fn a_message_comes_in_is_read_and_outlives_a_kill() {
@@ -266,6 +266,53 @@ fn the_card_names_doors_people_and_commands() {
     }
     server.signal("INT");
     assert_eq!(server.ended(), Some(0));
+}
+
+/// Starts it and ends it; what it says somebody's password is.
+fn printed(dir: &Path, name: &str) -> Option<String> {
+    let demo = Demo::start(dir, &[]);
+    let users = demo.json["users"].as_array().unwrap().clone();
+    demo.stop();
+    let mut of = users
+        .iter()
+        .filter(|user| user["address"] == format!("{name}@example.test"));
+    of.next().unwrap()["password"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn a_password_that_somebody_set_is_not_printed_and_what_is_known_of_it_is_not_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(dir.path(), &[]);
+    let (first, bob) = (demo.password("alice"), demo.password("bob"));
+    let set = |text: &str| {
+        let args = ["account", "set", "alice@example.test", "--password-stdin"];
+        assert!(with_input(dir.path(), &args, text).status.success());
+    };
+    set("my own words\n");
+    demo.stop();
+    for start in ["hashed", "remembered"] {
+        assert_eq!(printed(dir.path(), "alice"), None, "{start}");
+        assert_eq!(printed(dir.path(), "bob").as_ref(), Some(&bob), "{start}");
+    }
+    set(&format!("{first}\n"));
+    assert_eq!(printed(dir.path(), "alice"), Some(first));
+    // What was found is believed as long as nobody set a password: a start that hashed would find out.
+    let file = dir.path().join("demo.json");
+    let mut state: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    for name in ["alice", "bob"] {
+        let right = &mut state["found"][format!("{name}@example.test")]["right"];
+        assert_eq!(*right, true);
+        *right = false.into();
+    }
+    std::fs::write(&file, state.to_string()).unwrap();
+    assert_eq!(printed(dir.path(), "bob"), None);
+    set("my own words again\n");
+    assert_eq!(printed(dir.path(), "bob"), None);
+    // A file of a program that remembered nothing of the kind.
+    state.as_object_mut().unwrap().remove("found");
+    std::fs::write(&file, state.to_string()).unwrap();
+    assert_eq!(printed(dir.path(), "alice"), None);
+    assert_eq!(printed(dir.path(), "bob"), Some(bob));
 }
 
 /// Peak and present memory of a process, in MiB.

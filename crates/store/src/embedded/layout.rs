@@ -42,8 +42,10 @@ impl Layout {
         self.refuse_without_database()?;
         // SQLite gives the log and its index the rights of the database, so the database is made here.
         open_private(&self.db).map_err(io_at("mail.db"))?;
-        make_dir(&self.packs)?;
-        make_dir(&self.staging)?;
+        // One sync makes both entries durable, and those of the database and the lock.
+        make_unsynced(&self.packs)?;
+        make_unsynced(&self.staging)?;
+        sync_dir(&self.dir)?;
         Ok(lock)
     }
 
@@ -117,10 +119,7 @@ impl Layout {
 /// store, after it has made and synced its own directory.
 fn make_dir(path: &Path) -> Result<()> {
     let was_there = path.is_dir();
-    match DirBuilder::new().mode(0o700).recursive(true).create(path) {
-        Ok(()) => {}
-        Err(error) => return Err(StoreError::Fatal(format!("{}: {error}", path.display()))),
-    }
+    make_unsynced(path)?;
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => match File::open(parent) {
             Err(error) if was_there && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
@@ -130,6 +129,11 @@ fn make_dir(path: &Path) -> Result<()> {
         },
         _ => Ok(()),
     }
+}
+
+fn make_unsynced(path: &Path) -> Result<()> {
+    let made = DirBuilder::new().mode(0o700).recursive(true).create(path);
+    made.map_err(|error| StoreError::Fatal(format!("{}: {error}", path.display())))
 }
 
 /// Makes directory entries durable.
