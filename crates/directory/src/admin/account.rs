@@ -126,14 +126,31 @@ impl Directory {
             planned.push(self.new_account(spec)?);
         }
         check_free(&self.tables(), &planned)?;
-        for (new, spec) in planned.iter_mut().zip(specs) {
-            new.credential = match spec.credential {
-                Credential::Password(password) => Some(self.credential(&password).await?),
-                Credential::Verifier(verifier) => Some(verifier.to_string()),
-                Credential::None => None,
-            };
+        let credentials: Vec<Credential> = specs.into_iter().map(|spec| spec.credential).collect();
+        let stored = self.stored(&credentials).await?;
+        for (new, stored) in planned.iter_mut().zip(stored) {
+            new.credential = stored;
         }
         Ok(planned)
+    }
+
+    /// What is stored of each, in their order. Two are hashed at a time: one command has cores enough with that, and sign-ins their turn.
+    async fn stored(&self, credentials: &[Credential]) -> Result<Vec<Option<String>>> {
+        let mut stored = Vec::with_capacity(credentials.len());
+        for pair in credentials.chunks(2) {
+            let (first, second) = tokio::join!(self.stored_one(pair.first()), self.stored_one(pair.get(1)));
+            stored.extend([first?, second?]);
+        }
+        stored.truncate(credentials.len());
+        Ok(stored)
+    }
+
+    async fn stored_one(&self, credential: Option<&Credential>) -> Result<Option<String>> {
+        match credential {
+            Some(Credential::Password(password)) => self.credential(password).await.map(Some),
+            Some(Credential::Verifier(verifier)) => Ok(Some(verifier.to_string())),
+            Some(Credential::None) | None => Ok(None),
+        }
     }
 
     fn new_account(&self, spec: &AccountSpec) -> Result<NewAccount> {

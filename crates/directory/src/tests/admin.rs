@@ -306,3 +306,44 @@ async fn the_mark_of_a_password_changes_whenever_one_is_set_and_only_then() {
     assert_eq!(again.password_mark("alice@example.test").unwrap(), before);
     assert!(again.password_mark("nobody@example.test").is_err());
 }
+
+#[tokio::test]
+async fn accounts_that_are_added_together_have_each_their_own_password_and_their_order() {
+    let place = Place::new();
+    let directory = place.open().await;
+    directory
+        .add_domain("example.test", DomainSettings::default())
+        .await
+        .unwrap();
+    let named = |name: &str, credential: Credential| AccountSpec {
+        credential,
+        ..spec(&format!("{name}@example.test"))
+    };
+    let with = |name: &str| {
+        named(
+            name,
+            Credential::Password(password(&format!("{name}'s own secret"))),
+        )
+    };
+    let specs = vec![
+        with("zoe"),
+        named("nobody", Credential::None),
+        with("yan"),
+        with("abe"),
+        with("bea"),
+    ];
+    assert_eq!(directory.add_accounts(specs).await.unwrap(), 5);
+    for name in ["zoe", "yan", "abe", "bea"] {
+        for other in ["zoe", "abe"] {
+            let secret = password(&format!("{other}'s own secret"));
+            let right = directory
+                .has_password(&format!("{name}@example.test"), &secret)
+                .await;
+            assert_eq!(right.unwrap(), name == other, "{name} {other}");
+        }
+    }
+    assert!(!directory.account("nobody@example.test").unwrap().can_sign_in);
+    let first = directory.resolve(&super::mailbox("postmaster@example.test"));
+    let oldest = directory.account_of("zoe@example.test").unwrap();
+    assert_eq!(first.recipients()[0].account(), oldest);
+}

@@ -8,7 +8,7 @@ use directory::{AccountSpec, AdminError, Credential, Directory, DomainSettings, 
 use tokio::task::JoinSet;
 
 use super::DOMAIN;
-use super::state::{Found, State};
+use super::state::{Found, State, User};
 use super::welcome;
 use crate::exit::{Failure, Outcome};
 use crate::limits;
@@ -30,31 +30,26 @@ pub async fn prepare(services: &Services, state: &State, users: u32) -> Outcome<
     Ok(())
 }
 
-/// Each with a hash on a core of its own. Gives the addresses of those who were added now.
-async fn add_people(directory: &Arc<Directory>, state: &State) -> Outcome<BTreeSet<String>> {
-    let missing = state
-        .users
-        .iter()
-        .filter(|user| is_missing(directory, &user.address));
-    let mut adding = JoinSet::new();
-    for user in missing {
-        let (directory, address) = (directory.clone(), user.address.clone());
-        let credential = Credential::Password(Password::new(user.password.clone()));
-        adding.spawn(async move {
-            let added = directory
-                .add_accounts(vec![spec(address.clone(), credential)])
-                .await;
-            (address, added)
-        });
+/// Gives the addresses of those who were added now. Alice stays the older account: mail for the postmaster is hers.
+async fn add_people(directory: &Directory, state: &State) -> Outcome<BTreeSet<String>> {
+    let mut missing = state.users.clone();
+    missing.retain(|user| is_missing(directory, &user.address));
+    let named = |user: &User| {
+        spec(
+            user.address.clone(),
+            Credential::Password(Password::new(user.password.clone())),
+        )
+    };
+    let specs: Vec<AccountSpec> = missing.iter().map(named).collect();
+    if specs.is_empty() {
+        return Ok(BTreeSet::new());
     }
-    let mut now = BTreeSet::new();
-    while let Some(ended) = adding.join_next().await {
-        let (address, added) = ended.map_err(|error| Failure::Disk(error.to_string()))?;
-        if added.is_ok() {
-            now.insert(address);
-        }
-        accept_existing(added.map(drop))?;
-    }
+    let added = directory.add_accounts(specs).await;
+    let now = match &added {
+        Ok(_) => missing.into_iter().map(|user| user.address).collect(),
+        Err(_) => BTreeSet::new(),
+    };
+    accept_existing(added.map(drop))?;
     Ok(now)
 }
 
