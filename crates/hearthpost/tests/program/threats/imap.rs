@@ -92,6 +92,60 @@ fn imp_3_nesting_bombs_get_bad() {
     assert!(last(&talk.imap("z", "NOOP")).starts_with("z OK"));
 }
 
+/// Clients that ask for everything and do not read: what the server holds for them is bounded, and others are served meanwhile.
+#[test]
+fn ops_11_clients_that_do_not_read_take_a_bounded_part_of_the_memory() {
+    const CLIENTS: u64 = 300;
+    const MESSAGES: u32 = 8;
+    const LINES: usize = 75_000;
+    let server = Server::start();
+    let mut writer = server.imap(0);
+    let lines = "one line of a message that nobody reads\r\n".repeat(LINES);
+    let message = format!("Subject: large\r\n\r\n{lines}");
+    // Together more than the sockets of both ends take.
+    for _ in 0..MESSAGES {
+        writer.say(format!("a APPEND INBOX {{{}+}}\r\n", message.len()));
+        writer.say(&message);
+        writer.say("\r\n");
+        assert!(last(&writer.imap_answer("a")).starts_with("a OK"));
+    }
+    let mut readers: Vec<Talk> = (0..CLIENTS).map(|_| server.imap(0)).collect();
+    let before = server.resident_kib();
+    for (at, reader) in readers.iter_mut().enumerate() {
+        let item = if at % 2 == 0 {
+            "BODY.PEEK[]"
+        } else {
+            "BINARY.PEEK[]"
+        };
+        reader.say(format!("s EXAMINE INBOX\r\nf FETCH 1:* {item}\r\n"));
+    }
+    let mut reader = server.imap(0);
+    let selected = reader.imap("s", "EXAMINE INBOX");
+    let exists = selected
+        .iter()
+        .find_map(|line| line.strip_prefix("* ")?.strip_suffix(" EXISTS"));
+    let exists: u32 = exists.and_then(|count| count.parse().ok()).expect("EXISTS");
+    let mut most = 0;
+    for number in exists - MESSAGES + 1..=exists {
+        let answer = reader.imap("f", &format!("FETCH {number} BODY.PEEK[]"));
+        assert!(
+            last(&answer).starts_with("f OK"),
+            "others are served: {:?}",
+            last(&answer)
+        );
+        assert_eq!(
+            answer.iter().filter(|line| line.starts_with("one line")).count(),
+            LINES
+        );
+        most = most.max(server.resident_kib().saturating_sub(before));
+    }
+    // What waits for clients and what is read whole, twice for what is made of it and not returned to the system, and a share for each
+    // client. Without a bound these hold 1 MiB each, those 3 MiB.
+    let bound = 2 * (128 + 64) * 1024 + CLIENTS * 128;
+    assert!(most < bound, "memory grew by {most} KiB of {bound}");
+    assert!(last(&writer.imap("z", "NOOP")).starts_with("z OK"));
+}
+
 #[test]
 fn imp_4_mailbox_names_are_only_names() {
     let server = Server::start();
