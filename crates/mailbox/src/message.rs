@@ -158,7 +158,8 @@ impl Message {
                 _held: held,
             });
         }
-        let mut all = Vec::new();
+        // Exactly that: growing by doubling would take twice of what was counted. A size that cannot be grows as it is read.
+        let mut all = Vec::with_capacity(size.min(HEAVY_READ_BYTES) as usize);
         while (all.len() as u64) < size {
             let part = self.range(all.len() as u64, READ_BYTES).await?;
             if part.is_empty() {

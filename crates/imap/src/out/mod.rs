@@ -27,6 +27,9 @@ pub use search::{Esearch, ResultChange, ThreadStep};
 use crate::command::Tag;
 use crate::mode::Mode;
 
+/// Octets that most responses have behind a literal.
+const BEHIND_LITERAL_BYTES: usize = 64;
+
 /// Response octets, not yet written.
 #[derive(Debug, Default)]
 pub struct Out {
@@ -222,6 +225,8 @@ impl Out {
 
     pub(crate) fn literal(&mut self, value: &[u8]) {
         self.literal_header(value.len() as u64);
+        // With room for the end of a response: it would double the memory of a long literal otherwise.
+        self.bytes.reserve(value.len() + BEHIND_LITERAL_BYTES);
         self.raw(value);
     }
 
