@@ -67,12 +67,28 @@ impl Args {
             match word.strip_prefix('-') {
                 None | Some("") => read.recipients.push(word),
                 Some("-") => read.recipients.extend(words.by_ref()),
-                Some("-data") => read.data = words.next().map(PathBuf::from),
-                Some("-config") => read.config = words.next().map(PathBuf::from),
+                Some(long) if long.starts_with('-') => read.long(long, &mut words)?,
                 Some(letters) => read.letters(letters, &mut words)?,
             }
         }
         Ok(read)
+    }
+
+    /// `-data` and `-config`, with the value attached or as the next word.
+    fn long(&mut self, long: &str, more: &mut impl Iterator<Item = String>) -> Result<(), Ended> {
+        let usage = |what: &str| Ended::new(Code::Usage, format!("-{long} {what}"));
+        let (name, attached) = match long.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (long, None),
+        };
+        let place = match name {
+            "-data" => &mut self.data,
+            "-config" => &mut self.config,
+            _ => return Err(usage("is no option of sendmail that is known here.")),
+        };
+        let value = attached.or_else(|| more.next());
+        *place = Some(value.ok_or_else(|| usage("needs a value."))?.into());
+        Ok(())
     }
 
     fn letters(&mut self, letters: &str, more: &mut impl Iterator<Item = String>) -> Result<(), Ended> {
@@ -186,6 +202,18 @@ mod tests {
             (args.ret, args.envid.unwrap().as_str()),
             (Some(Ret::Headers), "x1")
         );
+        for words in [
+            &["--data", "/d", "--config", "/c", "bob"],
+            &["--data=/d", "bob", "--config=/c", "-i", "-i"],
+        ] {
+            let args = read(words).unwrap();
+            assert_eq!(
+                (args.data, args.config),
+                (Some("/d".into()), Some("/c".into())),
+                "{words:?}"
+            );
+            assert_eq!(args.recipients, ["bob"], "{words:?}");
+        }
         assert_eq!(read(&["-bi"]).unwrap().mode, Mode::Nothing);
         assert_eq!(read(&["-q30m"]).unwrap().mode, Mode::Nothing);
     }
@@ -201,6 +229,9 @@ mod tests {
             &["-Rnone"],
             &["-V", "a b\n"],
             &["-Z"],
+            &["--config"],
+            &["--data"],
+            &["--dat", "x"],
         ] {
             assert_eq!(read(words).unwrap_err().code, Code::Usage, "{words:?}");
         }

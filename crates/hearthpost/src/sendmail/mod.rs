@@ -51,6 +51,10 @@ pub fn run(args: &[OsString]) -> ExitCode {
 }
 
 fn deliver(args: &Args) -> Result<(), Ended> {
+    // Before anything is read: at a terminal nobody would know what it waits for.
+    if args.recipients.is_empty() && !args.recipients_in_header {
+        return Err(nobody());
+    }
     let socket = socket(args)?;
     let input = read_input(args.lone_dot_ends)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -73,14 +77,18 @@ fn deliver(args: &Args) -> Result<(), Ended> {
             recipients.extend(message::recipients(&message));
         }
         if recipients.is_empty() {
-            return Err(Ended::new(
-                Code::Usage,
-                "nobody to send to: name recipients, or use -t with To, Cc or Bcc in the message.",
-            ));
+            return Err(nobody());
         }
         recipients.dedup();
         session.send(args, sender, recipients, &message).await
     })
+}
+
+fn nobody() -> Ended {
+    Ended::new(
+        Code::Usage,
+        "nobody to send to: name recipients, or use -t with To, Cc or Bcc in the message.",
+    )
 }
 
 /// `-f`: `<>` and nothing are the null path; a bare name is one of ours.
