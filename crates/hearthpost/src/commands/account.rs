@@ -1,6 +1,6 @@
 //! `hearthpost account …`
 
-use std::io::Read;
+use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -179,11 +179,21 @@ fn made_line(verb: &str, made: &Made) -> String {
 }
 
 /// One line of standard input.
+/// One line. At a terminal it is asked for, and its end ends it.
 fn read_password() -> Outcome<String> {
     let mut text = String::new();
-    std::io::stdin()
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        // If nobody reads standard error nobody types either.
+        let _ = writeln!(
+            std::io::stderr(),
+            "The new password, one line (it is shown as you type):"
+        );
+    }
+    input
+        .lock()
         .take(64 * 1024)
-        .read_to_string(&mut text)
+        .read_line(&mut text)
         .map_err(|error| {
             Failure::Usage(format!(
                 "the password cannot be read from standard input: {error}."
@@ -192,7 +202,7 @@ fn read_password() -> Outcome<String> {
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.to_owned()),
         _ => Err(Failure::Usage(
-            "there is no password on standard input. Pipe it in, one line.".to_owned(),
+            "there is no password on standard input. Pipe it in, one line; or have one made and printed (see --help).".to_owned(),
         )),
     }
 }
