@@ -154,7 +154,7 @@ pub const STS_FETCHES_AN_HOUR: u32 = 12;
 pub const STS_TROUBLE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// No clock is right that shows an earlier moment, in milliseconds since 1970 (2026-11-01): no build of this program is older.
 pub const CLOCK_FLOOR_MS: u64 = 1_793_491_200_000;
-/// A clock that differs by no more than this from what passed is believed at once.
+/// A clock that differs by no more than this from what passed is believed at once; all its steps of a day together are no more.
 pub const CLOCK_STEP: Duration = Duration::from_secs(60 * 60);
 /// A clock that has jumped makes nothing older or younger for so long.
 pub const CLOCK_DOUBTED: Duration = Duration::from_secs(24 * 60 * 60);
