@@ -11,15 +11,17 @@
 //!
 //! A record that comes and goes, or names ids in turns, resets no pause, and nobody is asked more than [`STS_FETCHES_AN_HOUR`] times an hour.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use world::clock::UnixMs;
 
 use super::policy::{StsMode, StsPolicy};
 use super::record::{NoRecord, StsRecord};
 use crate::limits::{
-    STS_AWAITED, STS_BACK_OFF_FIRST, STS_BACK_OFF_LONGEST, STS_FAILS_FOR_GOOD, STS_FETCHES_AN_HOUR,
-    STS_LEAST_AGE, STS_NO_PLACE, STS_RECHECK, STS_REFRESH, STS_REFRESHED_FOR, STS_TROUBLE_KEPT,
-    STS_UNANSWERED, STS_USE_NOTED,
+    CLOCK_STEP, STS_AWAITED, STS_BACK_OFF_FIRST, STS_BACK_OFF_LONGEST, STS_FAILS_FOR_GOOD,
+    STS_FETCHES_AN_HOUR, STS_LEAST_AGE, STS_NO_PLACE, STS_RECHECK, STS_REFRESH, STS_REFRESHED_FOR,
+    STS_TROUBLE_KEPT, STS_UNANSWERED, STS_USE_NOTED,
 };
 use crate::tls::attempt::ResultType;
 use crate::tls::day::Day;
@@ -147,7 +149,7 @@ impl Remembered {
         if self.waits_for_dns(now) || self.waits_for_place(now) {
             return false;
         }
-        self.live(now).is_none() || since(self.checked_at, now) >= STS_RECHECK.as_millis()
+        self.live(now).is_none() || !goes_on(self.checked_at, now, STS_RECHECK)
     }
 
     /// Whether the policy is to be fetched, now that DNS said this.
@@ -287,7 +289,7 @@ impl Remembered {
     }
 
     fn waits_for_dns(&self, now: UnixMs) -> bool {
-        self.unanswered_at != 0 && since(self.unanswered_at, now) < STS_UNANSWERED.as_millis()
+        self.unanswered_at != 0 && goes_on(self.unanswered_at, now, STS_UNANSWERED)
     }
 
     fn waits_for_place(&self, now: UnixMs) -> bool {
@@ -298,7 +300,7 @@ impl Remembered {
     fn backs_off(&self, now: UnixMs) -> bool {
         self.trouble.as_ref().is_some_and(|trouble| {
             let doubled = STS_BACK_OFF_FIRST.saturating_mul(1 << trouble.failures.saturating_sub(1).min(16));
-            since(trouble.at, now) < doubled.min(STS_BACK_OFF_LONGEST).as_millis()
+            goes_on(trouble.at, now, doubled.min(STS_BACK_OFF_LONGEST))
         })
     }
 }
@@ -337,6 +339,13 @@ impl Kept {
 
 fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
     *number == N::default()
+}
+
+/// Whether a pause that began `then` goes on. One that would begin in hours began under a clock that ran ahead when the program ran last:
+/// it is over, or nobody would be asked before that is put right.
+fn goes_on(then: u64, now: UnixMs, pause: Duration) -> bool {
+    let is_ahead = u128::from(then) > u128::from(now.0) + CLOCK_STEP.as_millis();
+    !is_ahead && since(then, now) < pause.as_millis()
 }
 
 /// Milliseconds from `then` to `now`. A clock that was set back makes nothing older.
@@ -620,7 +629,11 @@ mod tests {
         known.fetched("1".to_owned(), policy(86_400), ahead);
         known.failed("no".to_owned(), ResultType::StsPolicyFetchError, ahead);
         known.checked(None, ahead);
-        assert!(!known.asks_record(at(DAY_MS)) && known.live(at(DAY_MS)).is_some());
+        assert!(known.live(at(DAY_MS)).is_some());
+        assert!(
+            known.asks_record(at(0)) && known.fetches("2", at(0)),
+            "and no pause goes on"
+        );
         let mended = |to| Moved {
             since: ahead,
             from: ahead,
