@@ -6,12 +6,14 @@
 
 use mailbox::limits::SHARE_BYTES;
 use mailbox::message::Bytes;
-use mailbox::{Message, Room};
+use mailbox::{Message, Room, Row};
 use pop3::Lines;
+use pop3::marks::Missing;
 
 use crate::limits::{OUTPUT_BYTES, POP3_READ_BYTES};
 use crate::pop3::Context;
 use crate::pop3::io::{Io, Stop};
+use crate::pop3::maildrop::Maildrop;
 use crate::pop3::refusal::{refuse, tell_operator};
 use crate::pop3::session::Inbox;
 
@@ -26,67 +28,88 @@ pub(crate) async fn run(
     number: u32,
     lines: Option<u32>,
 ) -> Result<(), Stop> {
-    let maildrop = &inbox.maildrop;
-    let row = match inbox.marks.find(number) {
-        Ok(index) => maildrop.at(index),
+    let row = match find(inbox, number) {
+        Ok(row) => row,
         Err(missing) => {
             io.out.err(None, missing.text());
             return Ok(());
         }
     };
-    let Some(row) = row else {
-        io.out.err(None, pop3::marks::Missing::NoSuch.text());
-        return Ok(());
-    };
-    let mut room = maildrop.person.memory().room(OWN_BYTES);
-    let waiting = io.waiting();
-    let begun = async {
-        let message = maildrop.person.message(row.message).await?;
-        let first = next(&message, 0, waiting, &mut room).await?;
-        Ok((message, first))
-    };
-    let (message, mut piece) = match begun.await {
+    let (mut reading, first) = match Reading::begin(&inbox.maildrop, row, io.waiting()).await {
         Ok(begun) => begun,
         Err(error) => {
-            refuse(ctx, &mut io.out, maildrop, &error);
+            refuse(ctx, &mut io.out, &inbox.maildrop, &error);
             return Ok(());
         }
     };
-    let mut answer = match lines {
+    let answer = match lines {
         Some(lines) => {
             io.out.ok("The beginning follows");
             Lines::top(lines)
         }
         None => {
-            io.out.ok(&format!("{} octets", message.size_bytes()));
+            io.out.ok(&format!("{} octets", reading.message.size_bytes()));
             Lines::whole()
         }
     };
-    let mut sent = 0;
+    if let Err(error) = send(io, answer, &mut reading, first).await? {
+        tell_operator(ctx, &inbox.maildrop, &error);
+        return Err(Stop::Gone);
+    }
+    io.send().await
+}
+
+fn find(inbox: &Inbox, number: u32) -> Result<&Row, Missing> {
+    let index = inbox.marks.find(number)?;
+    inbox.maildrop.at(index).ok_or(Missing::NoSuch)
+}
+
+/// Piece by piece, until the end or as many lines as are wanted. The inner error: the rest cannot be read.
+async fn send(
+    io: &mut Io<'_>,
+    mut answer: Lines,
+    reading: &mut Reading,
+    first: Bytes,
+) -> Result<mailbox::Result<()>, Stop> {
+    let (mut piece, mut sent) = (first, 0);
     while !piece.is_empty() && !answer.done() {
         sent += piece.len() as u64;
         answer.feed(&piece, io.out.octets());
-        if sent >= message.size_bytes() {
+        if sent >= reading.message.size_bytes() {
             break;
         }
         drop(piece);
         io.breathe().await?;
-        room.give_back();
-        piece = match next(&message, sent, io.waiting(), &mut room).await {
+        reading.room.give_back();
+        piece = match reading.piece(sent, io.waiting()).await {
             Ok(piece) => piece,
-            Err(error) => {
-                tell_operator(ctx, maildrop, &error);
-                return Err(Stop::Gone);
-            }
+            Err(error) => return Ok(Err(error)),
         };
     }
     answer.finish(io.out.octets());
-    io.send().await
+    Ok(Ok(()))
 }
 
-/// As many octets as there is room for beside those that wait.
-async fn next(message: &Message, from: u64, waiting: usize, room: &mut Room) -> mailbox::Result<Bytes> {
-    let wanted = message.size_bytes().saturating_sub(from).min(POP3_READ_BYTES);
-    let piece = room.piece(waiting as u64, wanted);
-    message.range(from, piece).await
+/// A message, and the room for what is read of it.
+struct Reading {
+    message: Message,
+    room: Room,
+}
+
+impl Reading {
+    /// With the first octets: they are read before anything is said.
+    async fn begin(maildrop: &Maildrop, row: &Row, waiting: usize) -> mailbox::Result<(Self, Bytes)> {
+        let room = maildrop.person.memory().room(OWN_BYTES);
+        let message = maildrop.person.message(row.message).await?;
+        let mut reading = Self { message, room };
+        let first = reading.piece(0, waiting).await?;
+        Ok((reading, first))
+    }
+
+    /// As many octets as there is room for beside those that wait.
+    async fn piece(&mut self, from: u64, waiting: usize) -> mailbox::Result<Bytes> {
+        let left = self.message.size_bytes().saturating_sub(from);
+        let piece = self.room.piece(waiting as u64, left.min(POP3_READ_BYTES));
+        self.message.range(from, piece).await
+    }
 }
