@@ -37,7 +37,9 @@ pub(crate) struct Needs {
 
 impl Needs {
     pub(crate) fn of(items: &[FetchItem]) -> Self {
-        items.iter().fold(Self::default(), |needs, item| needs.and(item))
+        let mut needs = Self::default();
+        items.iter().for_each(|item| needs.add(item));
+        needs
     }
 
     /// Whether octets are sent as they stand.
@@ -50,68 +52,30 @@ impl Needs {
         self.header || self.octets || self.structure || self.preview
     }
 
-    fn and(self, item: &FetchItem) -> Self {
-        let message = Self {
-            message: true,
-            ..self
-        };
+    fn add(&mut self, item: &FetchItem) {
         match item {
             FetchItem::Flags
             | FetchItem::Uid
             | FetchItem::ModSeq
             | FetchItem::EmailId
             | FetchItem::Rfc822Size
-            | FetchItem::ThreadId => self,
-            FetchItem::InternalDate => message,
-            FetchItem::Envelope | FetchItem::Rfc822Header => Self {
-                header: true,
-                ..message
-            },
-            FetchItem::Body | FetchItem::BodyStructure => Self {
-                structure: true,
-                ..message
-            },
-            FetchItem::Binary(_) | FetchItem::BinarySize(_) => Self {
-                structure: true,
-                ..message
-            },
-            FetchItem::Preview => Self {
-                preview: true,
-                ..message
-            },
-            FetchItem::SaveDate => Self {
-                save_date: true,
-                ..message
-            },
-            FetchItem::Rfc822 => Self {
-                octets: true,
-                ..message
-            },
-            FetchItem::Rfc822Text => Self {
-                octets: true,
-                header: true,
-                ..message
-            },
+            | FetchItem::ThreadId => return,
+            FetchItem::InternalDate => {}
+            FetchItem::Envelope | FetchItem::Rfc822Header => self.header = true,
+            FetchItem::Body | FetchItem::BodyStructure => self.structure = true,
+            FetchItem::Binary(_) | FetchItem::BinarySize(_) => self.structure = true,
+            FetchItem::Preview => self.preview = true,
+            FetchItem::SaveDate => self.save_date = true,
+            FetchItem::Rfc822 => self.octets = true,
+            FetchItem::Rfc822Text => (self.octets, self.header) = (true, true),
             FetchItem::Section(fetched) => match Reach::of(&fetched.section) {
-                Reach::Everything => Self {
-                    octets: true,
-                    ..message
-                },
-                Reach::BehindHeader => Self {
-                    octets: true,
-                    header: true,
-                    ..message
-                },
-                Reach::Header => Self {
-                    header: true,
-                    ..message
-                },
-                Reach::Part => Self {
-                    structure: true,
-                    ..message
-                },
+                Reach::Everything => self.octets = true,
+                Reach::BehindHeader => (self.octets, self.header) = (true, true),
+                Reach::Header => self.header = true,
+                Reach::Part => self.structure = true,
             },
         }
+        self.message = true;
     }
 }
 

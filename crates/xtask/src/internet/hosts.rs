@@ -70,15 +70,11 @@ impl Hosts {
         std::fs::write(&ca, authority.pem())?;
         let listen = DNS.map(|address| SocketAddr::new(address, 53));
         let keys = keys_of(story, &dir)?;
+        let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect();
         let unsigned: Vec<(String, String)> = story
             .unsigned
             .iter()
-            .map(|(zone, lines)| {
-                (
-                    zone.clone(),
-                    lines.iter().map(|line| format!("{line}\n")).collect(),
-                )
-            })
+            .map(|(zone, lines)| (zone.clone(), text(lines)))
             .collect();
         let records = records(story, &keys, &authority, &dir)?;
         let names = Names::start_with(&[], &dir.join("dns"), &listen, (&records, &unsigned))?;
@@ -98,30 +94,34 @@ impl Hosts {
             place,
         };
         for plan in &story.hosts {
-            let running = match &plan.kind {
-                Kind::Hearthpost(own) => {
-                    Running::Hearthpost(Box::new(hosts.hearthpost_of(net, binary, plan, own)?))
-                }
-                Kind::Postfix(own) => {
-                    let domain = &plan.domains[0];
-                    let host = net.host(domain, &plan.addresses)?;
-                    let place = dir.join(domain);
-                    Running::Postfix(Box::new(Postfix::start(
-                        host,
-                        plan,
-                        own,
-                        &place,
-                        &hosts.authority,
-                        (&hosts.ca, &hosts.names.anchor),
-                        hosts.keys.get(domain).and_then(|keys| keys.first()),
-                    )?))
-                }
-                Kind::Web(own) => Running::Web(web(plan, own, &hosts.authority)?),
-                Kind::Sink(own) => Running::Sink(Doors::open(plan, own, &hosts.authority)?),
-            };
+            let running = hosts.running(net, binary, plan)?;
             hosts.all.insert(plan.domains[0].clone(), running);
         }
         Ok(hosts)
+    }
+
+    /// Starts what runs on one host.
+    fn running(&self, net: &Net, binary: &Path, plan: &HostPlan) -> Outcome<Running> {
+        Ok(match &plan.kind {
+            Kind::Hearthpost(own) => {
+                Running::Hearthpost(Box::new(self.hearthpost_of(net, binary, plan, own)?))
+            }
+            Kind::Postfix(own) => {
+                let domain = &plan.domains[0];
+                let place = self.place.path().join(domain);
+                Running::Postfix(Box::new(Postfix::start(
+                    net.host(domain, &plan.addresses)?,
+                    plan,
+                    own,
+                    &place,
+                    &self.authority,
+                    (&self.ca, &self.names.anchor),
+                    self.keys.get(domain).and_then(|keys| keys.first()),
+                )?))
+            }
+            Kind::Web(own) => Running::Web(web(plan, own, &self.authority)?),
+            Kind::Sink(own) => Running::Sink(Doors::open(plan, own, &self.authority)?),
+        })
     }
 
     fn hearthpost_of(
