@@ -42,15 +42,13 @@ pub fn run(command: AccountCommand) -> Outcome<()> {
         } => {
             let password = password_stdin.then(read_password).transpose()?;
             let quota_bytes = quota.as_deref().map(size).transpose()?.unwrap_or(0);
-            add(
-                &common,
-                vec![New {
-                    address: address.unwrap_or_default(),
-                    password,
-                    quota_bytes,
-                    name,
-                }],
-            )
+            let new = New {
+                address: address.unwrap_or_default(),
+                password,
+                quota_bytes,
+                name,
+            };
+            add(&common, vec![new])
         }
         AccountCommand::Set {
             address,
@@ -69,11 +67,7 @@ pub fn run(command: AccountCommand) -> Outcome<()> {
                 enabled: (enable || disable).then_some(enable),
                 name,
             };
-            let set: Made = parse(ask(
-                &common,
-                Request::Account(AccountRequest::Set { address, change }),
-            )?)?;
-            show(&common, &set, || vec![made_line("Changed", &set)])
+            set(&common, address, change, "Changed")
         }
         AccountCommand::Password {
             address,
@@ -85,9 +79,7 @@ pub fn run(command: AccountCommand) -> Outcome<()> {
                 new_password: generate,
                 ..Change::default()
             };
-            let request = AccountRequest::Set { address, change };
-            let set: Made = parse(ask(&common, Request::Account(request))?)?;
-            show(&common, &set, || vec![made_line("Changed the password of", &set)])
+            set(&common, address, change, "Changed the password of")
         }
         AccountCommand::List(common) => {
             let all: Vec<Account> = parse(ask(&common, Request::Account(AccountRequest::List))?)?;
@@ -107,6 +99,12 @@ fn add(common: &Common, accounts: Vec<New>) -> Outcome<()> {
     show(common, &made, || {
         made.iter().map(|made| made_line("Added", made)).collect()
     })
+}
+
+fn set(common: &Common, address: String, change: Change, done: &str) -> Outcome<()> {
+    let request = AccountRequest::Set { address, change };
+    let set: Made = parse(ask(common, Request::Account(request))?)?;
+    show(common, &set, || vec![made_line(done, &set)])
 }
 
 /// Says what goes, and with `yes` removes it.
