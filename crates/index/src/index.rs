@@ -77,6 +77,8 @@ pub(crate) struct Progress {
     pub(crate) bytes: AtomicU64,
     pub(crate) accounts_behind: AtomicU64,
     pub(crate) complete: AtomicBool,
+    /// the file was opened, or refused to be
+    pub(crate) opened: AtomicBool,
     /// the last notice of which everything was indexed
     pub(crate) notices_done: AtomicU64,
 }
@@ -86,7 +88,7 @@ pub(crate) struct Progress {
 pub struct Status {
     /// whether everything stored was indexed at the last look
     pub complete: bool,
-    /// whether there is a usable file
+    /// whether there is a usable file, or one may come: it is not opened yet
     pub usable: bool,
     /// messages indexed, in all
     pub messages: u64,
@@ -182,7 +184,7 @@ impl Index {
         Ok(index)
     }
 
-    fn closed(dir: &Path, doors: Doors) -> std::io::Result<Arc<Self>> {
+    pub(crate) fn closed(dir: &Path, doors: Doors) -> std::io::Result<Arc<Self>> {
         let place = file::Place::new(dir, doors.describe.version());
         Ok(Arc::new(Self {
             place,
@@ -244,8 +246,11 @@ impl Index {
 
     /// What it is doing. Reads the file: may block for a moment.
     pub fn status(&self) -> Status {
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        // Before the file is looked at: it may be opened meanwhile.
+        let opened = self.progress.opened.load(Ordering::Acquire);
         let counted = self.reader.lock().as_ref().map(File::messages);
-        let usable = matches!(counted, Some(Ok(_)));
+        let usable = !opened || matches!(counted, Some(Ok(_)));
         let (written, segments) = counted.and_then(Result::ok).unwrap_or_default();
         let (mut fresh, mut fresh_bytes) = (0, 0);
         for (_, unwritten) in self.unwritten() {
@@ -253,7 +258,6 @@ impl Index {
             fresh += unwritten.messages();
             fresh_bytes += unwritten.bytes();
         }
-        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
         let unheard = load(&self.progress.notices_done) < self.doors.store.notices();
         Status {
             complete: usable && self.progress.complete.load(Ordering::Relaxed),
@@ -611,6 +615,7 @@ impl Index {
         self.cache.lock().clear();
         self.broken.lock().clear();
         let opened = open(&self.place).and_then(|(file, anew)| Ok((file, anew, self.place.reader()?)));
+        self.progress.opened.store(true, Ordering::Release);
         match opened {
             Ok((file, anew, read)) => {
                 (*writer, *reader) = (Some(file), Some(read));

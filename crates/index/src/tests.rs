@@ -935,3 +935,23 @@ async fn a_file_that_is_opened_beside_is_there_before_anything_else_is_done_with
         assert_eq!(index.status().messages, 3);
     }
 }
+
+#[tokio::test]
+async fn an_index_that_is_not_open_yet_is_not_called_one_that_the_disk_refuses() {
+    let world = World::new().await;
+    let doors = || Doors {
+        store: world.store.clone(),
+        clock: world.clock.door(),
+        events: world.events.clone(),
+        describe: Arc::new(Plain),
+    };
+    let index = Index::closed(world.dir.path(), doors()).unwrap();
+    let status = index.status();
+    assert!(status.usable && !status.complete, "{status:?}");
+    // A directory in its place cannot be opened, nor made anew.
+    std::fs::create_dir(world.dir.path().join(FILE)).unwrap();
+    std::fs::write(world.dir.path().join(FILE).join("x"), "x").unwrap();
+    let index = Index::open(world.dir.path(), doors()).unwrap();
+    let status = index.status();
+    assert!(!status.usable && !status.complete, "{status:?}");
+}
