@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use mail::ids::{AccountId, Id as _, MailboxId, MessageId};
 use store::contract::{Admission, Conflict, MailboxRow, MessageRow, Notice, PAGE_ROWS, StoreError};
 use tokio::sync::broadcast::Receiver;
@@ -665,16 +664,14 @@ async fn read_some(
     let mut bodies = index.doors.store.read_bodies(wanted).await?.into_iter();
     let mut batch = Vec::with_capacity(chosen.len());
     for (account, row) in chosen {
-        let body = if small(&row) {
-            bodies.next().ok_or(Later)?
+        let octets = if small(&row) {
+            let body = bodies.next().ok_or(Later)?;
+            body.map(|body| [&row.prefix[..], &body].concat())
         } else {
             read_large(index, &row).await
         };
-        match body {
-            Ok(body) if body.len() as u64 == row.body_bytes => {
-                let octets = [&row.prefix[..], &body].concat();
-                batch.push(Read { account, row, octets });
-            }
+        match octets {
+            Ok(octets) if octets.len() as u64 == size_of(&row) => batch.push(Read { account, row, octets }),
             Ok(_) => leave_out(index, row.id, "its body is too short".to_owned()),
             Err(StoreError::Damaged(reason)) => leave_out(index, row.id, reason),
             Err(other) => return Err(other.into()),
@@ -688,26 +685,25 @@ fn size_of(row: &MessageRow) -> u64 {
     row.prefix.len() as u64 + row.body_bytes
 }
 
-/// A body, part by part.
-async fn read_large(index: &Index, row: &MessageRow) -> store::contract::Result<Bytes> {
+/// A message with a large body, part by part into the one place where it is indexed.
+async fn read_large(index: &Index, row: &MessageRow) -> store::contract::Result<Vec<u8>> {
     if size_of(row) > MESSAGE_BYTES {
         let reason = format!("it is larger than {} MiB", MESSAGE_BYTES >> 20);
         return Err(StoreError::Damaged(reason));
     }
-    let mut body = Vec::new();
-    while (body.len() as u64) < row.body_bytes {
-        let at = body.len() as u64;
-        let part = index
-            .doors
-            .store
-            .read_body(row.blob, at, row.body_bytes - at)
-            .await?;
+    let mut octets = Vec::with_capacity(size_of(row) as usize);
+    octets.extend_from_slice(&row.prefix);
+    let mut at = 0;
+    while at < row.body_bytes {
+        let rest = row.body_bytes - at;
+        let part = index.doors.store.read_body(row.blob, at, rest).await?;
         if part.is_empty() {
             break;
         }
-        body.extend_from_slice(&part);
+        at += part.len() as u64;
+        octets.extend_from_slice(&part);
     }
-    Ok(body.into())
+    Ok(octets)
 }
 
 /// Has messages indexed. When that panics, the ones at fault are left out, and the accounts are looked at again.
