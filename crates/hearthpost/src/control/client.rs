@@ -63,6 +63,9 @@ pub fn has_store(data: &Path) -> bool {
 fn no_data(data: &Path, error: &io::Error) -> Failure {
     let next = match error.kind() {
         io::ErrorKind::PermissionDenied => "Run this as the server's user, or with sudo.",
+        io::ErrorKind::NotFound => {
+            "A server makes it at its first start. If another one is meant, say which with --data DIR or --config FILE."
+        }
         _ => "Say which server is meant with --data DIR or --config FILE.",
     };
     Failure::Unreachable(format!(

@@ -388,7 +388,7 @@ fn refusals_name_the_next_step_and_have_their_exit_codes() {
     assert_eq!(nobody.status.code(), Some(2));
     let (code, said) = refused(&data.join("missing"), &["status"]);
     assert!(
-        said.contains("Say which server is meant with --data DIR"),
+        said.contains("A server makes it at its first start") && said.contains("with --data DIR"),
         "{said}"
     );
     assert_eq!(code, 3);
