@@ -40,6 +40,8 @@ pub const CHUNK_BYTES: usize = 64 * 1024;
 pub const BLANK_PACKS: usize = 64;
 /// More blank packs are made when fewer than this are left.
 pub const BLANK_PACKS_LOW: usize = 16;
+/// How long closing the store waits for blank packs that are being made, in milliseconds.
+pub const BLANK_PACKS_WAIT_MS: u64 = 5_000;
 /// Bytes of a pack that are read at once when the bodies of many messages are; each reader keeps a buffer of that size.
 pub const SPAN_BYTES: u64 = 128 * 1024;
 /// A pack the settler makes is closed at this size.

@@ -13,15 +13,17 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
 
 use mail::ids::{BlobId, Id};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::contract::{Admission, Result};
 use crate::embedded::faults::io_at;
 use crate::embedded::layout::{Layout, make_private, sync_dir};
 use crate::embedded::shared::Shared;
-use crate::limits::{BLANK_PACKS, BLANK_PACKS_LOW};
+use crate::limits::{BLANK_PACKS, BLANK_PACKS_LOW, BLANK_PACKS_WAIT_MS};
 
 /// A pack that has its name and nothing in it.
 pub(crate) struct Blank {
@@ -33,7 +35,12 @@ pub(crate) struct Blank {
 #[derive(Default)]
 pub(crate) struct Blanks {
     state: Mutex<State>,
+    /// nobody is making any more
+    made: Condvar,
 }
+
+/// The task of making some, which one caller has at a time. Whoever drops it, also undone, lets the next one begin.
+pub(crate) struct Making(Arc<Shared>);
 
 #[derive(Default)]
 struct State {
@@ -66,21 +73,19 @@ impl Blanks {
         self.state.lock().known.contains(&pack)
     }
 
-    /// Whether the caller is to make some: few are left, and nobody else is at it.
-    pub fn are_wanted(&self) -> bool {
-        let mut state = self.state.lock();
+    /// The task of making some, when few are left and nobody else has it.
+    pub fn are_wanted(shared: &Arc<Shared>) -> Option<Making> {
+        let mut state = shared.blanks.state.lock();
         let wanted = !state.closed && !state.making && state.ready.len() < BLANK_PACKS_LOW;
         state.making |= wanted;
-        wanted
+        wanted.then(|| Making(Arc::clone(shared)))
     }
 
-    /// Makes them, after [`Blanks::are_wanted`]. Blocks. Without room, or when the disk refuses, there are none: that is no harm.
-    pub fn make(&self, shared: &Shared) {
+    fn make(&self, shared: &Shared) {
         let mut made = Vec::new();
         let room = shared.look_at_space() == Admission::Open;
         let durable = room && self.make_files(shared, &mut made).is_ok();
         let mut state = self.state.lock();
-        state.making = false;
         if durable && !state.closed {
             state.ready.extend(made);
             return;
@@ -109,13 +114,30 @@ impl Blanks {
         sync_dir(&shared.layout.packs)
     }
 
-    /// No more of them; those that are left go.
+    /// No more of them; those that are left go. Waits a moment for whoever makes some: afterwards no file comes or goes.
     pub fn close(&self, layout: &Layout) {
         let mut state = self.state.lock();
         state.closed = true;
+        let limit = Duration::from_millis(BLANK_PACKS_WAIT_MS);
+        self.made.wait_while_for(&mut state, |state| state.making, limit);
         for blank in std::mem::take(&mut state.ready) {
             remove(layout, blank.pack);
         }
+    }
+}
+
+impl Making {
+    /// Makes them. Blocks. Without room, or when the disk refuses, there are none: that is no harm.
+    pub fn make(self) {
+        self.0.blanks.make(&self.0);
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        let blanks = &self.0.blanks;
+        blanks.state.lock().making = false;
+        blanks.made.notify_all();
     }
 }
 

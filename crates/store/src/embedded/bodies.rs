@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use world::clock::BoxFuture;
 
 use crate::contract::{Body, BodyPlace, BodyStage, INLINE_BODY_BYTES, Result, Staged, StoreError};
-use crate::embedded::blanks::Blank;
+use crate::embedded::blanks::{Blank, Blanks};
 use crate::embedded::faults::io_at;
 use crate::embedded::layout::open_private;
 use crate::embedded::pack::{self, Codec, RECORD_HEADER_BYTES, Record};
@@ -114,9 +114,8 @@ impl BodyStage for Stage {
                 Ok((size_bytes, hash, Staged::with(release)))
             });
             let (size_bytes, hash, staged) = published.await.map_err(stopped)??;
-            if self.shared.blanks.are_wanted() {
-                let shared = Arc::clone(&self.shared);
-                drop(spawn_blocking(move || shared.blanks.make(&shared)));
+            if let Some(making) = Blanks::are_wanted(&self.shared) {
+                drop(spawn_blocking(move || making.make()));
             }
             Ok(Body {
                 blob,
