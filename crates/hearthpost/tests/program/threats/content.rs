@@ -141,6 +141,9 @@ fn mim_4_broken_encodings_are_kept_as_they_came() {
 #[test]
 fn mim_6_the_worst_legal_message_does_not_hold_up_the_others() {
     let server = Server::start();
+    // What a first message and a first sign-in bring into memory for good is not the worst message's.
+    let (reply, _) = digest(&server, &format!("{}\r\nfirst\r\n", IN.head("first")));
+    assert!(reply.starts_with("250"), "{reply}");
     let before = server.resident_kib();
     let mut text = format!(
         "{}Content-Type: multipart/mixed; boundary=b\r\n\r\n",
@@ -152,8 +155,8 @@ fn mim_6_the_worst_legal_message_does_not_hold_up_the_others() {
     let (reply, cpu) = digest(&server, &text);
     assert!(reply.starts_with("250"), "{reply}");
     assert!(cpu < 10_000, "24 MiB of parts took {cpu} ms");
-    // Once for whoever reads it, once for the index, and as much again for what is made of it.
-    let grown = server.resident_kib().saturating_sub(before);
+    // At its peak: once for whoever reads it, once for the index, which may do so at the same time, and what the allocator keeps.
+    let grown = server.peak_kib().saturating_sub(before);
     assert!(grown < 4 * text.len() as u64 / 1024, "memory grew by {grown} KiB");
     let mut talk = IN.at_data(&server);
     talk.say(format!("{}\r\nsmall\r\n.\r\n", IN.head("small")));

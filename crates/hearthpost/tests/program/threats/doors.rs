@@ -76,12 +76,21 @@ impl Server {
 
     /// Resident memory of the server in KiB.
     pub fn resident_kib(&self) -> u64 {
+        self.memory_kib("VmRSS:")
+    }
+
+    /// The most that it ever was.
+    pub fn peak_kib(&self) -> u64 {
+        self.memory_kib("VmHWM:")
+    }
+
+    fn memory_kib(&self, name: &str) -> u64 {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.json["pid"])).expect("the server runs");
         let line = status
             .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .expect("Linux tells VmRSS");
+            .find(|line| line.starts_with(name))
+            .expect("Linux tells it");
         line.split_whitespace()
             .nth(1)
             .and_then(|kib| kib.parse().ok())
