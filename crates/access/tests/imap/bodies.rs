@@ -5,8 +5,8 @@ use store::contract::Store as _;
 
 use crate::support::{Client, World};
 
-/// A message of about so many octets.
-fn message(number: usize, octets: usize) -> String {
+/// A message of about so many octets; each line says of which it is.
+pub(crate) fn message(number: usize, octets: usize) -> String {
     let line = format!("line of message {number:04}, again and again\r\n");
     format!(
         "Subject: {number}\r\n\r\n{}",
@@ -15,7 +15,7 @@ fn message(number: usize, octets: usize) -> String {
 }
 
 /// Alice with these messages in INBOX.
-async fn holding(messages: &[String]) -> World {
+pub(crate) async fn holding(messages: &[String]) -> World {
     let world = World::new().await;
     for message in messages {
         world.deliver("alice@example.test", message.as_bytes()).await;
@@ -24,7 +24,7 @@ async fn holding(messages: &[String]) -> World {
 }
 
 /// The responses to a FETCH of these messages.
-fn fetched(messages: &[String]) -> Vec<String> {
+pub(crate) fn fetched(messages: &[String]) -> Vec<String> {
     let line = |(at, message): (usize, &String)| {
         format!("* {} FETCH (BODY[] {{{}}}\r\n{message})", at + 1, message.len())
     };
@@ -40,7 +40,7 @@ async fn inbox(world: &World) -> MailboxId {
     world.store.mailboxes(alice).await.unwrap()[0].id
 }
 
-fn assert_same(lines: &[String], wanted: &[String]) {
+pub(crate) fn assert_same(lines: &[String], wanted: &[String]) {
     assert_eq!(lines.len(), wanted.len());
     for (at, (line, wanted)) in lines.iter().zip(wanted).enumerate() {
         assert!(

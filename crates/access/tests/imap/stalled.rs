@@ -3,16 +3,8 @@
 use mailbox::limits::ANSWERS_BYTES;
 use mailbox::memory::Taken;
 
+use crate::bodies::{assert_same, fetched, holding, message};
 use crate::support::{Client, World};
-
-/// A message of about so many octets; each line says of which it is.
-fn message(number: usize, octets: usize) -> String {
-    let line = format!("line of message {number:04}, again and again\r\n");
-    format!(
-        "Subject: {number}\r\n\r\n{}",
-        line.repeat(octets.div_ceil(line.len()))
-    )
-}
 
 /// A message of two parts, the second in base64, of about so many octets.
 fn parts(octets: usize) -> String {
@@ -22,15 +14,6 @@ fn parts(octets: usize) -> String {
          Content-Type: application/x-y\r\nContent-Transfer-Encoding: base64\r\n\r\n{}--b--\r\n",
         line.repeat(octets.div_ceil(line.len()))
     )
-}
-
-/// Alice with these messages in INBOX.
-async fn holding(messages: &[String]) -> World {
-    let world = World::new().await;
-    for message in messages {
-        world.deliver("alice@example.test", message.as_bytes()).await;
-    }
-    world
 }
 
 /// Everything that there is for clients beyond their shares.
@@ -62,25 +45,6 @@ async fn all_given_back(world: &World) {
     }
 }
 
-fn wanted(messages: &[String]) -> Vec<String> {
-    let line = |(at, message): (usize, &String)| {
-        format!("* {} FETCH (BODY[] {{{}}}\r\n{message})", at + 1, message.len())
-    };
-    messages.iter().enumerate().map(line).collect()
-}
-
-fn assert_same(lines: &[String], wanted: &[String]) {
-    assert_eq!(lines.len(), wanted.len());
-    for (at, (line, wanted)) in lines.iter().zip(wanted).enumerate() {
-        assert!(
-            line == wanted,
-            "response {at}: {} octets, not {}",
-            line.len(),
-            wanted.len()
-        );
-    }
-}
-
 /// More clients than there is memory for hold no more than that; others go on meanwhile, and everybody gets the right octets.
 #[tokio::test]
 async fn ops_11_clients_that_do_not_read_share_a_bound_and_hold_nobody_up() {
@@ -102,7 +66,7 @@ async fn ops_11_clients_that_do_not_read_share_a_bound_and_hold_nobody_up() {
     // Whoever comes now has its share, which is enough.
     let mut other = world.inbox().await;
     let lines = other.ok("FETCH 1:* (BODY.PEEK[])").await;
-    assert_same(&lines[..lines.len() - 1], &wanted(&messages));
+    assert_same(&lines[..lines.len() - 1], &fetched(&messages));
     // Who leaves, and who reads after all, gives back what was taken.
     stalled.truncate(3);
     while left(&world) <= least {
@@ -110,7 +74,7 @@ async fn ops_11_clients_that_do_not_read_share_a_bound_and_hold_nobody_up() {
     }
     for client in &mut stalled {
         let lines = client.until("x1").await;
-        assert_same(&lines[..lines.len() - 1], &wanted(&messages));
+        assert_same(&lines[..lines.len() - 1], &fetched(&messages));
     }
     all_given_back(&world).await;
 }
@@ -267,7 +231,7 @@ async fn ops_11_urls_do_with_a_share() {
 }
 
 fn wanted_one(message: &str) -> Vec<String> {
-    wanted(&[message.to_owned()])
+    fetched(&[message.to_owned()])
 }
 
 /// Items that are answered from the index hold no more than a share either.
